@@ -1,0 +1,51 @@
+// Features of sites: y_c = sum over channels of (x_d - mean_d) v_cd.
+//
+// A thread takes one site and up to 8 components, so that a descriptor is read
+// once for all of them (and once more for each further 8).
+//
+// Dispatch: (sites / 256 in rows of `groups_per_row`, rows, components / 8).
+// Launcher: src/backend/gpu/project.rs. Twin: src/backend/cpu/project.rs.
+
+const GROUP: u32 = 8u;
+
+struct Params {
+    // Sites of the band, channels D, components q.
+    sites: u32,
+    channels: u32,
+    features: u32,
+    // Workgroups in a row of the dispatch.
+    groups_per_row: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// [D][sites].
+@group(0) @binding(1) var<storage, read> descriptors: array<f32>;
+// [D].
+@group(0) @binding(2) var<storage, read> mean: array<f32>;
+// [q][D].
+@group(0) @binding(3) var<storage, read> components: array<f32>;
+// [sites][q].
+@group(0) @binding(4) var<storage, read_write> features: array<f32>;
+
+@compute @workgroup_size(256)
+fn project(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let site = (group.y * params.groups_per_row + group.x) * 256u + local;
+    if site >= params.sites {
+        return;
+    }
+    let first = group.z * GROUP;
+    let count = min(GROUP, params.features - first);
+    var sums: array<f32, GROUP>;
+    for (var d = 0u; d < params.channels; d++) {
+        let x = descriptors[d * params.sites + site] - mean[d];
+        for (var c = 0u; c < count; c++) {
+            sums[c] += x * components[(first + c) * params.channels + d];
+        }
+    }
+    for (var c = 0u; c < count; c++) {
+        features[site * params.features + first + c] = sums[c];
+    }
+}

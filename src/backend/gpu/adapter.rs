@@ -1,0 +1,113 @@
+//! Adapters: which there are, which one to take.
+
+use wgpu::{Adapter, Backend, Backends, DeviceType, Instance, InstanceDescriptor};
+
+use crate::backend::{Choice, DeviceInfo};
+use crate::{Error, Result};
+
+/// What a choice came to.
+pub enum Chosen {
+    /// This adapter.
+    Adapter(Adapter),
+    /// The CPU, and why.
+    Cpu(String),
+}
+
+/// How to get a GPU where none is found.
+const NO_ADAPTER: &str = "no graphics adapter was found; install the GPU's driver with Vulkan \
+    (Linux: also libvulkan1; without a GPU mesa-vulkan-drivers gives the software adapter llvmpipe), \
+    or use --device cpu";
+
+/// All adapters, the one that `auto` would take first. `WGPU_BACKEND` limits
+/// them to some interfaces (`vulkan`, `metal`, `dx12`).
+pub fn adapters() -> Vec<Adapter> {
+    let instance = Instance::new(InstanceDescriptor {
+        backends: (Backends::VULKAN | Backends::METAL | Backends::DX12).with_env(),
+        ..InstanceDescriptor::new_without_display_handle()
+    });
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(Backends::all()));
+    adapters.sort_by_key(|a| rank(&a.get_info()));
+    adapters
+}
+
+/// Order of preference: by kind, then by the interface that is best on its
+/// platform (where a GPU has two, Vulkan is before DX12).
+fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
+    let kind = match info.device_type {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    };
+    let interface = match info.backend {
+        Backend::Metal => 0,
+        Backend::Vulkan => 1,
+        Backend::Dx12 => 2,
+        _ => 3,
+    };
+    (kind, interface)
+}
+
+/// Whether `auto` may take the adapter: a software adapter is slower than the
+/// CPU backend on the same processor.
+pub fn is_real(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type != DeviceType::Cpu
+}
+
+/// Name, kind and interface of an adapter.
+pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
+    let kind = match info.device_type {
+        DeviceType::DiscreteGpu => "discrete-gpu",
+        DeviceType::IntegratedGpu => "integrated-gpu",
+        DeviceType::VirtualGpu => "virtual-gpu",
+        DeviceType::Other => "other-gpu",
+        DeviceType::Cpu => "software-gpu",
+    };
+    DeviceInfo {
+        kind: kind.into(),
+        name: info.name.clone(),
+        backend: info.backend.to_string(),
+    }
+}
+
+/// The adapter for `choice`.
+///
+/// # Errors
+/// [`Error::NoDevice`] naming the adapters there are.
+pub fn choose(choice: &Choice) -> Result<Chosen> {
+    let all = adapters();
+    let names = names(&all);
+    let mut candidates = all.into_iter();
+    let found = match choice {
+        Choice::Cpu => return Ok(Chosen::Cpu("the CPU was asked for".into())),
+        Choice::Auto | Choice::Gpu => candidates.find(|a| is_real(&a.get_info())),
+        Choice::Named(name) => candidates.find(|a| matches_name(&a.get_info().name, name)),
+    };
+    match (found, choice) {
+        (Some(adapter), _) => Ok(Chosen::Adapter(adapter)),
+        (None, Choice::Auto) if names.is_empty() => {
+            Ok(Chosen::Cpu("no graphics adapter was found, so the CPU computes".into()))
+        }
+        (None, Choice::Auto | Choice::Cpu) => Ok(Chosen::Cpu(format!(
+            "no real GPU was found (only {names}), so the CPU computes"
+        ))),
+        (None, _) if names.is_empty() => Err(Error::NoDevice(NO_ADAPTER.into())),
+        (None, Choice::Gpu) => Err(Error::NoDevice(format!(
+            "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that adapter \
+             with --device, or use --device cpu"
+        ))),
+        (None, Choice::Named(name)) => Err(Error::NoDevice(format!(
+            "no adapter's name holds '{name}'; there are: {names}"
+        ))),
+    }
+}
+
+fn matches_name(name: &str, part: &str) -> bool {
+    !part.is_empty() && name.to_lowercase().contains(&part.to_lowercase())
+}
+
+fn names(adapters: &[Adapter]) -> String {
+    let names: Vec<String> = adapters.iter().map(|a| format!("'{}'", a.get_info().name)).collect();
+    names.join(", ")
+}

@@ -1,0 +1,207 @@
+//! Launcher of `shaders/translation.wgsl`: the local correlation map.
+
+use bytemuck::{NoUninit, Pod, Zeroable};
+use ndarray::ArrayView2;
+use wgpu::{Buffer, BufferUsages};
+
+use super::device::{Device, Kernel};
+use crate::Result;
+use crate::backend::cpu;
+use crate::descriptor::translation::{Family, Maps, Tile};
+use crate::plan::Plan;
+use crate::sites::Band;
+
+/// WGSL source, for checks that need no device.
+pub const SHADER: &str = include_str!("../../../shaders/translation.wgsl");
+
+const THREADS: u32 = 256;
+
+/// Products that one dispatch may form: a few ms on a slow integrated GPU.
+const PRODUCTS_PER_DISPATCH: u64 = 1 << 28;
+
+/// `Params` of the shader; see there for meanings and units.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[allow(missing_docs, reason = "the shader documents them")]
+pub struct Params {
+    pub image_cols: u32,
+    pub first_row: u32,
+    pub margin_rows: u32,
+    pub margin_cols: u32,
+    pub stride: u32,
+    pub patch_rows: u32,
+    pub patch_cols: u32,
+    pub norm_line: u32,
+    pub norm_pitch: u32,
+    pub sites: u32,
+    pub site_cols: u32,
+    pub first_site_row: u32,
+    pub first_tile: u32,
+    pub first_translation: u32,
+    pub first_channel: u32,
+    pub patch_pixels: f32,
+}
+
+/// `Tile` of the shader.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, NoUninit)]
+#[allow(missing_docs, reason = "the shader documents them")]
+pub struct GpuTile {
+    pub first_row: u32,
+    pub first_col: u32,
+    pub rows: u32,
+    pub cols: u32,
+    pub centre: f32,
+}
+
+/// The kernel for one family of one plan.
+pub(super) struct Launcher<'a> {
+    device: &'a Device,
+    kernel: Kernel,
+    family: &'a Family,
+    plan: &'a Plan,
+    maps: Maps,
+    translations: Buffer,
+    /// The family's first channel among all.
+    first_channel: usize,
+}
+
+impl<'a> Launcher<'a> {
+    pub(super) fn new(
+        device: &'a Device,
+        image: ArrayView2<'_, f32>,
+        family: &'a Family,
+        plan: &'a Plan,
+        first_channel: usize,
+    ) -> Result<Self> {
+        let (columns, blocks) = workgroup_sizes(family, plan.grid.stride);
+        let constants = [
+            ("THREADS", f64::from(THREADS)),
+            ("COLUMNS", columns as f64),
+            ("BLOCKS", blocks as f64),
+        ];
+        let shared = 4 * (columns + 2 * blocks);
+        let kernel = device.kernel("translation", SHADER, &constants, shared as u64)?;
+        let translations: Vec<[i32; 2]> = family.translations.iter().map(|t| [t.rows, t.cols]).collect();
+        let translations = device.upload("translations", &translations, BufferUsages::STORAGE)?;
+        let maps = Maps::new(image, family, &plan.grid);
+        Ok(Self { device, kernel, family, plan, maps, translations, first_channel })
+    }
+
+    /// Fills the family's channels of `descriptors` `[D][sites of the band]`.
+    /// `pixels` holds the band's pixel rows of `image`.
+    pub(super) fn describe(
+        &self,
+        image: ArrayView2<'_, f32>,
+        band: &Band,
+        pixels: &Buffer,
+        descriptors: &Buffer,
+    ) -> Result<()> {
+        let norms = &self.maps.norms;
+        let rows = self.plan.pixel_rows(band);
+        let line = norms.line();
+        let part = rows.start * line..(rows.end - 2 * self.family.patch.rows) * line;
+        let mean = self.device.upload("mean", &norms.mean[part.clone()], BufferUsages::STORAGE)?;
+        let inverse = self.device.upload("inverse", &norms.inverse[part], BufferUsages::STORAGE)?;
+        let tiles: Vec<&Tile> = self.maps.tiles_in(band.rows.clone()).collect();
+        let on_device: Vec<GpuTile> = tiles.iter().map(|tile| gpu_tile(tile)).collect();
+        let tile_buffer = self.device.upload("tiles", &on_device, BufferUsages::STORAGE)?;
+        let buffers = [pixels, &mean, &inverse, &self.translations, &tile_buffer, descriptors];
+
+        let params = self.params(band);
+        let channels = self.family.translations.len() as u32;
+        for [first_tile, tile_count, first_translation, count] in self.dispatches(&tiles, channels) {
+            let params = Params { first_tile, first_translation, ..params };
+            self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
+        }
+        let ill = tiles.into_iter().filter(|t| t.ill_conditioned);
+        self.repair(image, band, ill, descriptors)
+    }
+
+    fn params(&self, band: &Band) -> Params {
+        let (grid, norms, patch) = (&self.plan.grid, &self.maps.norms, self.family.patch);
+        Params {
+            image_cols: self.plan.shape.cols as u32,
+            first_row: self.plan.pixel_rows(band).start as u32,
+            margin_rows: grid.margin.rows as u32,
+            margin_cols: grid.margin.cols as u32,
+            stride: grid.stride as u32,
+            patch_rows: patch.rows as u32,
+            patch_cols: patch.cols as u32,
+            norm_line: norms.line() as u32,
+            norm_pitch: norms.pitch as u32,
+            sites: band.len() as u32,
+            site_cols: band.cols as u32,
+            first_site_row: band.rows.start as u32,
+            first_tile: 0,
+            first_translation: 0,
+            first_channel: self.first_channel as u32,
+            patch_pixels: patch.full().area() as f32,
+        }
+    }
+
+    /// `[first tile, tiles, first translation, translations]` of short dispatches.
+    fn dispatches(&self, tiles: &[&Tile], translations: u32) -> Vec<[u32; 4]> {
+        let size = self.family.tile_size(self.plan.grid.stride);
+        let (columns, _) = workgroup_sizes(self.family, self.plan.grid.stride);
+        let rows = size.rows * self.plan.grid.stride + self.family.patch.full().rows;
+        let pairs = (PRODUCTS_PER_DISPATCH / (2 * columns * rows) as u64).max(1);
+        let count = translations.min(pairs.min(1 << 12) as u32);
+        let tile_count = (pairs / u64::from(count)).clamp(1, 1 << 15) as u32;
+        let total = tiles.len() as u32;
+        (0..total)
+            .step_by(tile_count as usize)
+            .flat_map(|tile| (0..translations).step_by(count as usize).map(move |t| (tile, t)))
+            .map(|(tile, t)| [tile, tile_count.min(total - tile), t, count.min(translations - t)])
+            .collect()
+    }
+
+    /// Puts f64 sums made on the host in place of the tiles that f32 cannot do.
+    fn repair<'t>(
+        &self,
+        image: ArrayView2<'_, f32>,
+        band: &Band,
+        tiles: impl Iterator<Item = &'t Tile>,
+        descriptors: &Buffer,
+    ) -> Result<()> {
+        for tile in tiles {
+            let scores = cpu::repair(image, self.family, &self.maps, &self.plan.grid, tile);
+            let (rows, cols) = (tile.count.rows, tile.count.cols);
+            let values = scores.as_slice().unwrap_or_default();
+            let staging = self.device.upload("repair", values, BufferUsages::COPY_SRC)?;
+            let mut encoder = self.device.inner.create_command_encoder(&Default::default());
+            for t in 0..self.family.translations.len() {
+                for row in 0..rows {
+                    let site = (tile.first.rows + row - band.rows.start) * band.cols + tile.first.cols;
+                    let to = (self.first_channel + t) * band.len() + site;
+                    let from = (t * rows + row) * cols;
+                    encoder.copy_buffer_to_buffer(
+                        &staging,
+                        4 * from as u64,
+                        descriptors,
+                        4 * to as u64,
+                        4 * cols as u64,
+                    );
+                }
+            }
+            self.device.queue.submit([encoder.finish()]);
+        }
+        self.device.check()
+    }
+}
+
+/// Pixel columns of the widest tile, and blocks of one stride in them.
+fn workgroup_sizes(family: &Family, stride: usize) -> (usize, usize) {
+    let (tile, full) = (family.tile_size(stride), family.patch.full());
+    ((tile.cols - 1) * stride + full.cols, tile.cols + full.cols / stride)
+}
+
+fn gpu_tile(tile: &Tile) -> GpuTile {
+    GpuTile {
+        first_row: tile.first.rows as u32,
+        first_col: tile.first.cols as u32,
+        rows: tile.count.rows as u32,
+        cols: tile.count.cols as u32,
+        centre: tile.centre,
+    }
+}

@@ -1,0 +1,170 @@
+//! What computes: the contract of a backend, and the choice of one.
+//!
+//! [`cpu`] and [`gpu`] are peers with the same file names: one file per kernel.
+//! They get the same plan and the same host tables, so they differ only in the
+//! rounding of sums, never in geometry.
+
+pub mod cpu;
+pub mod gpu;
+
+use ndarray::{Array2, ArrayView2};
+use serde::Serialize;
+
+use crate::Result;
+use crate::pca::{Moments, Pca};
+use crate::plan::Plan;
+use crate::sites::Band;
+
+/// Which device to compute on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// A real GPU, discrete before integrated, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A GPU; one must be there.
+    Gpu,
+    /// The adapter whose name holds this text, case ignored.
+    Named(String),
+}
+
+impl std::str::FromStr for Choice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "gpu" => Self::Gpu,
+            _ => Self::Named(text.to_owned()),
+        })
+    }
+}
+
+/// What a backend runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// `cpu`, `discrete-gpu`, `integrated-gpu`, `virtual-gpu`, `software-gpu` or `other-gpu`.
+    pub kind: String,
+    /// Name of the processor or adapter.
+    pub name: String,
+    /// `rayon` with its threads, or the graphics interface (`vulkan`).
+    pub backend: String,
+}
+
+/// A device that can compute descriptors, features and assignments.
+pub trait Backend: Send + Sync {
+    /// What it runs on.
+    fn device(&self) -> &DeviceInfo;
+
+    /// Most site rows that one band of `plan` may have on this device, with
+    /// about `budget` bytes of memory for it.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) if not even one block of site
+    /// rows fits the device.
+    fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize>;
+
+    /// Takes an image of mean 0 and variance 1, `[rows, cols]`, for which `plan`
+    /// was made.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn upload<'a>(
+        &'a self,
+        image: ArrayView2<'a, f32>,
+        plan: &'a Plan,
+    ) -> Result<Box<dyn Describe + 'a>>;
+
+    /// Takes points `[N, q]` to assign to centroids.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>>;
+}
+
+/// An uploaded image. The methods take a band of [`Plan::bands`]; whatever the
+/// height of the bands, each site's values are the same bit for bit.
+pub trait Describe {
+    /// Descriptors of the band's sites, `[sites, D]`.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn describe(&mut self, band: &Band) -> Result<Array2<f32>>;
+
+    /// Sums for mean and covariance over the band's active sites.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn accumulate(&mut self, band: &Band) -> Result<Moments>;
+
+    /// Features of the band's sites, `[sites, q]`.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn project(&mut self, band: &Band, pca: &Pca) -> Result<Array2<f32>>;
+}
+
+/// Points on a device.
+pub trait Assign {
+    /// The nearest of `centroids` `[k, q]` for each point (the first of equals)
+    /// into `labels` `[N]`, and its squared distance into `distances` `[N]`.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn assign(
+        &mut self,
+        centroids: ArrayView2<'_, f32>,
+        labels: &mut [u32],
+        distances: &mut [f32],
+    ) -> Result<()>;
+}
+
+/// The chosen backend, with a note where the choice needs a word.
+///
+/// # Errors
+/// [`Error::NoDevice`](crate::Error::NoDevice) if nothing fits, saying what is
+/// there; [`Error::Device`](crate::Error::Device) if the device fails at once.
+pub fn open(choice: &Choice) -> Result<(Box<dyn Backend>, Option<String>)> {
+    if *choice == Choice::Cpu {
+        return Ok((Box::new(cpu::Cpu::new()), None));
+    }
+    match gpu::adapter::choose(choice)? {
+        gpu::adapter::Chosen::Adapter(adapter) => Ok((Box::new(gpu::Gpu::new(&adapter)?), None)),
+        gpu::adapter::Chosen::Cpu(why) => Ok((Box::new(cpu::Cpu::new()), Some(why))),
+    }
+}
+
+/// Descriptors of whole bands, kept while they fit a budget so that `project`
+/// need not compute again what `accumulate` did.
+#[derive(Debug)]
+pub(crate) struct Kept<T> {
+    bands: std::collections::HashMap<Band, std::rc::Rc<T>>,
+    bytes: u64,
+    budget: u64,
+}
+
+impl<T> Kept<T> {
+    pub(crate) fn new(budget: u64) -> Self {
+        Self { bands: Default::default(), bytes: 0, budget }
+    }
+
+    /// The band's value, made by `make` if it is not here; kept if `bytes` fit.
+    pub(crate) fn get(
+        &mut self,
+        band: &Band,
+        bytes: u64,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<std::rc::Rc<T>> {
+        if let Some(found) = self.bands.get(band) {
+            return Ok(found.clone());
+        }
+        let made = std::rc::Rc::new(make()?);
+        if self.bytes + bytes <= self.budget {
+            self.bytes += bytes;
+            self.bands.insert(band.clone(), made.clone());
+        }
+        Ok(made)
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line: one file per subcommand, which turns its arguments into a
+//! checked job and runs it.
+
+mod devices;
+mod parse;
+mod progress;
+mod segment;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Examples:
+  stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
+  stemseg segment grain.tif -k 2,3,4          the same features clustered three times
+  stemseg devices                             adapters, and the one that is taken
+
+Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
+
+/// Segments atomic-resolution STEM micrographs by local symmetry, without
+/// training, on any GPU or none.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Segment(Box<segment::Args>),
+    Devices(devices::Args),
+}
+
+/// Why a command did not do what was asked.
+pub(crate) enum Failure {
+    /// Wrong use or unusable input: exit code 2.
+    Usage(anyhow::Error),
+    /// The run went wrong on the way: exit code 1.
+    Run(anyhow::Error),
+    /// Ctrl-C: exit code 130.
+    Interrupted,
+}
+
+impl From<stemseg::Error> for Failure {
+    fn from(error: stemseg::Error) -> Self {
+        match error {
+            stemseg::Error::Interrupted => Self::Interrupted,
+            e if e.is_usage() => Self::Usage(e.into()),
+            e => Self::Run(e.into()),
+        }
+    }
+}
+
+impl Failure {
+    /// The same error as a failed run: for what goes wrong after the input and
+    /// the parameters were found good (a full disk).
+    pub(crate) fn in_run(error: stemseg::Error) -> Self {
+        match Self::from(error) {
+            Self::Usage(e) => Self::Run(e),
+            other => other,
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, reports, and gives the exit code.
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Segment(args) => segment::run(*args),
+        Command::Devices(args) => devices::run(&args),
+    };
+    let (code, error) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => (2, error),
+        Err(Failure::Run(error)) => (1, error),
+        Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
+    };
+    // Where even stderr is gone, the exit code is all there is to say.
+    let _ = writeln!(std::io::stderr(), "stemseg: {error:#}");
+    ExitCode::from(code)
+}
+
+/// Prints to stdout; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Run(e.into())),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,155 @@
+//! Values of arguments.
+
+use std::ops::Range;
+use std::path::Path;
+
+use stemseg::descriptor::Translation;
+use stemseg::sites::Extent;
+use stemseg::{Error, Result};
+
+/// `N` or `RxC`, half sizes in px.
+pub(super) fn extent(text: &str) -> Result<Extent, String> {
+    let one = |part: &str| {
+        let part = part.trim();
+        match part.parse::<usize>() {
+            Ok(size) if size <= 1 << 20 => Ok(size),
+            Ok(_) => Err(format!("{part} px is larger than any image")),
+            Err(_) if part.starts_with('-') => Err(format!("{part} is negative; give a half size in px")),
+            Err(_) => Err(format!("'{part}' is not a whole number of px; give N or ROWSxCOLS, for example 20 or 20x12")),
+        }
+    };
+    match text.split_once(['x', 'X']) {
+        Some((rows, cols)) => Ok(Extent { rows: one(rows)?, cols: one(cols)? }),
+        None => one(text).map(Extent::square),
+    }
+}
+
+/// A share of the variance: above 0, at most 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("give a share above 0 and up to 1, for example 0.9".into()),
+    }
+}
+
+/// One axis of a region: `start:end` as in Python, either may be left out or
+/// count from the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slice {
+    start: Option<i64>,
+    end: Option<i64>,
+}
+
+/// `ROWS,COLS`, each a slice.
+pub(super) fn region(text: &str) -> Result<[Slice; 2], String> {
+    let slice = |part: &str| {
+        let bound = |b: &str| match b.trim() {
+            "" => Ok(None),
+            b => b.parse::<i64>().map(Some).map_err(|_| format!("'{b}' is not a whole number")),
+        };
+        let (start, end) = part.split_once(':').ok_or("each slice needs a colon, for example 100:600,0:512")?;
+        Ok::<_, String>(Slice { start: bound(start)?, end: bound(end)? })
+    };
+    let (rows, cols) = text.split_once(',').ok_or("give rows and columns, for example 100:600,0:512")?;
+    Ok([slice(rows)?, slice(cols)?])
+}
+
+impl Slice {
+    /// The indices it selects of `length`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if it reaches beyond the image or selects nothing.
+    pub(super) fn of(self, length: usize) -> Result<Range<usize>> {
+        let index = |i: i64| if i < 0 { i + length as i64 } else { i };
+        let (start, end) = (self.start.map_or(0, index), self.end.map_or(length as i64, index));
+        if start < 0 || start >= end || end > length as i64 {
+            return Err(Error::parameter(
+                "roi",
+                format!("{}:{}", show(self.start), show(self.end)),
+                format!("it must select pixels within an axis of {length} px"),
+            ));
+        }
+        Ok(start as usize..end as usize)
+    }
+}
+
+fn show(bound: Option<i64>) -> String {
+    bound.map_or(String::new(), |b| b.to_string())
+}
+
+/// Translations from a file: a numpy array `[n, 2]`, or text with a row and a
+/// column shift on each line (separated by a comma or spaces; # begins a comment).
+///
+/// # Errors
+/// [`Error::Unreadable`] naming the line.
+pub(super) fn translations(path: &Path) -> Result<Vec<Translation>> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if !text.contains('\0') => from_text(path, text),
+        _ => from_array(path),
+    }
+}
+
+fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
+    let mut list = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        let fields: Vec<&str> =
+            line.split(|c: char| c == ',' || c.is_whitespace()).filter(|f| !f.is_empty()).collect();
+        let shifts: Option<Vec<i32>> = fields.iter().map(|f| f.parse().ok()).collect();
+        match shifts.as_deref() {
+            Some([]) => {}
+            Some(&[rows, cols]) => list.push(Translation { rows, cols }),
+            _ => {
+                return Err(Error::unreadable(
+                    path,
+                    format!("line {}: '{}' is not a row and a column shift in whole px", number + 1, line.trim()),
+                ));
+            }
+        }
+    }
+    Ok(list)
+}
+
+fn from_array(path: &Path) -> Result<Vec<Translation>> {
+    let values = stemseg::io::read::read(path, None)?.pixels.to_f64();
+    let whole = |v: &f64| v.fract() == 0.0 && v.abs() <= f64::from(i32::MAX);
+    if values.ncols() != 2 || !values.iter().all(whole) {
+        return Err(Error::unreadable(path, "it must be an array [n, 2] of row and column shifts in whole px"));
+    }
+    let one = |row: ndarray::ArrayView1<'_, f64>| Translation { rows: row[0] as i32, cols: row[1] as i32 };
+    Ok(values.rows().into_iter().map(one).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extents() {
+        assert_eq!(extent("20").unwrap(), Extent::square(20));
+        assert_eq!(extent("20x12").unwrap(), Extent { rows: 20, cols: 12 });
+        assert!(extent("-3").unwrap_err().contains("negative"));
+        assert!(extent("3x-1").unwrap_err().contains("negative"));
+        assert!(extent("1.5").unwrap_err().contains("whole number"));
+    }
+
+    #[test]
+    fn regions_count_like_python() {
+        let [rows, cols] = region("10:-10,:50").unwrap();
+        assert_eq!(rows.of(100).unwrap(), 10..90);
+        assert_eq!(cols.of(60).unwrap(), 0..50);
+        assert!(cols.of(40).is_err(), "beyond the image");
+        assert!(region("5:5,:").unwrap()[0].of(10).is_err(), "empty");
+        assert!(region("5,6").is_err());
+    }
+
+    #[test]
+    fn translations_in_text() {
+        let path = Path::new("list.txt");
+        let list = from_text(path, "# shifts\n0 6\n-3, 2\n\n").unwrap();
+        assert_eq!(list, [Translation { rows: 0, cols: 6 }, Translation { rows: -3, cols: 2 }]);
+        let error = from_text(path, "1 2\n3\n").unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+    }
+}

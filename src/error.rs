@@ -1,0 +1,92 @@
+//! The library's one error type.
+//!
+//! A message names the thing (file, parameter), its value, the limit it broke
+//! and what to do about it, so that the binary can print it as it stands.
+
+use std::path::PathBuf;
+
+/// Result with the library's [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong in the library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, read, created or renamed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file's content is not an image that stemseg can read.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// The file concerned.
+        path: PathBuf,
+        /// What is wrong with it, and what would be read.
+        reason: String,
+    },
+    /// The pixels cannot be segmented as they are (not finite, constant, empty).
+    #[error("{0}")]
+    Image(String),
+    /// A parameter is outside what is possible; names it, its value and the limit.
+    #[error("{name} = {value}: {reason}")]
+    Parameter {
+        /// The parameter, spelled as on the command line without dashes.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The limit it broke, and what to do.
+        reason: String,
+    },
+    /// The image is too small for the patch and window.
+    #[error("{0}")]
+    TooSmall(String),
+    /// No adapter fits the device that was asked for.
+    #[error("{0}")]
+    NoDevice(String),
+    /// The device failed, or lacks what a kernel needs.
+    #[error("device {device}: {reason}")]
+    Device {
+        /// The adapter's name.
+        device: String,
+        /// What failed, with the need and the limit where there is one.
+        reason: String,
+    },
+    /// The result exists already.
+    #[error("{} exists already; give --force to replace it or --out for another place", .0.display())]
+    Exists(PathBuf),
+    /// The caller asked to stop (Ctrl-C).
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// An [`Error::Io`] for `path`, made for `map_err`.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// An [`Error::Unreadable`] for `path`.
+    pub fn unreadable(path: impl Into<PathBuf>, reason: impl std::fmt::Display) -> Self {
+        Self::Unreadable { path: path.into(), reason: reason.to_string() }
+    }
+
+    /// An [`Error::Parameter`].
+    pub fn parameter(
+        name: &'static str,
+        value: impl std::fmt::Display,
+        reason: impl std::fmt::Display,
+    ) -> Self {
+        Self::Parameter { name, value: value.to_string(), reason: reason.to_string() }
+    }
+
+    /// True where the caller can mend it (wrong input or parameters), false
+    /// where a run that was asked for correctly failed on the way.
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::Device { .. } | Self::Interrupted)
+    }
+}

@@ -1,0 +1,5 @@
+//! Files in and out: [`read`] turns a file into pixels, [`write`] a label map
+//! into files.
+
+pub mod read;
+pub mod write;

@@ -1,0 +1,10 @@
+//! Results on disk: [`ResultFolder`] makes a folder appear whole or not at all,
+//! the functions write arrays and label maps into it.
+
+mod folder;
+mod npy;
+mod tiff;
+
+pub use self::folder::ResultFolder;
+pub use self::npy::{NpyRows, NpyValue, write_npy};
+pub use self::tiff::{write_labels_tiff, write_map_tiff};

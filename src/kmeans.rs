@@ -1,0 +1,220 @@
+//! k-means in feature space.
+//!
+//! Seeding, centroid update, empty clusters and convergence are here, shared by
+//! all backends; a backend only assigns points to centroids. Runs go on until no
+//! label changes: on flat minima, runs that stop at a tolerance differ from seed
+//! to seed, converged ones agree.
+
+mod seeding;
+
+use ndarray::{Array1, Array2, ArrayView2};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rayon::prelude::*;
+
+use crate::backend::Backend;
+use crate::progress::Progress;
+use crate::{Error, Result};
+
+/// Most iterations of one run.
+const MOST_ITERATIONS: usize = 1000;
+
+/// Above so many points, seeding and starts run on a subsample of this size.
+pub const SUBSAMPLE: usize = 200_000;
+
+/// Points that one task sums; fixed, so that sums do not depend on threads.
+const CHUNK: usize = 4096;
+
+/// What k-means is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Number of clusters, k.
+    pub clusters: usize,
+    /// Number of starts; the one of least inertia is kept.
+    pub starts: usize,
+    /// Seed of the random choices.
+    pub seed: u64,
+}
+
+/// One clustering; its fields belong together and are never mixed between runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clustering {
+    /// Cluster of each point, `[N]`, 0 to k-1.
+    pub labels: Vec<u32>,
+    /// Means of the clusters, `[k, q]`.
+    pub centroids: Array2<f64>,
+    /// Sum of squared distances of the points from their centroids.
+    pub inertia: f64,
+    /// Iterations of the run that gave it.
+    pub iterations: usize,
+    /// Number of starts it was chosen from.
+    pub starts: usize,
+    /// False if the most iterations were reached first.
+    pub converged: bool,
+}
+
+/// Clusters `points` `[N, q]`.
+///
+/// # Errors
+/// [`Error::Parameter`] if there are fewer distinct points than clusters;
+/// whatever the backend reports; [`Error::Interrupted`].
+pub fn cluster(
+    points: ArrayView2<'_, f32>,
+    options: Options,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Clustering> {
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let sample = seeding::subsample(points, SUBSAMPLE, &mut rng);
+    let sampled = sample.is_some();
+    let sample = sample.as_ref().map_or(points, |s| s.view());
+    check_distinct(points, options.clusters)?;
+
+    let mut run = Run::new(sample, backend, progress)?;
+    let mut best: Option<Clustering> = None;
+    for start in 0..options.starts {
+        progress.step(start as u64, options.starts as u64)?;
+        let seeds = seeding::greedy_plus_plus(sample, options.clusters, &mut rng);
+        let found = run.lloyd(seeds)?;
+        if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
+            best = Some(found);
+        }
+    }
+    let best = best.ok_or_else(|| Error::parameter("starts", 0, "it must be at least 1"))?;
+    let best = match sampled {
+        true => Run::new(points, backend, progress)?.lloyd(best.centroids)?,
+        false => best,
+    };
+    Ok(Clustering { starts: options.starts, ..best })
+}
+
+/// k clusters need k distinct points.
+fn check_distinct(points: ArrayView2<'_, f32>, clusters: usize) -> Result<()> {
+    let mut distinct: Vec<_> = Vec::new();
+    for point in points.rows() {
+        if distinct.len() >= clusters {
+            return Ok(());
+        }
+        if !distinct.contains(&point) {
+            distinct.push(point);
+        }
+    }
+    if distinct.len() >= clusters {
+        return Ok(());
+    }
+    let reason = format!(
+        "the sites show only {} distinct pattern(s); the image may be flat or perfectly periodic",
+        distinct.len()
+    );
+    Err(Error::parameter("clusters", clusters, reason))
+}
+
+/// Lloyd iterations on one set of points, which the backend holds.
+struct Run<'a> {
+    points: ArrayView2<'a, f32>,
+    assign: Box<dyn crate::backend::Assign + 'a>,
+    progress: &'a dyn Progress,
+    distances: Vec<f32>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        points: ArrayView2<'a, f32>,
+        backend: &'a dyn Backend,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let assign = backend.assigner(points)?;
+        Ok(Self { points, assign, progress, distances: vec![0.0; points.nrows()] })
+    }
+
+    /// Iterates from `centroids` `[k, q]` until no label changes.
+    fn lloyd(&mut self, mut centroids: Array2<f64>) -> Result<Clustering> {
+        let mut labels = vec![u32::MAX; self.points.nrows()];
+        let mut previous = labels.clone();
+        let mut converged = false;
+        let mut iterations = 0;
+        while !converged && iterations < MOST_ITERATIONS {
+            self.progress.check()?;
+            std::mem::swap(&mut labels, &mut previous);
+            let narrow = centroids.mapv(|v| v as f32);
+            self.assign.assign(narrow.view(), &mut labels, &mut self.distances)?;
+            fill_empty(&mut labels, &mut self.distances, centroids.nrows());
+            converged = labels == previous;
+            if !converged {
+                centroids = means(self.points, &labels, centroids.nrows());
+            }
+            iterations += 1;
+        }
+        let inertia = inertia(self.points, &labels, &centroids);
+        Ok(Clustering { labels, centroids, inertia, iterations, starts: 1, converged })
+    }
+}
+
+/// Gives each cluster without points the point that lies farthest from its
+/// centroid (the first of equals) among clusters that can spare one.
+fn fill_empty(labels: &mut [u32], distances: &mut [f32], clusters: usize) {
+    let mut sizes = vec![0_usize; clusters];
+    labels.iter().for_each(|&l| sizes[l as usize] += 1);
+    for empty in 0..clusters {
+        if sizes[empty] > 0 {
+            continue;
+        }
+        let mut farthest: Option<usize> = None;
+        for (i, &distance) in distances.iter().enumerate() {
+            let farther = farthest.is_none_or(|f| distance > distances[f]);
+            if farther && sizes[labels[i] as usize] > 1 {
+                farthest = Some(i);
+            }
+        }
+        if let Some(i) = farthest {
+            sizes[labels[i] as usize] -= 1;
+            sizes[empty] = 1;
+            labels[i] = empty as u32;
+            distances[i] = 0.0;
+        }
+    }
+}
+
+/// Means `[k, q]` of the points of each cluster, summed in f64 in fixed chunks.
+fn means(points: ArrayView2<'_, f32>, labels: &[u32], clusters: usize) -> Array2<f64> {
+    let features = points.ncols();
+    let partial: Vec<(Array2<f64>, Vec<u64>)> = labels
+        .par_chunks(CHUNK)
+        .enumerate()
+        .map(|(chunk, labels)| {
+            let mut sums = Array2::zeros((clusters, features));
+            let mut counts = vec![0; clusters];
+            for (i, &label) in labels.iter().enumerate() {
+                counts[label as usize] += 1;
+                let point = points.row(chunk * CHUNK + i);
+                sums.row_mut(label as usize).zip_mut_with(&point, |s, &p| *s += f64::from(p));
+            }
+            (sums, counts)
+        })
+        .collect();
+    let mut sums = Array2::zeros((clusters, features));
+    let mut counts = Array1::<f64>::zeros(clusters);
+    for (part, count) in &partial {
+        sums += part;
+        counts.iter_mut().zip(count).for_each(|(c, &n)| *c += n as f64);
+    }
+    for (mut row, &count) in sums.rows_mut().into_iter().zip(&counts) {
+        row /= count.max(1.0);
+    }
+    sums
+}
+
+/// Sum of squared distances of the points from their centroids, in f64.
+fn inertia(points: ArrayView2<'_, f32>, labels: &[u32], centroids: &Array2<f64>) -> f64 {
+    let partial: Vec<f64> = labels
+        .par_chunks(CHUNK)
+        .enumerate()
+        .map(|(chunk, labels)| {
+            let distance = |(i, &label): (usize, &u32)| {
+                seeding::squared_distance(points.row(chunk * CHUNK + i), centroids.row(label as usize))
+            };
+            labels.iter().enumerate().map(distance).sum::<f64>()
+        })
+        .collect();
+    partial.iter().sum()
+}

@@ -1,0 +1,134 @@
+//! Where k-means starts: greedy k-means++ (Arthur & Vassilvitskii 2007, section
+//! "greedy" of the extended version; the variant that scikit-learn uses).
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use rayon::prelude::*;
+
+use super::CHUNK;
+
+/// `count` different rows of `points` `[N, q]` in their order, or nothing where
+/// there are no more.
+pub(super) fn subsample(
+    points: ArrayView2<'_, f32>,
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Option<Array2<f32>> {
+    let total = points.nrows();
+    if total <= count {
+        return None;
+    }
+    // Selection sampling (Knuth, TAOCP 3.4.2, algorithm S).
+    let mut chosen = Vec::with_capacity(count);
+    for i in 0..total {
+        if uniform(rng) * (total - i) as f64 <= (count - chosen.len()) as f64 && chosen.len() < count {
+            chosen.push(i);
+        }
+    }
+    Some(points.select(Axis(0), &chosen))
+}
+
+/// Centroids `[k, q]` to start from. The first is any point; each further one
+/// is the best of `2 + ln k` points drawn with a chance proportional to their
+/// squared distance from the nearest centroid so far.
+pub(super) fn greedy_plus_plus(
+    points: ArrayView2<'_, f32>,
+    clusters: usize,
+    rng: &mut ChaCha8Rng,
+) -> Array2<f64> {
+    let total = points.nrows();
+    let trials = 2 + (clusters as f64).ln() as usize;
+    let mut chosen = vec![((uniform(rng) * total as f64) as usize).min(total - 1)];
+    let mut nearest = vec![f64::INFINITY; total];
+    nearest = nearer(points, chosen[0], &nearest);
+    while chosen.len() < clusters {
+        let draws: Vec<usize> = (0..trials).map(|_| draw(&nearest, rng)).collect();
+        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        for candidate in draws {
+            let distances = nearer(points, candidate, &nearest);
+            let potential = ordered_sum(&distances);
+            if best.as_ref().is_none_or(|(least, ..)| potential < *least) {
+                best = Some((potential, candidate, distances));
+            }
+        }
+        if let Some((_, candidate, distances)) = best {
+            chosen.push(candidate);
+            nearest = distances;
+        }
+    }
+    points.select(Axis(0), &chosen).mapv(f64::from)
+}
+
+/// Squared distance to the nearer of point `candidate` and what was nearest.
+fn nearer(points: ArrayView2<'_, f32>, candidate: usize, nearest: &[f64]) -> Vec<f64> {
+    let centre = points.row(candidate).mapv(f64::from);
+    nearest
+        .par_iter()
+        .enumerate()
+        .with_min_len(CHUNK)
+        .map(|(i, &d)| d.min(squared_distance(points.row(i), centre.view())))
+        .collect()
+}
+
+/// A point drawn with a chance proportional to its weight.
+fn draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
+    let target = uniform(rng) * ordered_sum(weights);
+    let mut sum = 0.0;
+    // Points of weight 0 are never drawn: the sum must pass the target.
+    let passes = |w: &f64| {
+        sum += w;
+        *w > 0.0 && sum >= target
+    };
+    let last = || weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
+    weights.iter().position(passes).unwrap_or_else(last)
+}
+
+/// A sum whose order does not depend on the number of threads.
+fn ordered_sum(values: &[f64]) -> f64 {
+    let partial: Vec<f64> = values.par_chunks(CHUNK).map(|c| c.iter().sum()).collect();
+    partial.iter().sum()
+}
+
+pub(super) fn squared_distance(point: ArrayView1<'_, f32>, centre: ArrayView1<'_, f64>) -> f64 {
+    point.iter().zip(centre).map(|(&p, c)| (f64::from(p) - c).powi(2)).sum()
+}
+
+/// Uniform in [0, 1), 53 bits: the same on every platform.
+fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 * (-53_f64).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::rand_core::SeedableRng;
+
+    #[test]
+    fn a_subsample_has_distinct_rows_in_order() {
+        let points = Array2::from_shape_fn((1000, 1), |(i, _)| i as f32);
+        let sample = subsample(points.view(), 100, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+        assert_eq!(sample.nrows(), 100);
+        assert!(sample.column(0).to_vec().is_sorted_by(|a, b| a < b));
+        assert!(subsample(points.view(), 1000, &mut ChaCha8Rng::seed_from_u64(1)).is_none());
+    }
+
+    #[test]
+    fn seeds_fall_into_separate_clusters() {
+        let points = Array2::from_shape_fn((300, 2), |(i, d)| (i / 100 * 50 + i % 7 * d) as f32);
+        for seed in 0..20 {
+            let seeds = greedy_plus_plus(points.view(), 3, &mut ChaCha8Rng::seed_from_u64(seed));
+            let mut which: Vec<i32> = seeds.column(0).iter().map(|v| (v / 50.0) as i32).collect();
+            which.sort_unstable();
+            assert_eq!(which, [0, 1, 2], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn points_of_no_weight_are_not_drawn() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..200 {
+            assert_eq!(draw(&[0.0, 0.0, 2.0, 0.0], &mut rng), 2);
+        }
+    }
+}

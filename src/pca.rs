@@ -1,0 +1,237 @@
+//! Principal components of descriptors, from their moments.
+
+use faer::{Mat, Side};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use serde::Serialize;
+
+use crate::plan::Components;
+use crate::{Error, Result};
+
+/// Sites that are summed in f32 before the sum is widened to f64. Pieces never
+/// cross a site row, so they are the same whatever the bands.
+pub(crate) const PIECE: usize = 1024;
+
+/// Sums over sites from which mean and covariance follow; bands add up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// Number of sites.
+    pub count: u64,
+    /// Sum of the descriptors, `[D]`.
+    pub sum: Array1<f64>,
+    /// Sum of their outer products, `[D, D]`; the lower triangle is what counts.
+    pub products: Array2<f64>,
+}
+
+impl Moments {
+    /// No sites of `channels` channels.
+    pub fn zero(channels: usize) -> Self {
+        Self {
+            count: 0,
+            sum: Array1::zeros(channels),
+            products: Array2::zeros((channels, channels)),
+        }
+    }
+
+    /// Adds the moments of other sites.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += &other.sum;
+        self.products += &other.products;
+    }
+}
+
+/// A linear map from descriptors to features: `(x - mean) components^T`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pca {
+    /// Mean descriptor, `[D]`.
+    pub mean: Array1<f64>,
+    /// Orthonormal rows by falling variance, `[q, D]`; the largest loading of
+    /// each is positive.
+    pub components: Array2<f64>,
+    /// What each component explains.
+    pub report: Explained,
+}
+
+/// How much of the variance the components explain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explained {
+    /// Variance along each component, over N - 1.
+    pub explained_variance: Vec<f64>,
+    /// The same as a share of the variance of all channels.
+    pub explained_variance_ratio: Vec<f64>,
+    /// True where there were no more channels than components, so that the
+    /// channels themselves are the features.
+    pub skipped: bool,
+}
+
+impl Pca {
+    /// Components of the sites that `moments` sums up.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if fewer than two sites or a sum that is not finite.
+    pub fn new(moments: &Moments, keep: Components) -> Result<Self> {
+        let channels = moments.sum.len();
+        if moments.count < 2 {
+            return Err(Error::Image(format!(
+                "{} site takes part, but PCA needs two; give a smaller --stride",
+                moments.count
+            )));
+        }
+        if moments.products.iter().any(|v| !v.is_finite()) {
+            return Err(Error::Image("the descriptors' covariance is not finite".into()));
+        }
+        let mean = &moments.sum / moments.count as f64;
+        let covariance = covariance(moments, &mean);
+        let total: f64 = (0..channels).map(|i| covariance[(i, i)]).sum();
+        if matches!(keep, Components::Count(q) if channels <= q) {
+            return Ok(Self::identity(mean, &covariance, total));
+        }
+        let eigen = covariance
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|e| Error::Image(format!("no eigenvectors of the covariance were found: {e:?}")))?;
+        // faer's eigenvalues ascend; rounding may leave the least below zero.
+        let variance: Vec<f64> =
+            (0..channels).rev().map(|i| eigen.S()[i].max(0.0)).collect();
+        let kept = count(keep, &variance, total);
+        let components = Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
+        let components = fix_signs(components);
+        Ok(Self { mean, components, report: Explained::new(&variance[..kept], total, false) })
+    }
+
+    /// Channels as they are: where there are no more of them than components.
+    fn identity(mean: Array1<f64>, covariance: &Mat<f64>, total: f64) -> Self {
+        let variance: Vec<f64> = (0..mean.len()).map(|i| covariance[(i, i)]).collect();
+        Self {
+            components: Array2::eye(mean.len()),
+            mean,
+            report: Explained::new(&variance, total, true),
+        }
+    }
+
+    /// Number of features, q.
+    pub fn features(&self) -> usize {
+        self.components.nrows()
+    }
+
+    /// Features `[sites, q]` of descriptors `[sites, D]`, in f64.
+    pub fn project(&self, descriptors: ArrayView2<'_, f32>) -> Array2<f64> {
+        let centred = &descriptors.mapv(f64::from) - &self.mean.view().insert_axis(Axis(0));
+        centred.dot(&self.components.t())
+    }
+}
+
+impl Explained {
+    fn new(variance: &[f64], total: f64, skipped: bool) -> Self {
+        let share = |v: &f64| if total > 0.0 { v / total } else { 0.0 };
+        Self {
+            explained_variance: variance.to_vec(),
+            explained_variance_ratio: variance.iter().map(share).collect(),
+            skipped,
+        }
+    }
+}
+
+fn covariance(moments: &Moments, mean: &Array1<f64>) -> Mat<f64> {
+    let n = moments.count as f64;
+    Mat::from_fn(mean.len(), mean.len(), |i, j| {
+        // The lower triangle, mirrored.
+        let (i, j) = (i.max(j), i.min(j));
+        (moments.products[(i, j)] - n * mean[i] * mean[j]) / (n - 1.0)
+    })
+}
+
+/// Number of components to keep of those with `variance`, falling.
+fn count(keep: Components, variance: &[f64], total: f64) -> usize {
+    match keep {
+        Components::Count(q) => q.min(variance.len()),
+        Components::Variance(share) => {
+            let mut explained = 0.0;
+            // The sum of all may fall short of the total by rounding.
+            let enough = |v: &f64| {
+                explained += v;
+                explained >= share * total * (1.0 - 1e-12)
+            };
+            variance.iter().position(enough).map_or(variance.len(), |i| i + 1)
+        }
+    }
+}
+
+/// Turns each row so that its largest loading (the first of equals) is positive.
+fn fix_signs(mut components: Array2<f64>) -> Array2<f64> {
+    for mut row in components.rows_mut() {
+        let largest = row.iter().fold(0.0_f64, |best, &v| if v.abs() > best.abs() { v } else { best });
+        if largest < 0.0 {
+            row.mapv_inplace(|v| -v);
+        }
+    }
+    components
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments_of(x: &Array2<f32>) -> Moments {
+        let x = x.mapv(f64::from);
+        Moments { count: x.nrows() as u64, sum: x.sum_axis(Axis(0)), products: x.t().dot(&x) }
+    }
+
+    /// 300 sites of 12 channels with a spread that falls from channel to channel.
+    fn sample() -> Array2<f32> {
+        let mut state = 1_u64;
+        Array2::from_shape_fn((300, 12), |(_, d)| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ((state >> 40) as f32 / 16_777_216.0 - 0.5) / (1 + d) as f32 + 3.0
+        })
+    }
+
+    #[test]
+    fn all_components_reconstruct_the_descriptors() {
+        let x = sample();
+        let pca = Pca::new(&moments_of(&x), Components::Variance(1.0)).unwrap();
+        let back = pca.project(x.view()).dot(&pca.components) + &pca.mean;
+        let worst = (&back - &x.mapv(f64::from)).mapv(f64::abs).fold(0.0, |a: f64, &b| a.max(b));
+        assert!(worst < 1e-12 * 12.0, "{worst}");
+        let gram = pca.components.dot(&pca.components.t());
+        assert!((&gram - &Array2::<f64>::eye(12)).iter().all(|v| v.abs() < 1e-12));
+    }
+
+    #[test]
+    fn features_have_the_explained_variance_and_are_uncorrelated() {
+        let x = sample();
+        let pca = Pca::new(&moments_of(&x), Components::Count(4)).unwrap();
+        let y = pca.project(x.view());
+        let covariance = y.t().dot(&y) / (x.nrows() as f64 - 1.0);
+        for i in 0..4 {
+            for j in 0..4 {
+                let expected = if i == j { pca.report.explained_variance[i] } else { 0.0 };
+                assert!((covariance[(i, j)] - expected).abs() < 1e-12, "{i} {j}");
+            }
+        }
+        assert!(pca.report.explained_variance.is_sorted_by(|a, b| a >= b));
+    }
+
+    #[test]
+    fn a_share_of_variance_keeps_the_fewest() {
+        let variance = [4.0, 3.0, 2.0, 1.0];
+        assert_eq!(count(Components::Variance(0.7), &variance, 10.0), 2);
+        assert_eq!(count(Components::Variance(0.71), &variance, 10.0), 3);
+        assert_eq!(count(Components::Variance(1.0), &variance, 10.0), 4);
+    }
+
+    #[test]
+    fn few_channels_are_features_as_they_are() {
+        let x = sample();
+        let pca = Pca::new(&moments_of(&x), Components::Count(12)).unwrap();
+        assert!(pca.report.skipped);
+        assert_eq!(pca.components, Array2::<f64>::eye(12));
+    }
+
+    #[test]
+    fn signs_do_not_depend_on_the_solver() {
+        let rows = ndarray::array![[0.1, -0.9, 0.2], [0.6, -0.6, 0.1]];
+        let fixed = fix_signs(rows);
+        assert_eq!(fixed.row(0).to_vec(), [-0.1, 0.9, -0.2]);
+        assert_eq!(fixed.row(1).to_vec(), [0.6, -0.6, 0.1]);
+    }
+}

@@ -1,0 +1,238 @@
+//! [`Params`] -> [`Plan`]: everything that follows from the parameters and the
+//! image's shape is checked and worked out here, once, on the host. No backend
+//! derives geometry.
+
+use ndarray::{Array2, ArrayView2};
+use serde::Serialize;
+
+use crate::descriptor::{Family, FamilyParams};
+use crate::sites::{Band, Extent, SiteGrid};
+use crate::{Error, Result};
+
+/// How many features PCA keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Components {
+    /// So many (fewer where there are fewer channels).
+    Count(usize),
+    /// The fewest that explain at least this share of the variance, 0 to 1.
+    Variance(f64),
+}
+
+/// What pixels get that lie outside the cells of the site grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Border {
+    /// The nearest site's label.
+    #[default]
+    Nearest,
+    /// 0, not segmented.
+    Blank,
+}
+
+/// How labels are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// 1 is the pattern that covers most pixels, k the one that covers fewest.
+    #[default]
+    Size,
+    /// pySTEM's order: 1 the smallest, k the largest (pySTEM's labels plus 1,
+    /// since 0 is what is not segmented).
+    Pystem,
+}
+
+/// What a user chooses for one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Params {
+    /// Descriptor families, concatenated.
+    pub families: Vec<FamilyParams>,
+    /// Distance of neighbouring sites, px.
+    pub stride: usize,
+    /// How many features PCA keeps.
+    pub components: Components,
+    /// Numbers of clusters, each giving a label map.
+    pub clusters: Vec<usize>,
+    /// Starts of k-means, of which the best is kept.
+    pub starts: usize,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Labels outside the site grid.
+    pub border: Border,
+    /// Numbering of labels.
+    pub order: Order,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            families: vec![FamilyParams::Translation(Default::default())],
+            stride: 5,
+            components: Components::Count(5),
+            clusters: vec![2],
+            starts: 10,
+            seed: 0,
+            border: Border::default(),
+            order: Order::default(),
+        }
+    }
+}
+
+/// Everything a run needs beside pixels.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Image size, px.
+    pub shape: Extent,
+    /// The sites, shared by all families.
+    pub grid: SiteGrid,
+    /// The families, tables made.
+    pub families: Vec<Family>,
+    /// `[site rows, site cols]`, false where the site's pixel is masked; such
+    /// sites are described but take no part in PCA and clustering.
+    pub active: Option<Array2<bool>>,
+    /// Memory, in bytes, that a backend may use for descriptors it keeps.
+    pub budget: u64,
+    /// The checked parameters.
+    pub params: Params,
+}
+
+/// Memory for descriptors unless told otherwise, bytes.
+pub const DEFAULT_BUDGET: u64 = 1 << 30;
+
+/// Most clusters: labels are written as 16-bit integers, 0 being taken.
+const MOST_CLUSTERS: usize = 65_534;
+
+impl Plan {
+    /// Checks `params` against an image of `shape` px with `mask` `[rows, cols]`
+    /// (true where a pixel does not count).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for what cannot be, [`Error::TooSmall`] where no site
+    /// fits, with what would.
+    pub fn new(params: Params, shape: (usize, usize), mask: Option<ArrayView2<'_, bool>>) -> Result<Self> {
+        let shape = Extent { rows: shape.0, cols: shape.1 };
+        params.check()?;
+        let families = params.families.iter().map(|f| f.plan(shape)).collect::<Result<Vec<_>>>()?;
+        let margin = families.iter().map(Family::margin).fold(Extent::default(), Extent::max);
+        let grid = SiteGrid::new(shape, margin, params.stride);
+        if grid.is_empty() {
+            return Err(too_small(&params, shape, margin));
+        }
+        let active = mask.map(|mask| {
+            Array2::from_shape_fn((grid.count.rows, grid.count.cols), |(i, j)| {
+                !mask[(grid.row(i), grid.col(j))]
+            })
+        });
+        let plan = Self { shape, grid, families, active, budget: DEFAULT_BUDGET, params };
+        plan.check_clusters()?;
+        Ok(plan)
+    }
+
+    /// Number of channels of all families together, D.
+    pub fn channels(&self) -> usize {
+        self.families.iter().map(Family::channels).sum()
+    }
+
+    /// Names of all channels.
+    pub fn channel_names(&self) -> Vec<String> {
+        self.families.iter().flat_map(Family::channel_names).collect()
+    }
+
+    /// Number of sites that take part in PCA and clustering.
+    pub fn active_sites(&self) -> usize {
+        self.active.as_ref().map_or(self.grid.len(), |a| a.iter().filter(|&&a| a).count())
+    }
+
+    /// Whether site `index` (`row * cols + col`) takes part.
+    pub fn is_active(&self, index: usize) -> bool {
+        self.active.as_ref().is_none_or(|a| a[(index / self.grid.count.cols, index % self.grid.count.cols)])
+    }
+
+    /// The rows of `values` `[sites, _]` whose sites take part.
+    pub fn keep_active<T: Clone>(&self, values: &Array2<T>) -> Array2<T> {
+        let rows: Vec<usize> = (0..values.nrows()).filter(|&i| self.is_active(i)).collect();
+        values.select(ndarray::Axis(0), &rows)
+    }
+
+    /// Height in site rows that a band must be a multiple of.
+    pub fn block_rows(&self) -> usize {
+        self.families.iter().map(|f| f.block_rows(self.grid.stride)).fold(1, lcm)
+    }
+
+    /// Bands of at most `rows` site rows, rounded to whole blocks (one at least).
+    pub fn bands(&self, rows: usize) -> Vec<Band> {
+        let block = self.block_rows();
+        self.grid.bands((rows / block).max(1) * block)
+    }
+
+    /// The pixel rows that the descriptors of `band` depend on.
+    pub fn pixel_rows(&self, band: &Band) -> std::ops::Range<usize> {
+        let first = self.grid.row(band.rows.start) - self.grid.margin.rows;
+        first..self.grid.row(band.rows.end - 1) + self.grid.margin.rows + 1
+    }
+
+    fn check_clusters(&self) -> Result<()> {
+        let sites = self.active_sites();
+        match self.params.clusters.iter().find(|&&k| k > sites) {
+            Some(k) => Err(Error::parameter(
+                "clusters",
+                k,
+                format!("there are only {sites} sites; give fewer clusters or a smaller --stride"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Params {
+    fn check(&self) -> Result<()> {
+        let at_least_one = |name, value: usize| match value {
+            0 => Err(Error::parameter(name, value, "it must be at least 1")),
+            _ => Ok(()),
+        };
+        at_least_one("stride", self.stride)?;
+        at_least_one("starts", self.starts)?;
+        if self.families.is_empty() {
+            return Err(Error::parameter("descriptor", "", "give at least one family"));
+        }
+        match self.components {
+            Components::Count(count) => at_least_one("components", count)?,
+            Components::Variance(share) if share > 0.0 && share <= 1.0 => {}
+            Components::Variance(share) => {
+                return Err(Error::parameter("variance", share, "it is a share above 0 and up to 1"));
+            }
+        }
+        if self.clusters.is_empty() {
+            return Err(Error::parameter("clusters", "", "give at least one number of clusters"));
+        }
+        for (i, &k) in self.clusters.iter().enumerate() {
+            at_least_one("clusters", k)?;
+            if k > MOST_CLUSTERS {
+                return Err(Error::parameter("clusters", k, format!("at most {MOST_CLUSTERS} are possible")));
+            }
+            if self.clusters[..i].contains(&k) {
+                return Err(Error::parameter("clusters", k, "it is listed twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_small(params: &Params, shape: Extent, margin: Extent) -> Error {
+    let need = margin.full();
+    let advice: Vec<String> = params.families.iter().map(|f| f.smaller(shape)).collect();
+    Error::TooSmall(format!(
+        "the image has {shape} px, but patch and window together need at least {need} px; {}",
+        advice.join("; ")
+    ))
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    let gcd = |mut a: usize, mut b: usize| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    a / gcd(a, b) * b
+}

@@ -1,0 +1,146 @@
+use super::*;
+use image::Rgb;
+use ndarray::{Array2, Axis};
+
+fn ramp(rows: usize, cols: usize) -> Array2<f32> {
+    Array2::from_shape_fn((rows, cols), |(r, c)| (r * cols + c) as f32)
+}
+
+fn plain(image: &Array2<f32>, labels: &Array2<u16>) -> RgbImage {
+    overlay(image.view(), labels.view(), &OverlayOptions::default()).unwrap()
+}
+
+#[test]
+fn label_0_stays_grey_and_others_get_their_tint() {
+    let image = ramp(300, 300);
+    let labels = Array2::from_shape_fn((300, 300), |(_, c)| u16::from(c >= 150) * 2);
+    let drawing = plain(&image, &labels);
+    assert!(
+        drawing
+            .enumerate_pixels()
+            .filter(|(x, y, _)| *x < 150 && *y < 300)
+            .all(|(_, _, Rgb([r, g, b]))| r == g && g == b)
+    );
+    // The values to the left and to the right are nearly the same.
+    let Rgb([grey, ..]) = *drawing.get_pixel(149, 100);
+    let expected = colours::colour(2).map(|over| text::mix(grey, over, 0.45));
+    let Rgb(tinted) = *drawing.get_pixel(150, 100);
+    assert!(
+        tinted.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1),
+        "{tinted:?} {expected:?}"
+    );
+}
+
+#[test]
+fn the_stretch_ignores_outliers() {
+    let mut image = ramp(300, 300);
+    image[(0, 0)] = 1e30;
+    image[(0, 1)] = -1e30;
+    image[(0, 2)] = f32::NAN;
+    let stretch = Stretch::of(image.view());
+    assert!(
+        (stretch.low - 450.0).abs() < 5.0 && (stretch.high - 89_550.0).abs() < 5.0,
+        "{stretch:?}"
+    );
+    assert_eq!((stretch.apply(1e30), stretch.apply(-1e30), stretch.apply(f32::NAN)), (255, 0, 0));
+    assert!(stretch.apply(45_000.0).abs_diff(128) <= 1);
+}
+
+#[test]
+fn odd_images_have_a_defined_grey() {
+    let constant = Array2::from_elem((9, 9), 7.0_f32);
+    assert_eq!(Stretch::of(constant.view()).apply(7.0), 128);
+    let nothing = Array2::from_elem((9, 9), f32::NAN);
+    assert_eq!(Stretch::of(nothing.view()).apply(f32::NAN), 128);
+    // Both percentiles fall on the same value, but there is contrast.
+    let mut point = Array2::from_elem((99, 99), 1.0_f32);
+    point[(50, 50)] = 3.0;
+    let stretch = Stretch::of(point.view());
+    assert_eq!((stretch.apply(1.0), stretch.apply(3.0)), (0, 255));
+    let wide = Array2::from_shape_fn((9, 9), |(r, _)| if r < 4 { f32::MIN } else { f32::MAX });
+    assert_eq!(Stretch::of(wide.view()).apply(0.0), 128);
+}
+
+#[test]
+fn a_large_image_is_stretched_like_its_samples() {
+    // A lattice must not beat with the samples: columns alternate.
+    let image = Array2::from_shape_fn((2048, 2048), |(_, c)| (c % 8) as f32);
+    let stretch = Stretch::of(image.view());
+    assert_eq!((stretch.low, stretch.high), (0.0, 7.0));
+}
+
+#[test]
+fn the_legend_is_below_the_image_with_each_colour() {
+    let labels = Array2::from_shape_fn((300, 300), |(r, _)| 1 + (r / 100) as u16);
+    let drawing = plain(&ramp(300, 300), &labels);
+    assert!(drawing.height() > 310 && drawing.width() == 300);
+    for label in 1..=3 {
+        let swatch = colours::colour(label);
+        let found = drawing.enumerate_pixels().filter(|(_, y, p)| *y >= 300 && p.0 == swatch);
+        assert!(found.count() > 50, "{label}");
+    }
+    assert!(drawing.enumerate_pixels().all(|(x, y, p)| y < 300 || x < 290 || p.0 == PAPER));
+}
+
+#[test]
+fn memory_layout_makes_no_difference() {
+    let (mut image, mut labels) = (ramp(250, 260), Array2::zeros((250, 260)));
+    labels.indexed_iter_mut().for_each(|((r, c), label)| *label = ((r + 2 * c) % 7) as u16);
+    let upright = plain(&image, &labels);
+    image.invert_axis(Axis(0));
+    labels.invert_axis(Axis(0));
+    let turned = plain(&image, &labels);
+    let in_order = |array: &Array2<f32>| array.as_standard_layout().into_owned();
+    let labels_in_order = labels.as_standard_layout().into_owned();
+    assert!(turned == plain(&in_order(&image), &labels_in_order));
+    assert!(turned != upright);
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let options =
+        OverlayOptions { pixel_size: Some(PixelSize { rows: 0.02, cols: 0.02 }), alpha: 0.45 };
+    for (rows, cols) in [(1, 1), (1, 900), (900, 1), (60, 60), (8193, 3), (2, 8200)] {
+        let labels = Array2::from_elem((rows, cols), 1_u16);
+        let drawing = overlay(ramp(rows, cols).view(), labels.view(), &options).unwrap();
+        assert!(drawing.width() >= 100 && drawing.height() > 20, "{rows} x {cols}");
+        assert!(drawing.width() <= 8192 && drawing.height() < 8600, "{rows} x {cols}");
+    }
+}
+
+/// A black square of `side` px with a bar for `pixel_size`.
+fn bar(side: usize, pixel_size: Option<PixelSize>) -> RgbImage {
+    let (image, labels) = (Array2::zeros((side, side)), Array2::zeros((side, side)));
+    let options = OverlayOptions { pixel_size, ..OverlayOptions::default() };
+    overlay(image.view(), labels.view(), &options).unwrap()
+}
+
+#[test]
+fn the_bar_is_drawn_only_for_a_calibrated_image() {
+    let white = |drawing: &RgbImage| {
+        drawing.enumerate_pixels().filter(|(_, y, p)| *y < 300 && p.0 == [255; 3]).count()
+    };
+    assert_eq!(white(&bar(300, None)), 0);
+    // 1 nm is 50 columns.
+    assert!(white(&bar(300, Some(PixelSize { rows: 0.02, cols: 0.02 }))) >= 100);
+}
+
+#[test]
+fn the_bar_measures_stored_columns() {
+    let size = |rows, cols| Some(PixelSize { rows, cols });
+    assert!(bar(300, size(0.3, 0.02)) == bar(300, size(0.02, 0.02)));
+    assert!(bar(300, size(0.02, 0.3)) != bar(300, size(0.02, 0.02)));
+    // Drawn four times as large.
+    assert!(bar(60, size(0.08, 0.08)) == bar(240, size(0.02, 0.02)));
+}
+
+#[test]
+fn shapes_must_agree() {
+    let options = OverlayOptions::default();
+    let refused = |image: (usize, usize), labels: (usize, usize)| {
+        let (image, labels) = (Array2::zeros(image), Array2::zeros(labels));
+        overlay(image.view(), labels.view(), &options).unwrap_err().to_string()
+    };
+    assert!(refused((3, 4), (3, 5)).contains("3 x 5 pixels but the image 3 x 4"));
+    assert!(refused((0, 4), (0, 4)).contains("0 x 4"));
+}

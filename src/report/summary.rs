@@ -1,0 +1,203 @@
+//! `summary.json`: what was done, with what, and what came of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::backend::DeviceInfo;
+use crate::kmeans::Clustering;
+use crate::label_map::{Area, LabelMap};
+use crate::micrograph::{NonFinite, PixelSize};
+use crate::pca::Explained;
+use crate::pipeline::{Segmentation, Timings};
+use crate::plan::{Params, Plan};
+use crate::sites::{Extent, SiteGrid};
+
+/// Everything in `summary.json`, in its order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Version of stemseg that wrote it.
+    pub stemseg_version: &'static str,
+    /// The image.
+    pub input: Input,
+    /// The parameters as they were used; `clusters` holds this result's alone.
+    pub parameters: Params,
+    /// What computed.
+    pub device: DeviceInfo,
+    /// What was computed at the sites.
+    pub descriptors: Descriptors,
+    /// What PCA kept.
+    pub pca: Explained,
+    /// How the clustering went.
+    pub kmeans: KMeans,
+    /// What each label covers.
+    pub labels: Vec<LabelArea>,
+    /// What a user should know.
+    pub notes: Vec<String>,
+    /// Wall-clock times, ms.
+    pub timings_ms: TimingsMs,
+}
+
+/// Where the pixels came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Input {
+    /// The file, as given.
+    pub path: PathBuf,
+    /// Name of the format.
+    pub format: &'static str,
+    /// Rows and columns of the image, px; of the region where there is one.
+    pub shape: [usize; 2],
+    /// Element type as numpy spells it.
+    pub dtype: String,
+    /// Which image of the file, where one was chosen.
+    pub image: Option<usize>,
+    /// First and one past the last row, then column, of the region that was cut out.
+    pub roi: Option<[usize; 4]>,
+    /// The mask's file.
+    pub mask: Option<PathBuf>,
+    /// What was done with NaN and infinite pixels, and how many there were.
+    pub non_finite: Replaced,
+    /// Size of a pixel, nm.
+    pub pixel_size_nm: Option<PixelSize>,
+    /// Checksum of the file, hexadecimal.
+    pub sha256: String,
+}
+
+/// NaN and infinite pixels.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Replaced {
+    /// What was to be done.
+    pub rule: NonFinite,
+    /// How many were replaced by the mean.
+    pub replaced: usize,
+}
+
+/// What was computed at the sites.
+#[derive(Debug, Clone, Serialize)]
+pub struct Descriptors {
+    /// The families, in the order of their channels.
+    pub families: Vec<&'static str>,
+    /// Number of channels.
+    pub channels: usize,
+    /// Number of sites that took part.
+    pub sites: usize,
+    /// Where they are.
+    pub grid: SiteGrid,
+    /// Names of the channels.
+    pub channel_names: Vec<String>,
+}
+
+/// How the clustering went.
+#[derive(Debug, Clone, Serialize)]
+pub struct KMeans {
+    /// Number of clusters.
+    pub clusters: usize,
+    /// Sum of squared distances of the sites' features from their centroids.
+    pub inertia: f64,
+    /// Iterations of the best run.
+    pub iterations: usize,
+    /// Number of runs it was chosen from.
+    pub starts: usize,
+    /// Whether the run ended because no label changed.
+    pub converged: bool,
+}
+
+/// What one label covers.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabelArea {
+    /// Label, pixels and share of the image.
+    #[serde(flatten)]
+    pub area: Area,
+    /// Area, nm^2, where the file is calibrated.
+    pub area_nm2: Option<f64>,
+}
+
+/// Wall-clock times, ms.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct TimingsMs {
+    /// Reading the file and taking off its mean.
+    pub read: f64,
+    /// From the image in memory to the last descriptor or covariance sum.
+    pub describe: f64,
+    /// Eigenvectors and projection.
+    pub pca: f64,
+    /// k-means, all starts.
+    pub cluster: f64,
+    /// Site labels to pixel labels.
+    pub upsample: f64,
+    /// Writing the files before this one.
+    pub write: f64,
+    /// Everything, from the start of the program.
+    pub total: f64,
+}
+
+impl Summary {
+    /// The summary of one clustering of `found`.
+    pub fn new(
+        input: Input,
+        device: &DeviceInfo,
+        found: &Segmentation,
+        (clustering, map): &(Clustering, LabelMap),
+        notes: Vec<String>,
+    ) -> Self {
+        let clusters = clustering.centroids.nrows();
+        let pixel_area = input.pixel_size_nm.map(|size| size.rows * size.cols);
+        let labels = map.areas.iter().map(|&area| LabelArea {
+            area,
+            area_nm2: pixel_area.map(|nm2| nm2 * area.pixels as f64),
+        });
+        Self {
+            stemseg_version: env!("CARGO_PKG_VERSION"),
+            input,
+            parameters: Params { clusters: vec![clusters], ..found.plan.params.clone() },
+            device: device.clone(),
+            descriptors: Descriptors::new(&found.plan),
+            pca: found.explained.clone(),
+            kmeans: KMeans {
+                clusters,
+                inertia: clustering.inertia,
+                iterations: clustering.iterations,
+                starts: clustering.starts,
+                converged: clustering.converged,
+            },
+            labels: labels.collect(),
+            notes,
+            timings_ms: TimingsMs::new(&found.timings),
+        }
+    }
+}
+
+impl Descriptors {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            families: plan.families.iter().map(|f| f.name()).collect(),
+            channels: plan.channels(),
+            sites: plan.active_sites(),
+            grid: plan.grid,
+            channel_names: plan.channel_names(),
+        }
+    }
+}
+
+impl TimingsMs {
+    fn new(timings: &Timings) -> Self {
+        Self {
+            describe: ms(timings.describe),
+            pca: ms(timings.pca),
+            cluster: ms(timings.cluster),
+            upsample: ms(timings.upsample),
+            ..Default::default()
+        }
+    }
+}
+
+/// Milliseconds, to the microsecond.
+pub fn ms(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}
+
+/// Image size as rows and columns.
+pub fn shape(size: Extent) -> [usize; 2] {
+    [size.rows, size.cols]
+}

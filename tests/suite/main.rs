@@ -1,0 +1,32 @@
+//! Tests that run once per backend and per reference case.
+//!
+//! The list is made at run time, so that what cannot run here shows as ignored
+//! with the reason, and never counts as passed:
+//! - without a graphics adapter the GPU trials fail, unless `STEMSEG_TESTS_GPU=off`;
+//! - without the folder of shared data (`STEMSEG_TESTS_DATA`, by default
+//!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` is set or
+//!   `CI` is: then a missing file fails.
+
+mod cases;
+mod contract;
+mod data;
+mod devices;
+mod precision;
+mod properties;
+mod scenes;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let devices = devices::Devices::find();
+    if !arguments.list {
+        println!("GPU trials: {}", devices.describe());
+    }
+    let mut trials = cases::trials(&devices);
+    trials.extend(contract::trials(&devices));
+    trials.extend(precision::trials(&devices));
+    trials.extend(properties::trials(&devices));
+    trials.extend(scenes::trials(&devices));
+    libtest_mimic::run(&arguments, trials).exit();
+}
