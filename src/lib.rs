@@ -43,7 +43,7 @@
 pub mod backend;
 pub mod descriptor;
 mod error;
-//pub mod io;
+pub mod io;
 pub mod kmeans;
 pub mod label_map;
 pub mod micrograph;
@@ -51,7 +51,7 @@ pub mod pca;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;
-//pub mod report;
+pub mod report;
 pub mod sites;
 
 pub use error::{Error, Result};

@@ -68,7 +68,7 @@ impl Failure {
 /// Parses the arguments, runs the command, reports, and gives the exit code.
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Segment(args) => segment::run(*args),
+        Command::Segment(args) => segment::run(&args),
         Command::Devices(args) => devices::run(&args),
     };
     let (code, error) = match result {

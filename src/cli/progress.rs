@@ -1,5 +1,6 @@
 //! Progress on a terminal, and Ctrl-C.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,6 +25,14 @@ impl Bar {
         let style = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self(bar)
+    }
+
+    /// Says something that the user should know, on stderr.
+    pub(super) fn note(&self, note: &str) {
+        self.0.suspend(|| {
+            // Where stderr is gone there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "note: {note}");
+        });
     }
 
     /// Takes the bar off the terminal.

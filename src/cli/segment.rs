@@ -1,0 +1,81 @@
+//! `stemseg segment`: one micrograph in, label maps out.
+
+mod args;
+mod input;
+mod output;
+
+use std::path::Path;
+use std::time::Instant;
+
+use ndarray::ArrayView2;
+use stemseg::io::write::{NpyRows, ResultFolder};
+use stemseg::pipeline::{self, Segmentation};
+use stemseg::sites::Band;
+use stemseg::{Plan, Result, backend};
+
+use super::progress::Bar;
+use super::{Failure, print};
+pub(super) use args::Args;
+use args::Save;
+
+/// Runs the command. Whatever is wrong with input and parameters shows before
+/// anything is computed or written.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let started = Instant::now();
+    let bar = Bar::new(args.quiet || args.json);
+    let mut input = input::read(args)?;
+    let read = started.elapsed();
+    let plan = Plan::new(args.params()?, input.micrograph.shape(), input.micrograph.mask())?;
+    let (backend, why) = backend::open(&args.device)?;
+    input.notes.extend(why);
+    let folder = ResultFolder::create(&args.target(), args.force)?;
+    if !args.quiet {
+        input.notes.iter().for_each(|note| bar.note(note));
+    }
+
+    let (found, sha256) = std::thread::scope(|scope| {
+        let sha256 = scope.spawn(|| input::checksum(&args.file));
+        let found = compute(args, &input, &plan, &*backend, &folder, &bar);
+        (found, sha256.join())
+    });
+    let found = found?;
+    input.summary.sha256 = sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
+
+    let output = output::Output { args, input, device: backend.device().clone(), started, read };
+    let summary = output.write(&found, &folder, &bar).map_err(Failure::in_run)?;
+    let place = folder.commit().map_err(Failure::in_run)?;
+    bar.finish();
+    match (args.json, args.quiet) {
+        (true, _) => print(&summary),
+        (false, true) => Ok(()),
+        (false, false) => print(&output.in_words(&found, &place)),
+    }
+}
+
+fn compute(
+    args: &Args,
+    input: &input::Read,
+    plan: &Plan,
+    backend: &dyn backend::Backend,
+    folder: &ResultFolder,
+    bar: &Bar,
+) -> Result<Segmentation, Failure> {
+    let mut rows = match args.saves(Save::Descriptors) {
+        true => Some(descriptors(&folder.path("descriptors.npy"), plan).map_err(Failure::in_run)?),
+        false => None,
+    };
+    let mut write = rows.as_mut().map(|rows| {
+        |band: &Band, values: ArrayView2<'_, f32>| {
+            let shape = (band.rows.len(), band.cols, values.ncols());
+            rows.write(values.to_shape(shape).expect("one row of values for each site").view())
+        }
+    });
+    let sink = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
+    let found = pipeline::segment(&input.micrograph, plan.params.clone(), backend, bar, sink)?;
+    rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
+    Ok(found)
+}
+
+fn descriptors(path: &Path, plan: &Plan) -> Result<NpyRows> {
+    NpyRows::create(path, [plan.grid.count.rows, plan.grid.count.cols, plan.channels()])
+}

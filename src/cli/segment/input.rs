@@ -1,0 +1,102 @@
+//! The image of `stemseg segment`, with its mask and region.
+
+use std::fmt::Write;
+use std::io::Read as _;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use stemseg::io::read;
+use stemseg::micrograph::Micrograph;
+use stemseg::report::summary::{Input, Replaced};
+use stemseg::{Error, Result};
+
+use super::Args;
+
+/// A micrograph and what is to be said of it.
+pub(super) struct Read {
+    pub(super) micrograph: Micrograph,
+    pub(super) summary: Input,
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn read(args: &Args) -> Result<Read> {
+    let loaded = read::read(&args.file, args.image)?;
+    let (rows, cols) = loaded.pixels.shape();
+    let roi = match args.roi {
+        Some([r, c]) => Some((r.of(rows)?, c.of(cols)?)),
+        None => None,
+    };
+    let mask = match &args.mask {
+        Some(path) => Some(mask(path, (rows, cols))?),
+        None => None,
+    };
+    let (pixels, mask) = match &roi {
+        Some((r, c)) => (
+            loaded.pixels.crop(r.clone(), c.clone())?,
+            mask.map(|m| m.slice(ndarray::s![r.clone(), c.clone()]).to_owned()),
+        ),
+        None => (loaded.pixels, mask),
+    };
+    let micrograph = pixels
+        .to_micrograph(mask, args.non_finite())
+        .map_err(|e| with_path(&args.file, e))?
+        .with_pixel_size(loaded.entry.pixel_size);
+
+    let mut notes = loaded.notes;
+    if micrograph.replaced() > 0 {
+        notes.push(format!("{} NaN or infinite pixels were replaced by the mean", micrograph.replaced()));
+    }
+    let summary = Input {
+        path: args.file.clone(),
+        format: loaded.format,
+        shape: micrograph.shape().into(),
+        dtype: loaded.entry.dtype,
+        image: args.image,
+        roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
+        mask: args.mask.clone(),
+        non_finite: Replaced { rule: args.non_finite(), replaced: micrograph.replaced() },
+        pixel_size_nm: micrograph.pixel_size(),
+        sha256: String::new(),
+    };
+    Ok(Read { micrograph, summary, notes })
+}
+
+fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
+    let mask = read::read(path, None)?.pixels.to_mask();
+    match mask.dim() == shape {
+        true => Ok(mask),
+        false => Err(Error::unreadable(
+            path,
+            format!(
+                "the mask has {} x {} pixels but the image {} x {}; they must agree",
+                mask.nrows(), mask.ncols(), shape.0, shape.1
+            ),
+        )),
+    }
+}
+
+/// Names the file in an error about its pixels.
+fn with_path(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Image(reason) => Error::unreadable(path, reason),
+        other => other,
+    }
+}
+
+/// SHA-256 of the file, hexadecimal.
+pub(super) fn checksum(path: &Path) -> Result<String> {
+    let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(Error::io(path))? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}

@@ -1,0 +1,118 @@
+//! What `stemseg segment` writes and says.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stemseg::backend::DeviceInfo;
+use stemseg::io::write::{ResultFolder, write_labels_tiff, write_npy};
+use stemseg::kmeans::Clustering;
+use stemseg::label_map::LabelMap;
+use stemseg::pipeline::Segmentation;
+use stemseg::report::colours::colour;
+use stemseg::report::overlay::{OverlayOptions, overlay};
+use stemseg::report::summary::{Summary, ms};
+use stemseg::{Error, Progress, Result};
+
+use super::args::{Args, Save};
+use super::input::Read;
+use crate::cli::progress::Bar;
+
+/// Largest label that labels.npy and labels.tif hold as u8.
+const MOST_U8: u16 = 254;
+
+/// Everything that the result says beside what was found.
+pub(super) struct Output<'a> {
+    pub(super) args: &'a Args,
+    pub(super) input: Read,
+    pub(super) device: DeviceInfo,
+    /// When the command began, and how long reading took.
+    pub(super) started: Instant,
+    pub(super) read: Duration,
+}
+
+impl Output<'_> {
+    /// Writes all files into `folder`; gives the text of summary.json.
+    pub(super) fn write(&self, found: &Segmentation, folder: &ResultFolder, bar: &Bar) -> Result<String> {
+        bar.stage("write");
+        let several = found.results.len() > 1;
+        if self.args.saves(Save::Features) {
+            let count = found.plan.grid.count;
+            let shape = (count.rows, count.cols, found.features.ncols());
+            let features = found.features.to_shape(shape).expect("one row of features for each site");
+            write_npy(&folder.path("features.npy"), features.view())?;
+        }
+        let mut summaries = Vec::new();
+        for result in &found.results {
+            bar.check()?;
+            let begun = Instant::now();
+            let place = |name: &str| match several {
+                true => folder.path(format!("k{}/{name}", result.0.centroids.nrows())),
+                false => folder.path(name),
+            };
+            self.write_maps(result, &place)?;
+            let mut summary =
+                Summary::new(self.input.summary.clone(), &self.device, found, result, self.input.notes.clone());
+            summary.timings_ms.read = ms(self.read);
+            summary.timings_ms.write = ms(begun.elapsed());
+            summary.timings_ms.total = ms(self.started.elapsed());
+            let value = serde_json::to_value(&summary).expect("a summary has string keys");
+            write_json(&place("summary.json"), &value)?;
+            summaries.push(value);
+        }
+        let summary = match several {
+            // Each number of clusters has its own; this one leads to them.
+            true => json!({ "stemseg_version": env!("CARGO_PKG_VERSION"), "results": summaries }),
+            false => summaries.remove(0),
+        };
+        if several {
+            write_json(&folder.path("summary.json"), &summary)?;
+        }
+        Ok(format!("{summary:#}"))
+    }
+
+    fn write_maps(
+        &self,
+        (_, map): &(Clustering, LabelMap),
+        place: &dyn Fn(&str) -> std::path::PathBuf,
+    ) -> Result<()> {
+        let pixels = map.pixels.view();
+        if map.largest() <= MOST_U8 {
+            write_npy(&place("labels.npy"), map.pixels.mapv(|l| l as u8).view())?;
+        } else {
+            write_npy(&place("labels.npy"), pixels)?;
+        }
+        if !self.args.save.is_empty() {
+            write_npy(&place("site_labels.npy"), map.sites.view())?;
+        }
+        let size = self.input.summary.pixel_size_nm;
+        write_labels_tiff(&place("labels.tif"), pixels, colour, size)?;
+        let options = OverlayOptions { pixel_size: size, ..Default::default() };
+        let picture = overlay(self.input.micrograph.pixels(), pixels, &options)?;
+        let path = place("overlay.png");
+        picture.save(&path).map_err(|e| Error::Io { path, source: std::io::Error::other(e) })
+    }
+
+    /// The result in a few lines, for people.
+    pub(super) fn in_words(&self, found: &Segmentation, place: &Path) -> String {
+        let plan = &found.plan;
+        let mut lines = vec![format!(
+            "{} sites x {} channels on {} in {:.2} s",
+            plan.active_sites(),
+            plan.channels(),
+            self.device.name,
+            self.started.elapsed().as_secs_f64()
+        )];
+        for (clustering, map) in &found.results {
+            let areas: Vec<String> =
+                map.areas.iter().map(|a| format!("{}: {:.1} %", a.label, 100.0 * a.fraction)).collect();
+            lines.push(format!("k = {}  {}", clustering.centroids.nrows(), areas.join("   ")));
+        }
+        lines.push(place.display().to_string());
+        lines.join("\n")
+    }
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    std::fs::write(path, format!("{value:#}\n")).map_err(Error::io(path))
+}

@@ -1,0 +1,339 @@
+//! numpy's npy and npz.
+//!
+//! The header is parsed here: npyz multiplies the declared shape unchecked (a
+//! panic where overflow is checked), and its parser recurses as deep as the file
+//! likes. npyz does the element types and the archive.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+
+use ndarray::{ArrayD, Ix2, Ix3, IxDyn, ShapeBuilder};
+use npyz::npz::{NpzArchive, array_name_from_file_name};
+use npyz::{DType, Deserialize, TypeChar, TypeRead, TypeStr};
+
+use super::pixels::{is_real, with_type};
+use super::{Entry, Format, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size, open};
+use crate::micrograph::Pixel;
+use crate::{Error, Result};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// Far above what a plain array needs (numpy itself stops at 10,000).
+const MAX_HEADER: usize = 1 << 20;
+
+/// One array in a file.
+pub(super) struct Npy;
+
+impl Format for Npy {
+    fn name(&self) -> &'static str {
+        "npy"
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        head.starts_with(MAGIC)
+    }
+
+    fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
+        let mut file = BufReader::new(open(path)?);
+        let header = Header::read(&mut file).map_err(|error| failed(path, error))?;
+        Ok(vec![header.entry("")])
+    }
+
+    fn load(&self, path: &Path, _entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)> {
+        let fail = |error| failed(path, error);
+        let mut file = BufReader::new(open(path)?);
+        let header = Header::read(&mut file).map_err(fail)?;
+        let stored = file_size(path)? - file.stream_position().map_err(fail)?;
+        header.check(path, stored)?;
+        file.seek_relative(header.skip(frame) as i64)
+            .map_err(fail)?;
+        header.read_image(file, frame).map_err(fail)
+    }
+}
+
+/// A zip archive of arrays.
+pub(super) struct Npz;
+
+impl Format for Npz {
+    fn name(&self) -> &'static str {
+        "npz"
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
+    }
+
+    fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
+        let mut archive = open_archive(path)?;
+        let members = members(path, &mut archive)?;
+        if members.is_empty() {
+            return Err(Error::unreadable(
+                path,
+                "is a zip archive without any .npy array; unpack it and give one image file",
+            ));
+        }
+        let entry = |(index, name): (usize, String)| {
+            let mut member = archive
+                .zip_archive()
+                .by_index(index)
+                .map_err(io::Error::from)?;
+            Ok(Header::read(&mut member)?.entry(&name))
+        };
+        members
+            .into_iter()
+            .map(entry)
+            .collect::<io::Result<_>>()
+            .map_err(|e| failed(path, e))
+    }
+
+    fn load(&self, path: &Path, entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)> {
+        let fail = |error| failed(path, error);
+        let mut archive = open_archive(path)?;
+        let (index, _) = members(path, &mut archive)?.swap_remove(entry);
+        let member = archive.zip_archive().by_index(index);
+        let mut member = BufReader::new(member.map_err(|error| fail(error.into()))?);
+        let header = Header::read(&mut member).map_err(fail)?;
+        // The archive's own figure may lie as well; the file's length cannot.
+        let stored = member
+            .get_ref()
+            .size()
+            .min(file_size(path)?.saturating_mul(MAX_COMPRESSION));
+        header.check(path, stored)?;
+        io::copy(
+            &mut member.by_ref().take(header.skip(frame)),
+            &mut io::sink(),
+        )
+        .map_err(fail)?;
+        header.read_image(member, frame).map_err(fail)
+    }
+}
+
+type Archive = NpzArchive<BufReader<File>>;
+
+fn open_archive(path: &Path) -> Result<Archive> {
+    NpzArchive::new(BufReader::new(open(path)?)).map_err(|error| failed(path, error))
+}
+
+/// Place in the archive and name of each array, in the order of the archive.
+fn members(path: &Path, archive: &mut Archive) -> Result<Vec<(usize, String)>> {
+    let zip = archive.zip_archive();
+    let mut members = Vec::new();
+    for index in 0..zip.len() {
+        let member = zip
+            .by_index_raw(index)
+            .map_err(|error| failed(path, error.into()))?;
+        members.extend(array_name_from_file_name(member.name()).map(|name| (index, name.into())));
+    }
+    Ok(members)
+}
+
+/// What stands before the elements of an array.
+struct Header {
+    /// `None` for structured elements.
+    element: Option<TypeStr>,
+    fortran: bool,
+    shape: Vec<usize>,
+}
+
+impl Header {
+    /// Reads up to the first element.
+    fn read(reader: &mut impl Read) -> io::Result<Self> {
+        let mut start = [0; 8];
+        reader.read_exact(&mut start)?;
+        if !start.starts_with(MAGIC) {
+            return Err(invalid("an array without the mark of npy"));
+        }
+        let mut length = [0; 4];
+        let length_bytes = match start[6] {
+            1 => 2,
+            2 | 3 => 4,
+            version => return Err(invalid(format!("npy version {version}"))),
+        };
+        reader.read_exact(&mut length[..length_bytes])?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > MAX_HEADER {
+            return Err(invalid(format!("a header of {length} bytes")));
+        }
+        let mut text = vec![0; length];
+        reader.read_exact(&mut text)?;
+        Self::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| invalid("a malformed header"))
+    }
+
+    /// From Python's dictionary of `descr`, `fortran_order` and `shape`.
+    fn parse(text: &str) -> Option<Self> {
+        let value = |key: &str| {
+            let (_, rest) = text.rsplit_once(key)?;
+            Some(
+                rest.trim_start_matches(['\'', '"'])
+                    .trim_start()
+                    .strip_prefix(':')?
+                    .trim_start(),
+            )
+        };
+        let order = value("fortran_order")?;
+        let fortran = order.starts_with("True");
+        let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
+        let lengths = shape
+            .split(',')
+            .map(|length| length.trim().trim_end_matches('L'));
+        let lengths = lengths
+            .filter(|length| !length.is_empty())
+            .map(|length| length.parse().ok());
+        let shape = lengths.collect::<Option<_>>()?;
+        let descr = value("descr")?;
+        let element = match descr.strip_prefix(['\'', '"']) {
+            Some(descr) => Some(descr.split(['\'', '"']).next()?.parse().ok()?),
+            None => None,
+        };
+        (fortran || order.starts_with("False")).then_some(Self {
+            element,
+            fortran,
+            shape,
+        })
+    }
+
+    fn entry(&self, name: &str) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            shape: self.shape.clone(),
+            dtype: self.dtype(),
+            colour: self.is_colour(),
+            pixel_size: None,
+        }
+    }
+
+    /// The element type as numpy spells it.
+    fn dtype(&self) -> String {
+        let Some(element) = &self.element else {
+            return "structured".into();
+        };
+        let kind = match element.type_char() {
+            TypeChar::Bool => return "bool".into(),
+            TypeChar::Int => "int",
+            TypeChar::Uint => "uint",
+            TypeChar::Float => "float",
+            TypeChar::Complex => "complex",
+            _ => return element.to_string(),
+        };
+        format!("{kind}{}", 8 * element.size_field())
+    }
+
+    /// Whether `[rows, cols, 3 or 4]` is a picture rather than a stack.
+    fn is_colour(&self) -> bool {
+        match self.shape[..] {
+            [rows, cols, channels @ (3 | 4)] => {
+                rows > channels && cols > channels && ["uint8", "uint16"].contains(&&*self.dtype())
+            }
+            _ => false,
+        }
+    }
+
+    /// Lengths of one image: without the axis of the frames.
+    fn image_shape(&self) -> &[usize] {
+        let frames = usize::from(self.shape.len() == 3 && !self.is_colour());
+        &self.shape[frames..]
+    }
+
+    /// Bytes of an element times `lengths`, `None` where that overflows.
+    fn bytes(&self, lengths: &[usize]) -> Option<u64> {
+        let element = self.element.as_ref()?.size_field();
+        lengths
+            .iter()
+            .try_fold(element, |bytes, &length| bytes.checked_mul(length as u64))
+    }
+
+    /// Bytes between the header and frame `frame`; in column-major order frames
+    /// are interleaved, so that none can be skipped.
+    fn skip(&self, frame: usize) -> u64 {
+        let frame_bytes = self.bytes(self.image_shape()).unwrap_or(0);
+        if false {
+            0
+        } else {
+            frame as u64 * frame_bytes
+        }
+    }
+
+    /// Refuses elements that are no pixels, and more of them than `stored` bytes.
+    fn check(&self, path: &Path, stored: u64) -> Result<()> {
+        let dtype = self.dtype();
+        if !is_real(&dtype) {
+            let advice = match &*dtype {
+                _ if dtype.starts_with("complex") => {
+                    "save their modulus or phase (numpy.abs, numpy.angle)"
+                }
+                "float128" => "save them as float64 (numpy.float64)",
+                _ => "save a plain array of integers or floats",
+            };
+            let reason = format!("holds {dtype} elements, which are no pixel values; {advice}");
+            return Err(Error::unreadable(path, reason));
+        }
+        let image = self.bytes(self.image_shape()).unwrap_or(u64::MAX);
+        check_size(path, self.bytes(&self.shape), stored, image)
+    }
+
+    /// Image `frame` from a reader that was moved by [`skip`](Self::skip).
+    fn read_image(&self, reader: impl Read, frame: usize) -> io::Result<(Pixels, Vec<String>)> {
+        // As bytes, booleans need no case of their own.
+        let dtype = self.dtype().replace("bool", "uint8");
+        with_type!(&*dtype, T => self.read_as::<T>(reader, frame), _ => Err(invalid(dtype)))
+    }
+
+    fn read_as<T>(&self, reader: impl Read, frame: usize) -> io::Result<(Pixels, Vec<String>)>
+    where
+        T: Deserialize + Pixel + PartialEq,
+        Pixels: From<ndarray::Array2<T>>,
+    {
+        let shape = IxDyn(self.image_shape()).set_f(self.fortran);
+        let values = self.read_elements::<T>(reader, frame)?;
+        let array = ArrayD::from_shape_vec(shape, values).map_err(io::Error::other)?;
+        if self.is_colour() {
+            let image = array
+                .view()
+                .into_dimensionality::<Ix3>()
+                .map_err(io::Error::other)?;
+            return Ok(colour::to_grey(image));
+        }
+        let image = array
+            .into_dimensionality::<Ix2>()
+            .map_err(io::Error::other)?;
+        Ok((image.into(), vec![]))
+    }
+
+    /// The elements of one image in the order of the file, whose frames are
+    /// interleaved where it is column-major.
+    fn read_elements<T: Deserialize>(
+        &self,
+        mut reader: impl Read,
+        frame: usize,
+    ) -> io::Result<Vec<T>> {
+        let plain = self
+            .element
+            .clone()
+            .ok_or_else(|| invalid("structured elements"))?;
+        let plain = match plain.type_char() {
+            TypeChar::Bool => "|u1".parse().map_err(io::Error::other)?,
+            _ => plain,
+        };
+        let decoder = T::reader(&DType::Plain(plain)).map_err(io::Error::other)?;
+        let (lanes, wanted) = match self.shape[..] {
+            [frames, _, _] if self.fortran && !self.is_colour() => (frames, frame),
+            _ => (1, 0),
+        };
+        let count = self.image_shape().iter().product();
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            for lane in 0..lanes {
+                let value = decoder.read_one(&mut reader)?;
+                if lane == wanted {
+                    values.push(value);
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn invalid(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}

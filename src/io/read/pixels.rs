@@ -1,0 +1,151 @@
+//! [`Pixels`]: one image in the type that the file stores.
+
+use std::ops::Range;
+
+use ndarray::{Array2, Axis, AxisDescription, Slice};
+
+use crate::micrograph::{Micrograph, NonFinite, Pixel};
+use crate::{Error, Result};
+
+/// Everything that has to be said once per element type, from one table.
+macro_rules! define_pixels {
+    ($($variant:ident($element:ty) = $name:literal,)*) => {
+        /// A 2-D image `[rows, cols]` in the file's own element type, always in
+        /// row-major order. Booleans are held in `U8` as 0 and 1.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Pixels {
+            $(
+                #[doc = concat!("`", $name, "` pixels.")]
+                $variant(Array2<$element>),
+            )*
+        }
+
+        $(
+            impl From<Array2<$element>> for Pixels {
+                fn from(array: Array2<$element>) -> Self {
+                    Self::$variant(row_major(array))
+                }
+            }
+        )*
+
+        impl Pixels {
+            /// Element type as numpy spells it.
+            pub fn dtype(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+        }
+
+        /// True where [`Pixels`] can hold `dtype` (numpy's spelling).
+        pub(super) fn is_real(dtype: &str) -> bool {
+            dtype == "bool" || [$($name),*].contains(&dtype)
+        }
+
+        /// Evaluates `$body` with the array of `$pixels`, whatever its type.
+        macro_rules! with_array {
+            ($pixels:expr, $array:ident => $body:expr) => {
+                match $pixels {
+                    $(Pixels::$variant($array) => $body,)*
+                }
+            };
+        }
+
+        /// Evaluates `$body` with `$type` standing for the type that numpy calls
+        /// `$dtype`, or `$other` where there is none.
+        macro_rules! with_type {
+            ($dtype:expr, $type:ident => $body:expr, _ => $other:expr) => {
+                match $dtype {
+                    $($name => {
+                        type $type = $element;
+                        $body
+                    })*
+                    _ => $other,
+                }
+            };
+        }
+    };
+}
+
+define_pixels! {
+    U8(u8) = "uint8",
+    I8(i8) = "int8",
+    U16(u16) = "uint16",
+    I16(i16) = "int16",
+    U32(u32) = "uint32",
+    I32(i32) = "int32",
+    U64(u64) = "uint64",
+    I64(i64) = "int64",
+    F16(half::f16) = "float16",
+    F32(f32) = "float32",
+    F64(f64) = "float64",
+}
+pub(super) use with_type;
+
+impl Pixels {
+    /// `(rows, cols)`.
+    pub fn shape(&self) -> (usize, usize) {
+        with_array!(self, array => array.dim())
+    }
+
+    /// The part of the image inside `rows` and `cols`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the part is empty or leaves the image.
+    pub fn crop(&self, rows: Range<usize>, cols: Range<usize>) -> Result<Self> {
+        let (height, width) = self.shape();
+        let fits = |range: &Range<usize>, size| range.start < range.end && range.end <= size;
+        if !fits(&rows, height) || !fits(&cols, width) {
+            return Err(Error::parameter(
+                "crop",
+                format!("rows {rows:?}, columns {cols:?}"),
+                format!(
+                    "the image has {height} x {width} pixels; \
+                     give rows within 0..{height} and columns within 0..{width}"
+                ),
+            ));
+        }
+        let part = |axis: AxisDescription| {
+            Slice::from(if axis.axis == Axis(0) {
+                rows.clone()
+            } else {
+                cols.clone()
+            })
+        };
+        Ok(with_array!(self, array => array.slice_each_axis(part).to_owned().into()))
+    }
+
+    /// The micrograph with these pixels; see [`Micrograph::new`] for `mask`
+    /// `[rows, cols]` and for what is refused.
+    ///
+    /// # Errors
+    /// Those of [`Micrograph::new`].
+    pub fn to_micrograph(
+        &self,
+        mask: Option<Array2<bool>>,
+        non_finite: NonFinite,
+    ) -> Result<Micrograph> {
+        with_array!(self, array => Micrograph::new(array.view(), mask, non_finite))
+    }
+
+    /// The values as f64, rounded for integers beyond 2^53.
+    pub fn to_f64(&self) -> Array2<f64> {
+        with_array!(self, array => array.map(|pixel| pixel.to_f64()))
+    }
+
+    /// The image as a mask `[rows, cols]`: true where a pixel is not zero. NaN is
+    /// not zero, as in numpy, so it masks its pixel rather than letting it count.
+    pub fn to_mask(&self) -> Array2<bool> {
+        with_array!(self, array => array.map(|pixel| pixel.to_f64() != 0.0))
+    }
+}
+
+/// Column-major files would otherwise pass their memory order on to every array
+/// that is derived from them.
+fn row_major<T: Clone>(array: Array2<T>) -> Array2<T> {
+    if array.is_standard_layout() {
+        array
+    } else {
+        array.as_standard_layout().into_owned()
+    }
+}
