@@ -211,7 +211,10 @@ fn inertia(points: ArrayView2<'_, f32>, labels: &[u32], centroids: &Array2<f64>)
         .enumerate()
         .map(|(chunk, labels)| {
             let distance = |(i, &label): (usize, &u32)| {
-                seeding::squared_distance(points.row(chunk * CHUNK + i), centroids.row(label as usize))
+                seeding::squared_distance(
+                    points.row(chunk * CHUNK + i),
+                    centroids.row(label as usize),
+                )
             };
             labels.iter().enumerate().map(distance).sum::<f64>()
         })

@@ -95,7 +95,13 @@ fn fill_masked(sites: &Array2<u16>) -> Array2<u16> {
 
 /// Nearest site along one axis for each pixel, half-way the lower; `None`
 /// outside the cells of the sites under [`Border::Blank`].
-fn nearest(size: usize, margin: usize, stride: usize, count: usize, border: Border) -> Vec<Option<usize>> {
+fn nearest(
+    size: usize,
+    margin: usize,
+    stride: usize,
+    count: usize,
+    border: Border,
+) -> Vec<Option<usize>> {
     // A site's cell reaches from above half-way to the site before to half-way
     // to the one after: ceil((x - margin) / stride - 1/2).
     let cell = |x: usize| {

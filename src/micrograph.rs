@@ -87,7 +87,9 @@ impl Micrograph {
     ) -> Result<Self> {
         let (rows, cols) = pixels.dim();
         if rows == 0 || cols == 0 {
-            return Err(Error::Image(format!("the image has no pixels: its shape is {rows} x {cols}")));
+            return Err(Error::Image(format!(
+                "the image has no pixels: its shape is {rows} x {cols}"
+            )));
         }
         let mask = mask.map(|m| checked_mask(m, (rows, cols))).transpose()?.flatten();
         let offset = offset_of(pixels, mask.as_ref(), non_finite)?;
@@ -107,7 +109,9 @@ impl Micrograph {
             Some(mask) => Zip::from(pixels).and(mask).map_collect(|&p, &m| narrow(p, m)),
         };
         if values.iter().any(|v| !v.is_finite()) {
-            return Err(Error::Image("the pixel values span more than f32 can hold (3.4e38)".into()));
+            return Err(Error::Image(
+                "the pixel values span more than f32 can hold (3.4e38)".into(),
+            ));
         }
         Ok(Self { pixels: values, offset, pixel_size: None, mask, replaced })
     }
@@ -169,12 +173,15 @@ impl Micrograph {
     /// # Errors
     /// [`Error::Image`] if all pixels that count have the same value.
     pub fn standardised(&self) -> Result<Array2<f32>> {
-        let (mean, deviation) = self.moments();
-        // Below this, what looks like variation is the rounding of one value.
-        if deviation <= f64::EPSILON * (mean + self.offset).abs() {
-            let value = mean + self.offset;
-            return Err(Error::Image(format!("the image is constant: every pixel that counts is {value}")));
+        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+        self.for_each_counted(|v| range = (range.0.min(v), range.1.max(v)));
+        if range.0 == range.1 {
+            let value = range.0 + self.offset;
+            return Err(Error::Image(format!(
+                "the image is constant: every pixel that counts is {value}"
+            )));
         }
+        let (mean, deviation) = self.moments();
         let scale = |v: f32| ((f64::from(v) - mean) / deviation) as f32;
         Ok(match &self.mask {
             None => Zip::from(&self.pixels).par_map_collect(|&v| scale(v)),

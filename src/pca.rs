@@ -86,14 +86,14 @@ impl Pca {
         if matches!(keep, Components::Count(q) if channels <= q) {
             return Ok(Self::identity(mean, &covariance, total));
         }
-        let eigen = covariance
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|e| Error::Image(format!("no eigenvectors of the covariance were found: {e:?}")))?;
+        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|e| {
+            Error::Image(format!("no eigenvectors of the covariance were found: {e:?}"))
+        })?;
         // faer's eigenvalues ascend; rounding may leave the least below zero.
-        let variance: Vec<f64> =
-            (0..channels).rev().map(|i| eigen.S()[i].max(0.0)).collect();
+        let variance: Vec<f64> = (0..channels).rev().map(|i| eigen.S()[i].max(0.0)).collect();
         let kept = count(keep, &variance, total);
-        let components = Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
+        let components =
+            Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
         let components = fix_signs(components);
         Ok(Self { mean, components, report: Explained::new(&variance[..kept], total, false) })
     }
@@ -159,7 +159,8 @@ fn count(keep: Components, variance: &[f64], total: f64) -> usize {
 /// Turns each row so that its largest loading (the first of equals) is positive.
 fn fix_signs(mut components: Array2<f64>) -> Array2<f64> {
     for mut row in components.rows_mut() {
-        let largest = row.iter().fold(0.0_f64, |best, &v| if v.abs() > best.abs() { v } else { best });
+        let largest =
+            row.iter().fold(0.0_f64, |best, &v| if v.abs() > best.abs() { v } else { best });
         if largest < 0.0 {
             row.mapv_inplace(|v| -v);
         }

@@ -109,7 +109,11 @@ impl Plan {
     /// # Errors
     /// [`Error::Parameter`] for what cannot be, [`Error::TooSmall`] where no site
     /// fits, with what would.
-    pub fn new(params: Params, shape: (usize, usize), mask: Option<ArrayView2<'_, bool>>) -> Result<Self> {
+    pub fn new(
+        params: Params,
+        shape: (usize, usize),
+        mask: Option<ArrayView2<'_, bool>>,
+    ) -> Result<Self> {
         let shape = Extent { rows: shape.0, cols: shape.1 };
         params.check()?;
         let families = params.families.iter().map(|f| f.plan(shape)).collect::<Result<Vec<_>>>()?;
@@ -145,7 +149,9 @@ impl Plan {
 
     /// Whether site `index` (`row * cols + col`) takes part.
     pub fn is_active(&self, index: usize) -> bool {
-        self.active.as_ref().is_none_or(|a| a[(index / self.grid.count.cols, index % self.grid.count.cols)])
+        self.active
+            .as_ref()
+            .is_none_or(|a| a[(index / self.grid.count.cols, index % self.grid.count.cols)])
     }
 
     /// The rows of `values` `[sites, _]` whose sites take part.
@@ -199,7 +205,11 @@ impl Params {
             Components::Count(count) => at_least_one("components", count)?,
             Components::Variance(share) if share > 0.0 && share <= 1.0 => {}
             Components::Variance(share) => {
-                return Err(Error::parameter("variance", share, "it is a share above 0 and up to 1"));
+                return Err(Error::parameter(
+                    "variance",
+                    share,
+                    "it is a share above 0 and up to 1",
+                ));
             }
         }
         if self.clusters.is_empty() {
@@ -208,7 +218,11 @@ impl Params {
         for (i, &k) in self.clusters.iter().enumerate() {
             at_least_one("clusters", k)?;
             if k > MOST_CLUSTERS {
-                return Err(Error::parameter("clusters", k, format!("at most {MOST_CLUSTERS} are possible")));
+                return Err(Error::parameter(
+                    "clusters",
+                    k,
+                    format!("at most {MOST_CLUSTERS} are possible"),
+                ));
             }
             if self.clusters[..i].contains(&k) {
                 return Err(Error::parameter("clusters", k, "it is listed twice"));

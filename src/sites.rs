@@ -92,7 +92,9 @@ impl SiteGrid {
 
     /// Bands of `height` site rows (the last may be lower) that cover the grid.
     pub fn bands(&self, height: usize) -> Vec<Band> {
-        blocks(0..self.count.rows, height).map(|rows| Band { rows, cols: self.count.cols }).collect()
+        blocks(0..self.count.rows, height)
+            .map(|rows| Band { rows, cols: self.count.cols })
+            .collect()
     }
 }
 

@@ -70,7 +70,9 @@ fn list() -> Result<Listing, Failure> {
                 info: adapter::device_info(&info),
                 driver: Some(format!("{} {}", info.driver, info.driver_info)),
                 limits: Some(Limits {
-                    buffer_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+                    buffer_binding_bytes: limits
+                        .max_storage_buffer_binding_size
+                        .min(limits.max_buffer_size),
                     workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
                     workgroup_threads: limits.max_compute_invocations_per_workgroup,
                 }),
@@ -80,9 +82,10 @@ fn list() -> Result<Listing, Failure> {
     let cpu = Cpu::new().device().clone();
     devices.push(Device { info: cpu.clone(), driver: None, limits: None });
     let (auto, reason) = match adapter::choose(&Choice::Auto)? {
-        adapter::Chosen::Adapter(a) => {
-            (adapter::device_info(&a.get_info()), "the first real GPU, discrete before integrated".into())
-        }
+        adapter::Chosen::Adapter(a) => (
+            adapter::device_info(&a.get_info()),
+            "the first real GPU, discrete before integrated".into(),
+        ),
         adapter::Chosen::Cpu(why) => (cpu, why),
     };
     Ok(Listing { devices, auto, reason })

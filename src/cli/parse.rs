@@ -14,8 +14,12 @@ pub(super) fn extent(text: &str) -> Result<Extent, String> {
         match part.parse::<usize>() {
             Ok(size) if size <= 1 << 20 => Ok(size),
             Ok(_) => Err(format!("{part} px is larger than any image")),
-            Err(_) if part.starts_with('-') => Err(format!("{part} is negative; give a half size in px")),
-            Err(_) => Err(format!("'{part}' is not a whole number of px; give N or ROWSxCOLS, for example 20 or 20x12")),
+            Err(_) if part.starts_with('-') => {
+                Err(format!("{part} is negative; give a half size in px"))
+            }
+            Err(_) => Err(format!(
+                "'{part}' is not a whole number of px; give N or ROWSxCOLS, for example 20 or 20x12"
+            )),
         }
     };
     match text.split_once(['x', 'X']) {
@@ -47,10 +51,12 @@ pub(super) fn region(text: &str) -> Result<[Slice; 2], String> {
             "" => Ok(None),
             b => b.parse::<i64>().map(Some).map_err(|_| format!("'{b}' is not a whole number")),
         };
-        let (start, end) = part.split_once(':').ok_or("each slice needs a colon, for example 100:600,0:512")?;
+        let (start, end) =
+            part.split_once(':').ok_or("each slice needs a colon, for example 100:600,0:512")?;
         Ok::<_, String>(Slice { start: bound(start)?, end: bound(end)? })
     };
-    let (rows, cols) = text.split_once(',').ok_or("give rows and columns, for example 100:600,0:512")?;
+    let (rows, cols) =
+        text.split_once(',').ok_or("give rows and columns, for example 100:600,0:512")?;
     Ok([slice(rows)?, slice(cols)?])
 }
 
@@ -103,7 +109,11 @@ fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
             _ => {
                 return Err(Error::unreadable(
                     path,
-                    format!("line {}: '{}' is not a row and a column shift in whole px", number + 1, line.trim()),
+                    format!(
+                        "line {}: '{}' is not a row and a column shift in whole px",
+                        number + 1,
+                        line.trim()
+                    ),
                 ));
             }
         }
@@ -115,9 +125,15 @@ fn from_array(path: &Path) -> Result<Vec<Translation>> {
     let values = stemseg::io::read::read(path, None)?.pixels.to_f64();
     let whole = |v: &f64| v.fract() == 0.0 && v.abs() <= f64::from(i32::MAX);
     if values.ncols() != 2 || !values.iter().all(whole) {
-        return Err(Error::unreadable(path, "it must be an array [n, 2] of row and column shifts in whole px"));
+        return Err(Error::unreadable(
+            path,
+            "it must be an array [n, 2] of row and column shifts in whole px",
+        ));
     }
-    let one = |row: ndarray::ArrayView1<'_, f64>| Translation { rows: row[0] as i32, cols: row[1] as i32 };
+    let one = |row: ndarray::ArrayView1<'_, f64>| Translation {
+        rows: row[0] as i32,
+        cols: row[1] as i32,
+    };
     Ok(values.rows().into_iter().map(one).collect())
 }
 

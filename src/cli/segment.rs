@@ -39,7 +39,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         (found, sha256.join())
     });
     let found = found?;
-    input.summary.sha256 = sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
+    input.summary.sha256 =
+        sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
 
     let output = output::Output { args, input, device: backend.device().clone(), started, read };
     let summary = output.write(&found, &folder, &bar).map_err(Failure::in_run)?;

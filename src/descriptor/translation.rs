@@ -71,7 +71,11 @@ impl Params {
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         if self.patch.area() == 0 && self.patch == Extent::default() {
-            return Err(Error::parameter("patch", self.patch, "a patch of one pixel has no pattern; give at least 1"));
+            return Err(Error::parameter(
+                "patch",
+                self.patch,
+                "a patch of one pixel has no pattern; give at least 1",
+            ));
         }
         let translations = match &self.list {
             Some(list) => checked_list(list, shape)?,
@@ -92,7 +96,11 @@ impl Params {
     fn regular(&self) -> Result<Vec<Translation>> {
         let Extent { rows, cols } = self.window;
         if rows == 0 && cols == 0 {
-            return Err(Error::parameter("window", self.window, "it must allow a translation; give at least 1"));
+            return Err(Error::parameter(
+                "window",
+                self.window,
+                "it must allow a translation; give at least 1",
+            ));
         }
         if self.max_points == 0 {
             return Err(Error::parameter("max-points", 0, "give at least 1"));
@@ -131,7 +139,8 @@ fn checked_list(list: &[Translation], shape: Extent) -> Result<Vec<Translation>>
         return Err(Error::parameter("translations", "empty", "give at least one translation"));
     }
     let inside = |t: &&Translation| {
-        (t.rows.unsigned_abs() as usize) < shape.rows && (t.cols.unsigned_abs() as usize) < shape.cols
+        (t.rows.unsigned_abs() as usize) < shape.rows
+            && (t.cols.unsigned_abs() as usize) < shape.cols
     };
     match list.iter().find(|t| !inside(t)) {
         Some(t) => Err(Error::parameter(
@@ -402,7 +411,10 @@ pub fn by_definition(image: ArrayView2<'_, f64>, family: &Family, grid: &SiteGri
         }
         let (row, col) = (grid.row(site / grid.count.cols), grid.col(site % grid.count.cols));
         let a = patch(row, col);
-        let b = patch(row.wrapping_add_signed(t.rows as isize), col.wrapping_add_signed(t.cols as isize));
+        let b = patch(
+            row.wrapping_add_signed(t.rows as isize),
+            col.wrapping_add_signed(t.cols as isize),
+        );
         let (va, vb) = (a.var(0.0), b.var(0.0));
         if va.min(vb) < FLAT_SHARE * variance {
             return 0.0;

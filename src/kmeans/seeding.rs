@@ -22,7 +22,9 @@ pub(super) fn subsample(
     // Selection sampling (Knuth, TAOCP 3.4.2, algorithm S).
     let mut chosen = Vec::with_capacity(count);
     for i in 0..total {
-        if uniform(rng) * (total - i) as f64 <= (count - chosen.len()) as f64 && chosen.len() < count {
+        if uniform(rng) * (total - i) as f64 <= (count - chosen.len()) as f64
+            && chosen.len() < count
+        {
             chosen.push(i);
         }
     }

@@ -68,7 +68,9 @@ impl Case {
     }
 
     fn number(&self, field: &str) -> Result<f64, Failed> {
-        self.fields[field].as_f64().ok_or_else(|| format!("the case has no number '{field}'").into())
+        self.fields[field]
+            .as_f64()
+            .ok_or_else(|| format!("the case has no number '{field}'").into())
     }
 
     fn numbers(&self, field: &str) -> Result<Vec<f64>, Failed> {
@@ -90,7 +92,10 @@ impl Case {
             false => None,
             true => {
                 let shifts = load2(&self.path("shifts")?)?;
-                let one = |s: ndarray::ArrayView1<'_, f64>| Translation { rows: s[0] as i32, cols: s[1] as i32 };
+                let one = |s: ndarray::ArrayView1<'_, f64>| Translation {
+                    rows: s[0] as i32,
+                    cols: s[1] as i32,
+                };
                 Some(shifts.rows().into_iter().map(one).collect())
             }
         };
@@ -101,7 +106,11 @@ impl Case {
             list,
         };
         let stride = self.number("stride")? as usize;
-        Ok(Params { families: vec![FamilyParams::Translation(params)], stride, ..Default::default() })
+        Ok(Params {
+            families: vec![FamilyParams::Translation(params)],
+            stride,
+            ..Default::default()
+        })
     }
 
     fn translation(&self, backend: &dyn Backend) -> Result<(), Failed> {
@@ -187,7 +196,9 @@ impl Case {
         self.inertia(clustering.inertia)?;
         let expected = load(&self.path("expected_grid")?)?;
         if expected.shape() != map.sites.shape() {
-            return Err(format!("sites {:?} instead of {:?}", map.sites.shape(), expected.shape()).into());
+            return Err(
+                format!("sites {:?} instead of {:?}", map.sites.shape(), expected.shape()).into()
+            );
         }
         let sites: Vec<u64> = map.sites.iter().map(|&l| l.into()).collect();
         let expected: Vec<u64> = expected.iter().map(|&l| l as u64).collect();
@@ -202,10 +213,18 @@ impl Case {
         Ok(())
     }
 
-    fn agreement<T: Copy + Into<u64>>(&self, found: &[T], expected: &[u64], least: f64) -> Result<(), Failed> {
+    fn agreement<T: Copy + Into<u64>>(
+        &self,
+        found: &[T],
+        expected: &[u64],
+        least: f64,
+    ) -> Result<(), Failed> {
         let index = adjusted_rand_index(found, expected);
         if index < least {
-            return Err(format!("adjusted Rand index {index:.4} with the reference; {least} is required").into());
+            return Err(format!(
+                "adjusted Rand index {index:.4} with the reference; {least} is required"
+            )
+            .into());
         }
         Ok(())
     }

@@ -1,1 +1,329 @@
-use crate::devices::Devices; use libtest_mimic::Trial; pub(crate) fn trials(_: &Devices) -> Vec<Trial> { vec![] }
+//! What every backend promises, on random plans and images.
+
+use libtest_mimic::{Failed, Trial};
+use ndarray::{Array1, Array2, Axis};
+use stemseg::backend::gpu::Options;
+use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::descriptor::{Family, FamilyParams, Translation, translation};
+use stemseg::micrograph::{Micrograph, NonFinite};
+use stemseg::pca::{Moments, Pca};
+use stemseg::plan::Components;
+use stemseg::sites::Extent;
+use stemseg::{Params, Plan};
+
+use crate::data::compare;
+use crate::devices::Devices;
+
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for seed in 0..24 {
+        let name = format!("contract::random_plan_{seed}");
+        trials.extend(devices.each(&name, move |b| follows_the_definition(b, seed)));
+    }
+    for (name, params, shape) in corner_cases() {
+        trials.extend(devices.each(&format!("contract::{name}"), move |b| {
+            check_definition(b, &params, &noise(shape, 7), false)
+        }));
+    }
+    trials.extend(devices.each("contract::bands_leave_no_seam", bands_leave_no_seam));
+    trials.extend(devices.each("contract::moments_and_features", moments_and_features));
+    trials.extend(devices.each("contract::assignment", assignment));
+    trials.extend(devices.each("contract::same_twice", same_twice));
+    trials.push(Trial::test("contract::threads_change_nothing::cpu", threads_change_nothing));
+    if let Devices::Adapter(_) = devices {
+        let small = devices.gpu(Options { binding_limit: Some(900_000), poison: true });
+        trials.push(devices.gpu_trial("contract::tiny_bindings_change_nothing", move |whole| {
+            tiny_bindings_change_nothing(whole, small.as_ref().map_err(|e| format!("{e:?}"))?)
+        }));
+    }
+    trials
+}
+
+/// A small generator of the tests' own: any numbers will do.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678)
+    }
+
+    /// Uniform in [0, 1).
+    pub(crate) fn unit(&mut self) -> f64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
+}
+
+/// A lattice with noise.
+pub(crate) fn noise(shape: (usize, usize), seed: u64) -> Array2<f64> {
+    let mut random = Random::new(seed);
+    let (a, b) = (0.6 + random.unit(), 0.5 + random.unit());
+    Array2::from_shape_fn(shape, |(r, c)| {
+        (r as f64 * a).cos() * (c as f64 * b + r as f64 * 0.1).sin() * 100.0 + 60.0 * random.unit()
+    })
+}
+
+fn family(params: translation::Params, stride: usize) -> Params {
+    let families = vec![FamilyParams::Translation(params)];
+    Params { families, stride, clusters: vec![1], ..Default::default() }
+}
+
+fn corner_cases() -> Vec<(&'static str, Params, (usize, usize))> {
+    let square = |patch, window, max_points| translation::Params {
+        patch: Extent::square(patch),
+        window: Extent::square(window),
+        max_points,
+        list: None,
+    };
+    let strip = translation::Params {
+        patch: Extent { rows: 0, cols: 6 },
+        window: Extent { rows: 0, cols: 9 },
+        max_points: 100,
+        list: None,
+    };
+    vec![
+        ("one_site", family(square(5, 4, 30), 3), (19, 19)),
+        ("one_site_row", family(square(3, 3, 49), 2), (13, 90)),
+        ("one_site_column", family(square(3, 3, 49), 2), (90, 13)),
+        ("stride_beyond_patch", family(square(1, 2, 25), 17), (80, 71)),
+        ("stride_equals_patch", family(square(2, 3, 25), 5), (64, 67)),
+        ("patch_of_one_row", family(strip, 4), (40, 77)),
+        ("wide_tiles", family(square(2, 2, 9), 1), (40, 330)),
+        ("patch_of_many_strides", family(square(30, 3, 9), 3), (90, 97)),
+    ]
+}
+
+fn random_params(random: &mut Random) -> Params {
+    let size = |random: &mut Random| Extent { rows: random.below(9), cols: 1 + random.below(8) };
+    let (patch, window) = (size(random), size(random));
+    let shift = |random: &mut Random, half: usize| random.below(2 * half + 1) as i32 - half as i32;
+    let list = (random.unit() < 0.3).then(|| {
+        (0..1 + random.below(6))
+            .map(|_| Translation {
+                rows: shift(random, window.rows),
+                cols: shift(random, window.cols),
+            })
+            .collect()
+    });
+    let max_points = 1 + random.below(60);
+    family(translation::Params { patch, window, max_points, list }, 1 + random.below(9))
+}
+
+fn follows_the_definition(backend: &dyn Backend, seed: u64) -> Result<(), Failed> {
+    let mut random = Random::new(seed);
+    let params = random_params(&mut random);
+    let shape = (36 + random.below(80), 36 + random.below(80));
+    let mut image = noise(shape, seed);
+    if seed % 3 == 0 {
+        // A flat part: vacuum.
+        image.slice_mut(ndarray::s![..shape.0 / 2, shape.1 / 2..]).fill(-300.0);
+    }
+    check_definition(backend, &params, &image, seed % 3 == 0)
+}
+
+fn check_definition(
+    backend: &dyn Backend,
+    params: &Params,
+    image: &Array2<f64>,
+    flat: bool,
+) -> Result<(), Failed> {
+    let plan = Plan::new(params.clone(), image.dim(), None)?;
+    let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
+    let image = micrograph.standardised()?;
+    let Family::Translation(family) = &plan.families[0];
+    let expected = translation::by_definition(image.mapv(f64::from).view(), family, &plan.grid);
+    let got = describe(backend, image.view(), &plan, usize::MAX)?;
+    let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
+    compare("descriptors", values.0, values.1, plan.channels(), 1e-5)?;
+    let zeros = got.iter().filter(|&&v| v == 0.0).count();
+    if flat && params.families.len() == 1 && zeros == 0 && plan.grid.len() > 20 {
+        return Err("no patch is flat, though a quarter of the image is".into());
+    }
+    Ok(())
+}
+
+/// Descriptors of all sites, in bands of at most `rows` site rows.
+pub(crate) fn describe(
+    backend: &dyn Backend,
+    image: ndarray::ArrayView2<'_, f32>,
+    plan: &Plan,
+    rows: usize,
+) -> Result<Array2<f32>, Failed> {
+    let mut session = backend.upload(image, plan)?;
+    let most = backend.band_rows(plan, u64::MAX)?;
+    let mut all = Array2::zeros((0, plan.channels()));
+    for band in plan.bands(rows.min(most)) {
+        all.append(Axis(0), session.describe(&band)?.view())?;
+    }
+    Ok(all)
+}
+
+/// An image large enough for several tiles, with its plan; `budget` 0 keeps nothing.
+fn several_tiles(budget: u64) -> Result<(Array2<f32>, Plan), Failed> {
+    let params = translation::Params {
+        patch: Extent { rows: 4, cols: 5 },
+        window: Extent::square(6),
+        max_points: 20,
+        list: None,
+    };
+    let micrograph = Micrograph::new(noise((470, 300), 3).view(), None, NonFinite::Fail)?;
+    let mut plan = Plan::new(family(params, 2), micrograph.shape(), None)?;
+    plan.budget = budget;
+    Ok((micrograph.standardised()?, plan))
+}
+
+fn bands_leave_no_seam(backend: &dyn Backend) -> Result<(), Failed> {
+    let (image, plan) = several_tiles(0)?;
+    if plan.bands(1).len() < 3 {
+        return Err("the image has too few bands to show anything".into());
+    }
+    let whole = describe(backend, image.view(), &plan, usize::MAX)?;
+    for rows in [1, 2 * plan.block_rows()] {
+        if describe(backend, image.view(), &plan, rows)? != whole {
+            return Err(format!("bands of {rows} rows change descriptors").into());
+        }
+    }
+    let moments = |rows| -> Result<Moments, Failed> {
+        let mut session = backend.upload(image.view(), &plan)?;
+        let mut sum = Moments::zero(plan.channels());
+        for band in plan.bands(rows) {
+            sum.add(&session.accumulate(&band)?);
+        }
+        Ok(sum)
+    };
+    let (one, many) = (moments(usize::MAX)?, moments(1)?);
+    // f64 sums of the same pieces, grouped by band: equal but for the last bits.
+    let off = (&one.products - &many.products).mapv(f64::abs).fold(0.0, |a: f64, &b| a.max(b));
+    if one.count != many.count || off > 1e-9 {
+        return Err(format!("bands change the moments by {off:e}").into());
+    }
+    Ok(())
+}
+
+fn moments_and_features(backend: &dyn Backend) -> Result<(), Failed> {
+    let (image, mut plan) = several_tiles(0)?;
+    let count = (plan.grid.count.rows, plan.grid.count.cols);
+    plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 2 * j) % 5 != 0));
+    let mut session = backend.upload(image.view(), &plan)?;
+    let mut moments = Moments::zero(plan.channels());
+    let bands = plan.bands(1);
+    for band in &bands {
+        moments.add(&session.accumulate(band)?);
+    }
+    let x = plan.keep_active(&describe(&Cpu::new(), image.view(), &plan, usize::MAX)?);
+    let wide = x.mapv(f64::from);
+    let (sum, products) = (wide.sum_axis(Axis(0)), wide.t().dot(&wide));
+    if moments.count != x.nrows() as u64 {
+        return Err(format!("{} sites counted instead of {}", moments.count, x.nrows()).into());
+    }
+    let n = x.nrows() as f64;
+    let lower = |a: &Array2<f64>| -> Vec<f64> {
+        a.indexed_iter().filter(|((i, j), _)| i >= j).map(|(_, v)| v / n).collect()
+    };
+    let narrow = |v: Vec<f64>| v.into_iter().map(|v| v as f32).collect::<Vec<_>>();
+    compare("products / N", &narrow(lower(&moments.products)), &lower(&products), 1, 2e-6)?;
+    compare("sums / N", &narrow((&moments.sum / n).to_vec()), &(&sum / n).to_vec(), 1, 2e-6)?;
+
+    let pca = Pca::new(&moments, Components::Count(11))?;
+    for band in &bands {
+        let features = session.project(band, &pca)?;
+        let expected = pca.project(session.describe(band)?.view());
+        let expected: Vec<f64> = expected.iter().copied().collect();
+        compare(
+            "features",
+            features.as_slice().ok_or("contiguous")?,
+            &expected,
+            pca.features(),
+            5e-6,
+        )?;
+    }
+    Ok(())
+}
+
+fn assignment(backend: &dyn Backend) -> Result<(), Failed> {
+    let mut random = Random::new(5);
+    for (count, q, k) in [(1, 1, 1), (777, 5, 4), (70_000, 3, 9), (300, 40, 260)] {
+        let points = Array2::from_shape_fn((count, q), |_| random.unit() as f32);
+        let mut centroids = Array2::from_shape_fn((k, q), |_| random.unit() as f32);
+        if k > 1 {
+            // Two equal centroids: the first must win.
+            let first = centroids.row(0).to_owned();
+            centroids.row_mut(k - 1).assign(&first);
+        }
+        let (mut labels, mut distances) = (vec![u32::MAX; count], vec![f32::NAN; count]);
+        backend.assigner(points.view())?.assign(centroids.view(), &mut labels, &mut distances)?;
+        for (i, point) in points.rows().into_iter().enumerate() {
+            let to = |c: usize| -> f64 {
+                let d: Array1<f64> = point.mapv(f64::from) - centroids.row(c).mapv(f64::from);
+                d.dot(&d)
+            };
+            let least = (0..k).map(to).fold(f64::INFINITY, f64::min);
+            let own = to(labels[i] as usize);
+            let bound = 4.0 * f64::from(f32::EPSILON) * q as f64;
+            if own > least + bound || (f64::from(distances[i]) - least).abs() > bound {
+                return Err(format!(
+                    "point {i}: label {}, distance {own}, least {least}",
+                    labels[i]
+                )
+                .into());
+            }
+            if k > 1 && labels[i] as usize == k - 1 {
+                return Err(
+                    format!("point {i}: the second of two equal centroids was taken").into()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn same_twice(backend: &dyn Backend) -> Result<(), Failed> {
+    let micrograph = Micrograph::new(noise((150, 160), 3).view(), None, NonFinite::Fail)?;
+    let params = || Params { clusters: vec![3], ..family(Default::default(), 4) };
+    let run = || stemseg::pipeline::segment(&micrograph, params(), backend, &stemseg::Silent, None);
+    let (one, two) = (run()?, run()?);
+    if one.features != two.features || one.results != two.results {
+        return Err("two runs differ".into());
+    }
+    Ok(())
+}
+
+fn threads_change_nothing() -> Result<(), Failed> {
+    let (image, plan) = several_tiles(0)?;
+    let run = |threads| -> Result<Array2<f32>, Failed> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        pool.install(|| describe(&Cpu::new(), image.view(), &plan, usize::MAX))
+    };
+    match run(1)? == run(5)? {
+        true => Ok(()),
+        false => Err("the number of threads changes descriptors".into()),
+    }
+}
+
+fn tiny_bindings_change_nothing(whole: &dyn Backend, tiny: &dyn Backend) -> Result<(), Failed> {
+    let (image, plan) = several_tiles(0)?;
+    if tiny.band_rows(&plan, u64::MAX)? >= plan.grid.count.rows {
+        return Err("the limit does not force a second band".into());
+    }
+    if describe(whole, image.view(), &plan, usize::MAX)?
+        != describe(tiny, image.view(), &plan, usize::MAX)?
+    {
+        return Err("tiny bindings change descriptors".into());
+    }
+    let points = Array2::from_shape_fn((60_000, 5), |(i, f)| ((i * 31 + f * 7) % 1009) as f32);
+    let centroids = points.slice(ndarray::s![..7, ..]).to_owned();
+    let assign = |backend: &dyn Backend| -> Result<Vec<u32>, Failed> {
+        let (mut labels, mut distances) = (vec![0; 60_000], vec![0.0; 60_000]);
+        backend.assigner(points.view())?.assign(centroids.view(), &mut labels, &mut distances)?;
+        Ok(labels)
+    };
+    match assign(whole)? == assign(tiny)? {
+        true => Ok(()),
+        false => Err("tiny bindings change labels".into()),
+    }
+}

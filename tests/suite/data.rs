@@ -22,7 +22,9 @@ pub(crate) fn shared() -> PathBuf {
 
 /// Whether trials on shared data run: where the folder is, or must be.
 pub(crate) fn has_shared() -> bool {
-    shared().is_dir() || std::env::var_os("STEMSEG_TESTS_DATA").is_some() || std::env::var_os("CI").is_some()
+    shared().is_dir()
+        || std::env::var_os("STEMSEG_TESTS_DATA").is_some()
+        || std::env::var_os("CI").is_some()
 }
 
 /// Trials that need the shared folder, ignored with the reason where it is not.
@@ -73,7 +75,10 @@ pub(crate) fn micrograph(path: &Path) -> Result<Micrograph, Failed> {
 }
 
 /// Adjusted Rand index of two labellings (Hubert & Arabie 1985).
-pub(crate) fn adjusted_rand_index<A: Copy + Into<u64>, B: Copy + Into<u64>>(a: &[A], b: &[B]) -> f64 {
+pub(crate) fn adjusted_rand_index<A: Copy + Into<u64>, B: Copy + Into<u64>>(
+    a: &[A],
+    b: &[B],
+) -> f64 {
     assert_eq!(a.len(), b.len(), "as many labels on both sides");
     let mut cells = std::collections::BTreeMap::<(u64, u64), f64>::new();
     let mut rows = std::collections::BTreeMap::<u64, f64>::new();
@@ -93,7 +98,13 @@ pub(crate) fn adjusted_rand_index<A: Copy + Into<u64>, B: Copy + Into<u64>>(a: &
 }
 
 /// The worst difference of two arrays of the same shape, and where it is.
-pub(crate) fn compare(name: &str, got: &[f32], expected: &[f64], channels: usize, bound: f64) -> Result<(), Failed> {
+pub(crate) fn compare(
+    name: &str,
+    got: &[f32],
+    expected: &[f64],
+    channels: usize,
+    bound: f64,
+) -> Result<(), Failed> {
     if got.len() != expected.len() {
         return Err(format!("{name}: {} values instead of {}", got.len(), expected.len()).into());
     }

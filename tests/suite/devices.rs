@@ -29,7 +29,8 @@ impl Devices {
         }
         let all = adapter::adapters();
         let names: Vec<String> = all.iter().map(|a| a.get_info().name).collect();
-        let fits = |a: &wgpu::Adapter| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase());
+        let fits =
+            |a: &wgpu::Adapter| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase());
         match all.into_iter().find(fits) {
             Some(adapter) => Self::Adapter(adapter),
             None => Self::Missing(format!(
@@ -56,7 +57,8 @@ impl Devices {
             Self::Off => Err("GPU trials are off".into()),
             Self::Missing(why) => Err(why.as_str().into()),
             Self::Adapter(adapter) => {
-                Gpu::with_options(adapter, Options { poison: true, ..options }).map_err(Failed::from)
+                Gpu::with_options(adapter, Options { poison: true, ..options })
+                    .map_err(Failed::from)
             }
         }
     }
@@ -81,7 +83,9 @@ impl Devices {
     ) -> Trial {
         let name = format!("{name}::gpu");
         match self {
-            Self::Off => Trial::test(name, || Ok(())).with_ignored_flag(true).with_kind("STEMSEG_TESTS_GPU=off"),
+            Self::Off => Trial::test(name, || Ok(()))
+                .with_ignored_flag(true)
+                .with_kind("STEMSEG_TESTS_GPU=off"),
             Self::Missing(why) => {
                 let why = why.clone();
                 Trial::test(name, move || Err(why.into()))

@@ -28,15 +28,18 @@ pub(super) fn describe(
     let tiles: Vec<&Tile> = maps.tiles_in(band.rows.clone()).collect();
     let pieces = split(out, &tiles);
     let job = Job { image, family, norms: &maps.norms, grid };
-    tiles.into_par_iter().zip(pieces).for_each_init(Scratch::default, |scratch, (tile, mut piece)| {
-        let scores = job.scores(tile, scratch);
-        let sites = tile.count.area();
-        for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
-            for (t, channel) in channels.iter_mut().enumerate() {
-                *channel = scores[t * sites + site];
+    tiles.into_par_iter().zip(pieces).for_each_init(
+        Scratch::default,
+        |scratch, (tile, mut piece)| {
+            let scores = job.scores(tile, scratch);
+            let sites = tile.count.area();
+            for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
+                for (t, channel) in channels.iter_mut().enumerate() {
+                    *channel = scores[t * sites + site];
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Descriptors of one tile in f64 sums, `[D, sites of the tile]`: what a GPU
@@ -107,7 +110,11 @@ impl Job<'_> {
         if tile.ill_conditioned {
             let (rows, cols) = self.reach(tile);
             let first = Extent { rows: rows.start, cols: cols.start };
-            let norms = Norms::<f64>::new(self.image.slice(s![rows, cols]), self.family.patch, self.grid.stride);
+            let norms = Norms::<f64>::new(
+                self.image.slice(s![rows, cols]),
+                self.family.patch,
+                self.grid.stride,
+            );
             self.score_tile(tile, &norms, first, &mut scratch.wide, &mut scratch.scores);
         } else {
             score_tile_f32(self, tile, &mut scratch.narrow, &mut scratch.scores);
@@ -143,7 +150,8 @@ impl Job<'_> {
         for buffer in [&mut sums.columns, &mut sums.doubled, &mut sums.spare, &mut sums.total] {
             buffer.resize(span, F::zero());
         }
-        for (t, scores) in self.family.translations.iter().zip(scores.chunks_mut(tile.count.area())) {
+        for (t, scores) in self.family.translations.iter().zip(scores.chunks_mut(tile.count.area()))
+        {
             if t.rows == 0 && t.cols == 0 {
                 scores.fill(1.0);
                 continue;
@@ -179,7 +187,8 @@ impl Job<'_> {
         let length = columns.len();
         let lines = |row: usize| {
             let at = (window.rows + row) * width + window.cols;
-            let shifted = at.wrapping_add_signed(t.rows as isize * width as isize + t.cols as isize);
+            let shifted =
+                at.wrapping_add_signed(t.rows as isize * width as isize + t.cols as isize);
             (&region[at..at + length], &region[shifted..shifted + length])
         };
         let top = i * stride;
@@ -226,7 +235,9 @@ impl Job<'_> {
         let means = norms.mean[here.clone()].iter().zip(&norms.mean[there.clone()]);
         let inverses = norms.inverse[here].iter().zip(&norms.inverse[there]);
         let sums = total.iter().step_by(self.grid.stride);
-        for (((score, &sum), (&ma, &mb)), (&ra, &rb)) in scores.iter_mut().zip(sums).zip(means).zip(inverses) {
+        for (((score, &sum), (&ma, &mb)), (&ra, &rb)) in
+            scores.iter_mut().zip(sums).zip(means).zip(inverses)
+        {
             let rho = (sum - n * (ma - centre) * (mb - centre)) * ra * rb;
             *score = rho.into_f32().clamp(-1.0, 1.0);
         }
@@ -287,7 +298,11 @@ impl Sum for f64 {
 
 /// The kernel compiled for each instruction set; everything it calls is inlined
 /// into it, so that it takes on the same.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn score_tile_f32(job: &Job<'_>, tile: &Tile, sums: &mut Sums<f32>, scores: &mut [f32]) {
     job.score_tile(tile, job.norms, Extent::default(), sums, scores);
 }

@@ -64,11 +64,7 @@ pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
         DeviceType::Other => "other-gpu",
         DeviceType::Cpu => "software-gpu",
     };
-    DeviceInfo {
-        kind: kind.into(),
-        name: info.name.clone(),
-        backend: info.backend.to_string(),
-    }
+    DeviceInfo { kind: kind.into(), name: info.name.clone(), backend: info.backend.to_string() }
 }
 
 /// The adapter for `choice`.
@@ -89,17 +85,17 @@ pub fn choose(choice: &Choice) -> Result<Chosen> {
         (None, Choice::Auto) if names.is_empty() => {
             Ok(Chosen::Cpu("no graphics adapter was found, so the CPU computes".into()))
         }
-        (None, Choice::Auto | Choice::Cpu) => Ok(Chosen::Cpu(format!(
-            "no real GPU was found (only {names}), so the CPU computes"
-        ))),
+        (None, Choice::Auto | Choice::Cpu) => {
+            Ok(Chosen::Cpu(format!("no real GPU was found (only {names}), so the CPU computes")))
+        }
         (None, _) if names.is_empty() => Err(Error::NoDevice(NO_ADAPTER.into())),
         (None, Choice::Gpu) => Err(Error::NoDevice(format!(
             "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that adapter \
              with --device, or use --device cpu"
         ))),
-        (None, Choice::Named(name)) => Err(Error::NoDevice(format!(
-            "no adapter's name holds '{name}'; there are: {names}"
-        ))),
+        (None, Choice::Named(name)) => {
+            Err(Error::NoDevice(format!("no adapter's name holds '{name}'; there are: {names}")))
+        }
     }
 }
 

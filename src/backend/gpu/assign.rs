@@ -42,7 +42,11 @@ struct Piece {
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(device: &'a Device, kernel: &'a Kernel, points: ArrayView2<'_, f32>) -> Result<Self> {
+    pub(super) fn new(
+        device: &'a Device,
+        kernel: &'a Kernel,
+        points: ArrayView2<'_, f32>,
+    ) -> Result<Self> {
         let features = points.ncols();
         let most = (device.binding_limit() / (4 * features as u64)).max(1) as usize;
         let pieces = points
@@ -83,8 +87,10 @@ impl Assign for Points<'_> {
             let buffers = [&piece.points, &buffer, &piece.labels, &piece.distances];
             self.device.run(self.kernel, &params, &buffers, [per_row, rows, 1])?;
             let part = first..first + piece.count;
-            labels[part.clone()].copy_from_slice(&self.device.read::<u32>(&piece.labels, piece.count)?);
-            distances[part].copy_from_slice(&self.device.read::<f32>(&piece.distances, piece.count)?);
+            labels[part.clone()]
+                .copy_from_slice(&self.device.read::<u32>(&piece.labels, piece.count)?);
+            distances[part]
+                .copy_from_slice(&self.device.read::<f32>(&piece.distances, piece.count)?);
             first += piece.count;
         }
         Ok(())

@@ -116,12 +116,21 @@ impl Device {
     }
 
     /// A buffer that holds `data`; at least one element, since none may be empty.
-    pub(super) fn upload<T: NoUninit>(&self, label: &str, data: &[T], usage: BufferUsages) -> Result<Buffer> {
+    pub(super) fn upload<T: NoUninit>(
+        &self,
+        label: &str,
+        data: &[T],
+        usage: BufferUsages,
+    ) -> Result<Buffer> {
         self.fits(label, size_of_val(data) as u64)?;
         let bytes: &[u8] = bytemuck::cast_slice(data);
         let contents = if bytes.is_empty() { &[0; 16] } else { bytes };
         let usage = usage | BufferUsages::COPY_DST;
-        Ok(self.inner.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage }))
+        Ok(self.inner.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some(label),
+            contents,
+            usage,
+        }))
     }
 
     /// A storage buffer of `count` elements of 4 bytes for a kernel to fill.
@@ -144,7 +153,9 @@ impl Device {
     fn fits(&self, label: &str, bytes: u64) -> Result<()> {
         let most = self.binding_limit();
         if bytes > most {
-            return Err(self.error(format!("buffer '{label}' needs {bytes} bytes but may have {most}")));
+            return Err(
+                self.error(format!("buffer '{label}' needs {bytes} bytes but may have {most}"))
+            );
         }
         Ok(())
     }
@@ -161,13 +172,18 @@ impl Device {
         let most = self.inner.limits().max_compute_workgroups_per_dimension;
         if let Some(&count) = groups.iter().find(|&&g| g > most) {
             let name = kernel.name;
-            return Err(self.error(format!("kernel {name} asks for {count} workgroups in a row; {most} are possible")));
+            return Err(self.error(format!(
+                "kernel {name} asks for {count} workgroups in a row; {most} are possible"
+            )));
         }
         let params = self.upload("params", std::slice::from_ref(params), BufferUsages::UNIFORM)?;
         let entries: Vec<wgpu::BindGroupEntry<'_>> = std::iter::once(&params)
             .chain(buffers.iter().copied())
             .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
             .collect();
         let bindings = self.inner.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(kernel.name),
@@ -211,7 +227,9 @@ impl Device {
             // The receiver waits below; it cannot be gone.
             let _ = sender.send(result);
         });
-        self.inner.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.error(e.to_string()))?;
+        self.inner
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| self.error(e.to_string()))?;
         self.check()?;
         // Another thread's poll may be the one that runs the callback: wait for it.
         match receiver.recv() {

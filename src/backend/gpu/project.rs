@@ -38,7 +38,8 @@ pub(super) fn project(
     pca: &Pca,
     descriptors: &Buffer,
 ) -> Result<Array2<f32>> {
-    let narrow = |values: &mut dyn Iterator<Item = &f64>| values.map(|&v| v as f32).collect::<Vec<_>>();
+    let narrow =
+        |values: &mut dyn Iterator<Item = &f64>| values.map(|&v| v as f32).collect::<Vec<_>>();
     let mean = device.upload("mean", &narrow(&mut pca.mean.iter()), BufferUsages::STORAGE)?;
     let components = narrow(&mut pca.components.iter());
     let components = device.upload("components", &components, BufferUsages::STORAGE)?;

@@ -82,7 +82,8 @@ impl<'a> Launcher<'a> {
         ];
         let shared = 4 * (columns + 2 * blocks);
         let kernel = device.kernel("translation", SHADER, &constants, shared as u64)?;
-        let translations: Vec<[i32; 2]> = family.translations.iter().map(|t| [t.rows, t.cols]).collect();
+        let translations: Vec<[i32; 2]> =
+            family.translations.iter().map(|t| [t.rows, t.cols]).collect();
         let translations = device.upload("translations", &translations, BufferUsages::STORAGE)?;
         let maps = Maps::new(image, family, &plan.grid);
         Ok(Self { device, kernel, family, plan, maps, translations, first_channel })
@@ -110,7 +111,8 @@ impl<'a> Launcher<'a> {
 
         let params = self.params(band);
         let channels = self.family.translations.len() as u32;
-        for [first_tile, tile_count, first_translation, count] in self.dispatches(&tiles, channels) {
+        for [first_tile, tile_count, first_translation, count] in self.dispatches(&tiles, channels)
+        {
             let params = Params { first_tile, first_translation, ..params };
             self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
         }
@@ -172,7 +174,8 @@ impl<'a> Launcher<'a> {
             let mut encoder = self.device.inner.create_command_encoder(&Default::default());
             for t in 0..self.family.translations.len() {
                 for row in 0..rows {
-                    let site = (tile.first.rows + row - band.rows.start) * band.cols + tile.first.cols;
+                    let site =
+                        (tile.first.rows + row - band.rows.start) * band.cols + tile.first.cols;
                     let to = (self.first_channel + t) * band.len() + site;
                     let from = (t * rows + row) * cols;
                     encoder.copy_buffer_to_buffer(

@@ -34,7 +34,14 @@ pub(crate) struct Args {
     pub(super) file: PathBuf,
 
     /// Number of patterns, or several (2,3,4) to get a label map for each.
-    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', required = true, allow_negative_numbers = true)]
+    #[arg(
+        short = 'k',
+        long,
+        value_name = "K",
+        value_delimiter = ',',
+        required = true,
+        allow_negative_numbers = true
+    )]
     pub(super) clusters: Vec<usize>,
 
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
@@ -54,11 +61,23 @@ pub(crate) struct Args {
     pub(super) window: Extent,
 
     /// Distance of neighbouring sites, px.
-    #[arg(long, default_value_t = 5, value_name = "PX", allow_negative_numbers = true, help_heading = "Descriptor")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "PX",
+        allow_negative_numbers = true,
+        help_heading = "Descriptor"
+    )]
     pub(super) stride: usize,
 
     /// Most translations; they form the finest regular grid in the window that has no more.
-    #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true, help_heading = "Descriptor")]
+    #[arg(
+        long,
+        default_value_t = 100,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Descriptor"
+    )]
     pub(super) max_points: usize,
 
     /// Translations to use instead, px: a numpy array [n, 2], or text with a row and a column shift a line.
@@ -66,7 +85,13 @@ pub(crate) struct Args {
     pub(super) translations: Option<PathBuf>,
 
     /// Features that PCA keeps.
-    #[arg(long, default_value_t = 5, value_name = "N", allow_negative_numbers = true, help_heading = "Clustering")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Clustering"
+    )]
     pub(super) components: usize,
 
     /// Keep the fewest features that explain this share of the variance instead.
@@ -74,7 +99,13 @@ pub(crate) struct Args {
     pub(super) variance: Option<f64>,
 
     /// Starts of k-means; the one of least inertia is kept.
-    #[arg(long, default_value_t = 10, value_name = "N", allow_negative_numbers = true, help_heading = "Clustering")]
+    #[arg(
+        long,
+        default_value_t = 10,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Clustering"
+    )]
     pub(super) starts: usize,
 
     /// Seed of the random choices.

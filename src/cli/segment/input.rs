@@ -44,7 +44,10 @@ pub(super) fn read(args: &Args) -> Result<Read> {
 
     let mut notes = loaded.notes;
     if micrograph.replaced() > 0 {
-        notes.push(format!("{} NaN or infinite pixels were replaced by the mean", micrograph.replaced()));
+        notes.push(format!(
+            "{} NaN or infinite pixels were replaced by the mean",
+            micrograph.replaced()
+        ));
     }
     let summary = Input {
         path: args.file.clone(),
@@ -69,7 +72,10 @@ fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
             path,
             format!(
                 "the mask has {} x {} pixels but the image {} x {}; they must agree",
-                mask.nrows(), mask.ncols(), shape.0, shape.1
+                mask.nrows(),
+                mask.ncols(),
+                shape.0,
+                shape.1
             ),
         )),
     }

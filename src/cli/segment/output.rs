@@ -33,13 +33,19 @@ pub(super) struct Output<'a> {
 
 impl Output<'_> {
     /// Writes all files into `folder`; gives the text of summary.json.
-    pub(super) fn write(&self, found: &Segmentation, folder: &ResultFolder, bar: &Bar) -> Result<String> {
+    pub(super) fn write(
+        &self,
+        found: &Segmentation,
+        folder: &ResultFolder,
+        bar: &Bar,
+    ) -> Result<String> {
         bar.stage("write");
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
             let count = found.plan.grid.count;
             let shape = (count.rows, count.cols, found.features.ncols());
-            let features = found.features.to_shape(shape).expect("one row of features for each site");
+            let features =
+                found.features.to_shape(shape).expect("one row of features for each site");
             write_npy(&folder.path("features.npy"), features.view())?;
         }
         let mut summaries = Vec::new();
@@ -51,8 +57,13 @@ impl Output<'_> {
                 false => folder.path(name),
             };
             self.write_maps(result, &place)?;
-            let mut summary =
-                Summary::new(self.input.summary.clone(), &self.device, found, result, self.input.notes.clone());
+            let mut summary = Summary::new(
+                self.input.summary.clone(),
+                &self.device,
+                found,
+                result,
+                self.input.notes.clone(),
+            );
             summary.timings_ms.read = ms(self.read);
             summary.timings_ms.write = ms(begun.elapsed());
             summary.timings_ms.total = ms(self.started.elapsed());
@@ -104,8 +115,11 @@ impl Output<'_> {
             self.started.elapsed().as_secs_f64()
         )];
         for (clustering, map) in &found.results {
-            let areas: Vec<String> =
-                map.areas.iter().map(|a| format!("{}: {:.1} %", a.label, 100.0 * a.fraction)).collect();
+            let areas: Vec<String> = map
+                .areas
+                .iter()
+                .map(|a| format!("{}: {:.1} %", a.label, 100.0 * a.fraction))
+                .collect();
             lines.push(format!("k = {}  {}", clustering.centroids.nrows(), areas.join("   ")));
         }
         lines.push(place.display().to_string());

@@ -19,15 +19,9 @@ where
     Pixels: From<Array2<T>>,
 {
     if channels == 1 {
-        return Ok((
-            Array2::from_shape_vec((rows, cols), samples)?.into(),
-            vec![],
-        ));
+        return Ok((Array2::from_shape_vec((rows, cols), samples)?.into(), vec![]));
     }
-    Ok(to_grey(ArrayView3::from_shape(
-        (rows, cols, channels),
-        &samples,
-    )?))
+    Ok(to_grey(ArrayView3::from_shape((rows, cols, channels), &samples)?))
 }
 
 /// Grey pixels of a colour image `[rows, cols, channels]` and what was done: two
@@ -53,15 +47,9 @@ where
         return (red.to_owned().into(), notes);
     }
     notes.push("colour was reduced to its luma (Rec. 709)".into());
-    let luma = Zip::from(red)
-        .and(green)
-        .and(blue)
-        .map_collect(|&red, &green, &blue| {
-            let rgb = [red.to_f64(), green.to_f64(), blue.to_f64()];
-            rgb.iter()
-                .zip(LUMA)
-                .map(|(value, weight)| value * weight)
-                .sum::<f64>() as f32
-        });
+    let luma = Zip::from(red).and(green).and(blue).map_collect(|&red, &green, &blue| {
+        let rgb = [red.to_f64(), green.to_f64(), blue.to_f64()];
+        rgb.iter().zip(LUMA).map(|(value, weight)| value * weight).sum::<f64>() as f32
+    });
     (luma.into(), notes)
 }

@@ -1,4 +1,4 @@
-//! Reading images. One registry, [`FORMATS`]; the format is found by content,
+//! Reading images. One registry, `FORMATS`; the format is found by content,
 //! never by extension. Adding a format is one file here and one line there.
 
 mod colour;
@@ -16,13 +16,7 @@ pub use pixels::Pixels;
 use crate::micrograph::PixelSize;
 use crate::{Error, Result};
 
-static FORMATS: [&dyn Format; 5] = [
-    &npy::Npy,
-    &npy::Npz,
-    &tiff::Tiff,
-    &raster::PNG,
-    &raster::JPEG,
-];
+static FORMATS: [&dyn Format; 5] = [&npy::Npy, &npy::Npz, &tiff::Tiff, &raster::PNG, &raster::JPEG];
 
 /// How many bytes at the start of a file a format may look at.
 const HEAD: u64 = 512;
@@ -68,14 +62,8 @@ impl Entry {
 
     /// The entry of one frame of this stack.
     fn frame(&self, frame: usize) -> Self {
-        let name = format!("{} frame {frame}", self.name)
-            .trim_start()
-            .to_owned();
-        Self {
-            name,
-            shape: self.shape[1..].to_vec(),
-            ..self.clone()
-        }
+        let name = format!("{} frame {frame}", self.name).trim_start().to_owned();
+        Self { name, shape: self.shape[1..].to_vec(), ..self.clone() }
     }
 }
 
@@ -120,9 +108,9 @@ pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
         None => (first(path, &entries)?, 0),
     };
     let (pixels, mut notes) = format.load(path, entry, frame)?;
-    let count: usize = entries.iter().map(Entry::images).sum();
+    let count = images(&entries);
     if image.is_none() && count > 1 {
-        let number: usize = entries[..entry].iter().map(Entry::images).sum();
+        let number = images(&entries[..entry]);
         notes.push(format!(
             "the file holds {count} images, of which number {number} was taken; \
              --image N chooses (0 to {})",
@@ -130,17 +118,8 @@ pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
         ));
     }
     let entry = &entries[entry];
-    let entry = if entry.frames().is_some() {
-        entry.frame(frame)
-    } else {
-        entry.clone()
-    };
-    Ok(Loaded {
-        pixels,
-        entry,
-        format: format.name(),
-        notes,
-    })
+    let entry = if entry.frames().is_some() { entry.frame(frame) } else { entry.clone() };
+    Ok(Loaded { pixels, entry, format: format.name(), notes })
 }
 
 /// The format of a file and the images in it, from its headers.
@@ -170,24 +149,23 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
         ));
     }
     let mut head = Vec::new();
-    open(path)?
-        .take(HEAD)
-        .read_to_end(&mut head)
-        .map_err(Error::io(path))?;
+    open(path)?.take(HEAD).read_to_end(&mut head).map_err(Error::io(path))?;
     if head.is_empty() {
         return Err(Error::unreadable(path, "is empty; copy or export it again"));
     }
-    FORMATS
-        .into_iter()
-        .find(|format| format.recognises(&head))
-        .ok_or_else(|| {
-            let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
-            let reason = format!(
-                "is in none of the formats that are read ({}); convert it to one of them",
-                names.join(", ")
-            );
-            Error::unreadable(path, reason)
-        })
+    FORMATS.into_iter().find(|format| format.recognises(&head)).ok_or_else(|| {
+        let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
+        let reason = format!(
+            "is in none of the formats that are read ({}); convert it to one of them",
+            names.join(", ")
+        );
+        Error::unreadable(path, reason)
+    })
+}
+
+/// How many images `entries` hold, of which a hostile header may declare any number.
+fn images(entries: &[Entry]) -> usize {
+    entries.iter().map(Entry::images).fold(0, usize::saturating_add)
 }
 
 /// The entry and the frame with image number `number`.
@@ -203,32 +181,21 @@ fn numbered(path: &Path, entries: &[Entry], number: usize) -> Result<(usize, usi
         }
         frame -= entry.images();
     }
-    let images = number - frame;
-    let advice = match images {
+    let advice = match images(entries) {
         0 => "no image; give another file".to_owned(),
         1 => "one image, number 0".to_owned(),
-        _ => format!("{images} images; give a number from 0 to {}", images - 1),
+        count => format!("{count} images; give a number from 0 to {}", count - 1),
     };
-    Err(Error::parameter(
-        "image",
-        number,
-        format!("{} holds {advice}", path.display()),
-    ))
+    Err(Error::parameter("image", number, format!("{} holds {advice}", path.display())))
 }
 
 /// The entry to take where the user names none: grey before colour, since some
 /// microscopes put a colour thumbnail before the data.
 fn first(path: &Path, entries: &[Entry]) -> Result<usize> {
     let usable = |entry: &Entry| entry.is_image() && pixels::is_real(&entry.dtype);
-    let ranked: [&dyn Fn(&Entry) -> bool; 3] = [
-        &|entry| usable(entry) && !entry.colour,
-        &usable,
-        &Entry::is_image,
-    ];
-    if let Some(index) = ranked
-        .iter()
-        .find_map(|wanted| entries.iter().position(wanted))
-    {
+    let ranked: [&dyn Fn(&Entry) -> bool; 3] =
+        [&|entry| usable(entry) && !entry.colour, &usable, &Entry::is_image];
+    if let Some(index) = ranked.iter().find_map(|wanted| entries.iter().position(wanted)) {
         return Ok(index);
     }
     if let Some(frames) = entries.iter().find_map(Entry::frames) {
@@ -245,11 +212,7 @@ fn first(path: &Path, entries: &[Entry]) -> Result<usize> {
 }
 
 fn wrong_shape(path: &Path, entry: &Entry) -> Error {
-    let name = if entry.name.is_empty() {
-        String::new()
-    } else {
-        format!("{:?} ", entry.name)
-    };
+    let name = if entry.name.is_empty() { String::new() } else { format!("{:?} ", entry.name) };
     let reason = format!(
         "{name}has shape {:?}; a micrograph has two dimensions, so save a single image [rows, cols]",
         entry.shape
@@ -268,10 +231,9 @@ fn file_size(path: &Path) -> Result<u64> {
 /// The error for a read that failed: a file that ends early is named as such.
 fn failed(path: &Path, error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::unreadable(
-            path,
-            "ends too early: it is truncated, so copy or export it again",
-        ),
+        io::ErrorKind::UnexpectedEof => {
+            Error::unreadable(path, "ends too early: it is truncated, so copy or export it again")
+        }
         io::ErrorKind::InvalidData | io::ErrorKind::Other => damaged(path, error),
         _ => Error::io(path)(error),
     }
@@ -279,10 +241,7 @@ fn failed(path: &Path, error: io::Error) -> Error {
 
 /// The error for content that contradicts itself.
 fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
-    Error::unreadable(
-        path,
-        format!("is damaged ({what}); copy or export it again"),
-    )
+    Error::unreadable(path, format!("is damaged ({what}); copy or export it again"))
 }
 
 /// Refuses a file whose header declares more bytes (`None` beyond 2^64) than the

@@ -46,8 +46,7 @@ impl Format for Npy {
         let header = Header::read(&mut file).map_err(fail)?;
         let stored = file_size(path)? - file.stream_position().map_err(fail)?;
         header.check(path, stored)?;
-        file.seek_relative(header.skip(frame) as i64)
-            .map_err(fail)?;
+        file.seek_relative(header.skip(frame) as i64).map_err(fail)?;
         header.read_image(file, frame).map_err(fail)
     }
 }
@@ -74,17 +73,10 @@ impl Format for Npz {
             ));
         }
         let entry = |(index, name): (usize, String)| {
-            let mut member = archive
-                .zip_archive()
-                .by_index(index)
-                .map_err(io::Error::from)?;
+            let mut member = archive.zip_archive().by_index(index).map_err(io::Error::from)?;
             Ok(Header::read(&mut member)?.entry(&name))
         };
-        members
-            .into_iter()
-            .map(entry)
-            .collect::<io::Result<_>>()
-            .map_err(|e| failed(path, e))
+        members.into_iter().map(entry).collect::<io::Result<_>>().map_err(|e| failed(path, e))
     }
 
     fn load(&self, path: &Path, entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)> {
@@ -95,16 +87,9 @@ impl Format for Npz {
         let mut member = BufReader::new(member.map_err(|error| fail(error.into()))?);
         let header = Header::read(&mut member).map_err(fail)?;
         // The archive's own figure may lie as well; the file's length cannot.
-        let stored = member
-            .get_ref()
-            .size()
-            .min(file_size(path)?.saturating_mul(MAX_COMPRESSION));
+        let stored = member.get_ref().size().min(file_size(path)?.saturating_mul(MAX_COMPRESSION));
         header.check(path, stored)?;
-        io::copy(
-            &mut member.by_ref().take(header.skip(frame)),
-            &mut io::sink(),
-        )
-        .map_err(fail)?;
+        io::copy(&mut member.by_ref().take(header.skip(frame)), &mut io::sink()).map_err(fail)?;
         header.read_image(member, frame).map_err(fail)
     }
 }
@@ -120,9 +105,7 @@ fn members(path: &Path, archive: &mut Archive) -> Result<Vec<(usize, String)>> {
     let zip = archive.zip_archive();
     let mut members = Vec::new();
     for index in 0..zip.len() {
-        let member = zip
-            .by_index_raw(index)
-            .map_err(|error| failed(path, error.into()))?;
+        let member = zip.by_index_raw(index).map_err(|error| failed(path, error.into()))?;
         members.extend(array_name_from_file_name(member.name()).map(|name| (index, name.into())));
     }
     Ok(members)
@@ -164,33 +147,20 @@ impl Header {
     fn parse(text: &str) -> Option<Self> {
         let value = |key: &str| {
             let (_, rest) = text.rsplit_once(key)?;
-            Some(
-                rest.trim_start_matches(['\'', '"'])
-                    .trim_start()
-                    .strip_prefix(':')?
-                    .trim_start(),
-            )
+            Some(rest.trim_start_matches(['\'', '"']).trim_start().strip_prefix(':')?.trim_start())
         };
         let order = value("fortran_order")?;
         let fortran = order.starts_with("True");
         let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
-        let lengths = shape
-            .split(',')
-            .map(|length| length.trim().trim_end_matches('L'));
-        let lengths = lengths
-            .filter(|length| !length.is_empty())
-            .map(|length| length.parse().ok());
+        let lengths = shape.split(',').map(|length| length.trim().trim_end_matches('L'));
+        let lengths = lengths.filter(|length| !length.is_empty()).map(|length| length.parse().ok());
         let shape = lengths.collect::<Option<_>>()?;
         let descr = value("descr")?;
         let element = match descr.strip_prefix(['\'', '"']) {
             Some(descr) => Some(descr.split(['\'', '"']).next()?.parse().ok()?),
             None => None,
         };
-        (fortran || order.starts_with("False")).then_some(Self {
-            element,
-            fortran,
-            shape,
-        })
+        (fortran || order.starts_with("False")).then_some(Self { element, fortran, shape })
     }
 
     fn entry(&self, name: &str) -> Entry {
@@ -238,20 +208,14 @@ impl Header {
     /// Bytes of an element times `lengths`, `None` where that overflows.
     fn bytes(&self, lengths: &[usize]) -> Option<u64> {
         let element = self.element.as_ref()?.size_field();
-        lengths
-            .iter()
-            .try_fold(element, |bytes, &length| bytes.checked_mul(length as u64))
+        lengths.iter().try_fold(element, |bytes, &length| bytes.checked_mul(length as u64))
     }
 
     /// Bytes between the header and frame `frame`; in column-major order frames
     /// are interleaved, so that none can be skipped.
     fn skip(&self, frame: usize) -> u64 {
         let frame_bytes = self.bytes(self.image_shape()).unwrap_or(0);
-        if false {
-            0
-        } else {
-            frame as u64 * frame_bytes
-        }
+        if self.fortran { 0 } else { frame as u64 * frame_bytes }
     }
 
     /// Refuses elements that are no pixels, and more of them than `stored` bytes.
@@ -288,15 +252,10 @@ impl Header {
         let values = self.read_elements::<T>(reader, frame)?;
         let array = ArrayD::from_shape_vec(shape, values).map_err(io::Error::other)?;
         if self.is_colour() {
-            let image = array
-                .view()
-                .into_dimensionality::<Ix3>()
-                .map_err(io::Error::other)?;
+            let image = array.view().into_dimensionality::<Ix3>().map_err(io::Error::other)?;
             return Ok(colour::to_grey(image));
         }
-        let image = array
-            .into_dimensionality::<Ix2>()
-            .map_err(io::Error::other)?;
+        let image = array.into_dimensionality::<Ix2>().map_err(io::Error::other)?;
         Ok((image.into(), vec![]))
     }
 
@@ -307,10 +266,7 @@ impl Header {
         mut reader: impl Read,
         frame: usize,
     ) -> io::Result<Vec<T>> {
-        let plain = self
-            .element
-            .clone()
-            .ok_or_else(|| invalid("structured elements"))?;
+        let plain = self.element.clone().ok_or_else(|| invalid("structured elements"))?;
         let plain = match plain.type_char() {
             TypeChar::Bool => "|u1".parse().map_err(io::Error::other)?,
             _ => plain,

@@ -106,11 +106,7 @@ impl Pixels {
             ));
         }
         let part = |axis: AxisDescription| {
-            Slice::from(if axis.axis == Axis(0) {
-                rows.clone()
-            } else {
-                cols.clone()
-            })
+            Slice::from(if axis.axis == Axis(0) { rows.clone() } else { cols.clone() })
         };
         Ok(with_array!(self, array => array.slice_each_axis(part).to_owned().into()))
     }
@@ -143,9 +139,5 @@ impl Pixels {
 /// Column-major files would otherwise pass their memory order on to every array
 /// that is derived from them.
 fn row_major<T: Clone>(array: Array2<T>) -> Array2<T> {
-    if array.is_standard_layout() {
-        array
-    } else {
-        array.as_standard_layout().into_owned()
-    }
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }

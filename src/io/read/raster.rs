@@ -17,25 +17,17 @@ pub(super) struct Raster {
     magic: &'static [u8],
 }
 
-pub(super) static PNG: Raster = Raster {
-    format: ImageFormat::Png,
-    name: "PNG",
-    magic: b"\x89PNG\r\n\x1a\n",
-};
+pub(super) static PNG: Raster =
+    Raster { format: ImageFormat::Png, name: "PNG", magic: b"\x89PNG\r\n\x1a\n" };
 
-pub(super) static JPEG: Raster = Raster {
-    format: ImageFormat::Jpeg,
-    name: "JPEG",
-    magic: b"\xff\xd8\xff",
-};
+pub(super) static JPEG: Raster =
+    Raster { format: ImageFormat::Jpeg, name: "JPEG", magic: b"\xff\xd8\xff" };
 
 impl Raster {
     fn decoder(&self, path: &Path) -> Result<impl ImageDecoder> {
         let mut reader = ImageReader::with_format(BufReader::new(open(path)?), self.format);
         reader.no_limits();
-        reader
-            .into_decoder()
-            .map_err(|error| undecodable(path, error))
+        reader.into_decoder().map_err(|error| undecodable(path, error))
     }
 }
 
@@ -69,12 +61,7 @@ impl Format for Raster {
         let decoder = self.decoder(path)?;
         let shape = shape(&decoder);
         let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
-        check_size(
-            path,
-            Some(decoder.total_bytes()),
-            available,
-            decoder.total_bytes(),
-        )?;
+        check_size(path, Some(decoder.total_bytes()), available, decoder.total_bytes())?;
         let image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;
         macro_rules! from_buffers {
             ($($variant:ident),*) => {
@@ -101,11 +88,7 @@ impl Format for Raster {
 /// `[rows, cols, channels]`.
 fn shape(decoder: &impl ImageDecoder) -> [usize; 3] {
     let (cols, rows) = decoder.dimensions();
-    [
-        rows as usize,
-        cols as usize,
-        decoder.color_type().channel_count().into(),
-    ]
+    [rows as usize, cols as usize, decoder.color_type().channel_count().into()]
 }
 
 /// Whether the last scan of a JPEG is followed by an end mark: the decoder fills

@@ -32,9 +32,7 @@ impl Format for Tiff {
     }
 
     fn recognises(&self, head: &[u8]) -> bool {
-        [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]
-            .iter()
-            .any(|mark| head.starts_with(*mark))
+        [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|mark| head.starts_with(*mark))
     }
 
     fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
@@ -48,9 +46,7 @@ impl Format for Tiff {
             };
             // ImageJ describes only the first page.
             let like_first = entries.first().filter(|first| first.shape == entry.shape);
-            entry.pixel_size = entry
-                .pixel_size
-                .or(like_first.and_then(|first| first.pixel_size));
+            entry.pixel_size = entry.pixel_size.or(like_first.and_then(|first| first.pixel_size));
             entries.push(entry);
             if !decoder.more_images() {
                 break;
@@ -72,8 +68,7 @@ impl Format for Tiff {
         let ratio = if page.compressed { MAX_COMPRESSION } else { 1 };
         let available = file_size(path)?.saturating_mul(ratio);
         check_size(path, image.checked_mul(frames as u64), available, image)?;
-        page.decode(decoder, frame as u64)
-            .map_err(|error| undecodable(path, error))
+        page.decode(decoder, frame as u64).map_err(|error| undecodable(path, error))
     }
 }
 
@@ -229,10 +224,7 @@ impl Page {
         let view = view.map_err(misshapen)?;
         if matches!(self.kind, ColorType::YCbCr(_)) {
             let luma = view.index_axis(Axis(2), 0).to_owned();
-            return Ok((
-                luma.into(),
-                vec!["colour was reduced to its luma (YCbCr)".into()],
-            ));
+            return Ok((luma.into(), vec!["colour was reduced to its luma (YCbCr)".into()]));
         }
         Ok(colour::to_grey(view))
     }
@@ -243,9 +235,8 @@ impl Page {
         let bits = usize::from(bits);
         let row_bytes = (cols * channels * bits).div_ceil(8);
         let value = |row: &[u8], index: usize| {
-            (index * bits..(index + 1) * bits).fold(0, |value, bit| {
-                value << 1 | row[bit / 8] >> (7 - bit % 8) & 1
-            })
+            (index * bits..(index + 1) * bits)
+                .fold(0, |value, bit| value << 1 | row[bit / 8] >> (7 - bit % 8) & 1)
         };
         let row = |row| (0..cols * channels).map(move |index| value(row, index));
         packed.chunks_exact(row_bytes).flat_map(row).collect()
@@ -272,9 +263,8 @@ fn numpy_name(sample: DecodingSampleType) -> &'static str {
 fn decoder(path: &Path) -> Result<Decoder<Source>> {
     let mut limits = Limits::unlimited();
     // The decoder holds a tag's value as 32 bytes for each that the file has.
-    limits.decoding_buffer_size = usize::try_from(file_size(path)?)
-        .unwrap_or(usize::MAX)
-        .saturating_mul(32);
+    limits.decoding_buffer_size =
+        usize::try_from(file_size(path)?).unwrap_or(usize::MAX).saturating_mul(32);
     let decoder =
         Decoder::new(Source::new(open(path)?)).map_err(|error| undecodable(path, error))?;
     Ok(decoder.with_limits(limits))

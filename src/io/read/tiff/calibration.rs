@@ -39,10 +39,7 @@ pub(super) fn pixel_size(decoder: &mut Decoder<Source>, description: &str) -> Op
 
 fn size(x: Option<f64>, y: Option<f64>) -> Option<PixelSize> {
     let valid = |length: &f64| length.is_finite() && *length > 0.0;
-    Some(PixelSize {
-        rows: y.filter(valid)?,
-        cols: x.filter(valid)?,
-    })
+    Some(PixelSize { rows: y.filter(valid)?, cols: x.filter(valid)? })
 }
 
 fn is_small(size: &PixelSize) -> bool {
@@ -54,9 +51,7 @@ pub(super) fn imagej<'a>(description: &'a str, key: &str) -> Option<&'a str> {
     if !description.starts_with("ImageJ=") {
         return None;
     }
-    description
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+    description.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
 }
 
 /// `PhysicalSizeX` or `Y` of OME-XML, in nm.

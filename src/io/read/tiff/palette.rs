@@ -37,10 +37,7 @@ impl Palette {
         };
         decoder.inner().patch(offset, bytes);
         decoder.seek_to_image(index)?;
-        Ok(Self {
-            colours,
-            display_only: description.starts_with("ImageJ="),
-        })
+        Ok(Self { colours, display_only: description.starts_with("ImageJ=") })
     }
 
     /// The grey values that the `indices` stand for.

@@ -16,12 +16,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(file: File) -> Self {
-        Self {
-            file: BufReader::new(file),
-            position: 0,
-            shift: None,
-            patch: None,
-        }
+        Self { file: BufReader::new(file), position: 0, shift: None, patch: None }
     }
 
     /// Seeks into `range` go `by` bytes further: there lies another frame.
@@ -40,9 +35,7 @@ impl Read for Source {
         let length = self.file.read(buffer)?;
         if let Some((offset, bytes)) = self.patch {
             for (at, byte) in (offset..).zip(bytes) {
-                let index = at
-                    .checked_sub(self.position)
-                    .and_then(|i| usize::try_from(i).ok());
+                let index = at.checked_sub(self.position).and_then(|i| usize::try_from(i).ok());
                 if let Some(place) = index.and_then(|index| buffer[..length].get_mut(index)) {
                     *place = byte;
                 }

@@ -1,0 +1,123 @@
+//! Reading images: what each format gives, and what is refused with which words.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "io_read/files.rs"]
+mod files;
+#[path = "io_read/npy.rs"]
+mod npy;
+#[path = "io_read/pixel_size.rs"]
+mod pixel_size;
+#[path = "io_read/raster.rs"]
+mod raster;
+#[path = "io_read/tiff.rs"]
+mod tiff;
+
+use std::path::Path;
+
+pub(crate) use files::for_every_element;
+use files::{Folder, image};
+use ndarray::array;
+use stemseg::Error;
+use stemseg::io::read::{Pixels, list, read};
+use stemseg::micrograph::NonFinite;
+
+/// The message of the refusal, which names the file and is one sentence.
+#[track_caller]
+pub(crate) fn refusal(path: &Path, image: Option<usize>) -> String {
+    let message = read(path, image).unwrap_err().to_string();
+    assert!(message.contains(path.to_str().unwrap()), "names no file: {message}");
+    assert!(!message.contains(['\n']) && !message.contains(". "), "not one sentence: {message}");
+    message
+}
+
+#[track_caller]
+pub(crate) fn assert_refused(path: &Path, image: Option<usize>, words: &[&str]) {
+    let message = refusal(path, image);
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in: {message}");
+    }
+}
+
+/// Every file that is cut off somewhere is refused, and none panics.
+#[track_caller]
+pub(crate) fn assert_every_cut_refused(folder: &Folder, file: &[u8]) {
+    read(&folder.file("whole", file), None).unwrap();
+    for length in 1..file.len() {
+        let path = folder.file("cut", &file[..length]);
+        assert!(read(&path, None).is_err(), "cut to {length} of {} bytes", file.len());
+    }
+}
+
+fn small_npy() -> Vec<u8> {
+    files::npy(1, "'|u1'", false, "(2, 3)", &[1, 2, 3, 4, 5, 6])
+}
+
+#[test]
+fn what_is_no_image_file_is_refused() {
+    let folder = Folder::new();
+    assert_refused(&folder.path("nothing.tif"), None, &["there is no such file", "check"]);
+    let sub = folder.path("folder.tif");
+    std::fs::create_dir(&sub).unwrap();
+    assert_refused(&sub, None, &["is a folder; give one image file"]);
+    assert_refused(&folder.file("empty.png", b""), None, &["is empty", "again"]);
+    let text = folder.file("text.tif", b"rows,cols\n1,2\n");
+    assert_refused(&text, None, &["npy, npz, TIFF, PNG, JPEG", "convert"]);
+    assert!(list(&text).is_err());
+}
+
+#[test]
+fn the_content_decides_not_the_extension() {
+    let folder = Folder::new();
+    let path = folder.file("micrograph.tif", &small_npy());
+    let loaded = read(&path, None).unwrap();
+    assert_eq!(loaded.format, "npy");
+    assert_eq!(loaded.pixels, image(2, 3, vec![1_u8, 2, 3, 4, 5, 6]));
+    assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
+    assert_eq!(list(&path).unwrap().0, "npy");
+}
+
+#[test]
+fn a_number_beyond_the_last_image_is_refused() {
+    let folder = Folder::new();
+    let path = folder.file("a.npy", &small_npy());
+    assert_eq!(read(&path, Some(0)).unwrap().pixels.shape(), (2, 3));
+    assert_refused(&path, Some(1), &["image = 1", "one image, number 0"]);
+    assert!(matches!(read(&path, Some(1)), Err(Error::Parameter { name: "image", .. })));
+}
+
+#[test]
+fn crop_takes_the_part_and_checks_its_limits() {
+    let pixels = Pixels::from(array![[1_u16, 2, 3], [4, 5, 6]]);
+    assert_eq!(pixels.crop(1..2, 1..3).unwrap(), Pixels::from(array![[5_u16, 6]]));
+    assert_eq!(pixels.crop(0..2, 0..3).unwrap(), pixels);
+    for (rows, cols) in [(0..3, 0..1), (0..1, 0..4), (1..1, 0..1), (0..1, 2..2)] {
+        let message = pixels.crop(rows, cols).unwrap_err().to_string();
+        assert!(message.contains("2 x 3 pixels"), "{message}");
+    }
+}
+
+#[test]
+fn a_mask_is_true_where_not_zero() {
+    let pixels = Pixels::from(array![[0.0_f64, 1e-300], [f64::NAN, -2.0]]);
+    assert_eq!(pixels.to_mask(), array![[false, true], [true, true]]);
+    assert_eq!(Pixels::from(array![[0_u64, u64::MAX]]).to_mask(), array![[false, true]]);
+}
+
+#[test]
+fn values_as_f64() {
+    let pixels = Pixels::from(array![[-3_i16, 7]]);
+    assert_eq!(pixels.to_f64(), array![[-3.0, 7.0]]);
+    assert_eq!(Pixels::from(array![[0.1_f32]]).to_f64(), array![[f64::from(0.1_f32)]]);
+}
+
+#[test]
+fn a_micrograph_keeps_the_digits_of_the_file() {
+    let pixels = Pixels::from(array![[u64::MAX - 3, u64::MAX - 1]]);
+    let micrograph = pixels.to_micrograph(None, NonFinite::Fail).unwrap();
+    let values = micrograph.pixels();
+    assert_eq!(values[(0, 1)] - values[(0, 0)], 2.0);
+    let masked = Pixels::from(array![[1.0_f32, f32::NAN]]);
+    assert!(masked.to_micrograph(None, NonFinite::Fail).is_err());
+    let mask = Some(array![[false, true]]);
+    assert!(masked.to_micrograph(mask, NonFinite::Fail).is_ok());
+}

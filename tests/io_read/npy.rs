@@ -1,0 +1,286 @@
+//! npy and npz.
+
+use std::io::Write;
+
+use ndarray::Array2;
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
+use stemseg::io::read::{Pixels, list, read};
+
+use crate::files::{Element, Folder, bytes, for_every_element, image, npy, samples, stored_zip};
+use crate::{assert_every_cut_refused, assert_refused};
+
+fn code<T: Element>(big_endian: bool) -> String {
+    format!("'{}{}'", if big_endian { '>' } else { '<' }, T::CODE)
+}
+
+/// A 3 x 4 image in either order, both byte orders and all versions.
+fn check_element<T: Element>(folder: &Folder)
+where
+    Pixels: From<Array2<T>>,
+{
+    let rows = samples::<T>(0, 12);
+    let by_column: Vec<T> = (0..12).map(|i| rows[i % 3 * 4 + i / 3]).collect();
+    for (version, fortran, big_endian) in
+        [(1, false, false), (2, false, true), (3, true, false), (1, true, true)]
+    {
+        let stored = if fortran { &by_column } else { &rows };
+        let data = bytes(stored, big_endian);
+        let file = npy(version, &code::<T>(big_endian), fortran, "(3, 4)", &data);
+        let path = folder.file("image", &file);
+        let loaded = read(&path, None).unwrap();
+        let case = (T::CODE, version, fortran, big_endian);
+        assert_eq!(loaded.pixels, image(3, 4, rows.clone()), "{case:?}");
+        let (_, entries) = list(&path).unwrap();
+        assert_eq!(entries[0].dtype, loaded.pixels.dtype(), "{case:?}");
+        assert_eq!(entries[0].shape, [3, 4], "{case:?}");
+    }
+}
+
+#[test]
+fn every_element_type_order_and_byte_order() {
+    let folder = Folder::new();
+    for_every_element!(check_element(&folder));
+}
+
+#[test]
+fn booleans_become_bytes() {
+    let folder = Folder::new();
+    let path = folder.file("mask.npy", &npy(1, "'|b1'", true, "(2, 2)", &[0, 1, 1, 1]));
+    let loaded = read(&path, None).unwrap();
+    assert_eq!(loaded.pixels, image(2, 2, vec![0_u8, 1, 1, 1]));
+    assert_eq!(loaded.entry.dtype, "bool");
+    let Pixels::U8(array) = loaded.pixels else { unreachable!() };
+    assert!(array.is_standard_layout(), "column-major files become row-major");
+}
+
+#[test]
+fn headers_of_other_writers_are_read() {
+    let folder = Folder::new();
+    let header = b"{\"shape\": (2L, 1L), \"fortran_order\":False,\"descr\":\"|u1\"}";
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header);
+    file.extend([7, 9]);
+    let loaded = read(&folder.file("a.npy", &file), None).unwrap();
+    assert_eq!(loaded.pixels, image(2, 1, vec![7_u8, 9]));
+}
+
+#[test]
+fn a_stack_gives_the_frame_that_is_asked_for() {
+    let folder = Folder::new();
+    let frames = samples::<i16>(0, 60);
+    let mut by_column = vec![0; 60];
+    for (i, &value) in frames.iter().enumerate() {
+        let (frame, row, col) = (i / 12, i / 4 % 3, i % 4);
+        by_column[frame + 5 * (row + 3 * col)] = value;
+    }
+    for (fortran, stored) in [(false, &frames), (true, &by_column)] {
+        let file = npy(1, "'>i2'", fortran, "(5, 3, 4)", &bytes(stored, true));
+        let path = folder.file("stack.npy", &file);
+        assert_eq!(list(&path).unwrap().1[0].frames(), Some(5));
+        for frame in 0..5 {
+            let loaded = read(&path, Some(frame)).unwrap();
+            let expected = image(3, 4, frames[12 * frame..][..12].to_vec());
+            assert_eq!(loaded.pixels, expected, "fortran {fortran}, frame {frame}");
+            assert_eq!(loaded.entry.shape, [3, 4]);
+            assert_eq!(loaded.entry.name, format!("frame {frame}"));
+        }
+        assert_refused(&path, None, &["a stack of 5 frames", "--image N takes one frame"]);
+        assert_refused(&path, Some(5), &["image = 5", "5 images", "0 to 4"]);
+    }
+}
+
+/// A sparse file: only with a seek is its last frame there at once, and within
+/// the memory.
+#[test]
+#[cfg(unix)]
+fn a_frame_of_a_huge_stack_is_read_alone() {
+    let folder = Folder::new();
+    let head = npy(1, "'<u2'", false, "(33554432, 32, 64)", &[]);
+    let path = folder.file("huge.npy", &head);
+    let last = samples::<u16>(0, 2048);
+    let size = head.len() as u64 + 33_554_432 * 4096;
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(size - 4096)).unwrap();
+    file.write_all(&bytes(&last, false)).unwrap();
+    assert_eq!(read(&path, Some(33_554_431)).unwrap().pixels, image(32, 64, last));
+}
+
+#[test]
+fn other_numbers_of_dimensions_are_refused() {
+    let folder = Folder::new();
+    for (shape, listed) in [("()", "[]"), ("(6,)", "[6]"), ("(1, 2, 3, 1)", "[1, 2, 3, 1]")] {
+        let path = folder.file("a.npy", &npy(1, "'|u1'", false, shape, &[0; 6]));
+        let words = [&*format!("has shape {listed}; a micrograph has two dimensions"), "save"];
+        assert_refused(&path, None, &words);
+        assert_refused(&path, Some(0), &words);
+    }
+    let path = folder.file("a.npy", &npy(1, "'|u1'", false, "(0, 4, 4)", &[]));
+    assert_refused(&path, Some(0), &["holds no image"]);
+}
+
+#[test]
+fn elements_that_are_no_pixels_are_refused() {
+    let folder = Folder::new();
+    for (descr, named, advice) in [
+        ("'<c16'", "complex128", "modulus"),
+        ("'<f16'", "float128", "float64"),
+        ("'<U5'", "<U5", "integers or floats"),
+        ("'|S3'", "|S3", "integers or floats"),
+        ("'|O'", "|O", "integers or floats"),
+        ("'<M8[s]'", "<M8[s]", "integers or floats"),
+        ("[('shape', '<f4'), ('b', '<i2')]", "structured", "integers or floats"),
+    ] {
+        let path = folder.file("a.npy", &npy(1, descr, false, "(2, 2)", &[0; 80]));
+        assert_refused(&path, None, &[named, "no pixel values", advice]);
+        assert_eq!(list(&path).unwrap().1[0].shape, [2, 2], "{descr}");
+    }
+}
+
+#[test]
+fn colour_becomes_luma() {
+    let folder = Folder::new();
+    let mut data = vec![0_u8; 4 * 5 * 3];
+    data[..6].copy_from_slice(&[255, 0, 0, 10, 20, 30]);
+    let path = folder.file("rgb.npy", &npy(1, "'|u1'", false, "(4, 5, 3)", &data));
+    let loaded = read(&path, None).unwrap();
+    assert!(loaded.entry.colour);
+    assert!(loaded.notes[0].contains("luma (Rec. 709)"), "{:?}", loaded.notes);
+    let Pixels::F32(luma) = loaded.pixels else { panic!("{:?}", loaded.pixels.dtype()) };
+    assert_eq!(luma.dim(), (4, 5));
+    assert_eq!(luma[(0, 0)], (255.0 * 0.2126) as f32);
+    assert!((luma[(0, 1)] - (2.126 + 14.304 + 2.166)).abs() < 1e-6);
+    assert_eq!(luma[(0, 2)], 0.0);
+
+    // Other element types and thin images are stacks.
+    let stack = npy(1, "'<f4'", false, "(4, 5, 3)", &[0; 240]);
+    assert_eq!(list(&folder.file("f.npy", &stack)).unwrap().1[0].frames(), Some(4));
+    let stack = npy(1, "'|u1'", false, "(3, 5, 3)", &[0; 45]);
+    assert_eq!(list(&folder.file("u.npy", &stack)).unwrap().1[0].frames(), Some(3));
+}
+
+#[test]
+fn equal_channels_stay_exact() {
+    let folder = Folder::new();
+    let grey = samples::<u16>(0, 25);
+    // Column-major: a whole plane per channel, and an alpha plane to ignore.
+    let planes = [&grey[..], &grey, &grey, &[7; 25]].concat();
+    let file = npy(1, "'<u2'", true, "(5, 5, 4)", &bytes(&planes, false));
+    let loaded = read(&folder.file("grey.npy", &file), None).unwrap();
+    let transposed = (0..25).map(|i| grey[i % 5 * 5 + i / 5]).collect();
+    assert_eq!(loaded.pixels, image::<u16>(5, 5, transposed));
+    assert!(loaded.notes.iter().any(|note| note.contains("equal")), "{:?}", loaded.notes);
+    assert!(loaded.notes.iter().any(|note| note.contains("alpha")), "{:?}", loaded.notes);
+}
+
+#[test]
+fn an_archive_lists_its_arrays_in_order() {
+    let folder = Folder::new();
+    let stack = samples::<u8>(0, 24);
+    let members = [
+        ("x.npy", npy(1, "'<f8'", false, "(2,)", &[0; 16])),
+        ("words.npy", npy(1, "'|S1'", false, "(2, 2)", &[65; 4])),
+        ("readme.txt", b"not an array".to_vec()),
+        ("stack.npy", npy(1, "'|u1'", false, "(4, 2, 3)", &stack)),
+        ("image.npy", npy(1, "'>u2'", false, "(2, 2)", &bytes(&[1_u16, 2, 3, 400], true))),
+    ];
+    let path = folder.file("several.npz", &stored_zip(&members));
+    let (format, entries) = list(&path).unwrap();
+    assert_eq!(format, "npz");
+    let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["x", "words", "stack", "image"]);
+
+    // Numbers: x 0, words 1, stack 2 to 5, image 6.
+    let loaded = read(&path, None).unwrap();
+    assert_eq!(loaded.pixels, image(2, 2, vec![1_u16, 2, 3, 400]));
+    let note = &loaded.notes[0];
+    assert!(note.contains("7 images") && note.contains("number 6"), "{note}");
+    assert!(note.contains("--image N"), "{note}");
+    assert_eq!(read(&path, Some(6)).unwrap().pixels, loaded.pixels);
+    assert!(read(&path, Some(6)).unwrap().notes.is_empty());
+    let frame = read(&path, Some(4)).unwrap();
+    assert_eq!(frame.pixels, image(2, 3, stack[12..18].to_vec()));
+    assert_eq!(frame.entry.name, "stack frame 2");
+    assert_refused(&path, Some(0), &["\"x\" has shape [2]"]);
+    assert_refused(&path, Some(1), &["|S1 elements"]);
+    assert_refused(&path, Some(7), &["7 images", "0 to 6"]);
+}
+
+#[test]
+fn compressed_archives_are_read() {
+    let folder = Folder::new();
+    let path = folder.path("compressed.npz");
+    let values = vec![0.25_f64; 64 * 32];
+    let mut archive = NpzWriter::create(&path).unwrap();
+    let array = archive.array("image", Default::default()).unwrap();
+    let mut array = array.default_dtype().shape(&[64, 32]).begin_nd().unwrap();
+    array.extend(&values).unwrap();
+    array.finish().unwrap();
+    drop(archive);
+    assert!(path.metadata().unwrap().len() < 1000, "it was not compressed");
+    assert_eq!(read(&path, None).unwrap().pixels, image(64, 32, values));
+}
+
+#[test]
+fn archives_without_arrays_are_refused() {
+    let folder = Folder::new();
+    let path = folder.file("a.npz", &stored_zip(&[("a.txt", b"text".to_vec())]));
+    assert_refused(&path, None, &["without any .npy array", "unpack"]);
+    assert_refused(&folder.file("b.npz", &stored_zip(&[])), None, &["without any .npy array"]);
+    let fake = stored_zip(&[("a.npy", b"not an array".to_vec())]);
+    assert_refused(&folder.file("c.npz", &fake), None, &["damaged"]);
+}
+
+#[test]
+fn truncated_files_are_refused() {
+    let folder = Folder::new();
+    let file = npy(1, "'<f4'", false, "(3, 4)", &bytes(&samples::<f32>(0, 12), false));
+    assert_every_cut_refused(&folder, &file);
+    assert_every_cut_refused(&folder, &stored_zip(&[("a.npy", file.clone())]));
+    let short = folder.file("short.npy", &file[..file.len() - 1]);
+    assert_refused(&short, None, &["declares 48 bytes", "truncated", "again"]);
+    let head = folder.file("head.npy", &file[..20]);
+    assert_refused(&head, None, &["truncated", "again"]);
+}
+
+#[test]
+fn absurd_headers_give_an_error() {
+    let folder = Folder::new();
+    for shape in [
+        "(1000000000, 1000000000)",
+        "(1099511627776, 1099511627776)",
+        "(4294967296, 4294967296, 4)",
+        "(18446744073709551615, 1)",
+        "(18446744073709551616, 1)",
+        "(0, 9223372036854775808, 4)",
+        "(-1, 4)",
+        "(2, 3",
+        "2",
+    ] {
+        let file = npy(1, "'<f8'", false, shape, &[0; 64]);
+        for image in [None, Some(0), Some(usize::MAX)] {
+            assert!(read(&folder.file("a.npy", &file), image).is_err(), "{shape} {image:?}");
+            let zip = stored_zip(&[("a.npy", file.clone())]);
+            assert!(read(&folder.file("a.npz", &zip), image).is_err(), "{shape} {image:?}");
+        }
+    }
+    // The numbers of the frames of a second and third array go beyond 2^64.
+    let endless = npy(1, "'|u1'", false, "(18446744073709551615, 1, 1)", &[0]);
+    let good = npy(1, "'|u1'", false, "(1, 1)", &[5]);
+    let members = [("a.npy", endless.clone()), ("b.npy", endless), ("c.npy", good)];
+    let path = folder.file("endless.npz", &stored_zip(&members));
+    assert_eq!(read(&path, None).unwrap().pixels, image(1, 1, vec![5_u8]));
+    assert_refused(&path, Some(7), &["declares 18446744073709551615 bytes"]);
+
+    let mut nested = b"\x93NUMPY\x02\x00".to_vec();
+    nested.extend(500_000_u32.to_le_bytes());
+    nested.extend([b'('; 500_000]);
+    assert_refused(&folder.file("nested.npy", &nested), None, &["malformed header"]);
+    assert_refused(
+        &folder.file("long.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
+        None,
+        &["a header of 4294967295 bytes"],
+    );
+    assert_refused(&folder.file("v9.npy", b"\x93NUMPY\x09\x00\x01\x00"), None, &["npy version 9"]);
+}

@@ -1,0 +1,114 @@
+//! Checks of the shaders that need no GPU: they validate, host structs have the
+//! layout that the shader declares, and each launcher binds what it reads.
+
+use std::mem::{offset_of, size_of};
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{Module, TypeInner};
+use stemseg::backend::gpu::{assign, moments, project, translation};
+
+fn parse(name: &str, source: &str) -> Module {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    module
+}
+
+/// Size of a struct of the shader, and `(name, offset)` of its members.
+fn layout(module: &Module, name: &str) -> (usize, Vec<(String, usize)>) {
+    let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));
+    let (_, ty) = found.unwrap_or_else(|| panic!("the shader has no struct {name}"));
+    let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+    let member = |m: &naga::StructMember| (m.name.clone().unwrap_or_default(), m.offset as usize);
+    (*span as usize, members.iter().map(member).collect())
+}
+
+macro_rules! assert_layout {
+    ($module:expr, $shader:literal, $host:ty { $($field:ident),* }) => {{
+        let (size, members) = layout(&$module, $shader);
+        assert_eq!(size, size_of::<$host>(), "size of {}", $shader);
+        let host = vec![$((stringify!($field).to_owned(), offset_of!($host, $field))),*];
+        assert_eq!(members, host, "members of {}", $shader);
+    }};
+}
+
+/// Bindings of group 0 must run from 0 without a gap: launchers pass buffers in
+/// that order.
+fn assert_bindings(module: &Module, count: u32) {
+    let mut bindings: Vec<u32> = module
+        .global_variables
+        .iter()
+        .filter_map(|(_, v)| v.binding)
+        .map(|b| {
+            assert_eq!(b.group, 0);
+            b.binding
+        })
+        .collect();
+    bindings.sort_unstable();
+    assert_eq!(bindings, (0..count).collect::<Vec<_>>());
+}
+
+fn assert_entry(module: &Module, name: &str) {
+    let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, [name]);
+}
+
+#[test]
+fn translation_shader() {
+    let module = parse("translation", translation::SHADER);
+    assert_layout!(
+        module,
+        "Params",
+        translation::Params {
+            image_cols,
+            first_row,
+            margin_rows,
+            margin_cols,
+            stride,
+            patch_rows,
+            patch_cols,
+            norm_line,
+            norm_pitch,
+            sites,
+            site_cols,
+            first_site_row,
+            first_tile,
+            first_translation,
+            first_channel,
+            patch_pixels
+        }
+    );
+    assert_layout!(
+        module,
+        "Tile",
+        translation::GpuTile { first_row, first_col, rows, cols, centre }
+    );
+    assert_bindings(&module, 7);
+    assert_entry(&module, "translation");
+}
+
+#[test]
+fn moments_shader() {
+    let module = parse("moments", moments::SHADER);
+    assert_layout!(module, "Params", moments::Params { sites, channels, first_piece });
+    assert_bindings(&module, 5);
+    assert_entry(&module, "moments");
+}
+
+#[test]
+fn project_shader() {
+    let module = parse("project", project::SHADER);
+    assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row });
+    assert_bindings(&module, 5);
+    assert_entry(&module, "project");
+}
+
+#[test]
+fn assign_shader() {
+    let module = parse("assign", assign::SHADER);
+    assert_layout!(module, "Params", assign::Params { points, features, clusters, groups_per_row });
+    assert_bindings(&module, 5);
+    assert_entry(&module, "assign");
+}
