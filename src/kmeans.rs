@@ -221,3 +221,76 @@ fn inertia(points: ArrayView2<'_, f32>, labels: &[u32], centroids: &Array2<f64>)
         .collect();
     partial.iter().sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use crate::backend::cpu::Cpu;
+
+    fn run(points: &Array2<f32>, clusters: usize, seed: u64) -> Result<Clustering> {
+        cluster(points.view(), Options { clusters, starts: 5, seed }, &Cpu::new(), &Silent)
+    }
+
+    /// `n` points in each of three blobs of different spread.
+    fn blobs(n: usize) -> Array2<f32> {
+        let wobble = |i: usize, d: usize| ((i * (7 + 6 * d)) % 101) as f32 / 101.0 - 0.5;
+        Array2::from_shape_fn((3 * n, 2), |(i, d)| {
+            let blob = i / n;
+            [[0.0, 0.0], [9.0, 1.0], [2.0, 8.0]][blob][d] + (1 + blob) as f32 * wobble(i, d)
+        })
+    }
+
+    #[test]
+    fn blobs_are_found_from_any_seed() {
+        let points = blobs(150);
+        for seed in 0..10 {
+            let found = run(&points, 3, seed).unwrap();
+            assert!(found.converged);
+            for blob in found.labels.chunks(150) {
+                assert!(blob.iter().all(|l| *l == blob[0]), "seed {seed}");
+            }
+            let again =
+                inertia(points.view(), &found.labels, &means(points.view(), &found.labels, 3));
+            assert!((again - found.inertia).abs() <= 1e-12 * again);
+        }
+    }
+
+    #[test]
+    fn many_points_start_on_a_subsample_and_end_on_all() {
+        let points = blobs(SUBSAMPLE / 3 + 1000);
+        let found = run(&points, 3, 1).unwrap();
+        assert_eq!(found.labels.len(), points.nrows());
+        let truth: Vec<usize> = (0..3).map(|b| b * points.nrows() / 3).collect();
+        let labels: std::collections::BTreeSet<u32> =
+            truth.iter().map(|&i| found.labels[i]).collect();
+        assert_eq!(labels.len(), 3);
+        let centroids = means(points.view(), &found.labels, 3);
+        assert_eq!(found.centroids, centroids, "of all points, not of the subsample");
+    }
+
+    #[test]
+    fn an_empty_cluster_takes_the_farthest_point_that_can_be_spared() {
+        let mut labels = [0, 0, 1, 0];
+        let mut distances = [1.0, 5.0, 9.0, 5.0];
+        fill_empty(&mut labels, &mut distances, 3);
+        // Point 2 is alone in its cluster; point 1 is the first of the next.
+        assert_eq!(labels, [0, 2, 1, 0]);
+        assert_eq!(distances[1], 0.0);
+    }
+
+    #[test]
+    fn as_many_clusters_as_points() {
+        let points = Array2::from_shape_fn((7, 2), |(i, d)| (i * i + d) as f32);
+        let found = run(&points, 7, 0).unwrap();
+        assert_eq!(found.inertia, 0.0);
+    }
+
+    #[test]
+    fn too_few_distinct_points_are_refused() {
+        let points = Array2::from_shape_fn((50, 2), |(i, _)| (i % 2) as f32);
+        assert!(run(&points, 2, 0).is_ok());
+        let error = run(&points, 3, 0).unwrap_err().to_string();
+        assert!(error.contains("2 distinct"), "{error}");
+    }
+}

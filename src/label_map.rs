@@ -43,7 +43,7 @@ impl LabelMap {
         mask: Option<ArrayView2<'_, bool>>,
     ) -> Self {
         let sites = place(clusters_of_sites, plan);
-        let filled = fill_masked(&sites);
+        let filled = fill(&sites, |at| sites[at] != 0);
         let mut pixels = upsample(&filled, plan, mask);
         let order = label_order(&count(&pixels, clusters), plan.params.order);
         relabel(&mut pixels, &order);
@@ -51,6 +51,29 @@ impl LabelMap {
         relabel(&mut sites, &order);
         let areas = areas(&pixels, clusters);
         Self { pixels, sites, areas, label_of: order }
+    }
+
+    /// The cluster of a site, nothing where it is masked.
+    pub fn cluster_at(&self, site: (usize, usize)) -> Option<usize> {
+        let label = self.sites[site];
+        self.label_of.iter().position(|&l| l == label).filter(|_| label != UNLABELLED)
+    }
+
+    /// Spreads a value of each site `[active sites]` over the pixels like the
+    /// labels, `[rows, cols]`; 0 where nothing is segmented.
+    pub fn spread(&self, values: &[f32], plan: &Plan) -> Array2<f32> {
+        let mut active = values.iter();
+        let sites = self.sites.mapv(|label| match label {
+            UNLABELLED => 0.0,
+            _ => active.next().copied().unwrap_or_default(),
+        });
+        let mut pixels = upsample(&fill(&sites, |at| self.sites[at] != UNLABELLED), plan, None);
+        pixels.zip_mut_with(&self.pixels, |value, &label| {
+            if label == UNLABELLED {
+                *value = 0.0;
+            }
+        });
+        pixels
     }
 
     /// Largest label.
@@ -71,20 +94,22 @@ fn place(clusters_of_sites: &[u32], plan: &Plan) -> Array2<u16> {
     })
 }
 
-/// Gives masked sites the label of the nearest other site (in steps along the
+/// Gives masked sites the value of the nearest that `counts` (in steps along the
 /// axes), so that pixels beside a mask find one.
-fn fill_masked(sites: &Array2<u16>) -> Array2<u16> {
+fn fill<T: Copy>(sites: &Array2<T>, counts: impl Fn((usize, usize)) -> bool) -> Array2<T> {
     let mut filled = sites.clone();
     let (rows, cols) = sites.dim();
+    let mut known = Array2::from_shape_fn((rows, cols), counts);
     let mut front: std::collections::VecDeque<(usize, usize)> =
-        sites.indexed_iter().filter(|(_, l)| **l != 0).map(|(at, _)| at).collect();
+        known.indexed_iter().filter(|(_, k)| **k).map(|(at, _)| at).collect();
     if front.len() == sites.len() {
         return filled;
     }
     while let Some((i, j)) = front.pop_front() {
         let around = [(i.wrapping_sub(1), j), (i, j.wrapping_sub(1)), (i, j + 1), (i + 1, j)];
         for at in around.into_iter().filter(|&(r, c)| r < rows && c < cols) {
-            if filled[at] == 0 {
+            if !known[at] {
+                known[at] = true;
                 filled[at] = filled[(i, j)];
                 front.push_back(at);
             }
@@ -119,7 +144,11 @@ fn nearest(
         .collect()
 }
 
-fn upsample(sites: &Array2<u16>, plan: &Plan, mask: Option<ArrayView2<'_, bool>>) -> Array2<u16> {
+fn upsample<T: Copy + num_traits::Zero + Send + Sync>(
+    sites: &Array2<T>,
+    plan: &Plan,
+    mask: Option<ArrayView2<'_, bool>>,
+) -> Array2<T> {
     let grid = &plan.grid;
     let along = |size, margin, count| nearest(size, margin, grid.stride, count, plan.params.border);
     let rows = along(plan.shape.rows, grid.margin.rows, grid.count.rows);

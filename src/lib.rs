@@ -29,7 +29,7 @@
 //! };
 //! let (backend, _) = backend::open(&backend::Choice::Cpu)?;
 //! let result = pipeline::segment(&micrograph, params, &*backend, &Silent, None)?;
-//! let labels = &result.results[0].1.pixels;
+//! let labels = &result.results[0].map.pixels;
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
 //! # Ok::<(), stemseg::Error>(())
 //! ```
@@ -41,6 +41,7 @@
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
 pub mod backend;
+pub mod confidence;
 pub mod descriptor;
 mod error;
 pub mod io;

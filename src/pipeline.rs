@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use crate::Result;
-use crate::backend::Backend;
+use crate::backend::{Backend, Describe};
+use crate::confidence::{self, ClassSums};
 use crate::kmeans::{self, Clustering, Options};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
-use crate::pca::{Explained, Moments, Pca};
+use crate::pca::{Moments, Pca};
 use crate::plan::{Params, Plan};
 use crate::progress::Progress;
 use crate::sites::Band;
@@ -21,12 +22,25 @@ pub struct Segmentation {
     pub plan: Plan,
     /// Features of all sites, `[sites, q]`, sites row by row.
     pub features: Array2<f32>,
-    /// What PCA kept.
-    pub explained: Explained,
-    /// One clustering and label map for each number of clusters asked for.
-    pub results: Vec<(Clustering, LabelMap)>,
+    /// What describes the map from descriptors to features.
+    pub pca: Pca,
+    /// One for each number of clusters asked for.
+    pub results: Vec<Patterns>,
     /// How long each stage took.
     pub timings: Timings,
+}
+
+/// The patterns found for one number of clusters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patterns {
+    /// Clusters of the active sites.
+    pub clustering: Clustering,
+    /// Labels of sites and pixels.
+    pub map: LabelMap,
+    /// Membership of each active site in its cluster, `[active sites]`, 0 to 1.
+    pub memberships: Vec<f32>,
+    /// Fisher separability of each channel, `[D]`.
+    pub separability: Array1<f64>,
 }
 
 /// Wall-clock time of the stages.
@@ -40,6 +54,8 @@ pub struct Timings {
     pub cluster: Duration,
     /// Site labels to pixel labels.
     pub upsample: Duration,
+    /// Separability of the channels.
+    pub separability: Duration,
 }
 
 /// Takes descriptors `[sites, D]` band by band, for those who want them.
@@ -89,20 +105,56 @@ pub fn segment(
         }
         clock.lap();
     }
-    drop(session);
-
     let points = plan.keep_active(&features);
     let mut results = Vec::with_capacity(plan.params.clusters.len());
     for &clusters in &plan.params.clusters {
         progress.stage("cluster");
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
         let clustering = kmeans::cluster(points.view(), options, backend, progress)?;
+        let memberships = confidence::memberships(points.view(), &clustering);
         timings.cluster += clock.lap();
         let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask());
         timings.upsample += clock.lap();
-        results.push((clustering, map));
+        results.push(Patterns { clustering, map, memberships, separability: Array1::default(0) });
     }
-    Ok(Segmentation { plan, features, explained: pca.report, results, timings })
+
+    progress.stage("separability");
+    let sample = if plan.grid.len() <= SAMPLE { bands } else { plan.sample_bands(SAMPLE) };
+    separate(&mut results, &plan, &mut *session, &sample, progress)?;
+    timings.separability = clock.lap();
+    drop(session);
+    Ok(Segmentation { plan, features, pca, results, timings })
+}
+
+/// Sites from which separability is taken, where there are more.
+const SAMPLE: usize = 200_000;
+
+/// Fills in the separability of the channels, from the sites of `bands`.
+fn separate(
+    results: &mut [Patterns],
+    plan: &Plan,
+    session: &mut dyn Describe,
+    bands: &[Band],
+    progress: &dyn Progress,
+) -> Result<()> {
+    let zero = |p: &Patterns| ClassSums::zero(p.clustering.centroids.nrows(), plan.channels());
+    let mut sums: Vec<ClassSums> = results.iter().map(zero).collect();
+    for band in bands {
+        progress.check()?;
+        let descriptors = session.describe(band)?;
+        for (patterns, sums) in results.iter().zip(&mut sums) {
+            for (site, descriptor) in band.sites().zip(descriptors.rows()) {
+                let at = (site / plan.grid.count.cols, site % plan.grid.count.cols);
+                if let Some(cluster) = patterns.map.cluster_at(at) {
+                    sums.add(cluster, descriptor);
+                }
+            }
+        }
+    }
+    for (patterns, sums) in results.iter_mut().zip(&sums) {
+        patterns.separability = sums.separability();
+    }
+    Ok(())
 }
 
 /// Descriptors of one band, bytes: a step of progress and a dispatch or two.

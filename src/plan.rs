@@ -171,6 +171,14 @@ impl Plan {
         self.grid.bands((rows / block).max(1) * block)
     }
 
+    /// Bands of single blocks, evenly spread, with about `sites` sites in all: a
+    /// sample where all of them would be too many.
+    pub fn sample_bands(&self, sites: usize) -> Vec<Band> {
+        let blocks = self.bands(1);
+        let every = self.grid.len().div_ceil(sites.max(1)).max(1);
+        blocks.into_iter().step_by(every).collect()
+    }
+
     /// The pixel rows that the descriptors of `band` depend on.
     pub fn pixel_rows(&self, band: &Band) -> std::ops::Range<usize> {
         let first = self.grid.row(band.rows.start) - self.grid.margin.rows;

@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backend::DeviceInfo;
-use crate::kmeans::Clustering;
-use crate::label_map::{Area, LabelMap};
+use crate::label_map::{Area, UNLABELLED};
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
-use crate::pipeline::{Segmentation, Timings};
+use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
 use crate::sites::{Extent, SiteGrid};
 
@@ -33,6 +32,10 @@ pub struct Summary {
     pub kmeans: KMeans,
     /// What each label covers.
     pub labels: Vec<LabelArea>,
+    /// How sure the labels are.
+    pub confidence: Confidence,
+    /// Which channels tell the patterns apart.
+    pub separability: Separability,
     /// What a user should know.
     pub notes: Vec<String>,
     /// Wall-clock times, ms.
@@ -113,6 +116,68 @@ pub struct LabelArea {
     pub area_nm2: Option<f64>,
 }
 
+/// How sure the labels are: membership of the sites in their clusters.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Confidence {
+    /// Mean over the labelled pixels.
+    pub mean: f64,
+    /// Share of the labelled pixels above 0.9.
+    pub fraction_above_0_9: f64,
+}
+
+impl Confidence {
+    fn new(patterns: &Patterns, plan: &Plan) -> Self {
+        let map = patterns.map.spread(&patterns.memberships, plan);
+        let (mut count, mut sum, mut above) = (0_u64, 0.0, 0_u64);
+        for (&value, &label) in map.iter().zip(&patterns.map.pixels) {
+            if label != UNLABELLED {
+                count += 1;
+                sum += f64::from(value);
+                above += u64::from(value > 0.9);
+            }
+        }
+        let n = count.max(1) as f64;
+        Self { mean: sum / n, fraction_above_0_9: above as f64 / n }
+    }
+}
+
+/// Which channels tell the patterns apart (Fisher: sum of squares between
+/// classes over that within them).
+#[derive(Debug, Clone, Serialize)]
+pub struct Separability {
+    /// The best channels, best first.
+    pub best: Vec<Channel>,
+    /// Of every channel, in the order of `descriptors.channel_names`.
+    pub channels: Vec<f64>,
+}
+
+/// One channel's separability.
+#[derive(Debug, Clone, Serialize)]
+pub struct Channel {
+    /// Name of the channel.
+    pub name: String,
+    /// Its separability.
+    pub value: f64,
+}
+
+impl Separability {
+    /// How many of the best are listed.
+    const BEST: usize = 10;
+
+    fn new(patterns: &Patterns, plan: &Plan) -> Self {
+        let values = patterns.separability.to_vec();
+        let mut best: Vec<Channel> = plan
+            .channel_names()
+            .into_iter()
+            .zip(&values)
+            .map(|(name, &value)| Channel { name, value })
+            .collect();
+        best.sort_by(|a, b| b.value.total_cmp(&a.value));
+        best.truncate(Self::BEST);
+        Self { best, channels: values }
+    }
+}
+
 /// Wall-clock times, ms.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct TimingsMs {
@@ -126,6 +191,8 @@ pub struct TimingsMs {
     pub cluster: f64,
     /// Site labels to pixel labels.
     pub upsample: f64,
+    /// Separability of the channels.
+    pub separability: f64,
     /// Writing the files before this one.
     pub write: f64,
     /// Everything, from the start of the program.
@@ -138,9 +205,10 @@ impl Summary {
         input: Input,
         device: &DeviceInfo,
         found: &Segmentation,
-        (clustering, map): &(Clustering, LabelMap),
+        patterns: &Patterns,
         notes: Vec<String>,
     ) -> Self {
+        let Patterns { clustering, map, .. } = patterns;
         let clusters = clustering.centroids.nrows();
         let pixel_area = input.pixel_size_nm.map(|size| size.rows * size.cols);
         let labels = map.areas.iter().map(|&area| LabelArea {
@@ -153,7 +221,7 @@ impl Summary {
             parameters: Params { clusters: vec![clusters], ..found.plan.params.clone() },
             device: device.clone(),
             descriptors: Descriptors::new(&found.plan),
-            pca: found.explained.clone(),
+            pca: found.pca.report.clone(),
             kmeans: KMeans {
                 clusters,
                 inertia: clustering.inertia,
@@ -162,6 +230,8 @@ impl Summary {
                 converged: clustering.converged,
             },
             labels: labels.collect(),
+            confidence: Confidence::new(patterns, &found.plan),
+            separability: Separability::new(patterns, &found.plan),
             notes,
             timings_ms: TimingsMs::new(&found.timings),
         }
@@ -187,6 +257,7 @@ impl TimingsMs {
             pca: ms(timings.pca),
             cluster: ms(timings.cluster),
             upsample: ms(timings.upsample),
+            separability: ms(timings.separability),
             ..Default::default()
         }
     }

@@ -7,6 +7,7 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Axis;
 use serde_json::Value;
 use stemseg::backend::Backend;
+use stemseg::confidence::ClassSums;
 use stemseg::descriptor::{FamilyParams, Translation, translation};
 use stemseg::kmeans::{self, Options};
 use stemseg::pca::{Moments, Pca};
@@ -39,8 +40,9 @@ fn of_folder(devices: &Devices, tag: &str, folder: &Path) -> Vec<Trial> {
             "kmeans" => trials.extend(devices.each(&name, move |b| case.kmeans(b))),
             "segment" => trials.extend(devices.each(&name, move |b| case.segment(b))),
             "pca" => trials.push(Trial::test(name, move || case.pca())),
-            // Families and figures that are not built yet.
-            "power_spectrum" | "rotation" | "reflection" | "fisher_separability" => {}
+            "fisher_separability" => trials.push(Trial::test(name, move || case.fisher())),
+            // Families that are not built yet.
+            "power_spectrum" | "rotation" | "reflection" => {}
             other => {
                 let why = format!("no test knows the kind '{other}'");
                 trials.push(Trial::test(name, move || Err(why.into())));
@@ -173,6 +175,21 @@ impl Case {
         Ok(())
     }
 
+    fn fisher(&self) -> Result<(), Failed> {
+        let input = load(&self.path("input")?)?.mapv(|v| v as f32);
+        let channels = *input.shape().last().ok_or("no channels")?;
+        let labels = load(&self.path("labels")?)?;
+        let clusters = labels.iter().fold(0.0, |most: f64, &l| most.max(l)) as usize + 1;
+        let mut sums = ClassSums::zero(clusters, channels);
+        let values: Vec<f32> = input.iter().copied().collect();
+        for (descriptor, &label) in values.chunks_exact(channels).zip(&labels) {
+            sums.add(label as usize, descriptor);
+        }
+        let got: Vec<f32> = sums.separability().iter().map(|&v| v as f32).collect();
+        let expected: Vec<f64> = load(&self.path("expected")?)?.iter().copied().collect();
+        compare("separability", &got, &expected, 1, self.number("tolerance")?)
+    }
+
     fn kmeans(&self, backend: &dyn Backend) -> Result<(), Failed> {
         let points = load(&self.path("input")?)?;
         let q = *points.shape().last().ok_or("no features")?;
@@ -192,7 +209,7 @@ impl Case {
         let clusters = vec![self.number("k")? as usize];
         let params = Params { clusters, ..self.params(false)? };
         let found = pipeline::segment(&micrograph, params, backend, &Silent, None)?;
-        let (clustering, map) = &found.results[0];
+        let pipeline::Patterns { clustering, map, .. } = &found.results[0];
         self.inertia(clustering.inertia)?;
         let expected = load(&self.path("expected_grid")?)?;
         if expected.shape() != map.sites.shape() {

@@ -17,6 +17,7 @@ mod scenes;
 
 use libtest_mimic::Arguments;
 
+#[expect(clippy::print_stdout, reason = "a test harness reports on stdout")]
 fn main() {
     let arguments = Arguments::from_args();
     let devices = devices::Devices::find();

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
-use stemseg::io::write::{ResultFolder, write_labels_tiff, write_npy};
-use stemseg::kmeans::Clustering;
-use stemseg::label_map::LabelMap;
-use stemseg::pipeline::Segmentation;
+use stemseg::io::write::{ResultFolder, write_labels_tiff, write_map_tiff, write_npy};
+use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
 use stemseg::report::overlay::{OverlayOptions, overlay};
 use stemseg::report::summary::{Summary, ms};
@@ -53,10 +51,10 @@ impl Output<'_> {
             bar.check()?;
             let begun = Instant::now();
             let place = |name: &str| match several {
-                true => folder.path(format!("k{}/{name}", result.0.centroids.nrows())),
+                true => folder.path(format!("k{}/{name}", result.clustering.centroids.nrows())),
                 false => folder.path(name),
             };
-            self.write_maps(result, &place)?;
+            self.write_maps(found, result, &place)?;
             let mut summary = Summary::new(
                 self.input.summary.clone(),
                 &self.device,
@@ -84,7 +82,8 @@ impl Output<'_> {
 
     fn write_maps(
         &self,
-        (_, map): &(Clustering, LabelMap),
+        found: &Segmentation,
+        Patterns { map, memberships, .. }: &Patterns,
         place: &dyn Fn(&str) -> std::path::PathBuf,
     ) -> Result<()> {
         let pixels = map.pixels.view();
@@ -98,6 +97,8 @@ impl Output<'_> {
         }
         let size = self.input.summary.pixel_size_nm;
         write_labels_tiff(&place("labels.tif"), pixels, colour, size)?;
+        let confidence = map.spread(memberships, &found.plan);
+        write_map_tiff(&place("confidence.tif"), confidence.view(), size)?;
         let options = OverlayOptions { pixel_size: size, ..Default::default() };
         let picture = overlay(self.input.micrograph.pixels(), pixels, &options)?;
         let path = place("overlay.png");
@@ -114,7 +115,7 @@ impl Output<'_> {
             self.device.name,
             self.started.elapsed().as_secs_f64()
         )];
-        for (clustering, map) in &found.results {
+        for Patterns { clustering, map, .. } in &found.results {
             let areas: Vec<String> = map
                 .areas
                 .iter()
