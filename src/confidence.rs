@@ -10,10 +10,13 @@ const CHUNK: usize = 4096;
 
 /// Membership of each point in the cluster of its label, `[N]`, 0 to 1: the
 /// softmax over clusters of `-d^2 / 2`, with `d^2` the squared distance from the
-/// centroid in units of the pooled within-cluster variance of each feature
-/// (`points` `[N, q]`).
-pub fn memberships(points: ArrayView2<'_, f32>, clustering: &Clustering) -> Vec<f32> {
-    let variance = within_variance(points, clustering);
+/// centroid in units of the pooled within-cluster `variance` of each feature
+/// (`points` `[N, q]`, `variance` `[q]`).
+pub fn memberships(
+    points: ArrayView2<'_, f32>,
+    clustering: &Clustering,
+    variance: &Array1<f64>,
+) -> Vec<f32> {
     let weight = variance.mapv(|v| if v > 0.0 { 0.5 / v } else { 0.0 });
     clustering
         .labels
@@ -34,8 +37,8 @@ pub fn memberships(points: ArrayView2<'_, f32>, clustering: &Clustering) -> Vec<
         .collect()
 }
 
-/// Variance of each feature about the centroid of its point, `[q]`.
-fn within_variance(points: ArrayView2<'_, f32>, clustering: &Clustering) -> Array1<f64> {
+/// Variance of each feature of `points` `[N, q]` about the centroid of its point, `[q]`.
+pub fn within_variance(points: ArrayView2<'_, f32>, clustering: &Clustering) -> Array1<f64> {
     let mut sum = Array1::zeros(points.ncols());
     for (point, &label) in points.rows().into_iter().zip(&clustering.labels) {
         let centroid = clustering.centroids.row(label as usize);
@@ -123,7 +126,8 @@ mod tests {
     #[test]
     fn membership_is_the_softmax_of_scaled_distances() {
         let (points, clustering) = clustering();
-        let found = memberships(points.view(), &clustering);
+        let variance = within_variance(points.view(), &clustering);
+        let found = memberships(points.view(), &clustering, &variance);
         let variance = 29.0_f64 / 5.0;
         let expected =
             |x: f64| 1.0 / (1.0 + ((x * x - (x - 10.0).powi(2)) / (2.0 * variance)).exp());

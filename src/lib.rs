@@ -48,12 +48,14 @@ pub mod io;
 pub mod kmeans;
 pub mod label_map;
 pub mod micrograph;
+pub mod model;
 pub mod pca;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod sites;
+pub mod verify;
 
 pub use error::{Error, Result};
 pub use plan::{Params, Plan};

@@ -1,12 +1,13 @@
 //! [`Micrograph`]: one image, ready for segmentation.
 
 use ndarray::{Array2, ArrayView2, Zip};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Size of one pixel in nanometres.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PixelSize {
     /// Distance of neighbouring rows, nm.
     pub rows: f64,

@@ -37,6 +37,8 @@ pub struct Patterns {
     pub clustering: Clustering,
     /// Labels of sites and pixels.
     pub map: LabelMap,
+    /// Variance of each feature about the centroids, pooled, `[q]`.
+    pub within_variance: Array1<f64>,
     /// Membership of each active site in its cluster, `[active sites]`, 0 to 1.
     pub memberships: Vec<f32>,
     /// Fisher separability of each channel, `[D]`.
@@ -74,7 +76,7 @@ pub fn segment(
     mut sink: Option<DescriptorSink<'_>>,
 ) -> Result<Segmentation> {
     let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
-    let bands = plan.bands(backend.band_rows(&plan, BAND_BYTES)?);
+    let bands = bands(&plan, backend)?;
     let mut clock = Clock::start();
     let mut timings = Timings::default();
 
@@ -111,11 +113,13 @@ pub fn segment(
         progress.stage("cluster");
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
         let clustering = kmeans::cluster(points.view(), options, backend, progress)?;
-        let memberships = confidence::memberships(points.view(), &clustering);
+        let within_variance = confidence::within_variance(points.view(), &clustering);
+        let memberships = confidence::memberships(points.view(), &clustering, &within_variance);
         timings.cluster += clock.lap();
         let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask());
         timings.upsample += clock.lap();
-        results.push(Patterns { clustering, map, memberships, separability: Array1::default(0) });
+        let separability = Array1::default(0);
+        results.push(Patterns { clustering, map, within_variance, memberships, separability });
     }
 
     progress.stage("separability");
@@ -157,8 +161,16 @@ fn separate(
     Ok(())
 }
 
-/// Descriptors of one band, bytes: a step of progress and a dispatch or two.
-const BAND_BYTES: u64 = 256 << 20;
+/// The bands in which `backend` describes the sites of `plan`.
+///
+/// # Errors
+/// As [`Backend::band_rows`].
+pub fn bands(plan: &Plan, backend: &dyn Backend) -> Result<Vec<Band>> {
+    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES)?))
+}
+
+/// Most descriptors of one band, bytes: a step of progress and a dispatch or two.
+pub const BAND_BYTES: u64 = 256 << 20;
 
 /// Time since the last lap.
 struct Clock(Instant);

@@ -3,14 +3,15 @@
 //! derives geometry.
 
 use ndarray::{Array2, ArrayView2};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::descriptor::{Family, FamilyParams};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// How many features PCA keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Components {
     /// So many (fewer where there are fewer channels).
@@ -20,7 +21,7 @@ pub enum Components {
 }
 
 /// What pixels get that lie outside the cells of the site grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Border {
     /// The nearest site's label.
@@ -31,7 +32,7 @@ pub enum Border {
 }
 
 /// How labels are numbered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// 1 is the pattern that covers most pixels, k the one that covers fewest.
@@ -43,7 +44,7 @@ pub enum Order {
 }
 
 /// What a user chooses for one run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Params {
     /// Descriptor families, concatenated.
     pub families: Vec<FamilyParams>,

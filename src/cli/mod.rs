@@ -1,20 +1,25 @@
 //! The command line: one file per subcommand, which turns its arguments into a
 //! checked job and runs it.
 
+mod args;
 mod devices;
+mod generate;
+mod input;
 mod parse;
 mod progress;
 mod segment;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
   stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
   stemseg segment grain.tif -k 2,3,4          the same features clustered three times
+  stemseg verify grain.npy                    the GPU's result checked against the CPU's
   stemseg devices                             adapters, and the one that is taken
 
 Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
@@ -31,7 +36,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Segment(Box<segment::Args>),
+    Verify(Box<verify::Args>),
     Devices(devices::Args),
+    Completions(generate::CompletionArgs),
+    Man(generate::ManArgs),
+}
+
+/// The whole command line, for what is generated from it.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Why a command did not do what was asked.
@@ -69,6 +82,9 @@ impl Failure {
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
         Command::Devices(args) => devices::run(&args),
     };
     let (code, error) = match result {

@@ -28,6 +28,11 @@ pub(super) fn extent(text: &str) -> Result<Extent, String> {
     }
 }
 
+/// A whole number; what must be at least 1 is checked where the limit is known.
+pub(super) fn whole(text: &str) -> Result<usize, String> {
+    text.trim().parse().map_err(|_| format!("'{text}' is not a whole number of 0 or more"))
+}
+
 /// A share of the variance: above 0, at most 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

@@ -6,51 +6,70 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stemseg::{Error, Progress, Result};
 
+use super::args::TalkArgs;
+
 /// Set by Ctrl-C (and SIGTERM).
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// A bar on stderr where that is a terminal, else nothing.
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar {
+    bar: ProgressBar,
+    quiet: bool,
+    verbose: bool,
+}
 
 impl Bar {
-    /// Starts listening for Ctrl-C. `quiet` shows nothing.
-    pub(super) fn new(quiet: bool) -> Self {
+    /// Starts listening for Ctrl-C.
+    pub(super) fn new(talk: &TalkArgs) -> Self {
         // Fails only if a handler is set already, which listens as well.
         let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-        let target = match quiet {
+        let target = match talk.quiet {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
         };
         let bar = ProgressBar::with_draw_target(Some(1), target);
         let style = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        Self { bar, quiet: talk.quiet, verbose: talk.verbose }
     }
 
     /// Says something that the user should know, on stderr.
     pub(super) fn note(&self, note: &str) {
-        self.0.suspend(|| {
+        if !self.quiet {
+            self.say(&format!("note: {note}"));
+        }
+    }
+
+    /// Says what was decided, on stderr, where `--verbose` asks for it.
+    pub(super) fn detail(&self, detail: &str) {
+        if self.verbose {
+            self.say(detail);
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| {
             // Where stderr is gone there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "note: {note}");
+            let _ = writeln!(std::io::stderr(), "{line}");
         });
     }
 
     /// Takes the bar off the terminal.
     pub(super) fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 impl Progress for Bar {
     fn stage(&self, name: &str) {
-        self.0.set_message(name.to_owned());
-        self.0.set_position(0);
-        self.0.tick();
+        self.bar.set_message(name.to_owned());
+        self.bar.set_position(0);
+        self.bar.tick();
     }
 
     fn step(&self, done: u64, total: u64) -> Result<()> {
-        self.0.set_length(total);
-        self.0.set_position(done);
+        self.bar.set_length(total);
+        self.bar.set_position(done);
         self.check()
     }
 

@@ -1,7 +1,6 @@
 //! `stemseg segment`: one micrograph in, label maps out.
 
 mod args;
-mod input;
 mod output;
 
 use std::path::Path;
@@ -14,7 +13,7 @@ use stemseg::sites::Band;
 use stemseg::{Plan, Result, backend};
 
 use super::progress::Bar;
-use super::{Failure, print};
+use super::{Failure, input, print};
 pub(super) use args::Args;
 use args::Save;
 
@@ -22,19 +21,18 @@ use args::Save;
 /// anything is computed or written.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
-    let bar = Bar::new(args.quiet || args.json);
-    let mut input = input::read(args)?;
+    let bar = Bar::new(&args.talk);
+    let mut input = input::read(&args.input)?;
     let read = started.elapsed();
     let plan = Plan::new(args.params()?, input.micrograph.shape(), input.micrograph.mask())?;
     let (backend, why) = backend::open(&args.device)?;
     input.notes.extend(why);
     let folder = ResultFolder::create(&args.target(), args.force)?;
-    if !args.quiet {
-        input.notes.iter().for_each(|note| bar.note(note));
-    }
+    input.notes.iter().for_each(|note| bar.note(note));
+    explain(&plan, &*backend, &bar)?;
 
     let (found, sha256) = std::thread::scope(|scope| {
-        let sha256 = scope.spawn(|| input::checksum(&args.file));
+        let sha256 = scope.spawn(|| input::checksum(&args.input.file));
         let found = compute(args, &input, &plan, &*backend, &folder, &bar);
         (found, sha256.join())
     });
@@ -46,11 +44,30 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let summary = output.write(&found, &folder, &bar).map_err(Failure::in_run)?;
     let place = folder.commit().map_err(Failure::in_run)?;
     bar.finish();
-    match (args.json, args.quiet) {
+    match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&summary),
         (false, true) => Ok(()),
         (false, false) => print(&output.in_words(&found, &place)),
     }
+}
+
+/// Says what was decided and why (`--verbose`).
+fn explain(plan: &Plan, backend: &dyn backend::Backend, bar: &Bar) -> Result<(), Failure> {
+    let (grid, device) = (&plan.grid, backend.device());
+    let bands = pipeline::bands(plan, backend)?.len();
+    bar.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
+    bar.detail(&format!(
+        "sites: {} rows x {} columns every {} px, {} px from the border, since patch and window must fit",
+        grid.count.rows, grid.count.cols, grid.stride, grid.margin
+    ));
+    let names: Vec<String> =
+        plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
+    bar.detail(&format!("descriptor: {}; {:?} of PCA", names.join(" + "), plan.params.components));
+    bar.detail(&format!(
+        "bands: {bands} of at most {} MiB of descriptors",
+        pipeline::BAND_BYTES >> 20
+    ));
+    Ok(())
 }
 
 fn compute(

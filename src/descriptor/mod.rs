@@ -6,14 +6,15 @@
 
 pub mod translation;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::sites::Extent;
 use crate::{Error, Result};
 pub use translation::Translation;
 
 /// A family with the parameters that a user gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "family", rename_all = "kebab-case")]
 pub enum FamilyParams {
     /// Local correlation map, see [`translation`].

@@ -16,7 +16,8 @@
 use ndarray::{Array2, ArrayView2};
 use num_traits::{AsPrimitive, Float};
 use rayon::prelude::*;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::sites::{Extent, SiteGrid, blocks};
 use crate::{Error, Result};
@@ -31,7 +32,7 @@ pub const FLAT_SHARE: f64 = 0.004;
 pub(crate) const F32_CONDITION: f32 = 40.0;
 
 /// Displacement of the second patch from the first, px.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Translation {
     /// Downwards.
     pub rows: i32,
@@ -46,7 +47,7 @@ impl std::fmt::Display for Translation {
 }
 
 /// What a user chooses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Params {
     /// Half size of the patch, px.
     pub patch: Extent,
@@ -169,6 +170,23 @@ impl Family {
         self.patch + self.window
     }
 
+    /// Condition of the worst tile of `image` (mean 0, variance 1) that is
+    /// summed in f32.
+    pub(crate) fn condition(&self, image: ArrayView2<'_, f32>, grid: &SiteGrid) -> f64 {
+        let tiles = Maps::new(image, self, grid).tiles;
+        let narrow = tiles.iter().filter(|t| !t.ill_conditioned());
+        narrow.map(|t| t.condition).fold(0.0, f32::max).into()
+    }
+
+    /// Products that go through one running sum, at most.
+    pub(crate) fn terms(&self, stride: usize) -> usize {
+        let height = self.patch.full().rows;
+        match stride < height {
+            true => height + 2 * stride * (self.tile_size(stride).rows - 1),
+            false => height,
+        }
+    }
+
     /// Sites per tile. A tile has about 256 px a row (a workgroup's width, and
     /// its sums fit a core's cache), and at least twice the patch, so that the
     /// halo costs no more than the tile itself however large the patch.
@@ -189,8 +207,16 @@ pub(crate) struct Tile {
     /// Constant taken off every pixel before it is summed, in the image's
     /// standard deviations.
     pub(crate) centre: f32,
-    /// f32 sums would lose too many digits here.
-    pub(crate) ill_conditioned: bool,
+    /// Largest `|mu - c| max(|mu - c|, |mu|) / var` of its patches: how many
+    /// times more digits than a balanced patch's f32 sums lose.
+    pub(crate) condition: f32,
+}
+
+impl Tile {
+    /// Whether f32 sums would lose too many digits here.
+    pub(crate) fn ill_conditioned(&self) -> bool {
+        self.condition > F32_CONDITION
+    }
 }
 
 /// What both backends need of an image besides its pixels.
@@ -320,8 +346,7 @@ impl Norms {
             .map(|row| self.worst_conditions(row, cols.clone(), centre))
             .fold([0.0; 2], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
         let n = family.patch.full().area() as f32;
-        let ill_conditioned = offset * offset.max(mean) * n > F32_CONDITION;
-        Tile { first, count, centre, ill_conditioned }
+        Tile { first, count, centre, condition: offset * offset.max(mean) * n }
     }
 
     /// Largest `|mu - centre| / sqrt(n var)` and `|mu| / sqrt(n var)` over columns

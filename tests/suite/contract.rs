@@ -31,7 +31,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials.extend(devices.each("contract::same_twice", same_twice));
     trials.push(Trial::test("contract::threads_change_nothing::cpu", threads_change_nothing));
     if let Devices::Adapter(_) = devices {
-        let small = devices.gpu(Options { binding_limit: Some(900_000), poison: true });
+        let small = devices.gpu(Options { binding_limit: Some(900_000), ..Default::default() });
         trials.push(devices.gpu_trial("contract::tiny_bindings_change_nothing", move |whole| {
             tiny_bindings_change_nothing(whole, small.as_ref().map_err(|e| format!("{e:?}"))?)
         }));

@@ -14,6 +14,7 @@ mod devices;
 mod precision;
 mod properties;
 mod scenes;
+mod verify;
 
 use libtest_mimic::Arguments;
 
@@ -29,5 +30,6 @@ fn main() {
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));
+    trials.extend(verify::trials(&devices));
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -107,7 +107,7 @@ impl Job<'_> {
     /// Scores of `tile`, `[D][sites of the tile]`.
     fn scores<'s>(&self, tile: &Tile, scratch: &'s mut Scratch) -> &'s [f32] {
         scratch.scores.resize(self.family.translations.len() * tile.count.area(), 0.0);
-        if tile.ill_conditioned {
+        if tile.ill_conditioned() {
             let (rows, cols) = self.reach(tile);
             let first = Extent { rows: rows.start, cols: cols.start };
             let norms = Norms::<f64>::new(

@@ -99,6 +99,28 @@ pub fn choose(choice: &Choice) -> Result<Chosen> {
     }
 }
 
+/// The adapter to check against the CPU: as [`choose`], but `auto` takes the best
+/// there is, software adapters included.
+///
+/// # Errors
+/// [`Error::NoDevice`] naming the adapters there are; [`Error::Parameter`] for
+/// the CPU, which cannot be checked against itself.
+pub fn to_verify(choice: &Choice) -> Result<Adapter> {
+    match choice {
+        Choice::Auto => {
+            adapters().into_iter().next().ok_or_else(|| Error::NoDevice(NO_ADAPTER.into()))
+        }
+        _ => match self::choose(choice)? {
+            Chosen::Adapter(adapter) => Ok(adapter),
+            Chosen::Cpu(_) => Err(Error::parameter(
+                "device",
+                "cpu",
+                "an adapter is checked against the CPU; name an adapter",
+            )),
+        },
+    }
+}
+
 fn matches_name(name: &str, part: &str) -> bool {
     !part.is_empty() && name.to_lowercase().contains(&part.to_lowercase())
 }

@@ -23,7 +23,7 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Kernel> {
-    device.kernel("assign", SHADER, &[], 0)
+    device.kernel("assign", &device.options.shaders.assign, &[], 0)
 }
 
 /// Points on the device, in pieces that a binding can hold.

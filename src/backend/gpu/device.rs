@@ -1,20 +1,48 @@
 //! A device with its queue, and the few things that every kernel needs of it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::util::DeviceExt;
 use wgpu::{Buffer, BufferUsages, ComputePipeline};
 
+use super::{assign, moments, project, translation};
 use crate::{Error, Result};
 
-/// Knobs of a GPU device that change no result; tests turn them.
-#[derive(Debug, Clone, Copy, Default)]
+/// Knobs of a GPU device for tests.
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Pretend that no buffer binding may be larger, bytes.
     pub binding_limit: Option<u64>,
     /// Fill buffers with NaN before kernels write them.
     pub poison: bool,
+    /// The kernels' sources: a test changes one to see that it shows.
+    pub shaders: Shaders,
+}
+
+/// WGSL sources of the kernels.
+#[derive(Debug, Clone)]
+pub struct Shaders {
+    /// Local correlation map.
+    pub translation: Cow<'static, str>,
+    /// Sums for mean and covariance.
+    pub moments: Cow<'static, str>,
+    /// Features from descriptors.
+    pub project: Cow<'static, str>,
+    /// Nearest centroid of each point.
+    pub assign: Cow<'static, str>,
+}
+
+impl Default for Shaders {
+    fn default() -> Self {
+        Self {
+            translation: translation::SHADER.into(),
+            moments: moments::SHADER.into(),
+            project: project::SHADER.into(),
+            assign: assign::SHADER.into(),
+        }
+    }
 }
 
 /// A logical device.
@@ -22,7 +50,7 @@ pub(super) struct Device {
     pub(super) inner: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     name: String,
-    options: Options,
+    pub(super) options: Options,
     failure: Arc<Mutex<Option<String>>>,
 }
 

@@ -20,8 +20,8 @@ use crate::descriptor::Family;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::Band;
-pub use device::Options;
 use device::{Device, Kernel};
+pub use device::{Options, Shaders};
 
 /// A graphics adapter, opened.
 pub struct Gpu {

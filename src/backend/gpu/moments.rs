@@ -30,7 +30,7 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Kernel> {
-    device.kernel("moments", SHADER, &[], 2 * 4 * (BLOCK * BLOCK) as u64)
+    device.kernel("moments", &device.options.shaders.moments, &[], 2 * 4 * (BLOCK * BLOCK) as u64)
 }
 
 /// Moments of the band's active sites from `descriptors` `[D][sites]`.

@@ -27,7 +27,7 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Kernel> {
-    device.kernel("project", SHADER, &[], 0)
+    device.kernel("project", &device.options.shaders.project, &[], 0)
 }
 
 /// Features `[sites, q]` of the band from `descriptors` `[D][sites]`.

@@ -81,7 +81,12 @@ impl<'a> Launcher<'a> {
             ("BLOCKS", blocks as f64),
         ];
         let shared = 4 * (columns + 2 * blocks);
-        let kernel = device.kernel("translation", SHADER, &constants, shared as u64)?;
+        let kernel = device.kernel(
+            "translation",
+            &device.options.shaders.translation,
+            &constants,
+            shared as u64,
+        )?;
         let translations: Vec<[i32; 2]> =
             family.translations.iter().map(|t| [t.rows, t.cols]).collect();
         let translations = device.upload("translations", &translations, BufferUsages::STORAGE)?;
@@ -116,7 +121,7 @@ impl<'a> Launcher<'a> {
             let params = Params { first_tile, first_translation, ..params };
             self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
         }
-        let ill = tiles.into_iter().filter(|t| t.ill_conditioned);
+        let ill = tiles.into_iter().filter(|t| t.ill_conditioned());
         self.repair(image, band, ill, descriptors)
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{ResultFolder, write_labels_tiff, write_map_tiff, write_npy};
+use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
 use stemseg::report::overlay::{OverlayOptions, overlay};
@@ -13,7 +14,7 @@ use stemseg::report::summary::{Summary, ms};
 use stemseg::{Error, Progress, Result};
 
 use super::args::{Args, Save};
-use super::input::Read;
+use crate::cli::input::Read;
 use crate::cli::progress::Bar;
 
 /// Largest label that labels.npy and labels.tif hold as u8.
@@ -83,9 +84,10 @@ impl Output<'_> {
     fn write_maps(
         &self,
         found: &Segmentation,
-        Patterns { map, memberships, .. }: &Patterns,
+        patterns: &Patterns,
         place: &dyn Fn(&str) -> std::path::PathBuf,
     ) -> Result<()> {
+        let Patterns { map, memberships, .. } = patterns;
         let pixels = map.pixels.view();
         if map.largest() <= MOST_U8 {
             write_npy(&place("labels.npy"), map.pixels.mapv(|l| l as u8).view())?;
@@ -97,6 +99,8 @@ impl Output<'_> {
         }
         let size = self.input.summary.pixel_size_nm;
         write_labels_tiff(&place("labels.tif"), pixels, colour, size)?;
+        let model = Model::new(found, patterns, size);
+        write_json(&place("model.json"), &serde_json::json!(model))?;
         let confidence = map.spread(memberships, &found.plan);
         write_map_tiff(&place("confidence.tif"), confidence.view(), size)?;
         let options = OverlayOptions { pixel_size: size, ..Default::default() };

@@ -1,4 +1,4 @@
-//! The image of `stemseg segment`, with its mask and region.
+//! The image, with its mask and region.
 
 use std::fmt::Write;
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use stemseg::micrograph::Micrograph;
 use stemseg::report::summary::{Input, Replaced};
 use stemseg::{Error, Result};
 
-use super::Args;
+use super::args::InputArgs;
 
 /// A micrograph and what is to be said of it.
 pub(super) struct Read {
@@ -19,7 +19,8 @@ pub(super) struct Read {
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn read(args: &Args) -> Result<Read> {
+/// Reads the image and everything that belongs to it.
+pub(super) fn read(args: &InputArgs) -> Result<Read> {
     let loaded = read::read(&args.file, args.image)?;
     let (rows, cols) = loaded.pixels.shape();
     let roi = match args.roi {

@@ -1,0 +1,151 @@
+//! Arguments that several subcommands share, and what they mean.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use stemseg::Result;
+use stemseg::descriptor::{FamilyParams, translation};
+use stemseg::micrograph::NonFinite;
+use stemseg::plan::Components;
+use stemseg::sites::Extent;
+
+use super::parse::{self, Slice};
+
+/// The image.
+#[derive(Args)]
+#[command(next_help_heading = "Input")]
+pub(super) struct InputArgs {
+    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    #[arg(value_name = "IMAGE")]
+    pub(super) file: PathBuf,
+
+    /// Which image of a file that holds several, from 0.
+    #[arg(long, value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    pub(super) image: Option<usize>,
+
+    /// Part of the image, as two Python slices (100:600,0:512); all that is written has its size.
+    #[arg(long, value_name = "ROWS,COLS", value_parser = parse::region, allow_hyphen_values = true)]
+    pub(super) roi: Option<Region>,
+
+    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma); they get label 0.
+    #[arg(long, value_name = "FILE")]
+    pub(super) mask: Option<PathBuf>,
+
+    /// NaN and infinite pixels: refuse the image, or take the mean of the others.
+    #[arg(long, value_enum, default_value = "fail")]
+    nan: NanArg,
+}
+
+/// Slices of rows and columns.
+pub(super) type Region = [Slice; 2];
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NanArg {
+    Fail,
+    Mean,
+}
+
+impl InputArgs {
+    /// What to do with NaN and infinite pixels.
+    pub(super) fn non_finite(&self) -> NonFinite {
+        match self.nan {
+            NanArg::Fail => NonFinite::Fail,
+            NanArg::Mean => NonFinite::Mean,
+        }
+    }
+}
+
+/// What is measured at the sites.
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor")]
+pub(super) struct DescriptorArgs {
+    /// Descriptor family.
+    #[arg(long, default_value = "translation", value_name = "FAMILY")]
+    descriptor: String,
+
+    /// Half size of the patch, px: N or ROWSxCOLS.
+    #[arg(long, default_value = "20", value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
+    patch: Extent,
+
+    /// Half size of the range of translations, px: N or ROWSxCOLS.
+    #[arg(long, default_value = "20", value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
+    window: Extent,
+
+    /// Distance of neighbouring sites, px.
+    #[arg(long, default_value = "5", value_name = "PX", value_parser = parse::whole, allow_negative_numbers = true)]
+    pub(super) stride: usize,
+
+    /// Most translations; they form the finest regular grid in the window that has no more.
+    #[arg(long, default_value = "100", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    max_points: usize,
+
+    /// Translations to use instead, px: a numpy array [n, 2], or text with a row and a column shift a line.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["window", "max_points"])]
+    translations: Option<PathBuf>,
+}
+
+impl DescriptorArgs {
+    /// The families.
+    ///
+    /// # Errors
+    /// For an unknown family, and a list of translations that cannot be read.
+    pub(super) fn families(&self) -> Result<Vec<FamilyParams>> {
+        let family = match FamilyParams::from_name(&self.descriptor)? {
+            FamilyParams::Translation(_) => FamilyParams::Translation(translation::Params {
+                patch: self.patch,
+                window: self.window,
+                max_points: self.max_points,
+                list: self.translations.as_deref().map(parse::translations).transpose()?,
+            }),
+        };
+        Ok(vec![family])
+    }
+}
+
+/// How descriptors become features and features patterns.
+#[derive(Args)]
+#[command(next_help_heading = "Clustering")]
+pub(super) struct ClusterArgs {
+    /// Features that PCA keeps.
+    #[arg(long, default_value = "5", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    components: usize,
+
+    /// Keep the fewest features that explain this share of the variance instead.
+    #[arg(long, value_name = "SHARE", conflicts_with = "components", value_parser = parse::share, allow_negative_numbers = true)]
+    variance: Option<f64>,
+
+    /// Starts of k-means; the one of least inertia is kept.
+    #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    pub(super) starts: usize,
+
+    /// Seed of the random choices.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) seed: u64,
+}
+
+impl ClusterArgs {
+    /// How many features to keep.
+    pub(super) fn components(&self) -> Components {
+        match self.variance {
+            Some(share) => Components::Variance(share),
+            None => Components::Count(self.components),
+        }
+    }
+}
+
+/// What is said on the terminal.
+#[derive(Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct TalkArgs {
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Print nothing but errors (and what --json asks for).
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Say what was decided and why, on stderr.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}

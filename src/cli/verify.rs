@@ -1,0 +1,100 @@
+//! `stemseg verify`: CPU and GPU side by side, stage by stage.
+
+use stemseg::Params;
+use stemseg::backend::gpu::adapter;
+use stemseg::backend::{self, Choice, cpu::Cpu};
+use stemseg::verify::{Report, verify};
+
+use super::args::{ClusterArgs, DescriptorArgs, InputArgs, TalkArgs};
+use super::progress::Bar;
+use super::{Failure, input, parse, print};
+
+const AFTER_HELP: &str = "\
+Each stage runs on the CPU and on the adapter with the same input. The bound is what rounding can
+explain (eps = 6e-8, and how many terms a sum has); a difference beyond it exits with 1.
+
+Examples:
+  stemseg verify grain.npy
+  stemseg verify grain.npy --device llvmpipe -k 2,3 --json";
+
+/// Run every stage on the CPU and on a GPU and compare.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// Numbers of patterns whose assignment is compared.
+    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', default_value = "2", value_parser = parse::whole, allow_negative_numbers = true, help_heading = None)]
+    clusters: Vec<usize>,
+
+    /// Adapter to check: auto (the best there is, software adapters too), gpu (a real one), or any part of its name.
+    #[arg(long, default_value = "auto", value_name = "auto|gpu|NAME", help_heading = None)]
+    device: Choice,
+
+    #[command(flatten)]
+    descriptor: DescriptorArgs,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let bar = Bar::new(&args.talk);
+    let read = input::read(&args.input)?;
+    let params = Params {
+        families: args.descriptor.families()?,
+        stride: args.descriptor.stride,
+        components: args.cluster.components(),
+        clusters: args.clusters.clone(),
+        starts: args.cluster.starts,
+        seed: args.cluster.seed,
+        ..Default::default()
+    };
+    let adapter = adapter::to_verify(&args.device)?;
+    let checked = backend::gpu::Gpu::new(&adapter)?;
+    read.notes.iter().for_each(|note| bar.note(note));
+    let report = verify(&read.micrograph, params, &Cpu::new(), &checked, &bar)?;
+    bar.finish();
+    if args.talk.json {
+        print(&format!("{:#}", serde_json::json!(report)))?;
+    } else if !args.talk.quiet {
+        print(&table(&report))?;
+    }
+    match report.passed {
+        true => Ok(()),
+        false => {
+            let failed: Vec<&str> =
+                report.stages.iter().filter(|s| !s.passed).map(|s| s.name).collect();
+            Err(Failure::Run(anyhow::anyhow!(
+                "{} differs from the CPU beyond rounding in: {}",
+                report.checked.name,
+                failed.join(", ")
+            )))
+        }
+    }
+}
+
+fn table(report: &Report) -> String {
+    let mut lines = vec![
+        format!("{} checked against {}", report.checked.name, report.reference.name),
+        String::new(),
+        format!("{:<12} {:>10}  {:>9}  {:>9}  verdict", "stage", "values", "worst", "bound"),
+    ];
+    for stage in &report.stages {
+        let verdict = if stage.passed { "agrees" } else { "DIFFERS" };
+        lines.push(format!(
+            "{:<12} {:>10}  {:>9.2e}  {:>9.2e}  {verdict}",
+            stage.name, stage.values, stage.worst, stage.bound
+        ));
+        lines.push(format!(
+            "{:13}worst at {}: {} and {}",
+            "", stage.place, stage.pair[0], stage.pair[1]
+        ));
+        lines.push(format!("{:13}bound: {}", "", stage.reason));
+    }
+    lines.join("\n")
+}
