@@ -1,6 +1,8 @@
 //! `model.json` survives the way to disk and back, follows its schema, and finds
 //! the same patterns again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+
 use std::path::Path;
 
 use ndarray::Array2;

@@ -5,7 +5,7 @@ use std::mem::{offset_of, size_of};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
-use stemseg::backend::gpu::{assign, moments, project, translation};
+use stemseg::backend::gpu::{Shaders, assign, moments, project, translation};
 
 fn parse(name: &str, source: &str) -> Module {
     let module = naga::front::wgsl::parse_str(source)
@@ -57,7 +57,7 @@ fn assert_entry(module: &Module, name: &str) {
 
 #[test]
 fn translation_shader() {
-    let module = parse("translation", translation::SHADER);
+    let module = parse("translation", &Shaders::default().translation);
     assert_layout!(
         module,
         "Params",
@@ -91,7 +91,7 @@ fn translation_shader() {
 
 #[test]
 fn moments_shader() {
-    let module = parse("moments", moments::SHADER);
+    let module = parse("moments", &Shaders::default().moments);
     assert_layout!(module, "Params", moments::Params { sites, channels, first_piece });
     assert_bindings(&module, 5);
     assert_entry(&module, "moments");
@@ -99,7 +99,7 @@ fn moments_shader() {
 
 #[test]
 fn project_shader() {
-    let module = parse("project", project::SHADER);
+    let module = parse("project", &Shaders::default().project);
     assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row });
     assert_bindings(&module, 5);
     assert_entry(&module, "project");
@@ -107,7 +107,7 @@ fn project_shader() {
 
 #[test]
 fn assign_shader() {
-    let module = parse("assign", assign::SHADER);
+    let module = parse("assign", &Shaders::default().assign);
     assert_layout!(module, "Params", assign::Params { points, features, clusters, groups_per_row });
     assert_bindings(&module, 5);
     assert_entry(&module, "assign");

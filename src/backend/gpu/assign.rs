@@ -8,9 +8,6 @@ use super::device::{Device, Kernel};
 use crate::Result;
 use crate::backend::Assign;
 
-/// WGSL source, for checks that need no device.
-pub const SHADER: &str = include_str!("../../../shaders/assign.wgsl");
-
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

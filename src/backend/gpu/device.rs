@@ -1,13 +1,12 @@
 //! A device with its queue, and the few things that every kernel needs of it.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::util::DeviceExt;
 use wgpu::{Buffer, BufferUsages, ComputePipeline};
 
-use super::{assign, moments, project, translation};
+use super::shaders::Shaders;
 use crate::{Error, Result};
 
 /// Knobs of a GPU device for tests.
@@ -19,30 +18,6 @@ pub struct Options {
     pub poison: bool,
     /// The kernels' sources: a test changes one to see that it shows.
     pub shaders: Shaders,
-}
-
-/// WGSL sources of the kernels.
-#[derive(Debug, Clone)]
-pub struct Shaders {
-    /// Local correlation map.
-    pub translation: Cow<'static, str>,
-    /// Sums for mean and covariance.
-    pub moments: Cow<'static, str>,
-    /// Features from descriptors.
-    pub project: Cow<'static, str>,
-    /// Nearest centroid of each point.
-    pub assign: Cow<'static, str>,
-}
-
-impl Default for Shaders {
-    fn default() -> Self {
-        Self {
-            translation: translation::SHADER.into(),
-            moments: moments::SHADER.into(),
-            project: project::SHADER.into(),
-            assign: assign::SHADER.into(),
-        }
-    }
 }
 
 /// A logical device.

@@ -9,6 +9,7 @@ pub mod assign;
 mod device;
 pub mod moments;
 pub mod project;
+mod shaders;
 pub mod translation;
 
 use ndarray::{Array2, ArrayView2};
@@ -20,8 +21,9 @@ use crate::descriptor::Family;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::Band;
+pub use device::Options;
 use device::{Device, Kernel};
-pub use device::{Options, Shaders};
+pub use shaders::Shaders;
 
 /// A graphics adapter, opened.
 pub struct Gpu {

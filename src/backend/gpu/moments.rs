@@ -10,9 +10,6 @@ use crate::pca::{Moments, PIECE};
 use crate::plan::Plan;
 use crate::sites::{Band, blocks};
 
-/// WGSL source, for checks that need no device.
-pub const SHADER: &str = include_str!("../../../shaders/moments.wgsl");
-
 /// Channels on a side of a workgroup's block.
 const BLOCK: usize = 16;
 

@@ -9,9 +9,6 @@ use crate::Result;
 use crate::pca::Pca;
 use crate::sites::Band;
 
-/// WGSL source, for checks that need no device.
-pub const SHADER: &str = include_str!("../../../shaders/project.wgsl");
-
 /// Components that one thread sums.
 const GROUP: usize = 8;
 

@@ -11,9 +11,6 @@ use crate::descriptor::translation::{Family, Maps, Tile};
 use crate::plan::Plan;
 use crate::sites::Band;
 
-/// WGSL source, for checks that need no device.
-pub const SHADER: &str = include_str!("../../../shaders/translation.wgsl");
-
 const THREADS: u32 = 256;
 
 /// Products that one dispatch may form: a few ms on a slow integrated GPU.

@@ -1,0 +1,27 @@
+//! WGSL sources of the kernels, from `shaders/`.
+
+use std::borrow::Cow;
+
+/// One source per kernel; each is named like its entry point.
+#[derive(Debug, Clone)]
+pub struct Shaders {
+    /// Local correlation map.
+    pub translation: Cow<'static, str>,
+    /// Sums for mean and covariance.
+    pub moments: Cow<'static, str>,
+    /// Features from descriptors.
+    pub project: Cow<'static, str>,
+    /// Nearest centroid of each point.
+    pub assign: Cow<'static, str>,
+}
+
+impl Default for Shaders {
+    fn default() -> Self {
+        Self {
+            translation: include_str!("../../../shaders/translation.wgsl").into(),
+            moments: include_str!("../../../shaders/moments.wgsl").into(),
+            project: include_str!("../../../shaders/project.wgsl").into(),
+            assign: include_str!("../../../shaders/assign.wgsl").into(),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Host tables of an image, shared by all backends: norm maps in f64, tiles of
+//! sites with their constants.
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+use num_traits::{AsPrimitive, Float};
+use rayon::prelude::*;
+
+use super::{FLAT_SHARE, Family};
+use crate::sites::{Extent, SiteGrid, blocks};
+
+/// Largest `|mu - c| max(|mu - c|, |mu|) / var` of patches that f32 is trusted
+/// with: the first factor is what sums of products lose, the second what the
+/// stored mean does. Keeps scores within 1e-5 of f64 (`tests/suite/precision.rs`).
+pub(crate) const F32_CONDITION: f32 = 40.0;
+
+/// A block of sites that is summed together, in site indices.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tile {
+    /// First site row and column.
+    pub(crate) first: Extent,
+    /// Number of site rows and columns.
+    pub(crate) count: Extent,
+    /// Constant taken off every pixel before it is summed, in the image's
+    /// standard deviations.
+    pub(crate) centre: f32,
+    /// Largest `|mu - c| max(|mu - c|, |mu|) / var` of its patches: how many
+    /// times more digits than a balanced patch's f32 sums lose.
+    pub(crate) condition: f32,
+}
+
+impl Tile {
+    /// Whether f32 sums would lose too many digits here.
+    pub(crate) fn ill_conditioned(&self) -> bool {
+        self.condition > F32_CONDITION
+    }
+}
+
+/// What both backends need of an image besides its pixels.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    pub(crate) norms: Norms,
+    /// Tiles row by row; all tiles of a row of tiles share their site rows.
+    pub(crate) tiles: Vec<Tile>,
+}
+
+impl Maps {
+    /// Norm maps and tiles of `image` `[rows, cols]` (mean 0, variance 1).
+    pub(crate) fn new(image: ArrayView2<'_, f32>, family: &Family, grid: &SiteGrid) -> Self {
+        let norms = Norms::new(image, family.patch, grid.stride);
+        let size = family.tile_size(grid.stride);
+        let corners: Vec<_> = blocks(0..grid.count.rows, size.rows)
+            .flat_map(|r| blocks(0..grid.count.cols, size.cols).map(move |c| (r.clone(), c)))
+            .collect();
+        let tiles = corners
+            .into_par_iter()
+            .map(|(rows, cols)| {
+                let first = Extent { rows: rows.start, cols: cols.start };
+                let count = Extent { rows: rows.len(), cols: cols.len() };
+                norms.tile(first, count, family, grid)
+            })
+            .collect();
+        Self { norms, tiles }
+    }
+
+    /// The tiles whose site rows lie within `rows`.
+    pub(crate) fn tiles_in(&self, rows: Range<usize>) -> impl Iterator<Item = &Tile> {
+        self.tiles.iter().filter(move |t| rows.contains(&t.first.rows))
+    }
+}
+
+/// Mean and inverse norm of the patch around every pixel that can hold one.
+///
+/// Stored by stride phase, `[pixel row][col mod stride][col / stride]`, so that
+/// the sites of a row, and the sites displaced by any translation, read
+/// neighbouring values.
+#[derive(Debug)]
+pub(crate) struct Norms<F = f32> {
+    patch: Extent,
+    stride: usize,
+    /// Number of `col / stride` values, padded.
+    pub(crate) pitch: usize,
+    /// Number of pixel rows.
+    pub(crate) rows: usize,
+    /// Number of pixel columns.
+    pub(crate) cols: usize,
+    /// Patch mean, in the image's standard deviations.
+    pub(crate) mean: Vec<F>,
+    /// `1 / sqrt(n var)`; 0 marks a flat patch.
+    pub(crate) inverse: Vec<F>,
+}
+
+/// Rows that one task sums; its running sums start afresh, so the result does
+/// not depend on the number of threads.
+const STRIP: usize = 64;
+
+impl<F: Float + Send + 'static> Norms<F>
+where
+    f64: AsPrimitive<F>,
+{
+    /// Norm maps of `image` `[rows, cols]` (mean 0, variance 1), or of a part of it.
+    pub(crate) fn new(image: ArrayView2<'_, f32>, patch: Extent, stride: usize) -> Self {
+        let full = patch.full();
+        let (rows, cols) = (image.nrows() + 1 - full.rows, image.ncols() + 1 - full.cols);
+        let pitch = cols.div_ceil(stride);
+        let line = pitch * stride;
+        let mut mean = vec![F::zero(); rows * line];
+        let mut inverse = vec![F::zero(); rows * line];
+        mean.par_chunks_mut(STRIP * line)
+            .zip(inverse.par_chunks_mut(STRIP * line))
+            .enumerate()
+            .for_each(|(strip, (mean, inverse))| {
+                let mut sums = ColumnSums::new(image, full.rows, strip * STRIP);
+                for (mean, inverse) in mean.chunks_mut(line).zip(inverse.chunks_mut(line)) {
+                    sums.next_row();
+                    sums.finish(full, |col, m, v| {
+                        let at = col % stride * pitch + col / stride;
+                        mean[at] = m.as_();
+                        inverse[at] = match v < FLAT_SHARE {
+                            true => F::zero(),
+                            false => (1.0 / (v * full.area() as f64).sqrt()).as_(),
+                        };
+                    });
+                }
+            });
+        Self { patch, stride, pitch, rows, cols, mean, inverse }
+    }
+}
+
+impl<F> Norms<F> {
+    /// Values per pixel row.
+    pub(crate) fn line(&self) -> usize {
+        self.pitch * self.stride
+    }
+
+    /// Where the values of the patch centred on pixel (`row`, `col`) stand; those
+    /// of `col + stride`, `col + 2 stride`, ... follow.
+    pub(crate) fn index(&self, row: usize, col: usize) -> usize {
+        let (row, col) = (row - self.patch.rows, col - self.patch.cols);
+        row * self.line() + col % self.stride * self.pitch + col / self.stride
+    }
+}
+
+impl Norms {
+    /// The tile with its constant and condition. The constant is the mean of
+    /// its patches' means; the condition looks at every patch that a site or a
+    /// translated site may use.
+    fn tile(&self, first: Extent, count: Extent, family: &Family, grid: &SiteGrid) -> Tile {
+        let mut sum = 0.0;
+        for i in first.rows..first.rows + count.rows {
+            let at = self.index(grid.row(i), grid.col(first.cols));
+            sum += self.mean[at..at + count.cols].iter().map(|&m| f64::from(m)).sum::<f64>();
+        }
+        let centre = (sum / count.area() as f64) as f32;
+        let reach = |from: usize, count: usize, half: usize, limit: usize| {
+            from - half..(from + (count - 1) * grid.stride + half + 1).min(limit)
+        };
+        let top = grid.row(first.rows) - self.patch.rows;
+        let left = grid.col(first.cols) - self.patch.cols;
+        let rows = reach(top, count.rows, family.window.rows, self.rows);
+        let cols = reach(left, count.cols, family.window.cols, self.cols);
+        let [offset, mean] = rows
+            .map(|row| self.worst_conditions(row, cols.clone(), centre))
+            .fold([0.0; 2], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
+        let n = family.patch.full().area() as f32;
+        Tile { first, count, centre, condition: offset * offset.max(mean) * n }
+    }
+
+    /// Largest `|mu - centre| / sqrt(n var)` and `|mu| / sqrt(n var)` over columns
+    /// of one row. Whole phases are read: a few columns more do no harm.
+    fn worst_conditions(&self, row: usize, cols: Range<usize>, centre: f32) -> [f32; 2] {
+        let (from, to) = (cols.start / self.stride, cols.end.div_ceil(self.stride));
+        let mut worst = [0.0_f32; 2];
+        for phase in 0..self.stride {
+            let at = row * self.line() + phase * self.pitch;
+            let pairs = self.mean[at + from..at + to].iter().zip(&self.inverse[at + from..at + to]);
+            for (&m, &r) in pairs {
+                worst[0] = worst[0].max((m - centre).abs() * r);
+                worst[1] = worst[1].max(m.abs() * r);
+            }
+        }
+        worst
+    }
+}
+
+/// Running sums of pixels and squares over `height` rows, for every column.
+struct ColumnSums<'a> {
+    image: ArrayView2<'a, f32>,
+    height: usize,
+    next: usize,
+    fresh: bool,
+    sum: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl<'a> ColumnSums<'a> {
+    fn new(image: ArrayView2<'a, f32>, height: usize, first: usize) -> Self {
+        let zeros = vec![0.0; image.ncols()];
+        Self { image, height, next: first, fresh: true, sum: zeros.clone(), squares: zeros }
+    }
+
+    /// Moves on to the sums of rows `next .. next + height`.
+    fn next_row(&mut self) {
+        let last = self.next + self.height - 1;
+        if std::mem::take(&mut self.fresh) {
+            (self.next..=last).for_each(|row| self.add(row, 1.0));
+        } else {
+            self.add(last, 1.0);
+            self.add(self.next - 1, -1.0);
+        }
+        self.next += 1;
+    }
+
+    fn add(&mut self, row: usize, sign: f64) {
+        let pixels = self.image.row(row);
+        for ((&v, s1), s2) in pixels.iter().zip(&mut self.sum).zip(&mut self.squares) {
+            let v = f64::from(v);
+            *s1 += sign * v;
+            *s2 += sign * v * v;
+        }
+    }
+
+    /// Gives `(column, mean, variance)` of every patch of this row.
+    fn finish(&self, full: Extent, mut give: impl FnMut(usize, f64, f64)) {
+        let n = full.area() as f64;
+        let (mut s1, mut s2) = (0.0, 0.0);
+        for col in 0..self.sum.len() {
+            s1 += self.sum[col];
+            s2 += self.squares[col];
+            if col + 1 >= full.cols {
+                let mean = s1 / n;
+                give(col + 1 - full.cols, mean, (s2 / n - mean * mean).max(0.0));
+                s1 -= self.sum[col + 1 - full.cols];
+                s2 -= self.squares[col + 1 - full.cols];
+            }
+        }
+    }
+}
