@@ -1,6 +1,7 @@
 //! [`Micrograph`]: one image, ready for segmentation.
 
 use ndarray::{Array2, ArrayView2, Zip};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -154,35 +155,20 @@ impl Micrograph {
         self.replaced
     }
 
-    /// Mean and standard deviation of the pixels that count, the mean relative
-    /// to [`offset`](Self::offset); population variance, in f64.
-    pub fn moments(&self) -> (f64, f64) {
-        let mut count = 0_u64;
-        let mut sum = 0.0;
-        self.for_each_counted(|v| {
-            count += 1;
-            sum += v;
-        });
-        let mean = sum / count as f64;
-        let mut squares = 0.0;
-        self.for_each_counted(|v| squares += (v - mean).powi(2));
-        (mean, (squares / count as f64).sqrt())
-    }
-
     /// Pixels `[rows, cols]` at mean 0 and variance 1; masked ones are 0.
     ///
     /// # Errors
     /// [`Error::Image`] if all pixels that count have the same value.
     pub fn standardised(&self) -> Result<Array2<f32>> {
-        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
-        self.for_each_counted(|v| range = (range.0.min(v), range.1.max(v)));
-        if range.0 == range.1 {
-            let value = range.0 + self.offset;
+        let moments = self.moments();
+        if moments.least == moments.most {
+            let value = f64::from(moments.least) + self.offset;
             return Err(Error::Image(format!(
                 "the image is constant: every pixel that counts is {value}"
             )));
         }
-        let (mean, deviation) = self.moments();
+        let mean = moments.sum / moments.count;
+        let deviation = (moments.squares / moments.count - mean * mean).sqrt();
         let scale = |v: f32| ((f64::from(v) - mean) / deviation) as f32;
         Ok(match &self.mask {
             None => Zip::from(&self.pixels).par_map_collect(|&v| scale(v)),
@@ -192,14 +178,48 @@ impl Micrograph {
         })
     }
 
-    fn for_each_counted(&self, mut visit: impl FnMut(f64)) {
-        match &self.mask {
-            None => self.pixels.for_each(|&v| visit(f64::from(v))),
-            Some(mask) => Zip::from(&self.pixels).and(mask).for_each(|&v, &out| {
-                if !out {
-                    visit(f64::from(v));
-                }
-            }),
+    /// Sums over the pixels that count, in f64, rows in a fixed order. Pixels are
+    /// near mean 0 already, so that squares lose nothing.
+    fn moments(&self) -> Moments {
+        let row = |(r, pixels): (usize, ndarray::ArrayView1<'_, f32>)| match &self.mask {
+            None => pixels.iter().fold(Moments::NONE, |sum, &v| sum.with(v)),
+            Some(mask) => {
+                let counted = pixels.iter().zip(mask.row(r)).filter(|(_, out)| !**out);
+                counted.fold(Moments::NONE, |sum, (&v, _)| sum.with(v))
+            }
+        };
+        let rows: Vec<_> = self.pixels.outer_iter().enumerate().collect();
+        let rows: Vec<Moments> = rows.into_par_iter().map(row).collect();
+        rows.into_iter().fold(Moments::NONE, Moments::and)
+    }
+}
+
+/// What standardising needs of the pixels.
+#[derive(Clone, Copy)]
+struct Moments {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    least: f32,
+    most: f32,
+}
+
+impl Moments {
+    const NONE: Self =
+        Self { count: 0.0, sum: 0.0, squares: 0.0, least: f32::INFINITY, most: f32::NEG_INFINITY };
+
+    fn with(self, value: f32) -> Self {
+        let wide = f64::from(value);
+        self.and(Self { count: 1.0, sum: wide, squares: wide * wide, least: value, most: value })
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            sum: self.sum + other.sum,
+            squares: self.squares + other.squares,
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
         }
     }
 }

@@ -188,10 +188,14 @@ impl Family {
 
     /// Sites per tile. A tile has about 256 px a row (a workgroup's width, and
     /// its sums fit a core's cache), and at least twice the patch, so that the
-    /// halo costs no more than the tile itself however large the patch.
+    /// halo costs no more than the tile itself however large the patch. Sites
+    /// and the blocks of one stride in a patch make whole vectors of 16.
     pub(crate) fn tile_size(&self, stride: usize) -> Extent {
         let full = self.patch.full();
         let sites = |px: usize, patch: usize| ((px.max(2 * patch) - patch) / stride + 1).min(256);
-        Extent { rows: sites(160, full.rows).max(16), cols: sites(256, full.cols) }
+        let blocks = full.cols / stride;
+        let total = sites(256, full.cols) + blocks;
+        let vectors = if total - total % 16 > blocks { total / 16 } else { total.div_ceil(16) };
+        Extent { rows: sites(160, full.rows).max(16), cols: (16 * vectors - blocks).min(256) }
     }
 }

@@ -1,10 +1,18 @@
 //! Local correlation map; twin of `shaders/translation.wgsl`.
 //!
-//! One task takes one tile of sites. For each translation it keeps, for every
-//! column, the running sum of products over the patch's rows; each site row
-//! adds the rows that come in and takes off those that leave. Windows along the
-//! row are then summed by doubling (1, 2, 4, ... columns), which does not drift
-//! and vectorises. The cost does not depend on the patch size.
+//! One task takes one tile of sites. Pixels are cut into blocks of one stride,
+//! so that a patch is `whole` blocks and the first `rest` pixels of the next, on
+//! either axis, and columns are stored by stride phase, so that neighbouring
+//! sites read neighbouring values and every loop is a loop over sites:
+//!
+//! 1. products are summed over the rows of a block, for each column;
+//! 2. a running sum over `whole` blocks, plus the first `rest` rows of the next,
+//!    gives the sum over the patch's rows for each column;
+//! 3. columns are summed to blocks, and blocks to windows by doubling
+//!    (1, 2, 4, ... blocks), which does not drift;
+//! 4. the sum is normalised with the norm maps.
+//!
+//! Each product is formed once; the cost does not depend on the patch size.
 
 use std::ops::Range;
 
@@ -15,6 +23,9 @@ use rayon::prelude::*;
 
 use crate::descriptor::translation::{Family, Maps, Norms, Tile, Translation};
 use crate::sites::{Band, Extent, SiteGrid};
+
+/// Loops run over whole vectors of the widest instruction set.
+const LANES: usize = 16;
 
 /// Fills `out` `[band rows, site cols, D]` for the sites of `band`.
 pub(super) fn describe(
@@ -28,18 +39,17 @@ pub(super) fn describe(
     let tiles: Vec<&Tile> = maps.tiles_in(band.rows.clone()).collect();
     let pieces = split(out, &tiles);
     let job = Job { image, family, norms: &maps.norms, grid };
-    tiles.into_par_iter().zip(pieces).for_each_init(
-        Scratch::default,
-        |scratch, (tile, mut piece)| {
-            let scores = job.scores(tile, scratch);
-            let sites = tile.count.area();
-            for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
-                for (t, channel) in channels.iter_mut().enumerate() {
-                    *channel = scores[t * sites + site];
-                }
-            }
-        },
-    );
+    tiles.into_par_iter().zip(pieces).for_each_init(Scratch::default, |scratch, (tile, piece)| {
+        transpose(job.scores(tile, scratch), tile.count.area(), piece);
+    });
+}
+
+/// Writes `scores` `[D][sites]` into `piece` `[site rows, site cols, D]`.
+fn transpose(scores: &[f32], sites: usize, mut piece: ArrayViewMut3<'_, f32>) {
+    for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
+        let of_site = scores[site..].iter().step_by(sites);
+        channels.iter_mut().zip(of_site).for_each(|(channel, &score)| *channel = score);
+    }
 }
 
 /// Descriptors of one tile in f64 sums, `[D, sites of the tile]`: what a GPU
@@ -82,18 +92,42 @@ struct Scratch {
     scores: Vec<f32>,
 }
 
-/// Buffers for sums of one precision.
+/// Buffers for sums of one precision; "columns" are `[stride phase][block]`.
 #[derive(Default)]
 struct Sums<F> {
-    /// The tile's pixels minus its constant, row by row.
+    /// The tile's pixels minus its constant, `[row][stride phase][block]`.
     region: Vec<F>,
-    /// Running sum of products per column.
-    columns: Vec<F>,
-    /// Sums over 1, 2, 4, ... columns and the next of them.
+    /// Sums over the rows of the last `whole` blocks, `[block][columns]`.
+    ring: Vec<F>,
+    /// Sum over the rows of those blocks, per column.
+    running: Vec<F>,
+    /// Sum over the first `rest` rows of the newest block, per column.
+    partial: Vec<F>,
+    /// Sum over all rows of the newest block, per column.
+    newest: Vec<F>,
+    /// Sums over 1, 2, 4, ... blocks along the row, and the next of them.
     doubled: Vec<F>,
     spare: Vec<F>,
-    /// Sums over the whole patch.
+    /// Sums over the whole patch, per site.
     total: Vec<F>,
+}
+
+/// A patch's extent along one axis in blocks of one stride.
+#[derive(Clone, Copy)]
+struct Cut {
+    whole: usize,
+    rest: usize,
+}
+
+/// Sizes of one tile's buffers.
+struct Layout {
+    rows: Cut,
+    cols: Cut,
+    /// Blocks along a row that are computed, whole vectors.
+    blocks: usize,
+    /// Blocks along a row of the region, and values in a row of it.
+    pitch: usize,
+    line: usize,
 }
 
 struct Job<'a> {
@@ -110,11 +144,8 @@ impl Job<'_> {
         if tile.ill_conditioned() {
             let (rows, cols) = self.reach(tile);
             let first = Extent { rows: rows.start, cols: cols.start };
-            let norms = Norms::<f64>::new(
-                self.image.slice(s![rows, cols]),
-                self.family.patch,
-                self.grid.stride,
-            );
+            let part = self.image.slice(s![rows, cols]);
+            let norms = Norms::<f64>::new(part, self.family.patch, self.grid.stride);
             self.score_tile(tile, &norms, first, &mut scratch.wide, &mut scratch.scores);
         } else {
             score_tile_f32(self, tile, &mut scratch.narrow, &mut scratch.scores);
@@ -134,6 +165,16 @@ impl Job<'_> {
         )
     }
 
+    fn layout(&self, tile: &Tile) -> Layout {
+        let (full, stride) = (self.family.patch.full(), self.grid.stride);
+        let cut = |length: usize| Cut { whole: length / stride, rest: length % stride };
+        let cols = cut(full.cols);
+        let blocks = (tile.count.cols + cols.whole).next_multiple_of(LANES);
+        // A translation starts up to two windows into the region.
+        let pitch = blocks + (2 * self.family.window.cols).div_ceil(stride) + 1;
+        Layout { rows: cut(full.rows), cols, blocks, pitch, line: pitch * stride }
+    }
+
     /// Scores of `tile` with `norms` that begin at pixel `origin`.
     #[inline(always)]
     fn score_tile<F: Sum>(
@@ -144,68 +185,76 @@ impl Job<'_> {
         sums: &mut Sums<F>,
         scores: &mut [f32],
     ) {
-        let full = self.family.patch.full();
-        let span = (tile.count.cols - 1) * self.grid.stride + full.cols;
-        let width = self.copy_region(tile, &mut sums.region);
-        for buffer in [&mut sums.columns, &mut sums.doubled, &mut sums.spare, &mut sums.total] {
-            buffer.resize(span, F::zero());
-        }
+        let layout = self.layout(tile);
+        self.copy_region(tile, &layout, &mut sums.region);
+        sums.resize(&layout, self.grid.stride);
         for (t, scores) in self.family.translations.iter().zip(scores.chunks_mut(tile.count.area()))
         {
             if t.rows == 0 && t.cols == 0 {
                 scores.fill(1.0);
                 continue;
             }
-            for (i, scores) in scores.chunks_mut(tile.count.cols).enumerate() {
-                self.slide_down(i, t, width, sums);
-                sum_windows(sums, full.cols);
-                self.normalise(tile, i, t, (norms, origin), &sums.total, scores);
+            sums.running.fill(F::zero());
+            let Cut { whole, .. } = layout.rows;
+            for block in 0..tile.count.rows + whole {
+                self.sum_block(block, t, &layout, sums);
+                if block >= whole {
+                    let i = block - whole;
+                    let scores = &mut scores[i * tile.count.cols..(i + 1) * tile.count.cols];
+                    sum_windows(&layout, self.grid.stride, sums);
+                    self.normalise(tile, i, t, (norms, origin), &sums.total, scores);
+                }
+                sums.slide(block, whole);
             }
         }
     }
 
-    /// Copies the tile's patches and all their translations; gives the row length.
+    /// Copies the tile's patches and all their translations by stride phase; rows
+    /// beyond the last patch and columns beyond the image are 0.
     #[inline(always)]
-    fn copy_region<F: Sum>(&self, tile: &Tile, region: &mut Vec<F>) -> usize {
+    fn copy_region<F: Sum>(&self, tile: &Tile, layout: &Layout, region: &mut Vec<F>) {
         let (rows, cols) = self.reach(tile);
-        let width = cols.len();
-        let pixels = self.image.slice(s![rows, cols]);
+        let stride = self.grid.stride;
         let centre = F::from_f32(tile.centre);
         region.clear();
-        for row in pixels.rows() {
-            region.extend(row.iter().map(|&v| F::from_f32(v) - centre));
+        // The last block of the last site row may be computed beyond its patch.
+        region.resize((rows.len() + stride) * layout.line, F::zero());
+        let pixels = self.image.slice(s![rows, cols]);
+        for (line, pixels) in region.chunks_exact_mut(layout.line).zip(pixels.rows()) {
+            for (phase, line) in line.chunks_exact_mut(layout.pitch).enumerate() {
+                let of_phase = pixels.slice(s![phase.min(pixels.len())..; stride]);
+                line.iter_mut().zip(of_phase).for_each(|(to, &v)| *to = F::from_f32(v) - centre);
+            }
         }
-        width
     }
 
-    /// Moves the column sums of products to site row `i` of the tile.
+    /// Sums of products over the rows of `block`: all of them, and the first.
     #[inline(always)]
-    fn slide_down<F: Sum>(&self, i: usize, t: &Translation, width: usize, sums: &mut Sums<F>) {
-        let Sums { region, columns, .. } = sums;
-        let (stride, height) = (self.grid.stride, self.family.patch.full().rows);
-        let window = self.family.window;
-        let length = columns.len();
-        let lines = |row: usize| {
-            let at = (window.rows + row) * width + window.cols;
-            let shifted =
-                at.wrapping_add_signed(t.rows as isize * width as isize + t.cols as isize);
-            (&region[at..at + length], &region[shifted..shifted + length])
-        };
-        let top = i * stride;
-        if i == 0 || stride >= height {
-            columns.fill(F::zero());
-            for row in top..top + height {
-                let (a, b) = lines(row);
-                for ((sum, &a), &b) in columns.iter_mut().zip(a).zip(b) {
-                    *sum = *sum + a * b;
-                }
-            }
-        } else {
-            for row in top - stride..top {
-                let ((a, b), (c, d)) = (lines(row + height), lines(row));
-                for ((((sum, &a), &b), &c), &d) in columns.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *sum = *sum + (a * b - c * d);
-                }
+    fn sum_block<F: Sum>(
+        &self,
+        block: usize,
+        t: &Translation,
+        layout: &Layout,
+        sums: &mut Sums<F>,
+    ) {
+        let Sums { region, partial, newest, .. } = sums;
+        let (stride, window) = (self.grid.stride, self.family.window);
+        let shift_cols = (window.cols as i64 + i64::from(t.cols)) as usize;
+        let first = window.rows + block * stride;
+        let rest = layout.rows.rest;
+        let rows = if layout.rows.whole == 0 { rest } else { stride };
+        for phase in 0..stride {
+            let here = first * layout.line + position(window.cols + phase, stride, layout.pitch);
+            let there = first.wrapping_add_signed(t.rows as isize) * layout.line
+                + position(shift_cols + phase, stride, layout.pitch);
+            for lane in (0..layout.blocks).step_by(LANES) {
+                let mut sum = [F::zero(); LANES];
+                let (a, b) = (&region[here + lane..], &region[there + lane..]);
+                add_products(&mut sum, a, b, 0..rest, layout.line);
+                let to = phase * layout.blocks + lane;
+                *lanes_mut(partial, to) = sum;
+                add_products(&mut sum, a, b, rest..rows, layout.line);
+                *lanes_mut(newest, to) = sum;
             }
         }
     }
@@ -234,9 +283,8 @@ impl Job<'_> {
         let (here, there) = (at..at + cols, shifted..shifted + cols);
         let means = norms.mean[here.clone()].iter().zip(&norms.mean[there.clone()]);
         let inverses = norms.inverse[here].iter().zip(&norms.inverse[there]);
-        let sums = total.iter().step_by(self.grid.stride);
         for (((score, &sum), (&ma, &mb)), (&ra, &rb)) in
-            scores.iter_mut().zip(sums).zip(means).zip(inverses)
+            scores.iter_mut().zip(total).zip(means).zip(inverses)
         {
             let rho = (sum - n * (ma - centre) * (mb - centre)) * ra * rb;
             *score = rho.into_f32().clamp(-1.0, 1.0);
@@ -244,27 +292,100 @@ impl Job<'_> {
     }
 }
 
-/// Sums over windows of `length` columns, by doubling.
+/// The `LANES` values from `at` on.
 #[inline(always)]
-fn sum_windows<F: Sum>(sums: &mut Sums<F>, length: usize) {
-    let Sums { columns, doubled, spare, total, .. } = sums;
-    let count = columns.len() + 1 - length;
-    doubled.copy_from_slice(columns);
-    total[..count].fill(F::zero());
-    let (mut span, mut offset) = (1, 0);
-    loop {
-        if length & span != 0 {
-            for (sum, &part) in total[..count].iter_mut().zip(&doubled[offset..]) {
-                *sum = *sum + part;
-            }
-            offset += span;
+fn lanes<F>(values: &[F], at: usize) -> &[F; LANES] {
+    values[at..].first_chunk().expect("buffers are whole vectors")
+}
+
+#[inline(always)]
+fn lanes_mut<F>(values: &mut [F], at: usize) -> &mut [F; LANES] {
+    values[at..].first_chunk_mut().expect("buffers are whole vectors")
+}
+
+/// Adds products of `a` and `b` over `rows` of `line` values, in registers.
+#[inline(always)]
+fn add_products<F: Sum>(sum: &mut [F; LANES], a: &[F], b: &[F], rows: Range<usize>, line: usize) {
+    for row in rows {
+        let (a, b) = (lanes(a, row * line), lanes(b, row * line));
+        for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
+            *sum = *sum + a * b;
         }
-        if 2 * span > length {
+    }
+}
+
+/// Where column `col` stands in a row stored by stride phase.
+#[inline(always)]
+fn position(col: usize, stride: usize, pitch: usize) -> usize {
+    col % stride * pitch + col / stride
+}
+
+impl<F: Sum> Sums<F> {
+    fn resize(&mut self, layout: &Layout, stride: usize) {
+        let columns = stride * layout.blocks;
+        for buffer in [&mut self.running, &mut self.partial, &mut self.newest] {
+            buffer.resize(columns, F::zero());
+        }
+        self.ring.resize(layout.rows.whole * columns, F::zero());
+        self.total.resize(layout.blocks, F::zero());
+        // Loops read up to a window beyond the last block that counts.
+        for buffer in [&mut self.doubled, &mut self.spare] {
+            buffer.resize(layout.blocks + layout.cols.whole, F::zero());
+        }
+    }
+
+    /// Takes the newest block into the running sum, and the oldest out of it.
+    #[inline(always)]
+    fn slide(&mut self, block: usize, whole: usize) {
+        if whole == 0 {
             return;
         }
-        for ((next, &a), &b) in spare.iter_mut().zip(doubled.iter()).zip(&doubled[span..]) {
-            *next = a + b;
+        let columns = self.running.len();
+        let slot = block % whole * columns;
+        let oldest = &mut self.ring[slot..slot + columns];
+        if block < whole {
+            for (sum, &new) in self.running.iter_mut().zip(&self.newest) {
+                *sum = *sum + new;
+            }
+        } else {
+            for ((sum, &new), &old) in self.running.iter_mut().zip(&self.newest).zip(oldest.iter())
+            {
+                *sum = *sum + (new - old);
+            }
         }
+        oldest.copy_from_slice(&self.newest);
+    }
+}
+
+/// Sums over the patch for every site of the row, into `total`.
+#[inline(always)]
+fn sum_windows<F: Sum>(layout: &Layout, stride: usize, sums: &mut Sums<F>) {
+    let Sums { running, partial, doubled, spare, total, .. } = sums;
+    let Cut { whole, rest } = layout.cols;
+    let blocks = layout.blocks;
+    for lane in (0..blocks).step_by(LANES) {
+        let mut sum = [F::zero(); LANES];
+        for q in 0..stride {
+            if q == rest {
+                *lanes_mut(spare, lane) = sum;
+            }
+            let at = q * blocks + lane;
+            let columns = lanes(running, at).iter().zip(lanes(partial, at));
+            sum.iter_mut().zip(columns).for_each(|(sum, (&a, &b))| *sum = *sum + (a + b));
+        }
+        *lanes_mut(doubled, lane) = sum;
+    }
+    // The window begins with the first columns of the block after it.
+    total.copy_from_slice(&spare[whole..whole + blocks]);
+    let (mut span, mut offset) = (1, 0);
+    while span <= whole {
+        if whole & span != 0 {
+            let parts = &doubled[offset..offset + blocks];
+            total.iter_mut().zip(parts).for_each(|(sum, &part)| *sum = *sum + part);
+            offset += span;
+        }
+        let pairs = doubled[..blocks].iter().zip(&doubled[span..span + blocks]);
+        spare[..blocks].iter_mut().zip(pairs).for_each(|(next, (&a, &b))| *next = a + b);
         std::mem::swap(doubled, spare);
         span *= 2;
     }

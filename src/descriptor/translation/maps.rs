@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
 use ndarray::ArrayView2;
 use num_traits::{AsPrimitive, Float};
 use rayon::prelude::*;
@@ -111,17 +112,14 @@ where
             .zip(inverse.par_chunks_mut(STRIP * line))
             .enumerate()
             .for_each(|(strip, (mean, inverse))| {
-                let mut sums = ColumnSums::new(image, full.rows, strip * STRIP);
+                let mut sums = BoxSums::new(image, full, strip * STRIP);
                 for (mean, inverse) in mean.chunks_mut(line).zip(inverse.chunks_mut(line)) {
                     sums.next_row();
-                    sums.finish(full, |col, m, v| {
-                        let at = col % stride * pitch + col / stride;
-                        mean[at] = m.as_();
-                        inverse[at] = match v < FLAT_SHARE {
-                            true => F::zero(),
-                            false => (1.0 / (v * full.area() as f64).sqrt()).as_(),
-                        };
-                    });
+                    for phase in 0..stride {
+                        let to = phase * pitch..(phase + 1) * pitch;
+                        gather(&sums.mean, phase, stride, &mut mean[to.clone()]);
+                        gather(&sums.inverse, phase, stride, &mut inverse[to]);
+                    }
                 }
             });
         Self { patch, stride, pitch, rows, cols, mean, inverse }
@@ -184,25 +182,54 @@ impl Norms {
     }
 }
 
-/// Running sums of pixels and squares over `height` rows, for every column.
-struct ColumnSums<'a> {
-    image: ArrayView2<'a, f32>,
-    height: usize,
-    next: usize,
-    fresh: bool,
-    sum: Vec<f64>,
-    squares: Vec<f64>,
+/// Every `stride`-th of `values` from `phase` on.
+fn gather<F: Float + 'static>(values: &[f64], phase: usize, stride: usize, to: &mut [F])
+where
+    f64: AsPrimitive<F>,
+{
+    let of_phase = values.iter().skip(phase).step_by(stride);
+    to.iter_mut().zip(of_phase).for_each(|(to, &v)| *to = v.as_());
 }
 
-impl<'a> ColumnSums<'a> {
-    fn new(image: ArrayView2<'a, f32>, height: usize, first: usize) -> Self {
-        let zeros = vec![0.0; image.ncols()];
-        Self { image, height, next: first, fresh: true, sum: zeros.clone(), squares: zeros }
+/// Mean and inverse norm of the patches of one pixel row after the other, from
+/// running sums of pixels and squares over the patch's rows.
+struct BoxSums<'a> {
+    image: ArrayView2<'a, f32>,
+    full: Extent,
+    next: usize,
+    fresh: bool,
+    /// Per column, over the patch's rows.
+    sum: Vec<f64>,
+    squares: Vec<f64>,
+    /// Sums over 1, 2, 4, ... columns and the next of them.
+    doubled: Vec<f64>,
+    spare: Vec<f64>,
+    /// Per patch of the row: sums at first, results at last.
+    mean: Vec<f64>,
+    inverse: Vec<f64>,
+}
+
+impl<'a> BoxSums<'a> {
+    fn new(image: ArrayView2<'a, f32>, full: Extent, first: usize) -> Self {
+        let cols = || vec![0.0; image.ncols()];
+        let patches = || vec![0.0; image.ncols() + 1 - full.cols];
+        Self {
+            image,
+            full,
+            next: first,
+            fresh: true,
+            sum: cols(),
+            squares: cols(),
+            doubled: cols(),
+            spare: cols(),
+            mean: patches(),
+            inverse: patches(),
+        }
     }
 
-    /// Moves on to the sums of rows `next .. next + height`.
+    /// Moves on to the patches whose first row is `next`.
     fn next_row(&mut self) {
-        let last = self.next + self.height - 1;
+        let last = self.next + self.full.rows - 1;
         if std::mem::take(&mut self.fresh) {
             (self.next..=last).for_each(|row| self.add(row, 1.0));
         } else {
@@ -210,30 +237,55 @@ impl<'a> ColumnSums<'a> {
             self.add(self.next - 1, -1.0);
         }
         self.next += 1;
+        let Self { sum, squares, doubled, spare, mean, inverse, .. } = self;
+        windows(sum, self.full.cols, doubled, spare, mean);
+        windows(squares, self.full.cols, doubled, spare, inverse);
+        normalise(mean, inverse, self.full.area() as f64);
     }
 
     fn add(&mut self, row: usize, sign: f64) {
-        let pixels = self.image.row(row);
-        for ((&v, s1), s2) in pixels.iter().zip(&mut self.sum).zip(&mut self.squares) {
+        for ((&v, sum), squares) in
+            self.image.row(row).iter().zip(&mut self.sum).zip(&mut self.squares)
+        {
             let v = f64::from(v);
-            *s1 += sign * v;
-            *s2 += sign * v * v;
+            *sum += sign * v;
+            *squares += sign * v * v;
         }
     }
+}
 
-    /// Gives `(column, mean, variance)` of every patch of this row.
-    fn finish(&self, full: Extent, mut give: impl FnMut(usize, f64, f64)) {
-        let n = full.area() as f64;
-        let (mut s1, mut s2) = (0.0, 0.0);
-        for col in 0..self.sum.len() {
-            s1 += self.sum[col];
-            s2 += self.squares[col];
-            if col + 1 >= full.cols {
-                let mean = s1 / n;
-                give(col + 1 - full.cols, mean, (s2 / n - mean * mean).max(0.0));
-                s1 -= self.sum[col + 1 - full.cols];
-                s2 -= self.squares[col + 1 - full.cols];
-            }
+/// Sums of `values` over windows of `length`, by doubling.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
+fn windows(
+    values: &[f64],
+    length: usize,
+    doubled: &mut Vec<f64>,
+    spare: &mut Vec<f64>,
+    out: &mut [f64],
+) {
+    doubled.copy_from_slice(values);
+    out.fill(0.0);
+    let (mut span, mut offset) = (1, 0);
+    while span <= length {
+        if length & span != 0 {
+            out.iter_mut().zip(&doubled[offset..]).for_each(|(sum, part)| *sum += part);
+            offset += span;
         }
+        for ((next, a), b) in spare.iter_mut().zip(doubled.iter()).zip(&doubled[span..]) {
+            *next = a + b;
+        }
+        std::mem::swap(doubled, spare);
+        span *= 2;
+    }
+}
+
+/// From sums of pixels and squares to mean and inverse norm, 0 where flat.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
+fn normalise(mean: &mut [f64], inverse: &mut [f64], n: f64) {
+    for (mean, inverse) in mean.iter_mut().zip(inverse) {
+        *mean /= n;
+        let variance = *inverse / n - *mean * *mean;
+        let norm = 1.0 / (variance.max(FLAT_SHARE) * n).sqrt();
+        *inverse = if variance < FLAT_SHARE { 0.0 } else { norm };
     }
 }

@@ -1,0 +1,66 @@
+//! A disk that is full, or seems so.
+#![cfg(unix)]
+
+use std::process::{Command, Output};
+
+use crate::job::{Job, check_failure};
+use crate::place::{Place, names};
+
+/// Runs the job in a shell after `before`.
+fn in_shell(place: &Place, before: &str, job: &Job) -> Output {
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("{before}; exec \"$0\" \"$@\""))
+        .arg(assert_cmd::cargo::cargo_bin!("stemseg"))
+        .args(job.arguments())
+        .current_dir(place.path(""))
+        .env("XDG_RUNTIME_DIR", place.path(""))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_file_that_cannot_grow_leaves_nothing_half_written() {
+    let place = Place::with_scene();
+    Job::new().set("--out", "earlier").succeed(&place);
+    let before = place.snapshot();
+    // 4 KiB at most for each file, and an error rather than a signal beyond.
+    let limit = "trap '' XFSZ; ulimit -f 8";
+    for (out, more) in [("new", "descriptors"), ("new/deep", "features"), ("earlier", "features")] {
+        let job = Job::new().with(&[("--out", out), ("--save", more)]).force();
+        let output = in_shell(&place, limit, &job);
+        check_failure(out, &output, 1, &[".npy"]);
+        assert_eq!(place.snapshot(), before, "{out}");
+    }
+}
+
+/// A file system of a few pages, unmounted when dropped.
+struct Tiny(std::path::PathBuf);
+
+impl Tiny {
+    fn mount(place: &Place) -> Option<Self> {
+        let folder = place.folder("tiny");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16k", "none"]).arg(&folder);
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let place = Place::with_scene();
+    let Some(tiny) = Tiny::mount(&place) else {
+        eprintln!("skipped: this user may not mount a small file system");
+        return;
+    };
+    for (name, out) in [("one folder", "tiny/result"), ("new parents", "tiny/a/b/result")] {
+        Job::new().set("--out", out).fails(&place, name, 1, &["o space left on device"]);
+        assert!(names(&tiny.0).is_empty(), "{name}: {:?}", names(&tiny.0));
+    }
+}
