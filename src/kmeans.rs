@@ -74,7 +74,7 @@ pub fn cluster(
     let mut best: Option<Clustering> = None;
     for start in 0..options.starts {
         progress.step(start as u64, options.starts as u64)?;
-        let seeds = seeding::greedy_plus_plus(sample, options.clusters, &mut rng);
+        let seeds = seeding::greedy_plus_plus(sample, options.clusters, &mut rng, progress)?;
         let found = run.lloyd(seeds)?;
         if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
             best = Some(found);
@@ -90,20 +90,17 @@ pub fn cluster(
 
 /// k clusters need k distinct points.
 fn check_distinct(points: ArrayView2<'_, f32>, clusters: usize) -> Result<()> {
-    let mut distinct: Vec<_> = Vec::new();
+    let mut distinct = std::collections::HashSet::new();
     for point in points.rows() {
+        // By value: adding 0 makes -0 the same as 0.
+        distinct.insert(point.iter().map(|v| (v + 0.0).to_bits()).collect::<Vec<u32>>());
         if distinct.len() >= clusters {
             return Ok(());
         }
-        if !distinct.contains(&point) {
-            distinct.push(point);
-        }
     }
-    if distinct.len() >= clusters {
-        return Ok(());
-    }
+    let patterns = if distinct.len() == 1 { "pattern" } else { "patterns" };
     let reason = format!(
-        "the sites show only {} distinct pattern(s); the image may be flat or perfectly periodic",
+        "the sites show only {} distinct {patterns}; the image may be flat or perfectly periodic",
         distinct.len()
     );
     Err(Error::parameter("clusters", clusters, reason))

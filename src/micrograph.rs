@@ -164,7 +164,7 @@ impl Micrograph {
         if moments.least == moments.most {
             let value = f64::from(moments.least) + self.offset;
             return Err(Error::Image(format!(
-                "the image is constant: every pixel that counts is {value}"
+                "the image is constant in single precision: every pixel that counts is {value:?}"
             )));
         }
         let mean = moments.sum / moments.count;

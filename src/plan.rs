@@ -103,6 +103,9 @@ pub const DEFAULT_BUDGET: u64 = 1 << 30;
 /// Most clusters: labels are written as 16-bit integers, 0 being taken.
 const MOST_CLUSTERS: usize = 65_534;
 
+/// Fewest sites: PCA needs two.
+const LEAST_SITES: usize = 2;
+
 impl Plan {
     /// Checks `params` against an image of `shape` px with `mask` `[rows, cols]`
     /// (true where a pixel does not count).
@@ -188,14 +191,24 @@ impl Plan {
 
     fn check_clusters(&self) -> Result<()> {
         let sites = self.active_sites();
-        match self.params.clusters.iter().find(|&&k| k > sites) {
-            Some(k) => Err(Error::parameter(
-                "clusters",
-                k,
-                format!("there are only {sites} sites; give fewer clusters or a smaller --stride"),
-            )),
-            None => Ok(()),
+        let there_are = match sites {
+            1 => "there is only 1 site".to_owned(),
+            n => format!("there are only {n} sites"),
+        };
+        let most = self.params.clusters.iter().copied().max().unwrap_or(0);
+        if most > sites {
+            let reason = format!(
+                "{there_are}; give fewer clusters, a smaller --stride, or a smaller --patch and --window"
+            );
+            return Err(Error::parameter("clusters", most, reason));
         }
+        if sites < LEAST_SITES {
+            let reason = format!(
+                "{there_are}, but it takes {LEAST_SITES}; give a smaller --stride, or a smaller --patch and --window"
+            );
+            return Err(Error::parameter("stride", self.grid.stride, reason));
+        }
+        Ok(())
     }
 }
 
@@ -243,7 +256,9 @@ impl Params {
 
 fn too_small(params: &Params, shape: Extent, margin: Extent) -> Error {
     let need = margin.full();
-    let advice: Vec<String> = params.families.iter().map(|f| f.smaller(shape)).collect();
+    let sites = params.clusters.iter().copied().fold(LEAST_SITES, usize::max);
+    let enough = |margin: Extent| SiteGrid::new(shape, margin, params.stride).len() >= sites;
+    let advice: Vec<String> = params.families.iter().map(|f| f.smaller(shape, &enough)).collect();
     Error::TooSmall(format!(
         "the image has {shape} px, but patch and window together need at least {need} px; {}",
         advice.join("; ")

@@ -20,7 +20,7 @@ pub(super) struct InputArgs {
     pub(super) file: PathBuf,
 
     /// Which image of a file that holds several, from 0.
-    #[arg(long, value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) image: Option<usize>,
 
     /// Part of the image, as two Python slices (100:600,0:512); all that is written has its size.
@@ -72,16 +72,16 @@ pub(super) struct DescriptorArgs {
     window: Extent,
 
     /// Distance of neighbouring sites, px.
-    #[arg(long, default_value = "5", value_name = "PX", value_parser = parse::whole, allow_negative_numbers = true)]
+    #[arg(long, default_value = "5", value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) stride: usize,
 
     /// Most translations; they form the finest regular grid in the window that has no more.
-    #[arg(long, default_value = "100", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    #[arg(long, default_value = "100", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     max_points: usize,
 
     /// Translations to use instead, px: a numpy array [n, 2], or text with a row and a column shift a line.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["window", "max_points"])]
-    translations: Option<PathBuf>,
+    pub(super) translations: Option<PathBuf>,
 }
 
 impl DescriptorArgs {
@@ -107,7 +107,7 @@ impl DescriptorArgs {
 #[command(next_help_heading = "Clustering")]
 pub(super) struct ClusterArgs {
     /// Features that PCA keeps.
-    #[arg(long, default_value = "5", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    #[arg(long, default_value = "5", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     components: usize,
 
     /// Keep the fewest features that explain this share of the variance instead.
@@ -115,11 +115,11 @@ pub(super) struct ClusterArgs {
     variance: Option<f64>,
 
     /// Starts of k-means; the one of least inertia is kept.
-    #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole, allow_negative_numbers = true)]
+    #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) starts: usize,
 
     /// Seed of the random choices.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value = "0", value_name = "N", value_parser = parse::whole::<u64>, allow_negative_numbers = true)]
     pub(super) seed: u64,
 }
 

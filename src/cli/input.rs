@@ -68,6 +68,10 @@ pub(super) fn read(args: &InputArgs) -> Result<Read> {
 fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
     let mask = read::read(path, None)?.pixels.to_mask();
     match mask.dim() == shape {
+        true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(
+            path,
+            "the mask leaves no pixel; its non-zero pixels are those that do not count",
+        )),
         true => Ok(mask),
         false => Err(Error::unreadable(
             path,
@@ -83,7 +87,7 @@ fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
 }
 
 /// Names the file in an error about its pixels.
-fn with_path(path: &Path, error: Error) -> Error {
+pub(super) fn with_path(path: &Path, error: Error) -> Error {
     match error {
         Error::Image(reason) => Error::unreadable(path, reason),
         other => other,

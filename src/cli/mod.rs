@@ -93,8 +93,9 @@ pub(crate) fn main() -> ExitCode {
         Err(Failure::Run(error)) => (1, error),
         Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
     };
-    // Where even stderr is gone, the exit code is all there is to say.
-    let _ = writeln!(std::io::stderr(), "stemseg: {error:#}");
+    // The message alone: an `Error::Io` names its source in it, and the chain
+    // would say it twice. Where even stderr is gone, the exit code is all there is to say.
+    let _ = writeln!(std::io::stderr(), "stemseg: {error}");
     ExitCode::from(code)
 }
 
@@ -102,7 +103,9 @@ pub(crate) fn main() -> ExitCode {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Run(e.into())),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Run(anyhow::anyhow!("stdout: {e}")))
+        }
         _ => Ok(()),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn extent(text: &str) -> Result<Extent, String> {
 }
 
 /// A whole number; what must be at least 1 is checked where the limit is known.
-pub(super) fn whole(text: &str) -> Result<usize, String> {
+pub(super) fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("'{text}' is not a whole number of 0 or more"))
 }
 
@@ -94,6 +94,15 @@ fn show(bound: Option<i64>) -> String {
 /// # Errors
 /// [`Error::Unreadable`] naming the line.
 pub(super) fn translations(path: &Path) -> Result<Vec<Translation>> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::unreadable(path, "there is no such file; check the name and the folder")
+        }
+        _ => Error::io(path)(error),
+    })?;
+    if !metadata.is_file() {
+        return Err(Error::unreadable(path, "is not a regular file; give a list of translations"));
+    }
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     match std::str::from_utf8(&bytes) {
         Ok(text) if !text.contains('\0') => from_text(path, text),
@@ -103,6 +112,8 @@ pub(super) fn translations(path: &Path) -> Result<Vec<Translation>> {
 
 fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
     let mut list = Vec::new();
+    // Windows editors begin a file with a byte order mark.
+    let text = text.trim_start_matches('\u{feff}');
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
         let fields: Vec<&str> =

@@ -10,7 +10,7 @@ use ndarray::ArrayView2;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::sites::Band;
-use stemseg::{Plan, Result, backend};
+use stemseg::{Error, Plan, Result, backend};
 
 use super::progress::Bar;
 use super::{Failure, input, print};
@@ -27,7 +27,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let plan = Plan::new(args.params()?, input.micrograph.shape(), input.micrograph.mask())?;
     let (backend, why) = backend::open(&args.device)?;
     input.notes.extend(why);
-    let folder = ResultFolder::create(&args.target(), args.force)?;
+    let target = args.target();
+    args.files().try_for_each(|file| spare(file, &target))?;
+    let folder = ResultFolder::create(&target, args.force)?;
     input.notes.iter().for_each(|note| bar.note(note));
     explain(&plan, &*backend, &bar)?;
 
@@ -48,6 +50,21 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         (true, _) => print(&summary),
         (false, true) => Ok(()),
         (false, false) => print(&output.in_words(&found, &place)),
+    }
+}
+
+/// Refuses to replace a folder that holds one of the run's own files.
+fn spare(file: &Path, target: &Path) -> Result<()> {
+    let (Ok(full), Ok(folder)) = (file.canonicalize(), target.canonicalize()) else {
+        return Ok(());
+    };
+    match folder.is_dir() && full.starts_with(&folder) {
+        true => Err(Error::parameter(
+            "out",
+            target.display(),
+            format!("{} lies in it and would be deleted; give another --out", file.display()),
+        )),
+        false => Ok(()),
     }
 }
 
@@ -72,7 +89,7 @@ fn explain(plan: &Plan, backend: &dyn backend::Backend, bar: &Bar) -> Result<(),
 
 fn compute(
     args: &Args,
-    input: &input::Read,
+    image: &input::Read,
     plan: &Plan,
     backend: &dyn backend::Backend,
     folder: &ResultFolder,
@@ -89,7 +106,8 @@ fn compute(
         }
     });
     let sink = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
-    let found = pipeline::segment(&input.micrograph, plan.params.clone(), backend, bar, sink)?;
+    let found = pipeline::segment(&image.micrograph, plan.params.clone(), backend, bar, sink)
+        .map_err(|e| input::with_path(&args.input.file, e))?;
     rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
     Ok(found)
 }

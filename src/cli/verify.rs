@@ -25,7 +25,7 @@ pub(super) struct Args {
     input: InputArgs,
 
     /// Numbers of patterns whose assignment is compared.
-    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', default_value = "2", value_parser = parse::whole, allow_negative_numbers = true, help_heading = None)]
+    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', default_value = "2", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<usize>,
 
     /// Adapter to check: auto (the best there is, software adapters too), gpu (a real one), or any part of its name.

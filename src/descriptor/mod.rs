@@ -50,10 +50,11 @@ impl FamilyParams {
         }
     }
 
-    /// What a user can do where an image of `shape` px is too small for the family.
-    pub fn smaller(&self, shape: Extent) -> String {
+    /// What a user can do where an image of `shape` px is too small for the
+    /// family; `enough` says whether a margin leaves enough sites.
+    pub fn smaller(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         match self {
-            Self::Translation(params) => params.smaller(shape),
+            Self::Translation(params) => params.smaller(shape, enough),
         }
     }
 }

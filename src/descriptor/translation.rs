@@ -30,6 +30,9 @@ pub(crate) use maps::{Maps, Norms, Tile};
 /// correlates with nothing (score 0) but itself.
 pub const FLAT_SHARE: f64 = 0.004;
 
+/// Most translations: the covariance has their square of elements (128 MiB).
+const MOST_CHANNELS: usize = 4096;
+
 /// Displacement of the second patch from the first, px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Translation {
@@ -107,36 +110,48 @@ impl Params {
         }
         let points = |step: usize| (2 * rows / step + 1) * (2 * cols / step + 1);
         let step = (1..).find(|&step| points(step) <= self.max_points).unwrap_or(1);
+        if points(step) > MOST_CHANNELS {
+            return Err(Error::parameter("max-points", self.max_points, too_many(points(step))));
+        }
         let axis = |half: usize| (0..=2 * half).step_by(step).map(move |d| d as i32 - half as i32);
         Ok(axis(rows)
             .flat_map(|rows| axis(cols).map(move |cols| Translation { rows, cols }))
             .collect())
     }
 
-    /// A patch and window that would fit an image of `shape` px.
-    pub(crate) fn smaller(&self, shape: Extent) -> String {
-        let room = |size: usize| size.saturating_sub(1) / 2;
-        let room = Extent { rows: room(shape.rows), cols: room(shape.cols) };
-        let fit = |half: Extent, share: fn(usize) -> usize| Extent {
-            rows: half.rows.min(share(room.rows)),
-            cols: half.cols.min(share(room.cols)),
-        };
-        if room.rows.min(room.cols) < 2 {
-            return "no patch and window fit".into();
+    /// A patch and window that would fit an image of `shape` px and whose margin
+    /// leaves `enough` sites.
+    pub(crate) fn smaller(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+        if self.list.is_some() {
+            return "give a smaller --patch or shorter translations".into();
         }
-        match &self.list {
-            Some(_) => "give a smaller --patch or shorter translations".into(),
-            None => {
-                let (patch, window) = (fit(self.patch, |r| r / 2), fit(self.window, |r| r - r / 2));
-                format!("these would fit: --patch {patch} --window {window}")
-            }
+        let room = |size: usize| size.saturating_sub(1) / 2;
+        let fit = |half: Extent, share: fn(usize) -> usize, less: usize| Extent {
+            rows: half.rows.min(share(room(shape.rows).saturating_sub(less))),
+            cols: half.cols.min(share(room(shape.cols).saturating_sub(less))),
+        };
+        let least = room(shape.rows).min(room(shape.cols));
+        // Both keep at least one pixel in each direction.
+        let fitting = (0..least.saturating_sub(1))
+            .map(|less| (fit(self.patch, |r| r / 2, less), fit(self.window, |r| r - r / 2, less)))
+            .find(|&(patch, window)| enough(patch + window));
+        match fitting {
+            Some((patch, window)) => format!("these would fit: --patch {patch} --window {window}"),
+            None => "no patch and window leave enough sites in it".into(),
         }
     }
+}
+
+fn too_many(channels: usize) -> String {
+    format!("that makes {channels} translations, but at most {MOST_CHANNELS} are possible")
 }
 
 fn checked_list(list: &[Translation], shape: Extent) -> Result<Vec<Translation>> {
     if list.is_empty() {
         return Err(Error::parameter("translations", "empty", "give at least one translation"));
+    }
+    if list.len() > MOST_CHANNELS {
+        return Err(Error::parameter("translations", list.len(), too_many(list.len())));
     }
     let inside = |t: &&Translation| {
         (t.rows.unsigned_abs() as usize) < shape.rows

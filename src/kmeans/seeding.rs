@@ -7,6 +7,8 @@ use rand_chacha::rand_core::Rng;
 use rayon::prelude::*;
 
 use super::CHUNK;
+use crate::Result;
+use crate::progress::Progress;
 
 /// `count` different rows of `points` `[N, q]` in their order, or nothing where
 /// there are no more.
@@ -38,13 +40,15 @@ pub(super) fn greedy_plus_plus(
     points: ArrayView2<'_, f32>,
     clusters: usize,
     rng: &mut ChaCha8Rng,
-) -> Array2<f64> {
+    progress: &dyn Progress,
+) -> Result<Array2<f64>> {
     let total = points.nrows();
     let trials = 2 + (clusters as f64).ln() as usize;
     let mut chosen = vec![((uniform(rng) * total as f64) as usize).min(total - 1)];
     let mut nearest = vec![f64::INFINITY; total];
     nearest = nearer(points, chosen[0], &nearest);
     while chosen.len() < clusters {
+        progress.check()?;
         let draws: Vec<usize> = (0..trials).map(|_| draw(&nearest, rng)).collect();
         let mut best: Option<(f64, usize, Vec<f64>)> = None;
         for candidate in draws {
@@ -59,7 +63,7 @@ pub(super) fn greedy_plus_plus(
             nearest = distances;
         }
     }
-    points.select(Axis(0), &chosen).mapv(f64::from)
+    Ok(points.select(Axis(0), &chosen).mapv(f64::from))
 }
 
 /// Squared distance to the nearer of point `candidate` and what was nearest.
@@ -104,6 +108,7 @@ fn uniform(rng: &mut ChaCha8Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Silent;
     use rand_chacha::rand_core::SeedableRng;
 
     #[test]
@@ -119,7 +124,9 @@ mod tests {
     fn seeds_fall_into_separate_clusters() {
         let points = Array2::from_shape_fn((300, 2), |(i, d)| (i / 100 * 50 + i % 7 * d) as f32);
         for seed in 0..20 {
-            let seeds = greedy_plus_plus(points.view(), 3, &mut ChaCha8Rng::seed_from_u64(seed));
+            let seeds =
+                greedy_plus_plus(points.view(), 3, &mut ChaCha8Rng::seed_from_u64(seed), &Silent)
+                    .unwrap();
             let mut which: Vec<i32> = seeds.column(0).iter().map(|v| (v / 50.0) as i32).collect();
             which.sort_unstable();
             assert_eq!(which, [0, 1, 2], "seed {seed}");

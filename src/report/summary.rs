@@ -1,9 +1,9 @@
 //! `summary.json`: what was done, with what, and what came of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
 use crate::label_map::{Area, UNLABELLED};
@@ -45,7 +45,8 @@ pub struct Summary {
 /// Where the pixels came from.
 #[derive(Debug, Clone, Serialize)]
 pub struct Input {
-    /// The file, as given.
+    /// The file, as given; U+FFFD stands for what is no Unicode in its name.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Name of the format.
     pub format: &'static str,
@@ -58,6 +59,7 @@ pub struct Input {
     /// First and one past the last row, then column, of the region that was cut out.
     pub roi: Option<[usize; 4]>,
     /// The mask's file.
+    #[serde(serialize_with = "lossy_option")]
     pub mask: Option<PathBuf>,
     /// What was done with NaN and infinite pixels, and how many there were.
     pub non_finite: Replaced,
@@ -65,6 +67,14 @@ pub struct Input {
     pub pixel_size_nm: Option<PixelSize>,
     /// Checksum of the file, hexadecimal.
     pub sha256: String,
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
 /// NaN and infinite pixels.

@@ -87,7 +87,7 @@ fn corner_cases() -> Vec<(&'static str, Params, (usize, usize))> {
         list: None,
     };
     vec![
-        ("one_site", family(square(5, 4, 30), 3), (19, 19)),
+        ("two_sites", family(square(5, 4, 30), 3), (22, 19)),
         ("one_site_row", family(square(3, 3, 49), 2), (13, 90)),
         ("one_site_column", family(square(3, 3, 49), 2), (90, 13)),
         ("stride_beyond_patch", family(square(1, 2, 25), 17), (80, 71)),

@@ -1,6 +1,6 @@
 //! The arguments of `stemseg segment`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use stemseg::backend::Choice;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     pub(super) input: InputArgs,
 
     /// Number of patterns, or several (2,3,4) to get a label map for each.
-    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', required = true, value_parser = parse::whole, allow_negative_numbers = true, help_heading = None)]
+    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', required = true, value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<usize>,
 
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
@@ -115,6 +115,13 @@ impl Args {
     /// The folder for the result.
     pub(super) fn target(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| self.input.file.with_extension("stemseg"))
+    }
+
+    /// Every file that is read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let others = [&self.input.mask, &self.descriptor.translations];
+        std::iter::once(self.input.file.as_path())
+            .chain(others.into_iter().filter_map(|file| file.as_deref()))
     }
 
     /// Whether `what` is to be written too.

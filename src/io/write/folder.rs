@@ -22,6 +22,8 @@ pub struct ResultFolder {
     target: PathBuf,
     force: bool,
     temporary: TempDir,
+    /// Dropped after `temporary`, which lies in them.
+    _parents: NewFolders,
 }
 
 impl ResultFolder {
@@ -49,9 +51,12 @@ impl ResultFolder {
         let parent = target.parent().unwrap_or(Path::new("/")).to_path_buf();
         let target = parent.join(name);
         check_target(&target, force)?;
-        fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
+        let parents = NewFolders::create(&parent)?;
+        // Without links and `..`: `result/../result` would lose its way once
+        // the earlier result is moved aside.
+        let target = fs::canonicalize(&parent).map_err(Error::io(&parent))?.join(name);
         let temporary = hidden_folder(&target, "tmp")?;
-        Ok(Self { target, force, temporary })
+        Ok(Self { target, force, temporary, _parents: parents })
     }
 
     /// Where to write the file `name` (`labels.tif`, `k2/labels.tif`) until the
@@ -92,10 +97,36 @@ impl ResultFolder {
     }
 }
 
+/// Folders that were made for a result, the deepest first. Those that are still
+/// empty when this is dropped are removed: the result did not come.
+#[derive(Debug)]
+struct NewFolders(Vec<PathBuf>);
+
+impl NewFolders {
+    /// Makes `folder` and its parents where they are missing.
+    fn create(folder: &Path) -> Result<Self> {
+        let missing = folder.ancestors().take_while(|f| !f.exists()).map(Path::to_path_buf);
+        let new = Self(missing.collect());
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        Ok(new)
+    }
+}
+
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            // Refused for a folder that holds something.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
 /// A fresh hidden folder `.NAME.KIND-XXXX` beside `target`, on its filesystem.
 fn hidden_folder(target: &Path, kind: &str) -> Result<TempDir> {
     let parent = target.parent().unwrap_or(Path::new("/"));
     let name = target.file_name().unwrap_or_default().to_string_lossy();
+    // Names have at most 255 bytes, of which a character takes up to four.
+    let name: String = name.chars().take(50).collect();
     let prefix = format!(".{name}.{kind}-");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix);
@@ -106,7 +137,8 @@ fn hidden_folder(target: &Path, kind: &str) -> Result<TempDir> {
         // the umask still applies.
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
-    builder.tempdir_in(parent).map_err(Error::io(parent))
+    // The kind alone: tempfile's message holds the hidden name.
+    builder.tempdir_in(parent).map_err(|error| Error::io(parent)(error.kind().into()))
 }
 
 /// Moves `target`, if there is one, into a hidden folder of its own.
