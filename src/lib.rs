@@ -54,6 +54,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod simulate;
 pub mod sites;
 pub mod verify;
 

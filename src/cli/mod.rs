@@ -8,6 +8,7 @@ mod input;
 mod parse;
 mod progress;
 mod segment;
+mod simulate;
 mod verify;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ Examples:
   stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
   stemseg segment grain.tif -k 2,3,4          the same features clustered three times
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
+  stemseg simulate tilt-boundary              a micrograph with its true label map
   stemseg devices                             adapters, and the one that is taken
 
 Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
@@ -37,6 +39,7 @@ struct Cli {
 enum Command {
     Segment(Box<segment::Args>),
     Verify(Box<verify::Args>),
+    Simulate(Box<simulate::Args>),
     Devices(devices::Args),
     Completions(generate::CompletionArgs),
     Man(generate::ManArgs),
@@ -82,6 +85,7 @@ impl Failure {
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     cell: Option<f64>,
 
     /// Number of grains of the polycrystal [default: 6].
-    #[arg(long, value_name = "N", value_parser = parse::whole, allow_negative_numbers = true, help_heading = "Specimen")]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = "Specimen")]
     grains: Option<usize>,
 
     /// Course of the boundaries.
@@ -60,8 +60,9 @@ pub(crate) struct Args {
     /// Seed of the random choices: shapes, motifs, noise.
     #[arg(
         long,
-        default_value_t = 0,
+        default_value = "0",
         value_name = "N",
+        value_parser = parse::whole::<u64>,
         allow_negative_numbers = true,
         help_heading = "Specimen"
     )]

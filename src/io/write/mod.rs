@@ -7,4 +7,4 @@ mod tiff;
 
 pub use self::folder::ResultFolder;
 pub use self::npy::{NpyRows, NpyValue, write_npy};
-pub use self::tiff::{write_labels_tiff, write_map_tiff};
+pub use self::tiff::{write_counts_tiff, write_labels_tiff, write_map_tiff};

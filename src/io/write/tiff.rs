@@ -65,6 +65,20 @@ pub fn write_map_tiff(
     encode::<Gray32Float>(path, map, pixel_size, &range, |_| Ok(()))
 }
 
+/// Writes `counts` `[rows, cols]` (an image) as 16-bit integers.
+///
+/// # Errors
+/// [`Error::Io`] with the path, also for an image without pixels.
+pub fn write_counts_tiff(
+    path: &Path,
+    counts: ArrayView2<'_, u16>,
+    pixel_size: Option<PixelSize>,
+) -> Result<()> {
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let range = format!("min=0.0\nmax={most}.0\n");
+    encode::<Gray16>(path, counts, pixel_size, &range, |_| Ok(()))
+}
+
 /// All reds, all greens, all blues, 16 bits each. ImageJ takes the high byte.
 fn colour_map(palette: impl Fn(usize) -> [u8; 3]) -> Vec<u16> {
     let colours: Vec<[u8; 3]> =
