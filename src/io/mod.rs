@@ -1,4 +1,4 @@
-//! Files in and out: [`read`] turns a file into pixels, [`write`] a label map
+//! Files in and out: [`read`] turns a file into pixels, [`mod@write`] a label map
 //! into files.
 
 pub mod read;
