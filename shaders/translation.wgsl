@@ -35,7 +35,9 @@ struct Params {
     // Half size of the patch, px.
     patch_rows: u32,
     patch_cols: u32,
-    // Norm maps: values per pixel row, and per stride phase of it.
+    // Norm maps: top row of their first patches, values per row, and per stride
+    // phase of a row.
+    norm_first_row: u32,
     norm_line: u32,
     norm_pitch: u32,
     // Sites of the band, in a row of it, and its first site row.
@@ -63,7 +65,7 @@ struct Tile {
 @group(0) @binding(0) var<uniform> params: Params;
 // [pixel rows of the band][image_cols], mean 0 and variance 1.
 @group(0) @binding(1) var<storage, read> image: array<f32>;
-// Patch mean and 1 / sqrt(n var) (0: flat), [row - patch_rows][col % stride][col / stride].
+// Patch mean and 1 / sqrt(n var) (0: flat), by patch: [top row][col % stride][col / stride].
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
 // (rows, columns), px.
@@ -84,7 +86,7 @@ fn product(at: u32, shift: i32, centre: f32) -> f32 {
 
 fn norm_index(row: u32, col: u32) -> u32 {
     let c = col - params.patch_cols;
-    return (row - params.first_row - params.patch_rows) * params.norm_line
+    return (row - params.patch_rows - params.norm_first_row) * params.norm_line
         + (c % params.stride) * params.norm_pitch + c / params.stride;
 }
 

@@ -69,6 +69,7 @@ fn translation_shader() {
             stride,
             patch_rows,
             patch_cols,
+            norm_first_row,
             norm_line,
             norm_pitch,
             sites,

@@ -187,7 +187,7 @@ impl Family {
     /// Condition of the worst tile of `image` (mean 0, variance 1) that is
     /// summed in f32.
     pub(crate) fn condition(&self, image: ArrayView2<'_, f32>, grid: &SiteGrid) -> f64 {
-        let tiles = Maps::new(image, self, grid).tiles;
+        let tiles = Maps::new(image, self, grid, 0..grid.count.rows).tiles;
         let narrow = tiles.iter().filter(|t| !t.ill_conditioned());
         narrow.map(|t| t.condition).fold(0.0, f32::max).into()
     }

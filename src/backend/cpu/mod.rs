@@ -10,7 +10,6 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut3, Axis};
 use super::{Assign, Backend, Describe, DeviceInfo, Kept};
 use crate::Result;
 use crate::descriptor::Family;
-use crate::descriptor::translation::Maps;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::Band;
@@ -56,12 +55,7 @@ impl Backend for Cpu {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Result<Box<dyn Describe + 'a>> {
-        Ok(Box::new(Session {
-            image,
-            plan,
-            maps: plan.families.iter().map(|f| FamilyMaps::new(image, f, plan)).collect(),
-            kept: Kept::new(plan.budget),
-        }))
+        Ok(Box::new(Session { image, plan, kept: Kept::new(plan.budget) }))
     }
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
@@ -69,49 +63,30 @@ impl Backend for Cpu {
     }
 }
 
-/// Host tables of one family for one image.
-enum FamilyMaps {
-    Translation(Maps),
-}
-
-impl FamilyMaps {
-    fn new(image: ArrayView2<'_, f32>, family: &Family, plan: &Plan) -> Self {
-        match family {
-            Family::Translation(family) => Self::Translation(Maps::new(image, family, &plan.grid)),
-        }
-    }
-}
-
 struct Session<'a> {
     image: ArrayView2<'a, f32>,
     plan: &'a Plan,
-    maps: Vec<FamilyMaps>,
     kept: Kept<Array2<f32>>,
 }
 
 impl Session<'_> {
     fn descriptors(&mut self, band: &Band) -> Result<std::rc::Rc<Array2<f32>>> {
         let bytes = (band.len() * self.plan.channels() * size_of::<f32>()) as u64;
-        let (image, plan, maps) = (self.image, self.plan, &self.maps);
-        self.kept.get(band, bytes, || Ok(describe(image, plan, maps, band)))
+        let (image, plan) = (self.image, self.plan);
+        self.kept.get(band, bytes, || Ok(describe(image, plan, band)))
     }
 }
 
 /// Descriptors `[sites, D]`, the families' channels side by side.
-fn describe(
-    image: ArrayView2<'_, f32>,
-    plan: &Plan,
-    maps: &[FamilyMaps],
-    band: &Band,
-) -> Array2<f32> {
+fn describe(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Array2<f32> {
     let mut out = ndarray::Array3::zeros((band.rows.len(), band.cols, plan.channels()));
     let mut rest: ArrayViewMut3<'_, f32> = out.view_mut();
-    for (family, maps) in plan.families.iter().zip(maps) {
+    for family in &plan.families {
         let (block, others) = rest.split_at(Axis(2), family.channels());
         rest = others;
-        match (family, maps) {
-            (Family::Translation(family), FamilyMaps::Translation(maps)) => {
-                translation::describe(image, family, maps, &plan.grid, band, block);
+        match family {
+            Family::Translation(family) => {
+                translation::describe(image, family, &plan.grid, band, block);
             }
         }
     }

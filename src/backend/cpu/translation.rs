@@ -31,15 +31,14 @@ const LANES: usize = 16;
 pub(super) fn describe(
     image: ArrayView2<'_, f32>,
     family: &Family,
-    maps: &Maps,
     grid: &SiteGrid,
     band: &Band,
     out: ArrayViewMut3<'_, f32>,
 ) {
-    let tiles: Vec<&Tile> = maps.tiles_in(band.rows.clone()).collect();
-    let pieces = split(out, &tiles);
+    let maps = Maps::new(image, family, grid, band.rows.clone());
+    let pieces = split(out, &maps.tiles);
     let job = Job { image, family, norms: &maps.norms, grid };
-    tiles.into_par_iter().zip(pieces).for_each_init(Scratch::default, |scratch, (tile, piece)| {
+    maps.tiles.par_iter().zip(pieces).for_each_init(Scratch::default, |scratch, (tile, piece)| {
         transpose(job.scores(tile, scratch), tile.count.area(), piece);
     });
 }
@@ -57,11 +56,11 @@ fn transpose(scores: &[f32], sites: usize, mut piece: ArrayViewMut3<'_, f32>) {
 pub(crate) fn repair(
     image: ArrayView2<'_, f32>,
     family: &Family,
-    maps: &Maps,
+    norms: &Norms,
     grid: &SiteGrid,
     tile: &Tile,
 ) -> Array2<f32> {
-    let job = Job { image, family, norms: &maps.norms, grid };
+    let job = Job { image, family, norms, grid };
     let mut scratch = Scratch::default();
     let scores = job.scores(tile, &mut scratch).to_vec();
     Array2::from_shape_vec((family.translations.len(), tile.count.area()), scores)
@@ -69,7 +68,7 @@ pub(crate) fn repair(
 }
 
 /// Cuts `out` into the views of `tiles`, which come row by row of tiles.
-fn split<'a>(out: ArrayViewMut3<'a, f32>, tiles: &[&Tile]) -> Vec<ArrayViewMut3<'a, f32>> {
+fn split<'a>(out: ArrayViewMut3<'a, f32>, tiles: &[Tile]) -> Vec<ArrayViewMut3<'a, f32>> {
     let mut pieces = Vec::with_capacity(tiles.len());
     let mut below = out;
     for row in tiles.chunk_by(|a, b| a.first.rows == b.first.rows) {
@@ -145,7 +144,8 @@ impl Job<'_> {
             let (rows, cols) = self.reach(tile);
             let first = Extent { rows: rows.start, cols: cols.start };
             let part = self.image.slice(s![rows, cols]);
-            let norms = Norms::<f64>::new(part, self.family.patch, self.grid.stride);
+            let patches = part.nrows() + 1 - self.family.patch.full().rows;
+            let norms = Norms::<f64>::new(part, self.family.patch, self.grid.stride, 0..patches);
             self.score_tile(tile, &norms, first, &mut scratch.wide, &mut scratch.scores);
         } else {
             score_tile_f32(self, tile, &mut scratch.narrow, &mut scratch.scores);
@@ -221,9 +221,11 @@ impl Job<'_> {
         region.resize((rows.len() + stride) * layout.line, F::zero());
         let pixels = self.image.slice(s![rows, cols]);
         for (line, pixels) in region.chunks_exact_mut(layout.line).zip(pixels.rows()) {
-            for (phase, line) in line.chunks_exact_mut(layout.pitch).enumerate() {
-                let of_phase = pixels.slice(s![phase.min(pixels.len())..; stride]);
-                line.iter_mut().zip(of_phase).for_each(|(to, &v)| *to = F::from_f32(v) - centre);
+            let mut pixels = pixels.iter();
+            for block in 0..layout.pitch {
+                for (phase, &v) in pixels.by_ref().take(stride).enumerate() {
+                    line[phase * layout.pitch + block] = F::from_f32(v) - centre;
+                }
             }
         }
     }
@@ -247,14 +249,23 @@ impl Job<'_> {
             let here = first * layout.line + position(window.cols + phase, stride, layout.pitch);
             let there = first.wrapping_add_signed(t.rows as isize) * layout.line
                 + position(shift_cols + phase, stride, layout.pitch);
-            for lane in (0..layout.blocks).step_by(LANES) {
-                let mut sum = [F::zero(); LANES];
-                let (a, b) = (&region[here + lane..], &region[there + lane..]);
-                add_products(&mut sum, a, b, 0..rest, layout.line);
-                let to = phase * layout.blocks + lane;
-                *lanes_mut(partial, to) = sum;
-                add_products(&mut sum, a, b, rest..rows, layout.line);
-                *lanes_mut(newest, to) = sum;
+            let (a, b) = (&region[here..], &region[there..]);
+            let to = phase * layout.blocks..(phase + 1) * layout.blocks;
+            let (partial, newest) = (&mut partial[to.clone()], &mut newest[to]);
+            let rows = RowSums { rest, rows, line: layout.line };
+            // As many vectors at once as registers hold, and then the others.
+            let mut done = 0;
+            while layout.blocks - done >= 4 * LANES {
+                rows.sum::<F, 4>(a, b, done, partial, newest);
+                done += 4 * LANES;
+            }
+            while layout.blocks - done >= 2 * LANES {
+                rows.sum::<F, 2>(a, b, done, partial, newest);
+                done += 2 * LANES;
+            }
+            while done < layout.blocks {
+                rows.sum::<F, 1>(a, b, done, partial, newest);
+                done += LANES;
             }
         }
     }
@@ -303,15 +314,68 @@ fn lanes_mut<F>(values: &mut [F], at: usize) -> &mut [F; LANES] {
     values[at..].first_chunk_mut().expect("buffers are whole vectors")
 }
 
-/// Adds products of `a` and `b` over `rows` of `line` values, in registers.
+/// Sums of products down the rows of a block.
+struct RowSums {
+    /// Rows of which a partial sum is taken, and all rows.
+    rest: usize,
+    rows: usize,
+    /// Values from one row to the next.
+    line: usize,
+}
+
+impl RowSums {
+    /// Sums of `V` vectors of columns from `at` on, in registers.
+    #[inline(always)]
+    fn sum<F: Sum, const V: usize>(
+        &self,
+        a: &[F],
+        b: &[F],
+        at: usize,
+        partial: &mut [F],
+        newest: &mut [F],
+    ) {
+        let mut sums = [[F::zero(); LANES]; V];
+        for row in 0..self.rest {
+            add_products(
+                &mut sums,
+                vectors(a, row * self.line + at),
+                vectors(b, row * self.line + at),
+            );
+        }
+        *vectors_mut(partial, at) = sums;
+        for row in self.rest..self.rows {
+            add_products(
+                &mut sums,
+                vectors(a, row * self.line + at),
+                vectors(b, row * self.line + at),
+            );
+        }
+        *vectors_mut(newest, at) = sums;
+    }
+}
+
 #[inline(always)]
-fn add_products<F: Sum>(sum: &mut [F; LANES], a: &[F], b: &[F], rows: Range<usize>, line: usize) {
-    for row in rows {
-        let (a, b) = (lanes(a, row * line), lanes(b, row * line));
+fn add_products<F: Sum, const V: usize>(
+    sums: &mut [[F; LANES]; V],
+    a: &[[F; LANES]; V],
+    b: &[[F; LANES]; V],
+) {
+    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
         for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
             *sum = *sum + a * b;
         }
     }
+}
+
+/// The `V` vectors from `at` on; buffers are whole vectors.
+#[inline(always)]
+fn vectors<F, const V: usize>(values: &[F], at: usize) -> &[[F; LANES]; V] {
+    values[at..at + V * LANES].as_chunks().0.as_array().expect("V chunks")
+}
+
+#[inline(always)]
+fn vectors_mut<F, const V: usize>(values: &mut [F], at: usize) -> &mut [[F; LANES]; V] {
+    values[at..at + V * LANES].as_chunks_mut().0.as_mut_array().expect("V chunks")
 }
 
 /// Where column `col` stands in a row stored by stride phase.

@@ -97,7 +97,6 @@ impl Backend for Gpu {
             launchers.push(match family {
                 Family::Translation(family) => Launcher::Translation(translation::Launcher::new(
                     &self.device,
-                    image,
                     family,
                     plan,
                     channel,

@@ -7,7 +7,7 @@ use wgpu::{Buffer, BufferUsages};
 use super::device::{Device, Kernel};
 use crate::Result;
 use crate::backend::cpu;
-use crate::descriptor::translation::{Family, Maps, Tile};
+use crate::descriptor::translation::{Family, Maps, Norms, Tile};
 use crate::plan::Plan;
 use crate::sites::Band;
 
@@ -28,6 +28,7 @@ pub struct Params {
     pub stride: u32,
     pub patch_rows: u32,
     pub patch_cols: u32,
+    pub norm_first_row: u32,
     pub norm_line: u32,
     pub norm_pitch: u32,
     pub sites: u32,
@@ -57,7 +58,6 @@ pub(super) struct Launcher<'a> {
     kernel: Kernel,
     family: &'a Family,
     plan: &'a Plan,
-    maps: Maps,
     translations: Buffer,
     /// The family's first channel among all.
     first_channel: usize,
@@ -66,7 +66,6 @@ pub(super) struct Launcher<'a> {
 impl<'a> Launcher<'a> {
     pub(super) fn new(
         device: &'a Device,
-        image: ArrayView2<'_, f32>,
         family: &'a Family,
         plan: &'a Plan,
         first_channel: usize,
@@ -87,8 +86,7 @@ impl<'a> Launcher<'a> {
         let translations: Vec<[i32; 2]> =
             family.translations.iter().map(|t| [t.rows, t.cols]).collect();
         let translations = device.upload("translations", &translations, BufferUsages::STORAGE)?;
-        let maps = Maps::new(image, family, &plan.grid);
-        Ok(Self { device, kernel, family, plan, maps, translations, first_channel })
+        Ok(Self { device, kernel, family, plan, translations, first_channel })
     }
 
     /// Fills the family's channels of `descriptors` `[D][sites of the band]`.
@@ -100,30 +98,27 @@ impl<'a> Launcher<'a> {
         pixels: &Buffer,
         descriptors: &Buffer,
     ) -> Result<()> {
-        let norms = &self.maps.norms;
-        let rows = self.plan.pixel_rows(band);
-        let line = norms.line();
-        let part = rows.start * line..(rows.end - 2 * self.family.patch.rows) * line;
-        let mean = self.device.upload("mean", &norms.mean[part.clone()], BufferUsages::STORAGE)?;
-        let inverse = self.device.upload("inverse", &norms.inverse[part], BufferUsages::STORAGE)?;
-        let tiles: Vec<&Tile> = self.maps.tiles_in(band.rows.clone()).collect();
-        let on_device: Vec<GpuTile> = tiles.iter().map(|tile| gpu_tile(tile)).collect();
+        let Maps { norms, tiles } =
+            Maps::new(image, self.family, &self.plan.grid, band.rows.clone());
+        let mean = self.device.upload("mean", &norms.mean, BufferUsages::STORAGE)?;
+        let inverse = self.device.upload("inverse", &norms.inverse, BufferUsages::STORAGE)?;
+        let on_device: Vec<GpuTile> = tiles.iter().map(gpu_tile).collect();
         let tile_buffer = self.device.upload("tiles", &on_device, BufferUsages::STORAGE)?;
         let buffers = [pixels, &mean, &inverse, &self.translations, &tile_buffer, descriptors];
 
-        let params = self.params(band);
+        let params = self.params(band, &norms);
         let channels = self.family.translations.len() as u32;
         for [first_tile, tile_count, first_translation, count] in self.dispatches(&tiles, channels)
         {
             let params = Params { first_tile, first_translation, ..params };
             self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
         }
-        let ill = tiles.into_iter().filter(|t| t.ill_conditioned());
-        self.repair(image, band, ill, descriptors)
+        let ill = tiles.iter().filter(|t| t.ill_conditioned());
+        self.repair(image, band, &norms, ill, descriptors)
     }
 
-    fn params(&self, band: &Band) -> Params {
-        let (grid, norms, patch) = (&self.plan.grid, &self.maps.norms, self.family.patch);
+    fn params(&self, band: &Band, norms: &Norms) -> Params {
+        let (grid, patch) = (&self.plan.grid, self.family.patch);
         Params {
             image_cols: self.plan.shape.cols as u32,
             first_row: self.plan.pixel_rows(band).start as u32,
@@ -132,6 +127,7 @@ impl<'a> Launcher<'a> {
             stride: grid.stride as u32,
             patch_rows: patch.rows as u32,
             patch_cols: patch.cols as u32,
+            norm_first_row: norms.first_row as u32,
             norm_line: norms.line() as u32,
             norm_pitch: norms.pitch as u32,
             sites: band.len() as u32,
@@ -145,7 +141,7 @@ impl<'a> Launcher<'a> {
     }
 
     /// `[first tile, tiles, first translation, translations]` of short dispatches.
-    fn dispatches(&self, tiles: &[&Tile], translations: u32) -> Vec<[u32; 4]> {
+    fn dispatches(&self, tiles: &[Tile], translations: u32) -> Vec<[u32; 4]> {
         let size = self.family.tile_size(self.plan.grid.stride);
         let (columns, _) = workgroup_sizes(self.family, self.plan.grid.stride);
         let rows = size.rows * self.plan.grid.stride + self.family.patch.full().rows;
@@ -165,11 +161,12 @@ impl<'a> Launcher<'a> {
         &self,
         image: ArrayView2<'_, f32>,
         band: &Band,
+        norms: &Norms,
         tiles: impl Iterator<Item = &'t Tile>,
         descriptors: &Buffer,
     ) -> Result<()> {
         for tile in tiles {
-            let scores = cpu::repair(image, self.family, &self.maps, &self.plan.grid, tile);
+            let scores = cpu::repair(image, self.family, norms, &self.plan.grid, tile);
             let (rows, cols) = (tile.count.rows, tile.count.cols);
             let values = scores.as_slice().unwrap_or_default();
             let staging = self.device.upload("repair", values, BufferUsages::COPY_SRC)?;

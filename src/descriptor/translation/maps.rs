@@ -47,11 +47,20 @@ pub(crate) struct Maps {
 }
 
 impl Maps {
-    /// Norm maps and tiles of `image` `[rows, cols]` (mean 0, variance 1).
-    pub(crate) fn new(image: ArrayView2<'_, f32>, family: &Family, grid: &SiteGrid) -> Self {
-        let norms = Norms::new(image, family.patch, grid.stride);
+    /// Norm maps and tiles for the sites of `rows` (whole tiles) in `image`
+    /// `[rows, cols]` (mean 0, variance 1).
+    pub(crate) fn new(
+        image: ArrayView2<'_, f32>,
+        family: &Family,
+        grid: &SiteGrid,
+        rows: Range<usize>,
+    ) -> Self {
+        let margin = family.margin();
+        let patches = grid.row(rows.start) - margin.rows
+            ..grid.row(rows.end - 1) + family.window.rows - family.patch.rows + 1;
+        let norms = Norms::new(image, family.patch, grid.stride, patches);
         let size = family.tile_size(grid.stride);
-        let corners: Vec<_> = blocks(0..grid.count.rows, size.rows)
+        let corners: Vec<_> = blocks(rows, size.rows)
             .flat_map(|r| blocks(0..grid.count.cols, size.cols).map(move |c| (r.clone(), c)))
             .collect();
         let tiles = corners
@@ -64,14 +73,10 @@ impl Maps {
             .collect();
         Self { norms, tiles }
     }
-
-    /// The tiles whose site rows lie within `rows`.
-    pub(crate) fn tiles_in(&self, rows: Range<usize>) -> impl Iterator<Item = &Tile> {
-        self.tiles.iter().filter(move |t| rows.contains(&t.first.rows))
-    }
 }
 
-/// Mean and inverse norm of the patch around every pixel that can hold one.
+/// Mean and inverse norm of the patch around every pixel of some rows that can
+/// hold one.
 ///
 /// Stored by stride phase, `[pixel row][col mod stride][col / stride]`, so that
 /// the sites of a row, and the sites displaced by any translation, read
@@ -80,49 +85,52 @@ impl Maps {
 pub(crate) struct Norms<F = f32> {
     patch: Extent,
     stride: usize,
+    /// First patch row: the map begins with patches whose top row this is.
+    pub(crate) first_row: usize,
     /// Number of `col / stride` values, padded.
     pub(crate) pitch: usize,
-    /// Number of pixel rows.
-    pub(crate) rows: usize,
-    /// Number of pixel columns.
-    pub(crate) cols: usize,
+    /// Number of patches in a row.
+    cols: usize,
     /// Patch mean, in the image's standard deviations.
     pub(crate) mean: Vec<F>,
     /// `1 / sqrt(n var)`; 0 marks a flat patch.
     pub(crate) inverse: Vec<F>,
 }
 
-/// Rows that one task sums; its running sums start afresh, so the result does
-/// not depend on the number of threads.
-const STRIP: usize = 64;
-
 impl<F: Float + Send + 'static> Norms<F>
 where
     f64: AsPrimitive<F>,
 {
-    /// Norm maps of `image` `[rows, cols]` (mean 0, variance 1), or of a part of it.
-    pub(crate) fn new(image: ArrayView2<'_, f32>, patch: Extent, stride: usize) -> Self {
+    /// Norm maps of `image` `[rows, cols]` (mean 0, variance 1) for patches whose
+    /// top row is in `rows`.
+    pub(crate) fn new(
+        image: ArrayView2<'_, f32>,
+        patch: Extent,
+        stride: usize,
+        rows: Range<usize>,
+    ) -> Self {
         let full = patch.full();
-        let (rows, cols) = (image.nrows() + 1 - full.rows, image.ncols() + 1 - full.cols);
+        // Rows that one task sums. Running sums start afresh at its multiples,
+        // whatever the threads and the rows asked for.
+        let strip = 64.max(2 * full.rows);
+        let first_row = rows.start - rows.start % strip;
+        let cols = image.ncols() + 1 - full.cols;
         let pitch = cols.div_ceil(stride);
         let line = pitch * stride;
-        let mut mean = vec![F::zero(); rows * line];
-        let mut inverse = vec![F::zero(); rows * line];
-        mean.par_chunks_mut(STRIP * line)
-            .zip(inverse.par_chunks_mut(STRIP * line))
+        let mut mean = vec![F::zero(); (rows.end - first_row) * line];
+        let mut inverse = mean.clone();
+        mean.par_chunks_mut(strip * line)
+            .zip(inverse.par_chunks_mut(strip * line))
             .enumerate()
-            .for_each(|(strip, (mean, inverse))| {
-                let mut sums = BoxSums::new(image, full, strip * STRIP);
+            .for_each(|(i, (mean, inverse))| {
+                let mut sums = BoxSums::new(image, full, first_row + i * strip);
                 for (mean, inverse) in mean.chunks_mut(line).zip(inverse.chunks_mut(line)) {
                     sums.next_row();
-                    for phase in 0..stride {
-                        let to = phase * pitch..(phase + 1) * pitch;
-                        gather(&sums.mean, phase, stride, &mut mean[to.clone()]);
-                        gather(&sums.inverse, phase, stride, &mut inverse[to]);
-                    }
+                    gather(&sums.mean, stride, pitch, mean);
+                    gather(&sums.inverse, stride, pitch, inverse);
                 }
             });
-        Self { patch, stride, pitch, rows, cols, mean, inverse }
+        Self { patch, stride, first_row, pitch, cols, mean, inverse }
     }
 }
 
@@ -136,7 +144,7 @@ impl<F> Norms<F> {
     /// of `col + stride`, `col + 2 stride`, ... follow.
     pub(crate) fn index(&self, row: usize, col: usize) -> usize {
         let (row, col) = (row - self.patch.rows, col - self.patch.cols);
-        row * self.line() + col % self.stride * self.pitch + col / self.stride
+        (row - self.first_row) * self.line() + col % self.stride * self.pitch + col / self.stride
     }
 }
 
@@ -151,13 +159,14 @@ impl Norms {
             sum += self.mean[at..at + count.cols].iter().map(|&m| f64::from(m)).sum::<f64>();
         }
         let centre = (sum / count.area() as f64) as f32;
-        let reach = |from: usize, count: usize, half: usize, limit: usize| {
-            from - half..(from + (count - 1) * grid.stride + half + 1).min(limit)
+        let reach = |from: usize, count: usize, half: usize| {
+            from - half..from + (count - 1) * grid.stride + half + 1
         };
-        let top = grid.row(first.rows) - self.patch.rows;
+        let top = grid.row(first.rows) - self.patch.rows - self.first_row;
         let left = grid.col(first.cols) - self.patch.cols;
-        let rows = reach(top, count.rows, family.window.rows, self.rows);
-        let cols = reach(left, count.cols, family.window.cols, self.cols);
+        let rows = reach(top, count.rows, family.window.rows);
+        let cols = reach(left, count.cols, family.window.cols);
+        let cols = cols.start..cols.end.min(self.cols);
         let [offset, mean] = rows
             .map(|row| self.worst_conditions(row, cols.clone(), centre))
             .fold([0.0; 2], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
@@ -182,13 +191,16 @@ impl Norms {
     }
 }
 
-/// Every `stride`-th of `values` from `phase` on.
-fn gather<F: Float + 'static>(values: &[f64], phase: usize, stride: usize, to: &mut [F])
+/// Puts `values` of one row in the order of stride phases: `[phase][pitch]`.
+fn gather<F: Float + 'static>(values: &[f64], stride: usize, pitch: usize, to: &mut [F])
 where
     f64: AsPrimitive<F>,
 {
-    let of_phase = values.iter().skip(phase).step_by(stride);
-    to.iter_mut().zip(of_phase).for_each(|(to, &v)| *to = v.as_());
+    for (block, values) in values.chunks(stride).enumerate() {
+        for (phase, &v) in values.iter().enumerate() {
+            to[phase * pitch + block] = v.as_();
+        }
+    }
 }
 
 /// Mean and inverse norm of the patches of one pixel row after the other, from
