@@ -31,6 +31,11 @@ impl Extent {
         self.rows * self.cols
     }
 
+    /// `N` where both are equal, else `RxC`: as on the command line.
+    pub fn short(self) -> String {
+        if self.rows == self.cols { self.rows.to_string() } else { self.to_string() }
+    }
+
     /// The larger of the two on each axis.
     pub fn max(self, other: Self) -> Self {
         Self { rows: self.rows.max(other.rows), cols: self.cols.max(other.cols) }

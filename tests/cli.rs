@@ -7,6 +7,8 @@ mod arguments;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
+#[path = "cli/generate.rs"]
+mod generate;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/images.rs"]
@@ -27,3 +29,5 @@ mod place;
 mod result;
 #[path = "cli/targets.rs"]
 mod targets;
+#[path = "cli/verify.rs"]
+mod verify;

@@ -23,11 +23,11 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) image: Option<usize>,
 
-    /// Part of the image, as two Python slices (100:600,0:512); all that is written has its size.
+    /// Part of the image, as two Python slices (100:600,0:512).
     #[arg(long, value_name = "ROWS,COLS", value_parser = parse::region, allow_hyphen_values = true)]
     pub(super) roi: Option<Region>,
 
-    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma); they get label 0.
+    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma).
     #[arg(long, value_name = "FILE")]
     pub(super) mask: Option<PathBuf>,
 

@@ -39,19 +39,56 @@ pub(super) fn completions(args: &CompletionArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn man(args: &ManArgs) -> Result<(), Failure> {
+    let pages = pages().map_err(|e| Failure::Run(e.into()))?;
     match &args.out {
-        Some(folder) => write_pages(folder).map_err(|e| Failure::from(Error::io(folder)(e))),
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command())
-                .render(&mut page)
-                .map_err(|e| Failure::Run(e.into()))?;
-            print(String::from_utf8_lossy(&page).trim_end())
+        Some(folder) => {
+            write_pages(folder, &pages).map_err(|e| Failure::from(Error::io(folder)(e)))
         }
+        None => print(pages[0].1.trim_end()),
     }
 }
 
-fn write_pages(folder: &Path) -> std::io::Result<()> {
+/// Name and text of every page, the program's first.
+fn pages() -> std::io::Result<Vec<(String, String)>> {
+    let mut root = command().disable_help_subcommand(true);
+    root.build();
+    let mut pages = vec![("stemseg".to_owned(), page(&root)?)];
+    for sub in root.get_subcommands() {
+        let name = format!("stemseg-{}", sub.get_name());
+        let sub = sub.clone().name(name.clone()).disable_help_flag(true);
+        pages.push((name, page(&sub)?));
+    }
+    Ok(pages)
+}
+
+/// One page. What follows the options in `--help` is laid out by hand, so its
+/// lines must stay as they are.
+fn page(command: &clap::Command) -> std::io::Result<String> {
+    let man = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if let Some(notes) = command.get_after_help() {
+        let notes = notes.to_string().replace('\\', "\\\\").replace('-', "\\-");
+        text.push_str(".SH NOTES\n.nf\n");
+        for line in notes.lines() {
+            // A leading dot or quote would be a request.
+            let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
+            text.push_str(&format!("{guard}{line}\n"));
+        }
+        text.push_str(".fi\n");
+    }
+    Ok(text)
+}
+
+fn write_pages(folder: &Path, pages: &[(String, String)]) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(command(), folder)
+    pages.iter().try_for_each(|(name, text)| std::fs::write(folder.join(format!("{name}.1")), text))
 }

@@ -24,7 +24,7 @@ pub(super) fn read(args: &InputArgs) -> Result<Read> {
     let loaded = read::read(&args.file, args.image)?;
     let (rows, cols) = loaded.pixels.shape();
     let roi = match args.roi {
-        Some([r, c]) => Some((r.of(rows)?, c.of(cols)?)),
+        Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
         None => None,
     };
     let mask = match &args.mask {

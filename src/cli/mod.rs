@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 const AFTER_HELP: &str = "\
 Examples:
   stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
-  stemseg segment grain.tif -k 2,3,4          the same features clustered three times
+  stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
   stemseg simulate tilt-boundary              a micrograph with its true label map
   stemseg devices                             adapters, and the one that is taken

@@ -70,14 +70,16 @@ impl Slice {
     ///
     /// # Errors
     /// [`Error::Parameter`] if it reaches beyond the image or selects nothing.
-    pub(super) fn of(self, length: usize) -> Result<Range<usize>> {
+    pub(super) fn of(self, axis: &str, length: usize) -> Result<Range<usize>> {
         let index = |i: i64| if i < 0 { i + length as i64 } else { i };
         let (start, end) = (self.start.map_or(0, index), self.end.map_or(length as i64, index));
         if start < 0 || start >= end || end > length as i64 {
             return Err(Error::parameter(
                 "roi",
-                format!("{}:{}", show(self.start), show(self.end)),
-                format!("it must select pixels within an axis of {length} px"),
+                format!("{axis} {}:{}", show(self.start), show(self.end)),
+                format!(
+                    "the image has {length} {axis}; the slice must select some and not go beyond them"
+                ),
             ));
         }
         Ok(start as usize..end as usize)
@@ -169,10 +171,10 @@ mod tests {
     #[test]
     fn regions_count_like_python() {
         let [rows, cols] = region("10:-10,:50").unwrap();
-        assert_eq!(rows.of(100).unwrap(), 10..90);
-        assert_eq!(cols.of(60).unwrap(), 0..50);
-        assert!(cols.of(40).is_err(), "beyond the image");
-        assert!(region("5:5,:").unwrap()[0].of(10).is_err(), "empty");
+        assert_eq!(rows.of("rows", 100).unwrap(), 10..90);
+        assert_eq!(cols.of("columns", 60).unwrap(), 0..50);
+        assert!(cols.of("columns", 40).is_err(), "beyond the image");
+        assert!(region("5:5,:").unwrap()[0].of("rows", 10).is_err(), "empty");
         assert!(region("5,6").is_err());
     }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use ndarray::ArrayView2;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
+use stemseg::plan::Components;
 use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result, backend};
 
@@ -42,6 +43,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     input.summary.sha256 =
         sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
 
+    if found.pca.report.skipped {
+        let note = format!("PCA was not needed: all {} channels are features", plan.channels());
+        bar.note(&note);
+        input.notes.push(note);
+    }
     let output = output::Output { args, input, device: backend.device().clone(), started, read };
     let summary = output.write(&found, &folder, &bar).map_err(Failure::in_run)?;
     let place = folder.commit().map_err(Failure::in_run)?;
@@ -79,7 +85,11 @@ fn explain(plan: &Plan, backend: &dyn backend::Backend, bar: &Bar) -> Result<(),
     ));
     let names: Vec<String> =
         plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
-    bar.detail(&format!("descriptor: {}; {:?} of PCA", names.join(" + "), plan.params.components));
+    let kept = match plan.params.components {
+        Components::Count(count) => format!("{count} features"),
+        Components::Variance(share) => format!("features for {} % of the variance", 100.0 * share),
+    };
+    bar.detail(&format!("descriptor: {}; PCA keeps {kept}", names.join(" + ")));
     bar.detail(&format!(
         "bands: {bands} of at most {} MiB of descriptors",
         pipeline::BAND_BYTES >> 20

@@ -136,7 +136,9 @@ impl Params {
             .map(|less| (fit(self.patch, |r| r / 2, less), fit(self.window, |r| r - r / 2, less)))
             .find(|&(patch, window)| enough(patch + window));
         match fitting {
-            Some((patch, window)) => format!("these would fit: --patch {patch} --window {window}"),
+            Some((patch, window)) => {
+                format!("these would fit: --patch {} --window {}", patch.short(), window.short())
+            }
             None => "no patch and window leave enough sites in it".into(),
         }
     }

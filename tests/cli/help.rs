@@ -5,6 +5,9 @@ use crate::place::Place;
 
 const COMMANDS: [&[&str]; 4] = [&[], &["segment"], &["verify"], &["devices"]];
 
+/// Options of every run that reads an image.
+const SHARED: [&str; 5] = ["--roi", "--mask", "--nan", "--verbose", "--quiet"];
+
 fn help(place: &Place, command: &[&str]) -> String {
     let output = stemseg(place).args(command).arg("--help").output().unwrap();
     assert!(output.status.success(), "{command:?}");
@@ -98,5 +101,13 @@ fn wrong_commands_exit_with_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
         assert!(text(&output.stderr).contains("Usage: stemseg"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn verify_takes_the_same_input_as_segment() {
+    let help = help(&Place::empty(), &["verify"]);
+    for option in SHARED {
+        assert!(help.contains(option), "{option} is not in: {help}");
     }
 }

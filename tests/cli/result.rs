@@ -18,7 +18,9 @@ fn the_files_are_there_and_agree() {
     let place = Place::with_scene();
     Job::new().succeed(&place);
     let files = names(&place.path("image.stemseg"));
-    for file in ["labels.npy", "labels.tif", "overlay.png", "summary.json"] {
+    for file in
+        ["labels.npy", "labels.tif", "confidence.tif", "overlay.png", "summary.json", "model.json"]
+    {
         assert!(files.contains(&file.to_owned()), "{file} is not in {files:?}");
     }
     let labels = place.labels("image.stemseg/labels.npy");
@@ -181,4 +183,47 @@ fn many_labels_get_a_wider_type() {
     assert!(!summary.contains("NaN") && !summary.contains("inf,"));
     let channels = &place.json("image.stemseg/summary.json")["separability"]["channels"];
     assert!(!channels.to_string().contains("null"), "{channels}");
+}
+
+#[test]
+fn the_confidence_is_a_membership_and_the_summary_sums_it_up() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let bytes = place.bytes("image.stemseg/confidence.tif");
+    let mut tiff = Decoder::new(Cursor::new(bytes)).unwrap();
+    let DecodingResult::F32(values) = tiff.read_image().unwrap() else { panic!("not f32") };
+    assert_eq!(values.len(), ROWS * COLS);
+    // Two clusters: the nearer one has at least about half.
+    assert!(values.iter().all(|v| (0.3..=1.0).contains(v)));
+    let confidence = &place.json("image.stemseg/summary.json")["confidence"];
+    let n = values.len() as f64;
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let sure = values.iter().filter(|v| **v > 0.9).count() as f64 / n;
+    assert!((number(&confidence["mean"]) - mean).abs() < 1e-6);
+    assert!((number(&confidence["fraction_above_0_9"]) - sure).abs() < 1e-9);
+}
+
+#[test]
+fn the_best_separating_translations_come_first() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let best = summary["separability"]["best"].as_array().unwrap();
+    let values: Vec<f64> = best.iter().map(|channel| number(&channel["value"])).collect();
+    assert!(values.is_sorted_by(|a, b| a >= b) && values[0] > 1.0, "{values:?}");
+    let names = summary["descriptors"]["channel_names"].as_array().unwrap();
+    let all = summary["separability"]["channels"].as_array().unwrap();
+    assert_eq!(all.len(), names.len());
+    let first = names.iter().position(|name| *name == best[0]["name"]).unwrap();
+    assert_eq!(number(&all[first]), values[0]);
+}
+
+#[test]
+fn the_model_is_one_that_the_library_loads() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let model = stemseg::model::Model::load(&place.path("image.stemseg/model.json")).unwrap();
+    let summary = place.json("image.stemseg/summary.json");
+    assert_eq!(model.patterns.len() as f64, number(&summary["kmeans"]["clusters"]));
+    assert_eq!(model.patterns[0].fraction, number(&summary["labels"][0]["fraction"]));
 }

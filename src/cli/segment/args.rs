@@ -13,11 +13,12 @@ use crate::cli::parse;
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
   labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 not segmented
-  confidence.tif           how sure the label of each pixel is, 0 to 1
-  overlay.png              the image tinted by label, with the area shares
+  confidence.tif           how clearly each pixel belongs to its pattern and not to another, 0 to 1
+  overlay.png              the image tinted by label, with area shares and a scale bar
   summary.json             parameters, device, areas, explained variance, separability, timings
-  model.json               what it takes to find the same patterns in another image
+  model.json               PCA and centroids, for the library (no command reads it yet)
 With a list of clusters each number has these in a folder of its own (k2/, k3/).
+With --roi they have its size; masked pixels get label 0.
 
 Examples:
   stemseg segment grain.npy -k 2
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     clusters: Vec<usize>,
 
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
-    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", help_heading = None)]
+    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
     pub(super) device: Choice,
 
     #[command(flatten)]

@@ -119,17 +119,30 @@ impl Output<'_> {
             self.device.name,
             self.started.elapsed().as_secs_f64()
         )];
-        for Patterns { clustering, map, .. } in &found.results {
-            let areas: Vec<String> = map
-                .areas
-                .iter()
-                .map(|a| format!("{}: {:.1} %", a.label, 100.0 * a.fraction))
-                .collect();
-            lines.push(format!("k = {}  {}", clustering.centroids.nrows(), areas.join("   ")));
+        for patterns in &found.results {
+            lines.push(areas_in_words(patterns));
         }
         lines.push(place.display().to_string());
         lines.join("\n")
     }
+}
+
+/// Shares of the image, the largest labels first.
+fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> String {
+    const MOST: usize = 16;
+    let share = |name: &str, fraction: f64| format!("{name}: {:.1} %", 100.0 * fraction);
+    let listed = map.areas.iter().take(MOST);
+    let mut areas: Vec<String> = listed.map(|a| share(&a.label.to_string(), a.fraction)).collect();
+    if map.areas.len() > MOST {
+        areas.push(format!("and {} more", map.areas.len() - MOST));
+    }
+    let labelled: f64 = map.areas.iter().map(|a| a.fraction).sum();
+    if labelled < 1.0 - 1e-9 {
+        areas.push(share("none", 1.0 - labelled));
+    }
+    let sure =
+        memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;
+    format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

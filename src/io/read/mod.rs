@@ -108,9 +108,9 @@ pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
         None => (first(path, &entries)?, 0),
     };
     let (pixels, mut notes) = format.load(path, entry, frame)?;
-    let count = images(&entries);
-    if image.is_none() && count > 1 {
-        let number = images(&entries[..entry]);
+    let shown = entries.iter().filter(|e| e.is_image() || e.frames().is_some());
+    if image.is_none() && shown.map(Entry::images).fold(0, usize::saturating_add) > 1 {
+        let (count, number) = (images(&entries), images(&entries[..entry]));
         notes.push(format!(
             "the file holds {count} images, of which number {number} was taken; \
              --image N chooses (0 to {})",
