@@ -7,7 +7,7 @@
 
 mod seeding;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
@@ -64,17 +64,18 @@ pub fn cluster(
     backend: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<Clustering> {
+    check_distinct(points, options.clusters)?;
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let sample = seeding::subsample(points, SUBSAMPLE, &mut rng);
     let sampled = sample.is_some();
-    let sample = sample.as_ref().map_or(points, |s| s.view());
-    check_distinct(points, options.clusters)?;
+    let points = points.as_standard_layout();
+    let sample = sample.as_ref().map_or(points.view(), |s| s.view());
 
     let mut run = Run::new(sample, backend, progress)?;
     let mut best: Option<Clustering> = None;
     for start in 0..options.starts {
         progress.step(start as u64, options.starts as u64)?;
-        let seeds = seeding::greedy_plus_plus(sample, options.clusters, &mut rng, progress)?;
+        let seeds = seeding::greedy_plus_plus(run.points, options.clusters, &mut rng, progress)?;
         let found = run.lloyd(seeds)?;
         if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
             best = Some(found);
@@ -82,7 +83,7 @@ pub fn cluster(
     }
     let best = best.ok_or_else(|| Error::parameter("starts", 0, "it must be at least 1"))?;
     let best = match sampled {
-        true => Run::new(points, backend, progress)?.lloyd(best.centroids)?,
+        true => Run::new(points.view(), backend, progress)?.lloyd(best.centroids)?,
         false => best,
     };
     Ok(Clustering { starts: options.starts, ..best })
@@ -106,9 +107,35 @@ fn check_distinct(points: ArrayView2<'_, f32>, clusters: usize) -> Result<()> {
     Err(Error::parameter("clusters", clusters, reason))
 }
 
+/// Points `[N, q]`, one after the other.
+#[derive(Clone, Copy)]
+struct Points<'a> {
+    values: &'a [f32],
+    features: usize,
+}
+
+impl<'a> Points<'a> {
+    fn len(&self) -> usize {
+        self.values.len() / self.features
+    }
+
+    fn row(&self, i: usize) -> &'a [f32] {
+        &self.values[i * self.features..(i + 1) * self.features]
+    }
+
+    /// The points in chunks of `count`.
+    fn chunks(
+        &self,
+        count: usize,
+    ) -> impl IndexedParallelIterator<Item = std::slice::ChunksExact<'a, f32>> + 'a {
+        let features = self.features;
+        self.values.par_chunks(count * features).map(move |chunk| chunk.chunks_exact(features))
+    }
+}
+
 /// Lloyd iterations on one set of points, which the backend holds.
 struct Run<'a> {
-    points: ArrayView2<'a, f32>,
+    points: Points<'a>,
     assign: Box<dyn crate::backend::Assign + 'a>,
     progress: &'a dyn Progress,
     distances: Vec<f32>,
@@ -121,12 +148,15 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let assign = backend.assigner(points)?;
-        Ok(Self { points, assign, progress, distances: vec![0.0; points.nrows()] })
+        let distances = vec![0.0; points.nrows()];
+        let values = points.to_slice().expect("points are in standard layout");
+        let points = Points { values, features: points.ncols() };
+        Ok(Self { points, assign, progress, distances })
     }
 
     /// Iterates from `centroids` `[k, q]` until no label changes.
     fn lloyd(&mut self, mut centroids: Array2<f64>) -> Result<Clustering> {
-        let mut labels = vec![u32::MAX; self.points.nrows()];
+        let mut labels = vec![u32::MAX; self.points.len()];
         let mut previous = labels.clone();
         let mut converged = false;
         let mut iterations = 0;
@@ -173,47 +203,42 @@ fn fill_empty(labels: &mut [u32], distances: &mut [f32], clusters: usize) {
 }
 
 /// Means `[k, q]` of the points of each cluster, summed in f64 in fixed chunks.
-fn means(points: ArrayView2<'_, f32>, labels: &[u32], clusters: usize) -> Array2<f64> {
-    let features = points.ncols();
-    let partial: Vec<(Array2<f64>, Vec<u64>)> = labels
+fn means(points: Points<'_>, labels: &[u32], clusters: usize) -> Array2<f64> {
+    let features = points.features;
+    // Sums of the features and, last, the number of points.
+    let width = features + 1;
+    let partial: Vec<Vec<f64>> = labels
         .par_chunks(CHUNK)
-        .enumerate()
-        .map(|(chunk, labels)| {
-            let mut sums = Array2::zeros((clusters, features));
-            let mut counts = vec![0; clusters];
-            for (i, &label) in labels.iter().enumerate() {
-                counts[label as usize] += 1;
-                let point = points.row(chunk * CHUNK + i);
-                sums.row_mut(label as usize).zip_mut_with(&point, |s, &p| *s += f64::from(p));
+        .zip(points.chunks(CHUNK))
+        .map(|(labels, points)| {
+            let mut sums = vec![0.0; clusters * width];
+            for (&label, point) in labels.iter().zip(points) {
+                let sums = &mut sums[label as usize * width..][..width];
+                sums.iter_mut().zip(point).for_each(|(sum, &v)| *sum += f64::from(v));
+                sums[features] += 1.0;
             }
-            (sums, counts)
+            sums
         })
         .collect();
-    let mut sums = Array2::zeros((clusters, features));
-    let mut counts = Array1::<f64>::zeros(clusters);
-    for (part, count) in &partial {
-        sums += part;
-        counts.iter_mut().zip(count).for_each(|(c, &n)| *c += n as f64);
+    let mut sums = Array2::<f64>::zeros((clusters, width));
+    for part in &partial {
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
     }
-    for (mut row, &count) in sums.rows_mut().into_iter().zip(&counts) {
-        row /= count.max(1.0);
-    }
-    sums
+    Array2::from_shape_fn((clusters, features), |(c, f)| {
+        sums[(c, f)] / sums[(c, features)].max(1.0)
+    })
 }
 
 /// Sum of squared distances of the points from their centroids, in f64.
-fn inertia(points: ArrayView2<'_, f32>, labels: &[u32], centroids: &Array2<f64>) -> f64 {
+fn inertia(points: Points<'_>, labels: &[u32], centroids: &Array2<f64>) -> f64 {
+    let centroids: Vec<f64> = centroids.iter().copied().collect();
+    let of = |label: u32| &centroids[label as usize * points.features..][..points.features];
     let partial: Vec<f64> = labels
         .par_chunks(CHUNK)
-        .enumerate()
-        .map(|(chunk, labels)| {
-            let distance = |(i, &label): (usize, &u32)| {
-                seeding::squared_distance(
-                    points.row(chunk * CHUNK + i),
-                    centroids.row(label as usize),
-                )
-            };
-            labels.iter().enumerate().map(distance).sum::<f64>()
+        .zip(points.chunks(CHUNK))
+        .map(|(labels, points)| {
+            let distance = |(&l, point)| seeding::squared_distance(point, of(l));
+            labels.iter().zip(points).map(distance).sum::<f64>()
         })
         .collect();
     partial.iter().sum()
@@ -247,8 +272,8 @@ mod tests {
             for blob in found.labels.chunks(150) {
                 assert!(blob.iter().all(|l| *l == blob[0]), "seed {seed}");
             }
-            let again =
-                inertia(points.view(), &found.labels, &means(points.view(), &found.labels, 3));
+            let flat = Points { values: points.as_slice().unwrap(), features: 2 };
+            let again = inertia(flat, &found.labels, &means(flat, &found.labels, 3));
             assert!((again - found.inertia).abs() <= 1e-12 * again);
         }
     }
@@ -262,7 +287,8 @@ mod tests {
         let labels: std::collections::BTreeSet<u32> =
             truth.iter().map(|&i| found.labels[i]).collect();
         assert_eq!(labels.len(), 3);
-        let centroids = means(points.view(), &found.labels, 3);
+        let flat = Points { values: points.as_slice().unwrap(), features: 2 };
+        let centroids = means(flat, &found.labels, 3);
         assert_eq!(found.centroids, centroids, "of all points, not of the subsample");
     }
 

@@ -1,12 +1,12 @@
 //! Where k-means starts: greedy k-means++ (Arthur & Vassilvitskii 2007, section
 //! "greedy" of the extended version; the variant that scikit-learn uses).
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use rayon::prelude::*;
 
-use super::CHUNK;
+use super::{CHUNK, Points};
 use crate::Result;
 use crate::progress::Progress;
 
@@ -37,12 +37,12 @@ pub(super) fn subsample(
 /// is the best of `2 + ln k` points drawn with a chance proportional to their
 /// squared distance from the nearest centroid so far.
 pub(super) fn greedy_plus_plus(
-    points: ArrayView2<'_, f32>,
+    points: Points<'_>,
     clusters: usize,
     rng: &mut ChaCha8Rng,
     progress: &dyn Progress,
 ) -> Result<Array2<f64>> {
-    let total = points.nrows();
+    let total = points.len();
     let trials = 2 + (clusters as f64).ln() as usize;
     let mut chosen = vec![((uniform(rng) * total as f64) as usize).min(total - 1)];
     let mut nearest = vec![f64::INFINITY; total];
@@ -63,18 +63,19 @@ pub(super) fn greedy_plus_plus(
             nearest = distances;
         }
     }
-    Ok(points.select(Axis(0), &chosen).mapv(f64::from))
+    Ok(Array2::from_shape_fn((clusters, points.features), |(c, f)| points.row(chosen[c])[f].into()))
 }
 
 /// Squared distance to the nearer of point `candidate` and what was nearest.
-fn nearer(points: ArrayView2<'_, f32>, candidate: usize, nearest: &[f64]) -> Vec<f64> {
-    let centre = points.row(candidate).mapv(f64::from);
-    nearest
-        .par_iter()
-        .enumerate()
-        .with_min_len(CHUNK)
-        .map(|(i, &d)| d.min(squared_distance(points.row(i), centre.view())))
-        .collect()
+fn nearer(points: Points<'_>, candidate: usize, nearest: &[f64]) -> Vec<f64> {
+    let centre: Vec<f64> = points.row(candidate).iter().map(|&v| v.into()).collect();
+    let mut distances = nearest.to_vec();
+    distances.par_chunks_mut(CHUNK).zip(points.chunks(CHUNK)).for_each(|(distances, points)| {
+        for (distance, point) in distances.iter_mut().zip(points) {
+            *distance = distance.min(squared_distance(point, &centre));
+        }
+    });
+    distances
 }
 
 /// A point drawn with a chance proportional to its weight.
@@ -96,7 +97,7 @@ fn ordered_sum(values: &[f64]) -> f64 {
     partial.iter().sum()
 }
 
-pub(super) fn squared_distance(point: ArrayView1<'_, f32>, centre: ArrayView1<'_, f64>) -> f64 {
+pub(super) fn squared_distance(point: &[f32], centre: &[f64]) -> f64 {
     point.iter().zip(centre).map(|(&p, c)| (f64::from(p) - c).powi(2)).sum()
 }
 
@@ -123,10 +124,10 @@ mod tests {
     #[test]
     fn seeds_fall_into_separate_clusters() {
         let points = Array2::from_shape_fn((300, 2), |(i, d)| (i / 100 * 50 + i % 7 * d) as f32);
+        let points = Points { values: points.as_slice().unwrap(), features: 2 };
         for seed in 0..20 {
             let seeds =
-                greedy_plus_plus(points.view(), 3, &mut ChaCha8Rng::seed_from_u64(seed), &Silent)
-                    .unwrap();
+                greedy_plus_plus(points, 3, &mut ChaCha8Rng::seed_from_u64(seed), &Silent).unwrap();
             let mut which: Vec<i32> = seeds.column(0).iter().map(|v| (v / 50.0) as i32).collect();
             which.sort_unstable();
             assert_eq!(which, [0, 1, 2], "seed {seed}");
