@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
-# Makes the pictures and the sample micrograph of this folder with stemseg itself.
+# Makes the sample micrographs and pictures of this folder with stemseg itself:
+# NAME.tif the micrograph, NAME-labels.tif its true labels, NAME.png the
+# micrograph to look at, NAME-result.png what `stemseg segment` makes of it.
 set -euo pipefail
 cd "$(dirname "$0")"
-stemseg() { cargo run --quiet --release --manifest-path ../Cargo.toml -- "$@"; }
+stemseg() { cargo run --quiet --release --manifest-path ../Cargo.toml -- "$@" >/dev/null; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-picture() { # NAME K SCENE...
+sample() { # NAME K SCENE...
     name=$1 k=$2
     shift 2
     stemseg simulate "$@" --format tiff --pixel-size 0.015 --out "$scratch/$name"
     stemseg segment "$scratch/$name/image.tif" -k "$k" --device cpu --out "$scratch/$name.result"
-    cp "$scratch/$name.result/overlay.png" "$name.png"
+    cp "$scratch/$name/image.tif" "$name.tif"
+    cp "$scratch/$name/labels.tif" "$name-labels.tif"
+    cp "$scratch/$name/image.png" "$name.png"
+    cp "$scratch/$name.result/overlay.png" "$name-result.png"
 }
 
-picture grains 3 polycrystal --grains 3 --seed 8
-cp "$scratch/grains/image.tif" grains.tif
-picture plane-groups 2 plane-groups p4gm p4 --seed 2
+sample grains 3 polycrystal --grains 3 --seed 8
+sample tilt-boundary 2 tilt-boundary
+sample plane-groups 2 plane-groups p4gm p4 --seed 2
+# Shown in the README from these two alone.
+rm tilt-boundary.png tilt-boundary-result.png

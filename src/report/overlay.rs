@@ -5,7 +5,7 @@ mod resample;
 mod scale_bar;
 mod shape;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
@@ -64,6 +64,24 @@ pub fn overlay(
     }
     legend.draw(&mut drawing, rows);
     Ok(drawing)
+}
+
+/// Draws `image` `[rows, cols]` as [`overlay`] does, without tints and legend.
+///
+/// # Errors
+/// [`Error::Image`] for an empty image.
+pub fn picture(image: ArrayView2<'_, f32>, pixel_size: Option<PixelSize>) -> Result<GrayImage> {
+    check_shapes(image.dim(), image.dim())?;
+    let labels = ndarray::Array2::zeros(image.dim());
+    let scaled = Scaled::new(image, labels.view());
+    let (rows, cols) = scaled.shape();
+    let mut drawing = RgbImage::new(cols as u32, rows as u32);
+    tint(&mut drawing, &scaled, 0, 0.0);
+    if let Some(pixel) = pixel_size {
+        let nm = pixel.cols / scaled.factor();
+        scale_bar::draw(&mut drawing, (rows, cols), 0, nm, text_size(rows, cols));
+    }
+    Ok(image::DynamicImage::ImageRgb8(drawing).into_luma8())
 }
 
 fn check_shapes(image: (usize, usize), labels: (usize, usize)) -> Result<()> {

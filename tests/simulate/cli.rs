@@ -91,7 +91,9 @@ fn the_same_arguments_give_the_same_folder() {
     }
     let bytes =
         |folder: &str, file: &str| std::fs::read(place.path().join(folder).join(file)).unwrap();
-    for file in ["image.npy", "labels.npy", "labels.tif", "overlay.png", "summary.json"] {
+    for file in
+        ["image.npy", "image.png", "labels.npy", "labels.tif", "overlay.png", "summary.json"]
+    {
         assert!(bytes("one", file) == bytes("two", file), "{file} differs");
     }
 }

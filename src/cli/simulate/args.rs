@@ -15,7 +15,7 @@ const AFTER_HELP: &str = "\
 The result is a folder SCENE.sim/:
   image.npy or image.tif   the micrograph: u16 counts, or f32 where they do not fit or without noise
   labels.npy, labels.tif   the true label of each pixel, from 1
-  overlay.png              the image tinted by label
+  image.png, overlay.png   the image to look at, plain and tinted by label
   summary.json             scene, parameters, what the labels mean, lattice vectors
 The same arguments give the same files on every machine.
 

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use image::DynamicImage;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::io::write::{
     ResultFolder, write_counts_tiff, write_labels_tiff, write_map_tiff, write_npy,
 };
 use stemseg::report::colours::colour;
-use stemseg::report::overlay::{OverlayOptions, overlay};
+use stemseg::report::overlay::{OverlayOptions, overlay, picture};
 use stemseg::simulate::{Scene, Settings, Simulated};
 use stemseg::{Error, Progress, Result};
 
@@ -35,9 +36,15 @@ impl Output<'_> {
         write_labels_tiff(&folder.path("labels.tif"), labels, colour, size)?;
         bar.check()?;
         let options = OverlayOptions { pixel_size: size, ..Default::default() };
-        let path = folder.path("overlay.png");
-        let picture = overlay(image, labels, &options)?;
-        picture.save(&path).map_err(|e| Error::Io { path, source: std::io::Error::other(e) })?;
+        for (name, drawing) in [
+            ("image.png", DynamicImage::ImageLuma8(picture(image, size)?)),
+            ("overlay.png", DynamicImage::ImageRgb8(overlay(image, labels, &options)?)),
+        ] {
+            let path = folder.path(name);
+            drawing
+                .save(&path)
+                .map_err(|e| Error::Io { path, source: std::io::Error::other(e) })?;
+        }
         bar.check()?;
         let summary = format!("{:#}", self.summary());
         let path = folder.path("summary.json");

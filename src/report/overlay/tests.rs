@@ -144,3 +144,15 @@ fn shapes_must_agree() {
     assert!(refused((3, 4), (3, 5)).contains("3 x 5 pixels but the image 3 x 4"));
     assert!(refused((0, 4), (0, 4)).contains("0 x 4"));
 }
+
+#[test]
+fn the_plain_picture_is_the_overlay_without_tints_and_legend() {
+    let image = ramp(300, 310);
+    let untinted = plain(&image, &Array2::zeros((300, 310)));
+    let picture = picture(image.view(), None).unwrap();
+    assert_eq!(picture.dimensions(), (310, 300));
+    let same = |(x, y, grey): (u32, u32, &image::Luma<u8>)| {
+        *untinted.get_pixel(x, y) == Rgb([grey.0[0]; 3])
+    };
+    assert!(picture.enumerate_pixels().all(same));
+}
