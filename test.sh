@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
 vulkan_is_here() {
     ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 &&
-        compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null
+        { compgen -G '/usr/share/vulkan/icd.d/*.json' || compgen -G '/etc/vulkan/icd.d/*.json'; } >/dev/null
 }
 if [ "$(uname)" = Linux ] && [ "${STEMSEG_TESTS_GPU:-}" != off ] && ! vulkan_is_here; then
     root=$([ "$(id -u)" = 0 ] || echo sudo)
