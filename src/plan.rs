@@ -274,3 +274,21 @@ fn lcm(a: usize, b: usize) -> usize {
     };
     a / gcd(a, b) * b
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_bands_is_spread_and_within_its_size() {
+        let params = Params { stride: 1, clusters: vec![1], ..Default::default() };
+        let plan = Plan::new(params, (900, 200), None).unwrap();
+        let all = plan.bands(1);
+        assert_eq!(plan.sample_bands(plan.grid.len()), all, "all of them where they are few");
+        let sites = plan.grid.len() / 3;
+        let sample = plan.sample_bands(sites);
+        let taken: usize = sample.iter().map(Band::len).sum();
+        assert!(taken <= sites + all[0].len() && taken > sites / 2, "{taken} of {sites}");
+        assert!(sample.windows(2).all(|pair| pair[0].rows.end < pair[1].rows.start), "spread");
+    }
+}

@@ -7,7 +7,7 @@
 //!
 //! `rho_t(x) = (B[I I_t](x) - n mu(x) mu(x+t)) / (n sqrt(var(x) var(x+t)))`
 //!
-//! Two things are done once, on the host and in f64, for both backends: the
+//! Two things are done on the host in f64, once a band, for both backends: the
 //! norm maps `mu` and `1 / sqrt(n var)`, and the choice of tiles where f32 is
 //! not enough. Sums lose digits where a patch's mean is large against its own
 //! spread, so each tile of sites subtracts its own constant (which changes no

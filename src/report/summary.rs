@@ -11,7 +11,7 @@ use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
-use crate::sites::{Extent, SiteGrid};
+use crate::sites::SiteGrid;
 
 /// Everything in `summary.json`, in its order.
 #[derive(Debug, Clone, Serialize)]
@@ -276,9 +276,4 @@ impl TimingsMs {
 /// Milliseconds, to the microsecond.
 pub fn ms(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
-}
-
-/// Image size as rows and columns.
-pub fn shape(size: Extent) -> [usize; 2] {
-    [size.rows, size.cols]
 }

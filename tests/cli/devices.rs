@@ -1,5 +1,5 @@
-//! Which device computes. Nothing here depends on the adapters of the machine:
-//! they are hidden, or taken as `stemseg devices` lists them.
+//! Which device computes. Nothing here depends on the adapters of the machine; what
+//! needs one is among the trials of `tests/suite`.
 
 use serde_json::Value;
 
@@ -14,15 +14,6 @@ fn listing() -> Value {
     let output = stemseg(&Place::empty()).args(["devices", "--json"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Names and kinds of the adapters of this machine.
-fn adapters() -> Vec<(String, String)> {
-    let listing = listing();
-    let word = |device: &Value, key: &str| device[key].as_str().unwrap().to_owned();
-    let devices = listing["devices"].as_array().unwrap();
-    let adapters = devices.iter().filter(|device| device["kind"] != "cpu");
-    adapters.map(|device| (word(device, "name"), word(device, "kind"))).collect()
 }
 
 #[test]
@@ -68,39 +59,4 @@ fn a_gpu_that_is_not_there_is_refused_with_what_to_do() {
     command.args(verify).env("WGPU_BACKEND", "vulkan").env("VK_DRIVER_FILES", "/dev/null");
     let output = command.env("VK_ICD_FILENAMES", "/dev/null").output().unwrap();
     crate::job::check_failure("verify", &output, 2, HOW_TO_GET_ONE);
-}
-
-#[test]
-fn a_name_that_no_adapter_has_is_refused_with_those_there_are() {
-    let adapters = adapters();
-    if adapters.is_empty() {
-        eprintln!("skipped: this machine has no adapter that could be listed");
-        return;
-    }
-    let place = Place::with_scene();
-    let names: Vec<&str> = adapters.iter().map(|(name, _)| name.as_str()).collect();
-    Job::new().set("--device", "no such adapter").refused(&place, "name", &names);
-    if adapters.iter().all(|(_, kind)| kind == "software-gpu") {
-        let words = [names[0], "install", "--device cpu"];
-        Job::new().set("--device", "gpu").refused(&place, "no real GPU", &words);
-        let output = Job::new().set("--device", "auto").succeed(&place);
-        assert!(text(&output.stderr).contains(names[0]), "{}", text(&output.stderr));
-        assert_eq!(place.json("image.stemseg/summary.json")["device"]["kind"], "cpu");
-    }
-}
-
-#[test]
-fn an_adapter_is_found_by_part_of_its_name() {
-    let Some((name, kind)) = adapters().into_iter().next() else {
-        eprintln!("skipped: this machine has no adapter");
-        return;
-    };
-    let part = name.split(' ').next().unwrap().to_uppercase();
-    let place = Place::with_scene();
-    Job::new().set("--device", &part).succeed(&place);
-    let device = &place.json("image.stemseg/summary.json")["device"];
-    let found = device["name"].as_str().unwrap();
-    assert!(found.to_uppercase().contains(&part), "{part} gave {found}");
-    assert!(found != name || device["kind"] == kind.as_str());
-    assert_eq!(place.labels("image.stemseg/labels.npy").iter().filter(|&&l| l == 0).count(), 0);
 }

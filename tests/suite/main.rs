@@ -8,6 +8,7 @@
 //!   `CI` is: then a missing file fails.
 
 mod cases;
+mod cli;
 mod contract;
 mod data;
 mod devices;
@@ -15,6 +16,13 @@ mod precision;
 mod properties;
 mod scenes;
 mod verify;
+
+#[path = "../cli/job.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/cli.rs, which uses all of it")]
+mod job;
+#[path = "../cli/place.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/cli.rs, which uses all of it")]
+mod place;
 
 use libtest_mimic::Arguments;
 
@@ -31,5 +39,6 @@ fn main() {
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
+    trials.extend(cli::trials(&devices));
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -44,17 +44,6 @@ pub(super) struct Layout {
     pub(super) line: usize,
 }
 
-/// The `LANES` values from `at` on.
-#[inline(always)]
-fn lanes<F>(values: &[F], at: usize) -> &[F; LANES] {
-    values[at..].first_chunk().expect("buffers are whole vectors")
-}
-
-#[inline(always)]
-fn lanes_mut<F>(values: &mut [F], at: usize) -> &mut [F; LANES] {
-    values[at..].first_chunk_mut().expect("buffers are whole vectors")
-}
-
 /// Sums of products down the rows of a block.
 pub(super) struct RowSums {
     /// Rows of which a partial sum is taken, and all rows.
@@ -172,13 +161,14 @@ pub(super) fn sum_windows<F: Sum>(layout: &Layout, stride: usize, sums: &mut Sum
         let mut sum = [F::zero(); LANES];
         for q in 0..stride {
             if q == rest {
-                *lanes_mut(spare, lane) = sum;
+                *vectors_mut(spare, lane) = [sum];
             }
             let at = q * blocks + lane;
-            let columns = lanes(running, at).iter().zip(lanes(partial, at));
+            let ([running], [partial]) = (vectors(running, at), vectors(partial, at));
+            let columns = running.iter().zip(partial);
             sum.iter_mut().zip(columns).for_each(|(sum, (&a, &b))| *sum = *sum + (a + b));
         }
-        *lanes_mut(doubled, lane) = sum;
+        *vectors_mut(doubled, lane) = [sum];
     }
     // The window begins with the first columns of the block after it.
     total.copy_from_slice(&spare[whole..whole + blocks]);
