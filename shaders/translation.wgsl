@@ -35,11 +35,10 @@ struct Params {
     // Half size of the patch, px.
     patch_rows: u32,
     patch_cols: u32,
-    // Norm maps: top row of their first patches, values per row, and per stride
-    // phase of a row.
-    norm_first_row: u32,
+    // Norm maps: place of the band's first site, and values from one row of
+    // sites to the next.
+    norm_first: u32,
     norm_line: u32,
-    norm_pitch: u32,
     // Sites of the band, in a row of it, and its first site row.
     sites: u32,
     site_cols: u32,
@@ -65,11 +64,12 @@ struct Tile {
 @group(0) @binding(0) var<uniform> params: Params;
 // [pixel rows of the band][image_cols], mean 0 and variance 1.
 @group(0) @binding(1) var<storage, read> image: array<f32>;
-// Patch mean and 1 / sqrt(n var) (0: flat), by patch: [top row][col % stride][col / stride].
+// Patch mean and 1 / sqrt(n var) (0: flat), by patch.
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
-// (rows, columns), px.
-@group(0) @binding(4) var<storage, read> translations: array<vec2<i32>>;
+// Rows and columns, px; how far the norms of a displaced site stand from the
+// site's; unused.
+@group(0) @binding(4) var<storage, read> translations: array<vec4<i32>>;
 @group(0) @binding(5) var<storage, read> tiles: array<Tile>;
 // [D][sites of the band].
 @group(0) @binding(6) var<storage, read_write> descriptors: array<f32>;
@@ -84,12 +84,6 @@ fn product(at: u32, shift: i32, centre: f32) -> f32 {
     return (image[at] - centre) * (image[u32(i32(at) + shift)] - centre);
 }
 
-fn norm_index(row: u32, col: u32) -> u32 {
-    let c = col - params.patch_cols;
-    return (row - params.patch_rows - params.norm_first_row) * params.norm_line
-        + (c % params.stride) * params.norm_pitch + c / params.stride;
-}
-
 @compute @workgroup_size(THREADS)
 fn translation(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -98,7 +92,7 @@ fn translation(
     let tile = tiles[params.first_tile + group.x];
     let t = params.first_translation + group.y;
     let translation = translations[t];
-    let identity = all(translation == vec2<i32>(0, 0));
+    let identity = all(translation.xy == vec2<i32>(0, 0));
     let shift = translation.x * i32(params.image_cols) + translation.y;
 
     let stride = params.stride;
@@ -167,15 +161,13 @@ fn translation(
             workgroupBarrier();
         }
         if j < tile.cols {
-            let row = params.margin_rows + (tile.first_row + i) * stride;
-            let col = params.margin_cols + (tile.first_col + j) * stride;
-            let a = norm_index(row, col);
-            let b = norm_index(u32(i32(row) + translation.x), u32(i32(col) + translation.y));
+            let row = tile.first_row + i - params.first_site_row;
+            let a = params.norm_first + row * params.norm_line + tile.first_col + j;
+            let b = u32(i32(a) + translation.z);
             let covariance = total
                 - params.patch_pixels * (mean[a] - tile.centre) * (mean[b] - tile.centre);
             let rho = clamp(covariance * inverse[a] * inverse[b], -1.0, 1.0);
-            let site = (tile.first_row + i - params.first_site_row) * params.site_cols
-                + tile.first_col + j;
+            let site = row * params.site_cols + tile.first_col + j;
             descriptors[(params.first_channel + t) * params.sites + site] = select(rho, 1.0, identity);
         }
     }

@@ -138,7 +138,6 @@ struct Run<'a> {
     points: Points<'a>,
     assign: Box<dyn crate::backend::Assign + 'a>,
     progress: &'a dyn Progress,
-    distances: Vec<f32>,
 }
 
 impl<'a> Run<'a> {
@@ -148,32 +147,52 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let assign = backend.assigner(points)?;
-        let distances = vec![0.0; points.nrows()];
         let values = points.to_slice().expect("points are in standard layout");
         let points = Points { values, features: points.ncols() };
-        Ok(Self { points, assign, progress, distances })
+        Ok(Self { points, assign, progress })
     }
 
     /// Iterates from `centroids` `[k, q]` until no label changes.
     fn lloyd(&mut self, mut centroids: Array2<f64>) -> Result<Clustering> {
-        let mut labels = vec![u32::MAX; self.points.len()];
-        let mut previous = labels.clone();
+        let clusters = centroids.nrows();
+        // Labels after empty clusters were filled, where the last step left any.
+        let mut filled: Option<Vec<u32>> = None;
         let mut converged = false;
         let mut iterations = 0;
         while !converged && iterations < MOST_ITERATIONS {
             self.progress.check()?;
-            std::mem::swap(&mut labels, &mut previous);
-            let narrow = centroids.mapv(|v| v as f32);
-            self.assign.assign(narrow.view(), &mut labels, &mut self.distances)?;
-            fill_empty(&mut labels, &mut self.distances, centroids.nrows());
-            converged = labels == previous;
-            if !converged {
-                centroids = means(self.points, &labels, centroids.nrows());
-            }
+            let step = self.assign.step(centroids.mapv(|v| v as f32).view())?;
             iterations += 1;
+            if step.counts.iter().all(|&n| n > 0) {
+                filled = None;
+                converged = iterations > 1 && step.changed == 0;
+                let size = |c: usize| step.counts[c] as f64;
+                centroids = Array2::from_shape_fn(step.sums.dim(), |at| step.sums[at] / size(at.0));
+            } else {
+                let labels = self.filled_labels(clusters)?;
+                converged = filled.as_ref() == Some(&labels);
+                centroids = means(self.points, &labels, clusters);
+                filled = Some(labels);
+            }
         }
+        let labels = filled.map_or_else(|| Ok(self.labels()?.0), Ok::<_, Error>)?;
+        // Of these labels, in f64 whatever the backend's own sums are.
+        let centroids = means(self.points, &labels, clusters);
         let inertia = inertia(self.points, &labels, &centroids);
         Ok(Clustering { labels, centroids, inertia, iterations, starts: 1, converged })
+    }
+
+    fn labels(&mut self) -> Result<(Vec<u32>, Vec<f32>)> {
+        let (mut labels, mut distances) =
+            (vec![0; self.points.len()], vec![0.0; self.points.len()]);
+        self.assign.labels(&mut labels, &mut distances)?;
+        Ok((labels, distances))
+    }
+
+    fn filled_labels(&mut self, clusters: usize) -> Result<Vec<u32>> {
+        let (mut labels, mut distances) = self.labels()?;
+        fill_empty(&mut labels, &mut distances, clusters);
+        Ok(labels)
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Micrograph`]: one image, ready for segmentation.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,12 +27,14 @@ pub enum NonFinite {
     Mean,
 }
 
-/// One 2-D image: `f32` values about an `f64` offset, so that an image at 3e9
-/// with a contrast of 100 keeps its digits.
+/// One 2-D image at mean 0 and variance 1, with the mean and deviation that lead
+/// back to the file's values. An image at 3e9 with a contrast of 100 keeps its
+/// digits, since the mean is taken off before values are narrowed to f32.
 #[derive(Debug, Clone)]
 pub struct Micrograph {
     pixels: Array2<f32>,
-    offset: f64,
+    mean: f64,
+    deviation: f64,
     pixel_size: Option<PixelSize>,
     mask: Option<Array2<bool>>,
     replaced: usize,
@@ -95,27 +97,26 @@ impl Micrograph {
         }
         let mask = mask.map(|m| checked_mask(m, (rows, cols))).transpose()?.flatten();
         let offset = offset_of(pixels, mask.as_ref(), non_finite)?;
-        let mut replaced = 0;
-        let mut narrow = |pixel: T, masked: bool| {
-            if masked {
-                return 0.0;
-            }
-            if !pixel.to_f64().is_finite() {
-                replaced += 1;
-                return 0.0;
-            }
-            pixel.minus(offset)
-        };
-        let values = match &mask {
-            None => pixels.map(|&p| narrow(p, false)),
-            Some(mask) => Zip::from(pixels).and(mask).map_collect(|&p, &m| narrow(p, m)),
-        };
-        if values.iter().any(|v| !v.is_finite()) {
+        let (mut values, sums) = narrow(pixels, mask.as_ref(), offset);
+        if !(sums.least.is_finite() && sums.most.is_finite()) {
             return Err(Error::Image(
                 "the pixel values span more than f32 can hold (3.4e38)".into(),
             ));
         }
-        Ok(Self { pixels: values, offset, pixel_size: None, mask, replaced })
+        let (mean, deviation) = sums.mean_and_deviation();
+        if deviation > 0.0 {
+            values.par_mapv_inplace(|v| ((f64::from(v) - mean) / deviation) as f32);
+            blank(&mut values, mask.as_ref());
+        }
+        let replaced = sums.replaced;
+        Ok(Self {
+            pixels: values,
+            mean: offset + mean,
+            deviation,
+            pixel_size: None,
+            mask,
+            replaced,
+        })
     }
 
     /// The same image with a pixel size in nm.
@@ -125,14 +126,20 @@ impl Micrograph {
         self
     }
 
-    /// Pixels minus [`offset`](Self::offset), `[rows, cols]`.
+    /// Pixels at mean 0 and variance 1, `[rows, cols]`; masked ones are 0, as is
+    /// the whole of a constant image.
     pub fn pixels(&self) -> ArrayView2<'_, f32> {
         self.pixels.view()
     }
 
-    /// What was taken off every pixel, in the file's units.
-    pub fn offset(&self) -> f64 {
-        self.offset
+    /// Mean of the pixels that count, in the file's units.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Standard deviation of the pixels that count, in the file's units.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
     }
 
     /// `(rows, cols)`.
@@ -155,62 +162,89 @@ impl Micrograph {
         self.replaced
     }
 
-    /// Pixels `[rows, cols]` at mean 0 and variance 1; masked ones are 0.
+    /// The pixels of an image that shows something.
     ///
     /// # Errors
     /// [`Error::Image`] if all pixels that count have the same value.
-    pub fn standardised(&self) -> Result<Array2<f32>> {
-        let moments = self.moments();
-        if moments.least == moments.most {
-            let value = f64::from(moments.least) + self.offset;
+    pub fn standardised(&self) -> Result<ArrayView2<'_, f32>> {
+        if self.deviation == 0.0 {
             return Err(Error::Image(format!(
-                "the image is constant in single precision: every pixel that counts is {value:?}"
+                "the image is constant in single precision: every pixel that counts is {:?}",
+                self.mean
             )));
         }
-        let mean = moments.sum / moments.count;
-        let deviation = (moments.squares / moments.count - mean * mean).sqrt();
-        let scale = |v: f32| ((f64::from(v) - mean) / deviation) as f32;
-        Ok(match &self.mask {
-            None => Zip::from(&self.pixels).par_map_collect(|&v| scale(v)),
-            Some(mask) => Zip::from(&self.pixels)
-                .and(mask)
-                .par_map_collect(|&v, &out| if out { 0.0 } else { scale(v) }),
-        })
-    }
-
-    /// Sums over the pixels that count, in f64, rows in a fixed order. Pixels are
-    /// near mean 0 already, so that squares lose nothing.
-    fn moments(&self) -> Moments {
-        let row = |(r, pixels): (usize, ndarray::ArrayView1<'_, f32>)| match &self.mask {
-            None => pixels.iter().fold(Moments::NONE, |sum, &v| sum.with(v)),
-            Some(mask) => {
-                let counted = pixels.iter().zip(mask.row(r)).filter(|(_, out)| !**out);
-                counted.fold(Moments::NONE, |sum, (&v, _)| sum.with(v))
-            }
-        };
-        let rows: Vec<_> = self.pixels.outer_iter().enumerate().collect();
-        let rows: Vec<Moments> = rows.into_par_iter().map(row).collect();
-        rows.into_iter().fold(Moments::NONE, Moments::and)
+        Ok(self.pixels.view())
     }
 }
 
-/// What standardising needs of the pixels.
+/// The pixels minus `offset`, and their sums; what does not count becomes 0.
+fn narrow<T: Pixel>(
+    pixels: ArrayView2<'_, T>,
+    mask: Option<&Array2<bool>>,
+    offset: f64,
+) -> (Array2<f32>, Sums) {
+    let mut values = Array2::zeros(pixels.dim());
+    let lines = values.outer_iter_mut().into_par_iter().zip(pixels.outer_iter().into_par_iter());
+    let sums: Vec<Sums> = lines
+        .enumerate()
+        .map(|(row, (mut line, pixels))| {
+            let mask = mask.map(|m| m.row(row));
+            let mut replaced = 0;
+            let mut counted = Vec::with_capacity(pixels.len());
+            for (col, (value, &pixel)) in line.iter_mut().zip(pixels).enumerate() {
+                if mask.is_some_and(|m| m[col]) {
+                    continue;
+                }
+                if pixel.to_f64().is_finite() {
+                    *value = pixel.minus(offset);
+                } else {
+                    replaced += 1;
+                }
+                counted.push(*value);
+            }
+            Sums { replaced, ..Sums::of(&counted) }
+        })
+        .collect();
+    (values, sums.into_iter().fold(Sums::of(&[]), Sums::and))
+}
+
+/// Sets masked pixels to 0.
+fn blank(values: &mut Array2<f32>, mask: Option<&Array2<bool>>) {
+    if let Some(mask) = mask {
+        Zip::from(values).and(mask).par_for_each(|v, &out| *v = if out { 0.0 } else { *v });
+    }
+}
+
+/// What standardising needs of the pixels that count. They are near mean 0
+/// already, so that squares lose nothing.
 #[derive(Clone, Copy)]
-struct Moments {
+struct Sums {
     count: f64,
     sum: f64,
     squares: f64,
     least: f32,
     most: f32,
+    /// Pixels that were NaN or infinite.
+    replaced: usize,
 }
 
-impl Moments {
-    const NONE: Self =
-        Self { count: 0.0, sum: 0.0, squares: 0.0, least: f32::INFINITY, most: f32::NEG_INFINITY };
-
-    fn with(self, value: f32) -> Self {
-        let wide = f64::from(value);
-        self.and(Self { count: 1.0, sum: wide, squares: wide * wide, least: value, most: value })
+impl Sums {
+    fn of(values: &[f32]) -> Self {
+        // Several sums at once, in an order that does not depend on the machine.
+        const LANES: usize = 8;
+        let mut sums = [[0.0_f64; LANES]; 2];
+        for chunk in values.chunks(LANES) {
+            for (lane, &v) in chunk.iter().enumerate() {
+                let wide = f64::from(v);
+                sums[0][lane] += wide;
+                sums[1][lane] += wide * wide;
+            }
+        }
+        let [sum, squares] = sums.map(|lanes| lanes.iter().sum());
+        let (least, most) = values
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), &v| (l.min(v), m.max(v)));
+        Self { count: values.len() as f64, sum, squares, least, most, replaced: 0 }
     }
 
     fn and(self, other: Self) -> Self {
@@ -220,6 +254,16 @@ impl Moments {
             squares: self.squares + other.squares,
             least: self.least.min(other.least),
             most: self.most.max(other.most),
+            replaced: self.replaced + other.replaced,
+        }
+    }
+
+    /// Mean and standard deviation, the latter 0 where all values are equal.
+    fn mean_and_deviation(&self) -> (f64, f64) {
+        let mean = self.sum / self.count;
+        match self.least == self.most {
+            true => (mean, 0.0),
+            false => (mean, (self.squares / self.count - mean * mean).max(0.0).sqrt()),
         }
     }
 }
@@ -246,22 +290,12 @@ fn offset_of<T: Pixel>(
     mask: Option<&Array2<bool>>,
     non_finite: NonFinite,
 ) -> Result<f64> {
-    let (mut good, mut bad) = (0_usize, 0_usize);
-    let mut first = None;
-    let mut sum = 0.0;
-    for (at, &pixel) in pixels.indexed_iter() {
-        if mask.is_some_and(|m| m[at]) {
-            continue;
-        }
-        let value = pixel.to_f64();
-        if value.is_finite() {
-            good += 1;
-            sum += value;
-        } else {
-            bad += 1;
-            first.get_or_insert((at, value));
-        }
-    }
+    let rows: Vec<_> = pixels.outer_iter().enumerate().collect();
+    let parts: Vec<Finite> = rows
+        .into_par_iter()
+        .map(|(row, pixels)| Finite::of_row(row, pixels, mask.map(|m| m.row(row))))
+        .collect();
+    let Finite { good, bad, sum, first } = parts.into_iter().fold(Finite::default(), Finite::and);
     if good == 0 {
         return Err(Error::Image("no pixel that counts is a finite number".into()));
     }
@@ -274,4 +308,47 @@ fn offset_of<T: Pixel>(
     }
     let mean = sum / good as f64;
     Ok(if T::INTEGER { mean.round() } else { mean })
+}
+
+/// Finite pixels and others.
+#[derive(Default)]
+struct Finite {
+    good: usize,
+    bad: usize,
+    sum: f64,
+    /// The first pixel that is not finite.
+    first: Option<((usize, usize), f64)>,
+}
+
+impl Finite {
+    fn of_row<T: Pixel>(
+        row: usize,
+        pixels: ArrayView1<'_, T>,
+        mask: Option<ArrayView1<'_, bool>>,
+    ) -> Self {
+        let mut found = Self::default();
+        for (col, &pixel) in pixels.iter().enumerate() {
+            if mask.is_some_and(|m| m[col]) {
+                continue;
+            }
+            let value = pixel.to_f64();
+            if value.is_finite() {
+                found.good += 1;
+                found.sum += value;
+            } else {
+                found.bad += 1;
+                found.first.get_or_insert(((row, col), value));
+            }
+        }
+        found
+    }
+
+    fn and(self, next: Self) -> Self {
+        Self {
+            good: self.good + next.good,
+            bad: self.bad + next.bad,
+            sum: self.sum + next.sum,
+            first: self.first.or(next.first),
+        }
+    }
 }

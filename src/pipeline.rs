@@ -10,7 +10,7 @@ use crate::confidence::{self, ClassSums};
 use crate::kmeans::{self, Clustering, Options};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
-use crate::pca::{Moments, Pca};
+use crate::pca::Pca;
 use crate::plan::{Params, Plan};
 use crate::progress::Progress;
 use crate::sites::Band;
@@ -81,29 +81,29 @@ pub fn segment(
     let mut timings = Timings::default();
 
     progress.stage("describe");
-    let image = micrograph.standardised()?;
-    let mut session = backend.upload(image.view(), &plan)?;
-    let mut moments = Moments::zero(plan.channels());
+    let mut session = backend.upload(micrograph.standardised()?, &plan)?;
     for (done, band) in bands.iter().enumerate() {
         progress.step(done as u64, bands.len() as u64)?;
-        moments.add(&session.accumulate(band)?);
+        session.accumulate(band)?;
     }
+    let moments = session.moments()?;
     timings.describe = clock.lap();
 
     progress.stage("pca");
     let pca = Pca::new(&moments, plan.params.components)?;
-    let mut features = Array2::zeros((plan.grid.len(), pca.features()));
     for (done, band) in bands.iter().enumerate() {
         progress.step(done as u64, bands.len() as u64)?;
-        features.slice_mut(s![band.sites(), ..]).assign(&session.project(band, &pca)?);
+        session.project(band, &pca)?;
     }
+    let features = session.features()?;
     timings.pca = clock.lap();
 
     if let Some(sink) = &mut sink {
         progress.stage("save");
+        let mut buffer = Array2::zeros((0, plan.channels()));
         for band in &bands {
             progress.check()?;
-            sink(band, session.describe(band)?.view())?;
+            sink(band, described(&mut *session, band, &mut buffer)?)?;
         }
         clock.lap();
     }
@@ -130,6 +130,20 @@ pub fn segment(
     Ok(Segmentation { plan, features, pca, results, timings })
 }
 
+/// Descriptors of `band`, in `buffer`, which is made larger where need be.
+fn described<'b>(
+    session: &mut dyn Describe,
+    band: &Band,
+    buffer: &'b mut Array2<f32>,
+) -> Result<ArrayView2<'b, f32>> {
+    if buffer.nrows() < band.len() {
+        *buffer = Array2::zeros((band.len(), buffer.ncols()));
+    }
+    let mut part = buffer.slice_mut(s![..band.len(), ..]);
+    session.describe(band, part.view_mut())?;
+    Ok(buffer.slice(s![..band.len(), ..]))
+}
+
 /// Sites from which separability is taken, where there are more.
 const SAMPLE: usize = 200_000;
 
@@ -143,9 +157,10 @@ fn separate(
 ) -> Result<()> {
     let zero = |p: &Patterns| ClassSums::zero(p.clustering.centroids.nrows(), plan.channels());
     let mut sums: Vec<ClassSums> = results.iter().map(zero).collect();
+    let mut buffer = Array2::zeros((0, plan.channels()));
     for band in bands {
         progress.check()?;
-        let descriptors = session.describe(band)?;
+        let descriptors = described(session, band, &mut buffer)?;
         for (patterns, sums) in results.iter().zip(&mut sums) {
             for (site, descriptor) in band.sites().zip(descriptors.rows()) {
                 let at = (site / plan.grid.count.cols, site % plan.grid.count.cols);

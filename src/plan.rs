@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::{Family, FamilyParams};
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid, Tile};
 use crate::{Error, Result};
 
 /// How many features PCA keeps.
@@ -88,6 +88,8 @@ pub struct Plan {
     pub grid: SiteGrid,
     /// The families, tables made.
     pub families: Vec<Family>,
+    /// Most sites of a tile.
+    pub tile: Extent,
     /// `[site rows, site cols]`, false where the site's pixel is masked; such
     /// sites are described but take no part in PCA and clustering.
     pub active: Option<Array2<bool>>,
@@ -131,7 +133,9 @@ impl Plan {
                 !mask[(grid.row(i), grid.col(j))]
             })
         });
-        let plan = Self { shape, grid, families, active, budget: DEFAULT_BUDGET, params };
+        let tile = families.iter().map(|f| f.tile_size(grid.stride));
+        let tile = tile.fold(Extent::square(1), Extent::max);
+        let plan = Self { shape, grid, families, tile, active, budget: DEFAULT_BUDGET, params };
         plan.check_clusters()?;
         Ok(plan)
     }
@@ -164,18 +168,18 @@ impl Plan {
         values.select(ndarray::Axis(0), &rows)
     }
 
-    /// Height in site rows that a band must be a multiple of.
-    pub fn block_rows(&self) -> usize {
-        self.families.iter().map(|f| f.block_rows(self.grid.stride)).fold(1, lcm)
-    }
-
-    /// Bands of at most `rows` site rows, rounded to whole blocks (one at least).
+    /// Bands of at most `rows` site rows, rounded to whole tiles (one at least).
     pub fn bands(&self, rows: usize) -> Vec<Band> {
-        let block = self.block_rows();
-        self.grid.bands((rows / block).max(1) * block)
+        self.grid.bands((rows / self.tile.rows).max(1) * self.tile.rows)
     }
 
-    /// Bands of single blocks, evenly spread, with about `sites` sites in all: a
+    /// The tiles of `band`, row by row of tiles. They lie at the same places
+    /// whatever the bands, so that values do not depend on them.
+    pub fn tiles(&self, band: &Band) -> Vec<Tile> {
+        self.grid.tiles(band.rows.clone(), self.tile)
+    }
+
+    /// Bands of single rows of tiles, evenly spread, with about `sites` sites in all: a
     /// sample where all of them would be too many.
     pub fn sample_bands(&self, sites: usize) -> Vec<Band> {
         let blocks = self.bands(1);
@@ -263,16 +267,6 @@ fn too_small(params: &Params, shape: Extent, margin: Extent) -> Error {
         "the image has {shape} px, but patch and window together need at least {need} px; {}",
         advice.join("; ")
     ))
-}
-
-fn lcm(a: usize, b: usize) -> usize {
-    let gcd = |mut a: usize, mut b: usize| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    a / gcd(a, b) * b
 }
 
 #[cfg(test)]

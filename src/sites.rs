@@ -96,6 +96,17 @@ impl SiteGrid {
         self.margin.cols + j * self.stride
     }
 
+    /// The sites of `rows` in tiles of at most `size` sites, row by row of tiles.
+    pub fn tiles(&self, rows: Range<usize>, size: Extent) -> Vec<Tile> {
+        let along_row = |rows: Range<usize>| {
+            blocks(0..self.count.cols, size.cols).map(move |cols| Tile {
+                first: Extent { rows: rows.start, cols: cols.start },
+                count: Extent { rows: rows.len(), cols: cols.len() },
+            })
+        };
+        blocks(rows, size.rows).flat_map(along_row).collect()
+    }
+
     /// Bands of `height` site rows (the last may be lower) that cover the grid.
     pub fn bands(&self, height: usize) -> Vec<Band> {
         blocks(0..self.count.rows, height)
@@ -129,6 +140,16 @@ impl Band {
     pub fn sites(&self) -> Range<usize> {
         self.rows.start * self.cols..self.rows.end * self.cols
     }
+}
+
+/// A rectangle of sites that is computed together: the unit of parallel work,
+/// and where running sums start afresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    /// First site row and column.
+    pub first: Extent,
+    /// Number of site rows and columns.
+    pub count: Extent,
 }
 
 /// Cuts `range` into pieces of `size`, the last one shorter where need be.

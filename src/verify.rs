@@ -1,6 +1,6 @@
 //! Two backends side by side, stage by stage: the trust in a GPU's result.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::Serialize;
 
 use crate::Result;
@@ -63,13 +63,13 @@ pub fn verify(
 ) -> Result<Report> {
     let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
     let image = micrograph.standardised()?;
-    let bound = descriptor_bound(image.view(), &plan);
+    let bound = descriptor_bound(image, &plan);
 
     progress.stage("describe");
-    let one = Described::new(reference, image.view(), &plan, None, progress)?;
+    let one = Described::new(reference, image, &plan, None, progress)?;
     let pca = Pca::new(&one.moments, plan.params.components)?;
-    let one = Described::new(reference, image.view(), &plan, Some(&pca), progress)?;
-    let other = Described::new(checked, image.view(), &plan, Some(&pca), progress)?;
+    let one = Described::new(reference, image, &plan, Some(&pca), progress)?;
+    let other = Described::new(checked, image, &plan, Some(&pca), progress)?;
     let mut stages = vec![descriptors(&one, &other, &plan, &bound)];
     stages.push(moments(&one, &other, &bound));
     stages.push(features(&one, &other, &plan, &bound));
@@ -107,23 +107,24 @@ impl Described {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let mut session = backend.upload(image, plan)?;
-        let mut moments = Moments::zero(plan.channels());
-        let mut descriptors = Vec::new();
-        let mut features = Vec::new();
-        for band in plan.bands(backend.band_rows(plan, plan.budget)?) {
+        let mut descriptors = Array2::zeros((0, 0));
+        let mut features = Array2::zeros((0, 0));
+        let bands = plan.bands(backend.band_rows(plan, plan.budget)?);
+        for band in &bands {
             progress.check()?;
-            moments.add(&session.accumulate(&band)?);
-            if let Some(pca) = pca {
-                descriptors.extend(session.describe(&band)?);
-                features.extend(session.project(&band, pca)?);
-            }
+            session.accumulate(band)?;
         }
-        let shaped = |values: Vec<f32>| {
-            let columns = values.len() / plan.grid.len();
-            Array2::from_shape_vec((plan.grid.len(), columns), values)
-                .expect("as many values for each site")
-        };
-        Ok(Self { descriptors: shaped(descriptors), moments, features: shaped(features) })
+        let moments = session.moments()?;
+        if let Some(pca) = pca {
+            descriptors = Array2::zeros((plan.grid.len(), plan.channels()));
+            for band in &bands {
+                progress.check()?;
+                session.describe(band, descriptors.slice_mut(s![band.sites(), ..]))?;
+                session.project(band, pca)?;
+            }
+            features = session.features()?;
+        }
+        Ok(Self { descriptors, moments, features })
     }
 }
 
@@ -140,8 +141,8 @@ fn descriptor_bound(image: ArrayView2<'_, f32>, plan: &Plan) -> Bound {
     let mut worst = Bound { value: 0.0, reason: String::new() };
     for family in &plan.families {
         let Family::Translation(family) = family;
-        let kappa = family.condition(image, &plan.grid);
-        let terms = family.terms(plan.grid.stride);
+        let kappa = family.condition(image, &plan.grid, plan.tile);
+        let terms = family.terms(plan.grid.stride, plan.tile);
         // Three more operations normalise a score.
         let value = 2.0 * EPS * ((terms as f64).sqrt() * (1.0 + kappa) + 3.0);
         if value > worst.value {
@@ -208,7 +209,9 @@ fn assignment(
     let count = points.nrows();
     let run = |backend: &dyn Backend| -> Result<(Vec<u32>, Vec<f32>)> {
         let (mut labels, mut distances) = (vec![u32::MAX; count], vec![f32::NAN; count]);
-        backend.assigner(points)?.assign(centroids, &mut labels, &mut distances)?;
+        let mut assigner = backend.assigner(points)?;
+        assigner.step(centroids)?;
+        assigner.labels(&mut labels, &mut distances)?;
         Ok((labels, distances))
     };
     let ((labels, _), (others, distances)) = (run(reference)?, run(checked)?);

@@ -68,7 +68,8 @@ fn it_finds_the_same_labels_in_the_same_features() {
     let (mut labels, mut distances) = (vec![0; sites], vec![0.0; sites]);
     let cpu = Cpu::new();
     let mut assign = cpu.assigner(found.features.view()).unwrap();
-    assign.assign(centroids.view(), &mut labels, &mut distances).unwrap();
+    assign.step(centroids.view()).unwrap();
+    assign.labels(&mut labels, &mut distances).unwrap();
     let expected: Vec<u32> = found.results[0].map.sites.iter().map(|&l| u32::from(l) - 1).collect();
     assert_eq!(labels, expected);
 }

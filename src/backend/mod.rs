@@ -7,7 +7,7 @@
 pub mod cpu;
 pub mod gpu;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::Serialize;
 
 use crate::Result;
@@ -84,41 +84,71 @@ pub trait Backend: Send + Sync {
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>>;
 }
 
-/// An uploaded image. The methods take a band of [`Plan::bands`]; whatever the
-/// height of the bands, each site's values are the same bit for bit.
+/// An uploaded image. The methods take bands of [`Plan::bands`]; whatever their
+/// height, each site's values are the same bit for bit.
+///
+/// Sums and features come back once, at the end: a device can go on with one
+/// band while the host prepares the next.
 pub trait Describe {
-    /// Descriptors of the band's sites, `[sites, D]`.
+    /// Writes the descriptors of the band's sites into `out` `[sites, D]`.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
-    fn describe(&mut self, band: &Band) -> Result<Array2<f32>>;
+    fn describe(&mut self, band: &Band, out: ArrayViewMut2<'_, f32>) -> Result<()>;
 
-    /// Sums for mean and covariance over the band's active sites.
+    /// Adds the band's active sites to the sums for mean and covariance. Bands
+    /// come in their order.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
-    fn accumulate(&mut self, band: &Band) -> Result<Moments>;
+    fn accumulate(&mut self, band: &Band) -> Result<()>;
 
-    /// Features of the band's sites, `[sites, q]`.
+    /// The sums over all bands that were accumulated; the next begin at zero.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
-    fn project(&mut self, band: &Band, pca: &Pca) -> Result<Array2<f32>>;
+    fn moments(&mut self) -> Result<Moments>;
+
+    /// Computes the features of the band's sites. Bands come in their order.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn project(&mut self, band: &Band, pca: &Pca) -> Result<()>;
+
+    /// The features of all bands that were projected, `[sites, q]`.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn features(&mut self) -> Result<Array2<f32>>;
 }
 
-/// Points on a device.
+/// Points on a device, each with a label.
 pub trait Assign {
-    /// The nearest of `centroids` `[k, q]` for each point (the first of equals)
-    /// into `labels` `[N]`, and its squared distance into `distances` `[N]`.
+    /// Gives each point the label of the nearest of `centroids` `[k, q]` (the
+    /// first of equals), and sums up the clusters.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
-    fn assign(
-        &mut self,
-        centroids: ArrayView2<'_, f32>,
-        labels: &mut [u32],
-        distances: &mut [f32],
-    ) -> Result<()>;
+    fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step>;
+
+    /// The labels `[N]` of the last step and the squared distances `[N]` from
+    /// the centroids they stand for.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()>;
+}
+
+/// What one assignment came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Sums of the points of each cluster, `[k, q]`.
+    pub sums: Array2<f64>,
+    /// Number of points of each cluster, `[k]`.
+    pub counts: Vec<u64>,
+    /// How many points have another label than after the step before; all of
+    /// them after the first.
+    pub changed: u64,
 }
 
 /// The chosen backend, with a note where the choice needs a word.
@@ -136,8 +166,8 @@ pub fn open(choice: &Choice) -> Result<(Box<dyn Backend>, Option<String>)> {
     }
 }
 
-/// Descriptors of whole bands, kept while they fit a budget so that `project`
-/// need not compute again what `accumulate` did.
+/// What was made for whole bands, kept while it fits a budget so that `project`
+/// need not make again what `accumulate` did.
 #[derive(Debug)]
 pub(crate) struct Kept<T> {
     bands: std::collections::HashMap<Band, std::rc::Rc<T>>,
@@ -150,17 +180,18 @@ impl<T> Kept<T> {
         Self { bands: Default::default(), bytes: 0, budget }
     }
 
-    /// The band's value, made by `make` if it is not here; kept if `bytes` fit.
+    /// The band's value, made by `make` if it is not here, with its size in
+    /// bytes; kept if it fits.
     pub(crate) fn get(
         &mut self,
         band: &Band,
-        bytes: u64,
-        make: impl FnOnce() -> Result<T>,
+        make: impl FnOnce() -> Result<(T, u64)>,
     ) -> Result<std::rc::Rc<T>> {
         if let Some(found) = self.bands.get(band) {
             return Ok(found.clone());
         }
-        let made = std::rc::Rc::new(make()?);
+        let (made, bytes) = make()?;
+        let made = std::rc::Rc::new(made);
         if self.bytes + bytes <= self.budget {
             self.bytes += bytes;
             self.bands.insert(band.clone(), made.clone());

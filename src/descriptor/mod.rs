@@ -90,11 +90,10 @@ impl Family {
         }
     }
 
-    /// Height, in site rows, of the blocks in which running sums are made; they
-    /// start afresh at its multiples whatever the band, so bands must too.
-    pub fn block_rows(&self, stride: usize) -> usize {
+    /// Sites that it is best computed in together.
+    pub fn tile_size(&self, stride: usize) -> Extent {
         match self {
-            Self::Translation(family) => family.tile_size(stride).rows,
+            Self::Translation(family) => family.tile_size(stride),
         }
     }
 }

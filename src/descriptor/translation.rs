@@ -15,6 +15,7 @@
 
 mod definition;
 mod maps;
+mod norms;
 
 use ndarray::ArrayView2;
 use schemars::JsonSchema;
@@ -24,7 +25,8 @@ use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;
-pub(crate) use maps::{Maps, Norms, Tile};
+pub(crate) use maps::{Balance, Maps};
+pub(crate) use norms::Norms;
 
 /// A patch whose variance is below this share of the image's is flat: it
 /// correlates with nothing (score 0) but itself.
@@ -32,6 +34,9 @@ pub const FLAT_SHARE: f64 = 0.004;
 
 /// Most translations: the covariance has their square of elements (128 MiB).
 const MOST_CHANNELS: usize = 4096;
+
+/// Most scores of one tile: what a thread keeps in memory, 8 MiB.
+const TILE_SCORES: usize = 2 << 20;
 
 /// Displacement of the second patch from the first, px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -188,31 +193,43 @@ impl Family {
 
     /// Condition of the worst tile of `image` (mean 0, variance 1) that is
     /// summed in f32.
-    pub(crate) fn condition(&self, image: ArrayView2<'_, f32>, grid: &SiteGrid) -> f64 {
-        let tiles = Maps::new(image, self, grid, 0..grid.count.rows).tiles;
-        let narrow = tiles.iter().filter(|t| !t.ill_conditioned());
-        narrow.map(|t| t.condition).fold(0.0, f32::max).into()
+    pub(crate) fn condition(
+        &self,
+        image: ArrayView2<'_, f32>,
+        grid: &SiteGrid,
+        tile: Extent,
+    ) -> f64 {
+        let rows = 0..grid.count.rows;
+        let tiles = Maps::new(image, self, grid, rows.clone(), grid.tiles(rows, tile)).tiles;
+        let narrow = tiles.iter().filter(|(_, balance)| !balance.ill_conditioned());
+        narrow.map(|(_, balance)| balance.condition).fold(0.0, f32::max).into()
     }
 
-    /// Products that go through one running sum, at most.
-    pub(crate) fn terms(&self, stride: usize) -> usize {
+    /// Products that go through one running sum of a tile of `tile` sites, at most.
+    pub(crate) fn terms(&self, stride: usize, tile: Extent) -> usize {
         let height = self.patch.full().rows;
         match stride < height {
-            true => height + 2 * stride * (self.tile_size(stride).rows - 1),
+            true => height + 2 * stride * (tile.rows - 1),
             false => height,
         }
     }
 
-    /// Sites per tile. A tile has about 256 px a row (a workgroup's width, and
-    /// its sums fit a core's cache), and at least twice the patch, so that the
-    /// halo costs no more than the tile itself however large the patch. Sites
-    /// and the blocks of one stride in a patch make whole vectors of 16.
+    /// Sites per tile. A tile has about 256 px a row, and at least twice the
+    /// patch, so that the halo costs no more than the tile itself however large
+    /// the patch. Sites and the blocks of one stride in a patch make whole
+    /// vectors of 16. Scores of a tile stay within [`TILE_SCORES`].
     pub(crate) fn tile_size(&self, stride: usize) -> Extent {
         let full = self.patch.full();
         let sites = |px: usize, patch: usize| ((px.max(2 * patch) - patch) / stride + 1).min(256);
+        let most = (TILE_SCORES / self.translations.len()).max(1);
         let blocks = full.cols / stride;
-        let total = sites(256, full.cols) + blocks;
-        let vectors = if total - total % 16 > blocks { total / 16 } else { total.div_ceil(16) };
-        Extent { rows: sites(160, full.rows).max(16), cols: (16 * vectors - blocks).min(256) }
+        let whole = |sites: usize| {
+            let total = sites + blocks;
+            let vectors = if total - total % 16 > blocks { total / 16 } else { total.div_ceil(16) };
+            (16 * vectors - blocks).min(256)
+        };
+        let rows = sites(160, full.rows).max(16);
+        let cols = whole(sites(256, full.cols).min((most / 16).max(16)));
+        Extent { rows: rows.min((most / cols).max(16)), cols }
     }
 }

@@ -1,9 +1,9 @@
 //! What every backend promises, on random plans and images.
 
 use libtest_mimic::{Failed, Trial};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, s};
 use stemseg::backend::gpu::Options;
-use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::backend::{Backend, Step, cpu::Cpu};
 use stemseg::descriptor::{Family, FamilyParams, Translation, translation};
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::pca::{Moments, Pca};
@@ -29,7 +29,10 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials.extend(devices.each("contract::moments_and_features", moments_and_features));
     trials.extend(devices.each("contract::assignment", assignment));
     trials.extend(devices.each("contract::same_twice", same_twice));
-    trials.push(Trial::test("contract::threads_change_nothing::cpu", threads_change_nothing));
+    trials.push(Trial::test(
+        "contract::threads_and_bands_change_nothing::cpu",
+        threads_change_nothing,
+    ));
     if let Devices::Adapter(_) = devices {
         let small = devices.gpu(Options { binding_limit: Some(900_000), ..Default::default() });
         trials.push(devices.gpu_trial("contract::tiny_bindings_change_nothing", move |whole| {
@@ -157,9 +160,9 @@ pub(crate) fn describe(
 ) -> Result<Array2<f32>, Failed> {
     let mut session = backend.upload(image, plan)?;
     let most = backend.band_rows(plan, u64::MAX)?;
-    let mut all = Array2::zeros((0, plan.channels()));
+    let mut all = Array2::from_elem((plan.grid.len(), plan.channels()), f32::NAN);
     for band in plan.bands(rows.min(most)) {
-        all.append(Axis(0), session.describe(&band)?.view())?;
+        session.describe(&band, all.slice_mut(s![band.sites(), ..]))?;
     }
     Ok(all)
 }
@@ -175,7 +178,7 @@ fn several_tiles(budget: u64) -> Result<(Array2<f32>, Plan), Failed> {
     let micrograph = Micrograph::new(noise((470, 300), 3).view(), None, NonFinite::Fail)?;
     let mut plan = Plan::new(family(params, 2), micrograph.shape(), None)?;
     plan.budget = budget;
-    Ok((micrograph.standardised()?, plan))
+    Ok((micrograph.standardised()?.to_owned(), plan))
 }
 
 fn bands_leave_no_seam(backend: &dyn Backend) -> Result<(), Failed> {
@@ -184,26 +187,22 @@ fn bands_leave_no_seam(backend: &dyn Backend) -> Result<(), Failed> {
         return Err("the image has too few bands to show anything".into());
     }
     let whole = describe(backend, image.view(), &plan, usize::MAX)?;
-    for rows in [1, 2 * plan.block_rows()] {
+    for rows in [1, 2 * plan.tile.rows] {
         if describe(backend, image.view(), &plan, rows)? != whole {
             return Err(format!("bands of {rows} rows change descriptors").into());
         }
     }
     let moments = |rows| -> Result<Moments, Failed> {
         let mut session = backend.upload(image.view(), &plan)?;
-        let mut sum = Moments::zero(plan.channels());
         for band in plan.bands(rows) {
-            sum.add(&session.accumulate(&band)?);
+            session.accumulate(&band)?;
         }
-        Ok(sum)
+        Ok(session.moments()?)
     };
-    let (one, many) = (moments(usize::MAX)?, moments(1)?);
-    // f64 sums of the same pieces, grouped by band: equal but for the last bits.
-    let off = (&one.products - &many.products).mapv(f64::abs).fold(0.0, |a: f64, &b| a.max(b));
-    if one.count != many.count || off > 1e-9 {
-        return Err(format!("bands change the moments by {off:e}").into());
+    match moments(usize::MAX)? == moments(1)? {
+        true => Ok(()),
+        false => Err("bands change the moments".into()),
     }
-    Ok(())
 }
 
 fn moments_and_features(backend: &dyn Backend) -> Result<(), Failed> {
@@ -211,11 +210,11 @@ fn moments_and_features(backend: &dyn Backend) -> Result<(), Failed> {
     let count = (plan.grid.count.rows, plan.grid.count.cols);
     plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 2 * j) % 5 != 0));
     let mut session = backend.upload(image.view(), &plan)?;
-    let mut moments = Moments::zero(plan.channels());
     let bands = plan.bands(1);
     for band in &bands {
-        moments.add(&session.accumulate(band)?);
+        session.accumulate(band)?;
     }
+    let moments = session.moments()?;
     let x = plan.keep_active(&describe(&Cpu::new(), image.view(), &plan, usize::MAX)?);
     let wide = x.mapv(f64::from);
     let (sum, products) = (wide.sum_axis(Axis(0)), wide.t().dot(&wide));
@@ -232,18 +231,13 @@ fn moments_and_features(backend: &dyn Backend) -> Result<(), Failed> {
 
     let pca = Pca::new(&moments, Components::Count(11))?;
     for band in &bands {
-        let features = session.project(band, &pca)?;
-        let expected = pca.project(session.describe(band)?.view());
-        let expected: Vec<f64> = expected.iter().copied().collect();
-        compare(
-            "features",
-            features.as_slice().ok_or("contiguous")?,
-            &expected,
-            pca.features(),
-            5e-6,
-        )?;
+        session.project(band, &pca)?;
     }
-    Ok(())
+    let features = session.features()?;
+    let all = describe(&Cpu::new(), image.view(), &plan, usize::MAX)?;
+    let expected: Vec<f64> = pca.project(all.view()).iter().copied().collect();
+    let features = features.as_slice().ok_or("contiguous")?;
+    compare("features", features, &expected, pca.features(), 5e-6)
 }
 
 fn assignment(backend: &dyn Backend) -> Result<(), Failed> {
@@ -257,7 +251,9 @@ fn assignment(backend: &dyn Backend) -> Result<(), Failed> {
             centroids.row_mut(k - 1).assign(&first);
         }
         let (mut labels, mut distances) = (vec![u32::MAX; count], vec![f32::NAN; count]);
-        backend.assigner(points.view())?.assign(centroids.view(), &mut labels, &mut distances)?;
+        let mut assigner = backend.assigner(points.view())?;
+        let step = assigner.step(centroids.view())?;
+        assigner.labels(&mut labels, &mut distances)?;
         for (i, point) in points.rows().into_iter().enumerate() {
             let to = |c: usize| -> f64 {
                 let d: Array1<f64> = point.mapv(f64::from) - centroids.row(c).mapv(f64::from);
@@ -279,8 +275,36 @@ fn assignment(backend: &dyn Backend) -> Result<(), Failed> {
                 );
             }
         }
+        check_sums(&step, points.view(), &labels)?;
+        if step.changed != count as u64 || assigner.step(centroids.view())?.changed != 0 {
+            return Err("every label is new at first, none when nothing moved".into());
+        }
     }
     Ok(())
+}
+
+/// Whether the sums of a step are those of its labels.
+fn check_sums(
+    step: &Step,
+    points: ndarray::ArrayView2<'_, f32>,
+    labels: &[u32],
+) -> Result<(), Failed> {
+    let (mut sums, mut counts) = (Array2::<f64>::zeros(step.sums.dim()), step.counts.clone());
+    counts.fill(0);
+    for (point, &label) in points.rows().into_iter().zip(labels) {
+        sums.row_mut(label as usize).zip_mut_with(&point, |sum, &v| *sum += f64::from(v));
+        counts[label as usize] += 1;
+    }
+    if counts != step.counts {
+        return Err(format!("clusters of {:?} points instead of {counts:?}", step.counts).into());
+    }
+    // Coordinates are below 1; some backends sum in f32 within a workgroup.
+    let bound = |(c, _): (usize, usize)| 1e-6 * counts[c] as f64;
+    let off = step.sums.indexed_iter().find(|&(at, v)| (v - sums[at]).abs() > bound(at));
+    match off {
+        None => Ok(()),
+        Some((at, v)) => Err(format!("sum {at:?} is {v} instead of {}", sums[at]).into()),
+    }
 }
 
 fn same_twice(backend: &dyn Backend) -> Result<(), Failed> {
@@ -296,13 +320,22 @@ fn same_twice(backend: &dyn Backend) -> Result<(), Failed> {
 
 fn threads_change_nothing() -> Result<(), Failed> {
     let (image, plan) = several_tiles(0)?;
-    let run = |threads| -> Result<Array2<f32>, Failed> {
+    let run = |threads, rows| -> Result<_, Failed> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| describe(&Cpu::new(), image.view(), &plan, usize::MAX))
+        pool.install(|| {
+            let cpu = Cpu::new();
+            let mut session = cpu.upload(image.view(), &plan)?;
+            plan.bands(rows).iter().try_for_each(|band| session.accumulate(band))?;
+            let moments = session.moments()?;
+            let pca = Pca::new(&moments, Components::Count(4))?;
+            plan.bands(rows).iter().try_for_each(|band| session.project(band, &pca))?;
+            let descriptors = describe(&cpu, image.view(), &plan, rows)?;
+            Ok((descriptors, moments, session.features()?))
+        })
     };
-    match run(1)? == run(5)? {
+    match run(1, usize::MAX)? == run(5, 1)? {
         true => Ok(()),
-        false => Err("the number of threads changes descriptors".into()),
+        false => Err("threads and bands change descriptors, moments or features".into()),
     }
 }
 
@@ -318,10 +351,12 @@ fn tiny_bindings_change_nothing(whole: &dyn Backend, tiny: &dyn Backend) -> Resu
     }
     let points = Array2::from_shape_fn((60_000, 5), |(i, f)| ((i * 31 + f * 7) % 1009) as f32);
     let centroids = points.slice(ndarray::s![..7, ..]).to_owned();
-    let assign = |backend: &dyn Backend| -> Result<Vec<u32>, Failed> {
+    let assign = |backend: &dyn Backend| -> Result<(Vec<u32>, Step), Failed> {
         let (mut labels, mut distances) = (vec![0; 60_000], vec![0.0; 60_000]);
-        backend.assigner(points.view())?.assign(centroids.view(), &mut labels, &mut distances)?;
-        Ok(labels)
+        let mut assigner = backend.assigner(points.view())?;
+        let step = assigner.step(centroids.view())?;
+        assigner.labels(&mut labels, &mut distances)?;
+        Ok((labels, step))
     };
     match assign(whole)? == assign(tiny)? {
         true => Ok(()),

@@ -1,11 +1,11 @@
 //! Nearest centroid of each point; twin of `shaders/assign.wgsl`.
 
 use multiversion::multiversion;
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::backend::Assign;
+use crate::backend::{Assign, Step};
 
 /// Points that are compared at once, one in each lane of a vector.
 const LANES: usize = 16;
@@ -18,54 +18,104 @@ const CHUNK: usize = 4096;
 pub(super) struct Points {
     values: Vec<[f32; LANES]>,
     features: usize,
+    labels: Vec<u32>,
+    distances: Vec<f32>,
 }
 
 impl Points {
     pub(super) fn new(points: ArrayView2<'_, f32>) -> Self {
         let features = points.ncols();
         let mut values = vec![[0.0; LANES]; points.nrows().div_ceil(LANES) * features];
-        for (block, part) in
-            values.chunks_exact_mut(features).zip(points.axis_chunks_iter(Axis(0), LANES))
-        {
-            for (lane, point) in part.rows().into_iter().enumerate() {
-                block.iter_mut().zip(point).for_each(|(feature, &v)| feature[lane] = v);
-            }
-        }
-        Self { values, features }
+        values
+            .par_chunks_mut(CHUNK / LANES * features)
+            .zip(points.axis_chunks_iter(Axis(0), CHUNK).into_par_iter())
+            .for_each(|(values, points)| {
+                let parts = points.axis_chunks_iter(Axis(0), LANES).into_iter();
+                for (block, part) in values.chunks_exact_mut(features).zip(parts) {
+                    for (lane, point) in part.rows().into_iter().enumerate() {
+                        block.iter_mut().zip(point).for_each(|(feature, &v)| feature[lane] = v);
+                    }
+                }
+            });
+        let count = points.nrows();
+        Self { values, features, labels: vec![u32::MAX; count], distances: vec![0.0; count] }
     }
 }
 
 impl Assign for Points {
-    fn assign(
-        &mut self,
-        centroids: ArrayView2<'_, f32>,
-        labels: &mut [u32],
-        distances: &mut [f32],
-    ) -> Result<()> {
-        let centroids: Vec<f32> = centroids.iter().copied().collect();
-        labels
+    fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
+        let features = self.features;
+        let flat: Vec<f32> = centroids.iter().copied().collect();
+        let chunks: Vec<Chunk> = self
+            .labels
             .par_chunks_mut(CHUNK)
-            .zip(distances.par_chunks_mut(CHUNK))
-            .zip(self.values.par_chunks(CHUNK / LANES * self.features))
-            .for_each(|((labels, distances), points)| {
-                assign_chunk(points, &centroids, self.features, labels, distances);
-            });
+            .zip(self.distances.par_chunks_mut(CHUNK))
+            .zip(self.values.par_chunks(CHUNK / LANES * features))
+            .map(|((labels, distances), points)| {
+                let mut chunk = Chunk::zero(centroids.nrows(), features);
+                assign_chunk(points, &flat, labels, distances, &mut chunk);
+                chunk
+            })
+            .collect();
+        let mut total = Chunk::zero(centroids.nrows(), features);
+        chunks.iter().for_each(|chunk| total.add(chunk));
+        Ok(total.into_step(centroids.dim()))
+    }
+
+    fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {
+        labels.copy_from_slice(&self.labels);
+        distances.copy_from_slice(&self.distances);
         Ok(())
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+/// What a chunk of points adds to a [`Step`].
+struct Chunk {
+    /// `[cluster][feature]`, and last the number of points.
+    sums: Vec<f64>,
+    features: usize,
+    changed: u64,
+}
+
+impl Chunk {
+    fn zero(clusters: usize, features: usize) -> Self {
+        Self { sums: vec![0.0; clusters * (features + 1)], features, changed: 0 }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sum, part)| *sum += part);
+        self.changed += other.changed;
+    }
+
+    fn into_step(self, shape: (usize, usize)) -> Step {
+        let width = self.features + 1;
+        Step {
+            sums: Array2::from_shape_fn(shape, |(c, f)| self.sums[c * width + f]),
+            counts: (0..shape.0).map(|c| self.sums[c * width + width - 1] as u64).collect(),
+            changed: self.changed,
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
 fn assign_chunk(
     points: &[[f32; LANES]],
     centroids: &[f32],
-    features: usize,
     labels: &mut [u32],
     distances: &mut [f32],
+    chunk: &mut Chunk,
 ) {
+    let features = chunk.features;
     let out = labels.chunks_mut(LANES).zip(distances.chunks_mut(LANES));
     for (block, (labels, distances)) in points.chunks_exact(features).zip(out) {
         let (nearest, least) = nearest(block, centroids);
-        labels.copy_from_slice(&nearest[..labels.len()]);
+        for (lane, label) in labels.iter_mut().enumerate() {
+            chunk.changed += u64::from(*label != nearest[lane]);
+            *label = nearest[lane];
+            let sums = &mut chunk.sums[*label as usize * (features + 1)..][..features + 1];
+            sums.iter_mut().zip(block).for_each(|(sum, values)| *sum += f64::from(values[lane]));
+            sums[features] += 1.0;
+        }
         distances.copy_from_slice(&least[..distances.len()]);
     }
 }

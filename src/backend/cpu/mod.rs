@@ -1,20 +1,26 @@
 //! The CPU backend: every core through rayon, SIMD by run-time dispatch.
+//!
+//! Descriptors are never stored: a task describes a tile of sites in buffers of
+//! its own, which stay in the cache, and sums or projects them at once. To
+//! compute them again costs less than to fetch them from memory.
 
 mod assign;
 mod moments;
 mod project;
+mod session;
 mod translation;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut3, Axis};
+use ndarray::{Array2, ArrayView2};
 
-use super::{Assign, Backend, Describe, DeviceInfo, Kept};
+use super::{Assign, Backend, Describe, DeviceInfo};
 use crate::Result;
-use crate::descriptor::Family;
-use crate::pca::{Moments, Pca};
+use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::sites::{SiteGrid, Tile};
 
-pub(crate) use translation::repair;
+/// Multiply-adds of one band, about: a moment's work, so that progress shows and
+/// Ctrl-C is heard.
+const WORK_PER_BAND: u64 = 1 << 33;
 
 /// This machine's processor.
 #[derive(Debug)]
@@ -46,8 +52,11 @@ impl Backend for Cpu {
     }
 
     fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
-        let row = (plan.grid.count.cols * plan.channels() * size_of::<f32>()) as u64;
-        Ok((budget / row.max(1)).max(1) as usize)
+        let by_memory = budget / session::bytes_per_site_row(plan).max(1);
+        // Multiply-adds of a score and of its products with the other channels.
+        let channels = plan.channels() as u64;
+        let work = plan.grid.count.cols as u64 * channels * (64 + channels);
+        Ok(by_memory.min(WORK_PER_BAND / work).max(1) as usize)
     }
 
     fn upload<'a>(
@@ -55,7 +64,7 @@ impl Backend for Cpu {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Result<Box<dyn Describe + 'a>> {
-        Ok(Box::new(Session { image, plan, kept: Kept::new(plan.budget) }))
+        Ok(Box::new(session::Session::new(image, plan)))
     }
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
@@ -63,50 +72,18 @@ impl Backend for Cpu {
     }
 }
 
-struct Session<'a> {
-    image: ArrayView2<'a, f32>,
-    plan: &'a Plan,
-    kept: Kept<Array2<f32>>,
-}
-
-impl Session<'_> {
-    fn descriptors(&mut self, band: &Band) -> Result<std::rc::Rc<Array2<f32>>> {
-        let bytes = (band.len() * self.plan.channels() * size_of::<f32>()) as u64;
-        let (image, plan) = (self.image, self.plan);
-        self.kept.get(band, bytes, || Ok(describe(image, plan, band)))
-    }
-}
-
-/// Descriptors `[sites, D]`, the families' channels side by side.
-fn describe(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Array2<f32> {
-    let mut out = ndarray::Array3::zeros((band.rows.len(), band.cols, plan.channels()));
-    let mut rest: ArrayViewMut3<'_, f32> = out.view_mut();
-    for family in &plan.families {
-        let (block, others) = rest.split_at(Axis(2), family.channels());
-        rest = others;
-        match family {
-            Family::Translation(family) => {
-                translation::describe(image, family, &plan.grid, band, block);
-            }
-        }
-    }
-    let shape = (band.len(), plan.channels());
-    out.into_shape_with_order(shape).expect("a fresh array is contiguous")
-}
-
-impl Describe for Session<'_> {
-    fn describe(&mut self, band: &Band) -> Result<Array2<f32>> {
-        let descriptors = self.descriptors(band)?;
-        Ok(std::rc::Rc::try_unwrap(descriptors).unwrap_or_else(|shared| (*shared).clone()))
-    }
-
-    fn accumulate(&mut self, band: &Band) -> Result<Moments> {
-        let descriptors = self.descriptors(band)?;
-        Ok(moments::accumulate(descriptors.view(), self.plan, band))
-    }
-
-    fn project(&mut self, band: &Band, pca: &Pca) -> Result<Array2<f32>> {
-        let descriptors = self.descriptors(band)?;
-        Ok(project::project(descriptors.view(), pca))
-    }
+/// Descriptors of one tile in f64 sums, `[D, sites of the tile]`: what a GPU
+/// backend puts in place of its own where f32 is not enough.
+pub(crate) fn repair(
+    image: ArrayView2<'_, f32>,
+    family: &Family,
+    norms: &Norms,
+    grid: &SiteGrid,
+    tile: &(Tile, Balance),
+) -> Array2<f32> {
+    let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
+    let kernel = translation::Kernel::new(image, family, grid);
+    let values = scores.as_slice_mut().expect("a fresh array is contiguous");
+    kernel.scores(tile, norms, &mut Default::default(), values, tile.0.count.area());
+    scores
 }

@@ -5,272 +5,285 @@
 //! either axis, and columns are stored by stride phase, so that neighbouring
 //! sites read neighbouring values and every loop is a loop over sites:
 //!
-//! 1. products are summed over the rows of a block, for each column;
-//! 2. a running sum over `whole` blocks, plus the first `rest` rows of the next,
-//!    gives the sum over the patch's rows for each column;
-//! 3. columns are summed to blocks, and blocks to windows by doubling
-//!    (1, 2, 4, ... blocks), which does not drift;
+//! 1. the products of a block are summed in registers, for a few translations
+//!    of equal rows at once: over all of it, over its first `rest` rows, over its
+//!    first `rest` columns, and over the corner of both;
+//! 2. running sums over `whole` blocks, plus the first rows of the next, give the
+//!    sums over the patch's rows for each block of columns;
+//! 3. blocks are summed to windows by doubling (1, 2, 4, ... blocks), which does
+//!    not drift, plus the first columns of the next;
 //! 4. the sum is normalised with the norm maps.
 //!
-//! Each product is formed once; the cost does not depend on the patch size.
+//! Each product is formed once, and serves `t` and `-t` where the stride divides
+//! `t`; the cost does not depend on the patch size.
 
+mod passes;
 mod sums;
 
-use std::ops::Range;
-
 use multiversion::multiversion;
-use ndarray::{Array2, ArrayView2, ArrayViewMut3, Axis, s};
-use rayon::prelude::*;
+use ndarray::{ArrayView2, s};
 
-use crate::descriptor::translation::{Family, Maps, Norms, Tile, Translation};
-use crate::sites::{Band, Extent, SiteGrid};
-use sums::{Cut, LANES, Layout, RowSums, Sum, Sums, position, sum_windows};
+use crate::descriptor::translation::{Balance, Family, Norms};
+use crate::sites::{Extent, SiteGrid, Tile};
+use passes::{GROUP, Pass, passes};
+use sums::{Cut, LANES, Region, Sum, Sums};
 
-/// Fills `out` `[band rows, site cols, D]` for the sites of `band`.
-pub(super) fn describe(
-    image: ArrayView2<'_, f32>,
-    family: &Family,
-    grid: &SiteGrid,
-    band: &Band,
-    out: ArrayViewMut3<'_, f32>,
-) {
-    let maps = Maps::new(image, family, grid, band.rows.clone());
-    let pieces = split(out, &maps.tiles);
-    let job = Job { image, family, norms: &maps.norms, grid };
-    maps.tiles.par_iter().zip(pieces).for_each_init(Scratch::default, |scratch, (tile, piece)| {
-        transpose(job.scores(tile, scratch), tile.count.area(), piece);
-    });
-}
-
-/// Writes `scores` `[D][sites]` into `piece` `[site rows, site cols, D]`.
-fn transpose(scores: &[f32], sites: usize, mut piece: ArrayViewMut3<'_, f32>) {
-    for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
-        let of_site = scores[site..].iter().step_by(sites);
-        channels.iter_mut().zip(of_site).for_each(|(channel, &score)| *channel = score);
-    }
-}
-
-/// Descriptors of one tile in f64 sums, `[D, sites of the tile]`: what a GPU
-/// backend puts in place of its own where f32 is not enough.
-pub(crate) fn repair(
-    image: ArrayView2<'_, f32>,
-    family: &Family,
-    norms: &Norms,
-    grid: &SiteGrid,
-    tile: &Tile,
-) -> Array2<f32> {
-    let job = Job { image, family, norms, grid };
-    let mut scratch = Scratch::default();
-    let scores = job.scores(tile, &mut scratch).to_vec();
-    Array2::from_shape_vec((family.translations.len(), tile.count.area()), scores)
-        .expect("one score per translation and site")
-}
-
-/// Cuts `out` into the views of `tiles`, which come row by row of tiles.
-fn split<'a>(out: ArrayViewMut3<'a, f32>, tiles: &[Tile]) -> Vec<ArrayViewMut3<'a, f32>> {
-    let mut pieces = Vec::with_capacity(tiles.len());
-    let mut below = out;
-    for row in tiles.chunk_by(|a, b| a.first.rows == b.first.rows) {
-        let (mut right, rest) = below.split_at(Axis(0), row[0].count.rows);
-        below = rest;
-        for tile in row {
-            let (piece, rest) = right.split_at(Axis(1), tile.count.cols);
-            pieces.push(piece);
-            right = rest;
-        }
-    }
-    pieces
+/// Scores of one family of one image, tile by tile.
+pub(super) struct Kernel<'a> {
+    image: ArrayView2<'a, f32>,
+    family: &'a Family,
+    grid: &'a SiteGrid,
+    groups: Vec<Vec<Pass>>,
 }
 
 /// Buffers of one thread, grown once and used again.
 #[derive(Default)]
-struct Scratch {
-    narrow: Sums<f32>,
-    wide: Sums<f64>,
+pub(super) struct Scratch {
+    narrow: Buffers<f32>,
+    wide: Buffers<f64>,
+}
+
+#[derive(Default)]
+struct Buffers<F> {
+    region: Region<F>,
+    sums: Sums<F>,
     scores: Vec<f32>,
 }
 
-struct Job<'a> {
-    image: ArrayView2<'a, f32>,
-    family: &'a Family,
-    norms: &'a Norms,
-    grid: &'a SiteGrid,
+/// Norm maps with the place of a tile's first site in them.
+struct Placed<'a, F> {
+    norms: &'a Norms<F>,
+    first: Extent,
 }
 
-impl Job<'_> {
-    /// Scores of `tile`, `[D][sites of the tile]`.
-    fn scores<'s>(&self, tile: &Tile, scratch: &'s mut Scratch) -> &'s [f32] {
-        scratch.scores.resize(self.family.translations.len() * tile.count.area(), 0.0);
-        if tile.ill_conditioned() {
-            let (rows, cols) = self.reach(tile);
-            let first = Extent { rows: rows.start, cols: cols.start };
-            let part = self.image.slice(s![rows, cols]);
-            let patches = part.nrows() + 1 - self.family.patch.full().rows;
-            let norms = Norms::<f64>::new(part, self.family.patch, self.grid.stride, 0..patches);
-            self.score_tile(tile, &norms, first, &mut scratch.wide, &mut scratch.scores);
-        } else {
-            score_tile_f32(self, tile, &mut scratch.narrow, &mut scratch.scores);
-        }
-        &scratch.scores
+impl<'a> Kernel<'a> {
+    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family, grid: &'a SiteGrid) -> Self {
+        let groups = passes(&family.translations, grid.stride);
+        Self { image, family, grid, groups }
     }
 
-    /// Pixel rows and columns of the tile's patches and all their translations.
-    fn reach(&self, tile: &Tile) -> (Range<usize>, Range<usize>) {
-        let (margin, grid) = (self.family.margin(), self.grid);
-        let along = |first: usize, count: usize, margin: usize| {
-            first - margin..first + (count - 1) * grid.stride + margin + 1
-        };
-        (
-            along(grid.row(tile.first.rows), tile.count.rows, margin.rows),
-            along(grid.col(tile.first.cols), tile.count.cols, margin.cols),
-        )
-    }
-
-    fn layout(&self, tile: &Tile) -> Layout {
-        let (full, stride) = (self.family.patch.full(), self.grid.stride);
-        let cut = |length: usize| Cut { whole: length / stride, rest: length % stride };
-        let cols = cut(full.cols);
-        let blocks = (tile.count.cols + cols.whole).next_multiple_of(LANES);
-        // A translation starts up to two windows into the region.
-        let pitch = blocks + (2 * self.family.window.cols).div_ceil(stride) + 1;
-        Layout { rows: cut(full.rows), cols, blocks, pitch, line: pitch * stride }
-    }
-
-    /// Scores of `tile` with `norms` that begin at pixel `origin`.
-    #[inline(always)]
-    fn score_tile<F: Sum>(
+    /// Writes the scores of `tile` into `scores`, one channel each `pitch` values,
+    /// the sites of a channel row by row.
+    pub(super) fn scores(
         &self,
-        tile: &Tile,
-        norms: &Norms<F>,
-        origin: Extent,
-        sums: &mut Sums<F>,
+        (tile, balance): &(Tile, Balance),
+        norms: &Norms,
+        scratch: &mut Scratch,
+        scores: &mut [f32],
+        pitch: usize,
+    ) {
+        let identity = |t: &crate::descriptor::Translation| t.rows == 0 && t.cols == 0;
+        for (t, channel) in self.family.translations.iter().zip(scores.chunks_mut(pitch)) {
+            if identity(t) {
+                channel[..tile.count.area()].fill(1.0);
+            }
+        }
+        let job = Job { kernel: self, tile, centre: balance.centre, pitch };
+        if balance.ill_conditioned() {
+            let (first, count) = (tile.first, tile.count);
+            let (margin, stride) = (self.family.margin(), self.grid.stride);
+            let (top, left) = (first.rows * stride, first.cols * stride);
+            let part = self.image.slice(s![
+                top..top + (count.rows - 1) * stride + 2 * margin.rows + 1,
+                left..left + (count.cols - 1) * stride + 2 * margin.cols + 1
+            ]);
+            let grid = SiteGrid { margin, stride, count };
+            let norms = Norms::<f64>::new(part, self.family, &grid, 0..count.rows);
+            let placed = Placed { norms: &norms, first: Extent::default() };
+            job.run::<f64, false>(&placed, &mut scratch.wide, scores);
+        } else {
+            let placed = Placed { norms, first: tile.first };
+            run_f32(&job, &placed, &mut scratch.narrow, scores);
+        }
+    }
+}
+
+/// One tile.
+struct Job<'a, 'i> {
+    kernel: &'a Kernel<'i>,
+    tile: &'a Tile,
+    centre: f32,
+    pitch: usize,
+}
+
+impl Job<'_, '_> {
+    /// Scores with sums of type `F`.
+    #[inline(always)]
+    fn run<F: Sum, const FUSED: bool>(
+        &self,
+        norms: &Placed<'_, F>,
+        buffers: &mut Buffers<F>,
         scores: &mut [f32],
     ) {
-        let layout = self.layout(tile);
-        self.copy_region(tile, &layout, &mut sums.region);
-        sums.resize(&layout, self.grid.stride);
-        for (t, scores) in self.family.translations.iter().zip(scores.chunks_mut(tile.count.area()))
-        {
-            if t.rows == 0 && t.cols == 0 {
-                scores.fill(1.0);
-                continue;
-            }
-            sums.running.fill(F::zero());
-            let Cut { whole, .. } = layout.rows;
-            for block in 0..tile.count.rows + whole {
-                self.sum_block(block, t, &layout, sums);
-                if block >= whole {
-                    let i = block - whole;
-                    let scores = &mut scores[i * tile.count.cols..(i + 1) * tile.count.cols];
-                    sum_windows(&layout, self.grid.stride, sums);
-                    self.normalise(tile, i, t, (norms, origin), &sums.total, scores);
-                }
-                sums.slide(block, whole);
+        let Kernel { family, grid, groups, .. } = self.kernel;
+        let (stride, full) = (grid.stride, family.patch.full());
+        buffers.sums.stride = stride;
+        buffers.sums.rows = Some(Cut::new(full.rows, stride));
+        buffers.sums.cols = Some(Cut::new(full.cols, stride));
+        self.copy_region(&mut buffers.region);
+        for group in groups {
+            match group.len() {
+                1 => self.score::<F, 1, FUSED>(group, norms, buffers, scores),
+                2 => self.score::<F, 2, FUSED>(group, norms, buffers, scores),
+                _ => self.score::<F, GROUP, FUSED>(group, norms, buffers, scores),
             }
         }
     }
 
-    /// Copies the tile's patches and all their translations by stride phase; rows
-    /// beyond the last patch and columns beyond the image are 0.
+    /// Blocks along a row for sites `cols` wide.
+    fn blocks(&self, cols: usize) -> usize {
+        let whole = self.kernel.family.patch.full().cols / self.kernel.grid.stride;
+        (cols + whole).next_multiple_of(LANES)
+    }
+
+    /// Blocks of zeros on the left of the region.
+    fn pad(&self) -> usize {
+        self.kernel.family.window.cols.div_ceil(self.kernel.grid.stride)
+    }
+
+    /// Copies the pixels of the tile's patches and all their translations by
+    /// stride phase; rows beyond the last patch and columns beyond are 0.
     #[inline(always)]
-    fn copy_region<F: Sum>(&self, tile: &Tile, layout: &Layout, region: &mut Vec<F>) {
-        let (rows, cols) = self.reach(tile);
-        let stride = self.grid.stride;
-        let centre = F::from_f32(tile.centre);
-        region.clear();
+    fn copy_region<F: Sum>(&self, region: &mut Region<F>) {
+        let Kernel { image, family, grid, groups } = self.kernel;
+        let (stride, margin, window) = (grid.stride, family.margin(), family.window);
+        let (first, count) = (self.tile.first, self.tile.count);
+        let beside = groups.iter().map(|g| left(g) + right(g)).max().unwrap_or(0);
+        // A translation starts up to two windows into the region, and before it
+        // for sites beside the tile that others of its group need.
+        let reach = (2 * window.cols).div_ceil(stride) + 1 + self.pad();
+        region.pitch = (self.blocks(count.cols + beside) + reach).next_multiple_of(LANES);
+        // An odd number of cache lines, so that rows do not share few cache sets.
+        region.line = (stride * region.pitch / LANES | 1) * LANES;
+        let rows = (count.rows - 1) * stride + 2 * margin.rows + 1;
+        region.values.clear();
         // The last block of the last site row may be computed beyond its patch.
-        region.resize((rows.len() + stride) * layout.line, F::zero());
-        let pixels = self.image.slice(s![rows, cols]);
-        for (line, pixels) in region.chunks_exact_mut(layout.line).zip(pixels.rows()) {
-            let mut pixels = pixels.iter();
-            for block in 0..layout.pitch {
-                for (phase, &v) in pixels.by_ref().take(stride).enumerate() {
-                    line[phase * layout.pitch + block] = F::from_f32(v) - centre;
-                }
+        region.values.resize((rows + stride) * region.line, F::zero());
+        let width = (count.cols - 1) * stride + 2 * margin.cols + 1;
+        let (top, left) = (first.rows * stride, first.cols * stride);
+        let pixels = image.slice(s![top..top + rows, left..left + width]);
+        let centre = F::from_f32(self.centre);
+        for (line, pixels) in region.values.chunks_exact_mut(region.line).zip(pixels.rows()) {
+            let pixels = pixels.to_slice().expect("rows of images are contiguous");
+            for (phase, line) in line.chunks_mut(region.pitch).take(stride).enumerate() {
+                let pixels = pixels[phase.min(pixels.len())..].iter().step_by(stride);
+                let line = line[self.pad()..].iter_mut().zip(pixels);
+                line.for_each(|(to, &v)| *to = F::from_f32(v) - centre);
             }
         }
     }
 
-    /// Sums of products over the rows of `block`: all of them, and the first.
+    /// Scores of a group of `T` passes.
     #[inline(always)]
-    fn sum_block<F: Sum>(
+    fn score<F: Sum, const T: usize, const FUSED: bool>(
         &self,
-        block: usize,
-        t: &Translation,
-        layout: &Layout,
-        sums: &mut Sums<F>,
+        group: &[Pass],
+        norms: &Placed<'_, F>,
+        buffers: &mut Buffers<F>,
+        scores: &mut [f32],
     ) {
-        let Sums { region, partial, newest, .. } = sums;
-        let (stride, window) = (self.grid.stride, self.family.window);
-        let shift_cols = (window.cols as i64 + i64::from(t.cols)) as usize;
-        let first = window.rows + block * stride;
-        let rest = layout.rows.rest;
-        let rows = if layout.rows.whole == 0 { rest } else { stride };
-        for phase in 0..stride {
-            let here = first * layout.line + position(window.cols + phase, stride, layout.pitch);
-            let there = first.wrapping_add_signed(t.rows as isize) * layout.line
-                + position(shift_cols + phase, stride, layout.pitch);
-            let (a, b) = (&region[here..], &region[there..]);
-            let to = phase * layout.blocks..(phase + 1) * layout.blocks;
-            let (partial, newest) = (&mut partial[to.clone()], &mut newest[to]);
-            let rows = RowSums { rest, rows, line: layout.line };
-            // As many vectors at once as registers hold, and then the others.
-            let mut done = 0;
-            while layout.blocks - done >= 4 * LANES {
-                rows.sum::<F, 4>(a, b, done, partial, newest);
-                done += 4 * LANES;
-            }
-            while layout.blocks - done >= 2 * LANES {
-                rows.sum::<F, 2>(a, b, done, partial, newest);
-                done += 2 * LANES;
-            }
-            while done < layout.blocks {
-                rows.sum::<F, 1>(a, b, done, partial, newest);
-                done += LANES;
+        let Kernel { family, grid, .. } = self.kernel;
+        let Buffers { region, sums, scores: row } = buffers;
+        let (stride, window, count) = (grid.stride, family.window, self.tile.count);
+        let (up, left) = (group[0].up(), left(group));
+        let cols = left + count.cols + right(group);
+        let origin = (self.pad() - left) * stride + window.cols;
+        let offset = |col: usize| col % stride * region.pitch + col / stride;
+        sums.here = (0..stride).map(|phase| offset(origin + phase)).collect();
+        for (there, pass) in sums.there.iter_mut().zip(group) {
+            let origin = origin.wrapping_add_signed(pass.t.cols as isize);
+            *there = (0..stride).map(|phase| offset(origin + phase)).collect();
+        }
+        sums.reset(self.blocks(cols));
+        let whole = family.patch.full().rows / stride;
+        for block in 0..count.rows + up + whole {
+            let here = window.rows + block * stride - up * stride;
+            let there = here.wrapping_add_signed(group[0].t.rows as isize);
+            sums.push::<T, FUSED>(block, region, (here * region.line, there * region.line));
+            let Some(i) = block.checked_sub(whole) else { continue };
+            for (t, pass) in group.iter().enumerate() {
+                // Those of its columns that this pass needs.
+                let first = left - pass.left();
+                row.resize(count.cols + pass.left() + pass.right(), 0.0);
+                self.normalise(i, pass, norms, &sums.windows(t)[first..], row);
+                self.store(i, pass, row, scores);
             }
         }
     }
 
-    /// Pearson scores of site row `i` of the tile from its sums of products.
+    /// Pearson scores of a row of sites from its sums of products: row `i` of
+    /// those of the pass, which begin above and beside the tile.
     #[inline(always)]
     fn normalise<F: Sum>(
         &self,
-        tile: &Tile,
         i: usize,
-        t: &Translation,
-        (norms, origin): (&Norms<F>, Extent),
+        pass: &Pass,
+        Placed { norms, first }: &Placed<'_, F>,
         total: &[F],
         scores: &mut [f32],
     ) {
-        let cols = tile.count.cols;
-        let row = self.grid.row(tile.first.rows + i) - origin.rows;
-        let col = self.grid.col(tile.first.cols) - origin.cols;
-        let at = norms.index(row, col);
-        let shifted = norms.index(
-            row.wrapping_add_signed(t.rows as isize),
-            col.wrapping_add_signed(t.cols as isize),
-        );
-        let n = F::from_f32(self.family.patch.full().area() as f32);
-        let centre = F::from_f32(tile.centre);
-        let (here, there) = (at..at + cols, shifted..shifted + cols);
-        let means = norms.mean[here.clone()].iter().zip(&norms.mean[there.clone()]);
-        let inverses = norms.inverse[here].iter().zip(&norms.inverse[there]);
+        let before = |first: usize, more: usize| first as isize - more as isize;
+        let here = norms.index(before(first.rows + i, pass.up()), before(first.cols, pass.left()));
+        let there = here.wrapping_add_signed(norms.shift(&pass.t));
+        let cols = scores.len();
+        let n = F::from_f32(self.kernel.family.patch.full().area() as f32);
+        let centre = F::from_f32(self.centre);
+        let means = norms.mean[here..here + cols].iter().zip(&norms.mean[there..there + cols]);
+        let inverses =
+            norms.inverse[here..here + cols].iter().zip(&norms.inverse[there..there + cols]);
         for (((score, &sum), (&ma, &mb)), (&ra, &rb)) in
             scores.iter_mut().zip(total).zip(means).zip(inverses)
         {
-            let rho = (sum - n * (ma - centre) * (mb - centre)) * ra * rb;
+            let rho = (sum - n * (ma - centre) * (mb - centre)) * (ra * rb);
             *score = rho.into_f32().clamp(-1.0, 1.0);
         }
     }
+
+    /// Puts the scores of a row (see [`normalise`](Self::normalise)) where they
+    /// belong: to the sites for `t`, to the sites displaced by `t` for `-t`.
+    #[inline(always)]
+    fn store(&self, i: usize, pass: &Pass, row: &[f32], scores: &mut [f32]) {
+        let Extent { rows, cols } = self.tile.count;
+        let mut put = |channel: usize, i: usize, from: usize| {
+            let to = channel * self.pitch + i * cols;
+            scores[to..to + cols].copy_from_slice(&row[from..from + cols]);
+        };
+        if i >= pass.up() {
+            put(pass.channel, i - pass.up(), pass.left());
+        }
+        if let Some(mirror) = pass.mirror
+            && i < rows
+        {
+            put(mirror.channel, i, pass.right());
+        }
+    }
+}
+
+fn left(group: &[Pass]) -> usize {
+    group.iter().map(Pass::left).max().unwrap_or(0)
+}
+
+fn right(group: &[Pass]) -> usize {
+    group.iter().map(Pass::right).max().unwrap_or(0)
 }
 
 /// The kernel compiled for each instruction set; everything it calls is inlined
 /// into it, so that it takes on the same.
 #[multiversion(targets(
     "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
-    "x86_64+avx2",
+    "x86_64+avx2+fma",
     "aarch64+neon"
 ))]
-fn score_tile_f32(job: &Job<'_>, tile: &Tile, sums: &mut Sums<f32>, scores: &mut [f32]) {
-    job.score_tile(tile, job.norms, Extent::default(), sums, scores);
+fn run_f32(
+    job: &Job<'_, '_>,
+    norms: &Placed<'_, f32>,
+    buffers: &mut Buffers<f32>,
+    scores: &mut [f32],
+) {
+    multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => job.run::<f32, true>(norms, buffers, scores),
+        "x86_64+avx2+fma" => job.run::<f32, true>(norms, buffers, scores),
+        "aarch64+neon" => job.run::<f32, true>(norms, buffers, scores),
+        _ => job.run::<f32, false>(norms, buffers, scores),
+    }
 }

@@ -1,12 +1,12 @@
 //! Launcher of `shaders/assign.wgsl`: nearest centroid of each point.
 
 use bytemuck::{Pod, Zeroable};
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use wgpu::{Buffer, BufferUsages};
 
 use super::device::{Device, Kernel};
 use crate::Result;
-use crate::backend::Assign;
+use crate::backend::{Assign, Step};
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
@@ -29,6 +29,8 @@ pub(super) struct Points<'a> {
     kernel: &'a Kernel,
     features: usize,
     pieces: Vec<Piece>,
+    values: Array2<f32>,
+    before: Vec<u32>,
 }
 
 struct Piece {
@@ -59,20 +61,15 @@ impl<'a> Points<'a> {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { device, kernel, features, pieces })
+        let before = vec![u32::MAX; points.nrows()];
+        Ok(Self { device, kernel, features, pieces, values: points.to_owned(), before })
     }
 }
 
 impl Assign for Points<'_> {
-    fn assign(
-        &mut self,
-        centroids: ArrayView2<'_, f32>,
-        labels: &mut [u32],
-        distances: &mut [f32],
-    ) -> Result<()> {
+    fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
         let values: Vec<f32> = centroids.iter().copied().collect();
         let buffer = self.device.upload("centroids", &values, BufferUsages::STORAGE)?;
-        let mut first = 0;
         for piece in &self.pieces {
             let [per_row, rows] = self.device.rows_of_groups(piece.count as u64);
             let params = Params {
@@ -83,6 +80,26 @@ impl Assign for Points<'_> {
             };
             let buffers = [&piece.points, &buffer, &piece.labels, &piece.distances];
             self.device.run(self.kernel, &params, &buffers, [per_row, rows, 1])?;
+        }
+        let mut labels = vec![0; self.before.len()];
+        let mut distances = vec![0.0; labels.len()];
+        self.labels(&mut labels, &mut distances)?;
+        let mut step = Step {
+            sums: Array2::zeros(centroids.dim()),
+            counts: vec![0; centroids.nrows()],
+            changed: labels.iter().zip(&self.before).filter(|(a, b)| a != b).count() as u64,
+        };
+        for (point, &label) in self.values.rows().into_iter().zip(&labels) {
+            step.sums.row_mut(label as usize).zip_mut_with(&point, |s, &v| *s += f64::from(v));
+            step.counts[label as usize] += 1;
+        }
+        self.before = labels;
+        Ok(step)
+    }
+
+    fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {
+        let mut first = 0;
+        for piece in &self.pieces {
             let part = first..first + piece.count;
             labels[part.clone()]
                 .copy_from_slice(&self.device.read::<u32>(&piece.labels, piece.count)?);

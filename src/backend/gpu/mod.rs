@@ -12,7 +12,7 @@ pub mod project;
 mod shaders;
 pub mod translation;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use wgpu::{Buffer, BufferUsages};
 
 use super::{Assign, Backend, Describe, DeviceInfo, Kept};
@@ -75,7 +75,7 @@ impl Backend for Gpu {
         let by_descriptors = limit.min(budget) / descriptors;
         let by_pixels = (limit / line).saturating_sub(margin) / grid.stride as u64 + 1;
         let rows = by_descriptors.min(by_pixels);
-        let block = plan.block_rows().min(grid.count.rows) as u64;
+        let block = plan.tile.rows.min(grid.count.rows) as u64;
         let need = (block * descriptors).max((block * grid.stride as u64 + margin) * line);
         if need > limit {
             return Err(self.device.error(format!(
@@ -104,7 +104,16 @@ impl Backend for Gpu {
             });
             channel += family.channels();
         }
-        Ok(Box::new(Session { gpu: self, image, plan, launchers, kept: Kept::new(plan.budget) }))
+        Ok(Box::new(Session {
+            gpu: self,
+            image,
+            plan,
+            launchers,
+            kept: Kept::new(plan.budget),
+            moments: Moments::zero(plan.channels()),
+            features: Vec::new(),
+            width: 0,
+        }))
     }
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
@@ -123,6 +132,10 @@ struct Session<'a> {
     plan: &'a Plan,
     launchers: Vec<Launcher<'a>>,
     kept: Kept<Buffer>,
+    moments: Moments,
+    /// Features so far, and how many a site has.
+    features: Vec<f32>,
+    width: usize,
 }
 
 impl Session<'_> {
@@ -130,7 +143,7 @@ impl Session<'_> {
     fn descriptors(&mut self, band: &Band) -> Result<std::rc::Rc<Buffer>> {
         let count = (band.len() * self.plan.channels()) as u64;
         let (gpu, image, plan, launchers) = (self.gpu, self.image, self.plan, &self.launchers);
-        self.kept.get(band, 4 * count, || {
+        self.kept.get(band, || {
             let descriptors = gpu.device.storage("descriptors", count)?;
             let rows = plan.pixel_rows(band);
             let part = image.slice(ndarray::s![rows, ..]);
@@ -144,28 +157,45 @@ impl Session<'_> {
                     }
                 }
             }
-            Ok(descriptors)
+            Ok((descriptors, 4 * count))
         })
     }
 }
 
 impl Describe for Session<'_> {
-    fn describe(&mut self, band: &Band) -> Result<Array2<f32>> {
+    fn describe(&mut self, band: &Band, mut out: ArrayViewMut2<'_, f32>) -> Result<()> {
         let descriptors = self.descriptors(band)?;
         let (sites, channels) = (band.len(), self.plan.channels());
         let values = self.gpu.device.read(&descriptors, sites * channels)?;
         let by_channel = Array2::from_shape_vec((channels, sites), values);
-        let by_channel = by_channel.expect("as many values as were asked for");
-        Ok(by_channel.t().as_standard_layout().into_owned())
+        out.assign(&by_channel.expect("as many values as were asked for").t());
+        Ok(())
     }
 
-    fn accumulate(&mut self, band: &Band) -> Result<Moments> {
+    fn accumulate(&mut self, band: &Band) -> Result<()> {
         let descriptors = self.descriptors(band)?;
-        moments::accumulate(&self.gpu.device, &self.gpu.moments, self.plan, band, &descriptors)
+        let gpu = self.gpu;
+        let sum = moments::accumulate(&gpu.device, &gpu.moments, self.plan, band, &descriptors)?;
+        self.moments.add(&sum);
+        Ok(())
     }
 
-    fn project(&mut self, band: &Band, pca: &Pca) -> Result<Array2<f32>> {
+    fn moments(&mut self) -> Result<Moments> {
+        Ok(std::mem::replace(&mut self.moments, Moments::zero(self.plan.channels())))
+    }
+
+    fn project(&mut self, band: &Band, pca: &Pca) -> Result<()> {
         let descriptors = self.descriptors(band)?;
-        project::project(&self.gpu.device, &self.gpu.project, band, pca, &descriptors)
+        let gpu = self.gpu;
+        let features = project::project(&gpu.device, &gpu.project, band, pca, &descriptors)?;
+        self.width = features.ncols();
+        self.features.extend(features);
+        Ok(())
+    }
+
+    fn features(&mut self) -> Result<Array2<f32>> {
+        let features = std::mem::take(&mut self.features);
+        Ok(Array2::from_shape_vec((features.len() / self.width.max(1), self.width), features)
+            .expect("whole rows of features"))
     }
 }

@@ -7,9 +7,9 @@ use wgpu::{Buffer, BufferUsages};
 use super::device::{Device, Kernel};
 use crate::Result;
 use crate::backend::cpu;
-use crate::descriptor::translation::{Family, Maps, Norms, Tile};
+use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::sites::{Band, Tile};
 
 const THREADS: u32 = 256;
 
@@ -28,9 +28,8 @@ pub struct Params {
     pub stride: u32,
     pub patch_rows: u32,
     pub patch_cols: u32,
-    pub norm_first_row: u32,
+    pub norm_first: u32,
     pub norm_line: u32,
-    pub norm_pitch: u32,
     pub sites: u32,
     pub site_cols: u32,
     pub first_site_row: u32,
@@ -58,7 +57,6 @@ pub(super) struct Launcher<'a> {
     kernel: Kernel,
     family: &'a Family,
     plan: &'a Plan,
-    translations: Buffer,
     /// The family's first channel among all.
     first_channel: usize,
 }
@@ -70,7 +68,7 @@ impl<'a> Launcher<'a> {
         plan: &'a Plan,
         first_channel: usize,
     ) -> Result<Self> {
-        let (columns, blocks) = workgroup_sizes(family, plan.grid.stride);
+        let (columns, blocks) = workgroup_sizes(family, plan);
         let constants = [
             ("THREADS", f64::from(THREADS)),
             ("COLUMNS", columns as f64),
@@ -83,10 +81,7 @@ impl<'a> Launcher<'a> {
             &constants,
             shared as u64,
         )?;
-        let translations: Vec<[i32; 2]> =
-            family.translations.iter().map(|t| [t.rows, t.cols]).collect();
-        let translations = device.upload("translations", &translations, BufferUsages::STORAGE)?;
-        Ok(Self { device, kernel, family, plan, translations, first_channel })
+        Ok(Self { device, kernel, family, plan, first_channel })
     }
 
     /// Fills the family's channels of `descriptors` `[D][sites of the band]`.
@@ -98,13 +93,21 @@ impl<'a> Launcher<'a> {
         pixels: &Buffer,
         descriptors: &Buffer,
     ) -> Result<()> {
-        let Maps { norms, tiles } =
-            Maps::new(image, self.family, &self.plan.grid, band.rows.clone());
+        let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
+        let Maps { norms, tiles } = Maps::new(image, self.family, &self.plan.grid, rows, tiles);
+        let translations: Vec<[i32; 4]> = self
+            .family
+            .translations
+            .iter()
+            .map(|t| [t.rows, t.cols, norms.shift(t) as i32, 0])
+            .collect();
+        let translations =
+            self.device.upload("translations", &translations, BufferUsages::STORAGE)?;
         let mean = self.device.upload("mean", &norms.mean, BufferUsages::STORAGE)?;
         let inverse = self.device.upload("inverse", &norms.inverse, BufferUsages::STORAGE)?;
         let on_device: Vec<GpuTile> = tiles.iter().map(gpu_tile).collect();
         let tile_buffer = self.device.upload("tiles", &on_device, BufferUsages::STORAGE)?;
-        let buffers = [pixels, &mean, &inverse, &self.translations, &tile_buffer, descriptors];
+        let buffers = [pixels, &mean, &inverse, &translations, &tile_buffer, descriptors];
 
         let params = self.params(band, &norms);
         let channels = self.family.translations.len() as u32;
@@ -113,7 +116,7 @@ impl<'a> Launcher<'a> {
             let params = Params { first_tile, first_translation, ..params };
             self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
         }
-        let ill = tiles.iter().filter(|t| t.ill_conditioned());
+        let ill = tiles.iter().filter(|(_, balance)| balance.ill_conditioned());
         self.repair(image, band, &norms, ill, descriptors)
     }
 
@@ -127,9 +130,8 @@ impl<'a> Launcher<'a> {
             stride: grid.stride as u32,
             patch_rows: patch.rows as u32,
             patch_cols: patch.cols as u32,
-            norm_first_row: norms.first_row as u32,
+            norm_first: norms.index(band.rows.start as isize, 0) as u32,
             norm_line: norms.line() as u32,
-            norm_pitch: norms.pitch as u32,
             sites: band.len() as u32,
             site_cols: band.cols as u32,
             first_site_row: band.rows.start as u32,
@@ -141,10 +143,9 @@ impl<'a> Launcher<'a> {
     }
 
     /// `[first tile, tiles, first translation, translations]` of short dispatches.
-    fn dispatches(&self, tiles: &[Tile], translations: u32) -> Vec<[u32; 4]> {
-        let size = self.family.tile_size(self.plan.grid.stride);
-        let (columns, _) = workgroup_sizes(self.family, self.plan.grid.stride);
-        let rows = size.rows * self.plan.grid.stride + self.family.patch.full().rows;
+    fn dispatches(&self, tiles: &[(Tile, Balance)], translations: u32) -> Vec<[u32; 4]> {
+        let (columns, _) = workgroup_sizes(self.family, self.plan);
+        let rows = self.plan.tile.rows * self.plan.grid.stride + self.family.patch.full().rows;
         let pairs = (PRODUCTS_PER_DISPATCH / (2 * columns * rows) as u64).max(1);
         let count = translations.min(pairs.min(1 << 12) as u32);
         let tile_count = (pairs / u64::from(count)).clamp(1, 1 << 15) as u32;
@@ -162,11 +163,12 @@ impl<'a> Launcher<'a> {
         image: ArrayView2<'_, f32>,
         band: &Band,
         norms: &Norms,
-        tiles: impl Iterator<Item = &'t Tile>,
+        tiles: impl Iterator<Item = &'t (Tile, Balance)>,
         descriptors: &Buffer,
     ) -> Result<()> {
         for tile in tiles {
             let scores = cpu::repair(image, self.family, norms, &self.plan.grid, tile);
+            let (tile, _) = tile;
             let (rows, cols) = (tile.count.rows, tile.count.cols);
             let values = scores.as_slice().unwrap_or_default();
             let staging = self.device.upload("repair", values, BufferUsages::COPY_SRC)?;
@@ -193,17 +195,17 @@ impl<'a> Launcher<'a> {
 }
 
 /// Pixel columns of the widest tile, and blocks of one stride in them.
-fn workgroup_sizes(family: &Family, stride: usize) -> (usize, usize) {
-    let (tile, full) = (family.tile_size(stride), family.patch.full());
+fn workgroup_sizes(family: &Family, plan: &Plan) -> (usize, usize) {
+    let (tile, full, stride) = (plan.tile, family.patch.full(), plan.grid.stride);
     ((tile.cols - 1) * stride + full.cols, tile.cols + full.cols / stride)
 }
 
-fn gpu_tile(tile: &Tile) -> GpuTile {
+fn gpu_tile((tile, balance): &(Tile, Balance)) -> GpuTile {
     GpuTile {
         first_row: tile.first.rows as u32,
         first_col: tile.first.cols as u32,
         rows: tile.count.rows as u32,
         cols: tile.count.cols as u32,
-        centre: tile.centre,
+        centre: balance.centre,
     }
 }

@@ -1,30 +1,15 @@
-//! Sums of products over a tile's patches, one loop each; see the module above
+//! Sums of products over a tile's patches, one stage each; see the module above
 //! for the way they fit together.
 
 use num_traits::Float;
 
+use super::GROUP;
+
 /// Loops run over whole vectors of the widest instruction set.
 pub(super) const LANES: usize = 16;
 
-/// Buffers for sums of one precision; "columns" are `[stride phase][block]`.
-#[derive(Default)]
-pub(super) struct Sums<F> {
-    /// The tile's pixels minus its constant, `[row][stride phase][block]`.
-    pub(super) region: Vec<F>,
-    /// Sums over the rows of the last `whole` blocks, `[block][columns]`.
-    pub(super) ring: Vec<F>,
-    /// Sum over the rows of those blocks, per column.
-    pub(super) running: Vec<F>,
-    /// Sum over the first `rest` rows of the newest block, per column.
-    pub(super) partial: Vec<F>,
-    /// Sum over all rows of the newest block, per column.
-    pub(super) newest: Vec<F>,
-    /// Sums over 1, 2, 4, ... blocks along the row, and the next of them.
-    pub(super) doubled: Vec<F>,
-    pub(super) spare: Vec<F>,
-    /// Sums over the whole patch, per site.
-    pub(super) total: Vec<F>,
-}
+/// Values of neighbouring sites.
+type Vector<F> = [F; LANES];
 
 /// A patch's extent along one axis in blocks of one stride.
 #[derive(Clone, Copy)]
@@ -33,180 +18,267 @@ pub(super) struct Cut {
     pub(super) rest: usize,
 }
 
-/// Sizes of one tile's buffers.
-pub(super) struct Layout {
-    pub(super) rows: Cut,
-    pub(super) cols: Cut,
-    /// Blocks along a row that are computed, whole vectors.
-    pub(super) blocks: usize,
-    /// Blocks along a row of the region, and values in a row of it.
+impl Cut {
+    pub(super) fn new(length: usize, stride: usize) -> Self {
+        Self { whole: length / stride, rest: length % stride }
+    }
+
+    /// Pixels of a block that count for anything.
+    fn used(self, stride: usize) -> usize {
+        if self.whole == 0 { self.rest } else { stride }
+    }
+}
+
+/// A tile's pixels minus its constant, `[row][stride phase][block]`.
+#[derive(Default)]
+pub(super) struct Region<F> {
+    pub(super) values: Vec<F>,
+    /// Values from one phase to the next, and from one row to the next.
     pub(super) pitch: usize,
     pub(super) line: usize,
 }
 
-/// Sums of products down the rows of a block.
-pub(super) struct RowSums {
-    /// Rows of which a partial sum is taken, and all rows.
-    pub(super) rest: usize,
-    pub(super) rows: usize,
-    /// Values from one row to the next.
-    pub(super) line: usize,
+/// Sums of products for up to [`GROUP`] translations at once.
+#[derive(Default)]
+pub(super) struct Sums<F> {
+    pub(super) stride: usize,
+    pub(super) rows: Option<Cut>,
+    pub(super) cols: Option<Cut>,
+    /// Blocks along a row that are computed, whole vectors.
+    pub(super) blocks: usize,
+    /// Where the first block of a row begins, for each phase: in the site's patch
+    /// and in the translated ones.
+    pub(super) here: Vec<usize>,
+    pub(super) there: [Vec<usize>; GROUP],
+    vertical: [Vertical<F>; GROUP],
+    /// Sums over 1, 2, 4, ... blocks along the row, and the next of them.
+    doubled: Vec<F>,
+    spare: Vec<F>,
+    /// Sums over the whole patch, per site.
+    total: Vec<F>,
 }
 
-impl RowSums {
-    /// Sums of `V` vectors of columns from `at` on, in registers.
+/// Sums down the rows of one translation, per block.
+#[derive(Default)]
+struct Vertical<F> {
+    /// Over all columns of a block.
+    full: Slide<F>,
+    /// Over the first columns of a block, with which the patch ends.
+    edge: Slide<F>,
+}
+
+/// A running sum of blocks down the rows.
+#[derive(Default)]
+struct Slide<F> {
+    /// The last `whole` blocks, `[block][column]`.
+    ring: Vec<F>,
+    /// Their sum.
+    running: Vec<F>,
+    /// Sum over all rows of the patch.
+    out: Vec<F>,
+}
+
+impl<F: Sum> Slide<F> {
+    fn reset(&mut self, whole: usize, blocks: usize, pad: usize) {
+        self.ring.resize(whole * blocks, F::zero());
+        self.running.clear();
+        self.running.resize(blocks, F::zero());
+        self.out.resize(blocks + pad, F::zero());
+    }
+
+    /// Takes in the sums of `block` at columns `at`: over its first rows, with
+    /// which a patch ends, and over all of them.
     #[inline(always)]
-    pub(super) fn sum<F: Sum, const V: usize>(
-        &self,
-        a: &[F],
-        b: &[F],
-        at: usize,
-        partial: &mut [F],
-        newest: &mut [F],
-    ) {
-        let mut sums = [[F::zero(); LANES]; V];
-        for row in 0..self.rest {
-            add_products(
-                &mut sums,
-                vectors(a, row * self.line + at),
-                vectors(b, row * self.line + at),
-            );
+    fn push(&mut self, block: usize, whole: usize, at: usize, top: Vector<F>, all: Vector<F>) {
+        if whole == 0 {
+            *vector_mut(&mut self.out, at) = top;
+            return;
         }
-        *vectors_mut(partial, at) = sums;
-        for row in self.rest..self.rows {
-            add_products(
-                &mut sums,
-                vectors(a, row * self.line + at),
-                vectors(b, row * self.line + at),
-            );
-        }
-        *vectors_mut(newest, at) = sums;
-    }
-}
-
-#[inline(always)]
-fn add_products<F: Sum, const V: usize>(
-    sums: &mut [[F; LANES]; V],
-    a: &[[F; LANES]; V],
-    b: &[[F; LANES]; V],
-) {
-    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-        for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
-            *sum = *sum + a * b;
+        let slot = block % whole * self.running.len() + at;
+        let (running, ring) = (vector_mut(&mut self.running, at), vector_mut(&mut self.ring, slot));
+        *vector_mut(&mut self.out, at) = add(*running, top);
+        for lane in 0..LANES {
+            let old = if block < whole { F::zero() } else { ring[lane] };
+            running[lane] = running[lane] + (all[lane] - old);
+            ring[lane] = all[lane];
         }
     }
-}
-
-/// The `V` vectors from `at` on; buffers are whole vectors.
-#[inline(always)]
-fn vectors<F, const V: usize>(values: &[F], at: usize) -> &[[F; LANES]; V] {
-    values[at..at + V * LANES].as_chunks().0.as_array().expect("V chunks")
-}
-
-#[inline(always)]
-fn vectors_mut<F, const V: usize>(values: &mut [F], at: usize) -> &mut [[F; LANES]; V] {
-    values[at..at + V * LANES].as_chunks_mut().0.as_mut_array().expect("V chunks")
-}
-
-/// Where column `col` stands in a row stored by stride phase.
-#[inline(always)]
-pub(super) fn position(col: usize, stride: usize, pitch: usize) -> usize {
-    col % stride * pitch + col / stride
 }
 
 impl<F: Sum> Sums<F> {
-    pub(super) fn resize(&mut self, layout: &Layout, stride: usize) {
-        let columns = stride * layout.blocks;
-        for buffer in [&mut self.running, &mut self.partial, &mut self.newest] {
-            buffer.resize(columns, F::zero());
-        }
-        self.ring.resize(layout.rows.whole * columns, F::zero());
-        self.total.resize(layout.blocks, F::zero());
+    /// Makes room for `blocks` along a row and starts afresh.
+    pub(super) fn reset(&mut self, blocks: usize) {
+        let (Some(rows), Some(cols)) = (self.rows, self.cols) else { return };
+        self.blocks = blocks;
         // Loops read up to a window beyond the last block that counts.
+        let pad = (cols.whole + 1).next_multiple_of(LANES);
+        for vertical in &mut self.vertical {
+            vertical.full.reset(rows.whole, blocks, pad);
+            vertical.edge.reset(rows.whole, blocks, pad);
+        }
         for buffer in [&mut self.doubled, &mut self.spare] {
-            buffer.resize(layout.blocks + layout.cols.whole, F::zero());
+            buffer.resize(blocks + pad, F::zero());
+        }
+        self.total.resize(blocks, F::zero());
+    }
+
+    /// Takes in row block `block` of `T` translations; `starts` says where its
+    /// rows begin, for the site's patch and for the translated ones.
+    #[inline(always)]
+    pub(super) fn push<const T: usize, const FUSED: bool>(
+        &mut self,
+        block: usize,
+        region: &Region<F>,
+        starts: (usize, usize),
+    ) {
+        let (Some(rows), Some(cols)) = (self.rows, self.cols) else { return };
+        let used = Cut { rest: rows.rest, whole: rows.used(self.stride) };
+        let there: [&[usize]; T] = std::array::from_fn(|t| &self.there[t][..]);
+        let (edge, others) = (0..cols.rest, cols.rest..self.stride);
+        let edge = (&self.here[edge.clone()], there.map(|t| &t[edge.clone()]));
+        let others = (&self.here[others.clone()], there.map(|t| &t[others.clone()]));
+        for at in (0..self.blocks).step_by(LANES) {
+            let (edge_top, edge_all) = products::<F, T, FUSED>(region, starts, edge, at, used);
+            let (mut top, mut all) = (edge_top, edge_all);
+            if cols.whole > 0 {
+                let others = products::<F, T, FUSED>(region, starts, others, at, used);
+                for t in 0..T {
+                    top[t] = add(top[t], others.0[t]);
+                    all[t] = add(all[t], others.1[t]);
+                }
+            }
+            for t in 0..T {
+                let vertical = &mut self.vertical[t];
+                vertical.full.push(block, rows.whole, at, top[t], all[t]);
+                if cols.rest > 0 {
+                    vertical.edge.push(block, rows.whole, at, edge_top[t], edge_all[t]);
+                }
+            }
         }
     }
 
-    /// Takes the newest block into the running sum, and the oldest out of it.
+    /// Sums over the whole patch for the sites of the row whose last block was
+    /// pushed last.
     #[inline(always)]
-    pub(super) fn slide(&mut self, block: usize, whole: usize) {
-        if whole == 0 {
-            return;
+    pub(super) fn windows(&mut self, t: usize) -> &[F] {
+        let Some(Cut { whole, rest }) = self.cols else { return &[] };
+        let Vertical { full, edge } = &self.vertical[t];
+        let Self { doubled, spare, total, blocks, .. } = self;
+        let blocks = *blocks;
+        // A window ends with the first columns of the block after it.
+        match rest {
+            0 => total.fill(F::zero()),
+            _ => total.copy_from_slice(&edge.out[whole..whole + blocks]),
         }
-        let columns = self.running.len();
-        let slot = block % whole * columns;
-        let oldest = &mut self.ring[slot..slot + columns];
-        if block < whole {
-            for (sum, &new) in self.running.iter_mut().zip(&self.newest) {
-                *sum = *sum + new;
+        let (mut span, mut offset) = (1, 0);
+        while span <= whole {
+            let source = if span == 1 { &full.out } else { &*doubled };
+            if whole & span != 0 {
+                let parts = &source[offset..offset + blocks];
+                total.iter_mut().zip(parts).for_each(|(sum, &part)| *sum = *sum + part);
+                offset += span;
             }
-        } else {
-            for ((sum, &new), &old) in self.running.iter_mut().zip(&self.newest).zip(oldest.iter())
-            {
-                *sum = *sum + (new - old);
+            if 2 * span <= whole {
+                let pairs = source[..blocks].iter().zip(&source[span..span + blocks]);
+                spare[..blocks].iter_mut().zip(pairs).for_each(|(next, (&a, &b))| *next = a + b);
+                std::mem::swap(doubled, spare);
             }
+            span *= 2;
         }
-        oldest.copy_from_slice(&self.newest);
+        total
     }
 }
 
-/// Sums over the patch for every site of the row, into `total`.
+/// Sums of products over the first `rows.rest` rows of a block and over its first
+/// `rows.whole`, for a vector of blocks from `at` on, over the phases of `offsets`.
 #[inline(always)]
-pub(super) fn sum_windows<F: Sum>(layout: &Layout, stride: usize, sums: &mut Sums<F>) {
-    let Sums { running, partial, doubled, spare, total, .. } = sums;
-    let Cut { whole, rest } = layout.cols;
-    let blocks = layout.blocks;
-    for lane in (0..blocks).step_by(LANES) {
-        let mut sum = [F::zero(); LANES];
-        for q in 0..stride {
-            if q == rest {
-                *vectors_mut(spare, lane) = [sum];
+fn products<F: Sum, const T: usize, const FUSED: bool>(
+    region: &Region<F>,
+    (here_row, there_row): (usize, usize),
+    (here, there): (&[usize], [&[usize]; T]),
+    at: usize,
+    rows: Cut,
+) -> ([Vector<F>; T], [Vector<F>; T]) {
+    let mut sums = [[F::zero(); LANES]; T];
+    let (mut a, mut b) = (here_row + at, there_row + at);
+    for _ in 0..rows.rest {
+        add_row::<F, T, FUSED>(&region.values, (a, b), (here, there), &mut sums);
+        (a, b) = (a + region.line, b + region.line);
+    }
+    let top = sums;
+    for _ in rows.rest..rows.whole {
+        add_row::<F, T, FUSED>(&region.values, (a, b), (here, there), &mut sums);
+        (a, b) = (a + region.line, b + region.line);
+    }
+    (top, sums)
+}
+
+/// Adds the products of one row of pixels.
+#[inline(always)]
+fn add_row<F: Sum, const T: usize, const FUSED: bool>(
+    values: &[F],
+    (here_row, there_row): (usize, usize),
+    (here, there): (&[usize], [&[usize]; T]),
+    sums: &mut [Vector<F>; T],
+) {
+    for (q, &offset) in here.iter().enumerate() {
+        let a = vector(values, here_row + offset);
+        for t in 0..T {
+            let b = vector(values, there_row + there[t][q]);
+            for lane in 0..LANES {
+                sums[t][lane] = F::fma::<FUSED>(a[lane], b[lane], sums[t][lane]);
             }
-            let at = q * blocks + lane;
-            let ([running], [partial]) = (vectors(running, at), vectors(partial, at));
-            let columns = running.iter().zip(partial);
-            sum.iter_mut().zip(columns).for_each(|(sum, (&a, &b))| *sum = *sum + (a + b));
         }
-        *vectors_mut(doubled, lane) = [sum];
     }
-    // The window begins with the first columns of the block after it.
-    total.copy_from_slice(&spare[whole..whole + blocks]);
-    let (mut span, mut offset) = (1, 0);
-    while span <= whole {
-        if whole & span != 0 {
-            let parts = &doubled[offset..offset + blocks];
-            total.iter_mut().zip(parts).for_each(|(sum, &part)| *sum = *sum + part);
-            offset += span;
-        }
-        let pairs = doubled[..blocks].iter().zip(&doubled[span..span + blocks]);
-        spare[..blocks].iter_mut().zip(pairs).for_each(|(next, (&a, &b))| *next = a + b);
-        std::mem::swap(doubled, spare);
-        span *= 2;
-    }
+}
+
+#[inline(always)]
+fn add<F: Sum>(a: Vector<F>, b: Vector<F>) -> Vector<F> {
+    std::array::from_fn(|lane| a[lane] + b[lane])
+}
+
+/// The vector from `at` on.
+#[inline(always)]
+fn vector<F>(values: &[F], at: usize) -> &Vector<F> {
+    values[at..].first_chunk().expect("buffers end with whole vectors")
+}
+
+#[inline(always)]
+fn vector_mut<F>(values: &mut [F], at: usize) -> &mut Vector<F> {
+    values[at..].first_chunk_mut().expect("buffers end with whole vectors")
 }
 
 /// A precision for sums.
-pub(super) trait Sum: Float + Send + Sync {
+pub(super) trait Sum: Float + Default + Send + Sync {
     fn from_f32(v: f32) -> Self;
     fn into_f32(self) -> f32;
+
+    /// `a b + c`, rounded once if `FUSED`: for instruction sets that have it.
+    #[inline(always)]
+    fn fma<const FUSED: bool>(a: Self, b: Self, c: Self) -> Self {
+        if FUSED { a.mul_add(b, c) } else { a * b + c }
+    }
 }
 
 impl Sum for f32 {
+    #[inline(always)]
     fn from_f32(v: f32) -> Self {
         v
     }
 
+    #[inline(always)]
     fn into_f32(self) -> f32 {
         self
     }
 }
 
 impl Sum for f64 {
+    #[inline(always)]
     fn from_f32(v: f32) -> Self {
         v.into()
     }
 
+    #[inline(always)]
     fn into_f32(self) -> f32 {
         self as f32
     }

@@ -1,0 +1,262 @@
+//! An image on the CPU: tiles described in parallel, each consumed at once.
+
+use std::rc::Rc;
+use std::sync::Mutex;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
+use rayon::prelude::*;
+
+use super::{moments, project, translation};
+use crate::Result;
+use crate::backend::{Describe, Kept};
+use crate::descriptor::Family;
+use crate::descriptor::translation::Maps;
+use crate::pca::{Moments, Pca};
+use crate::plan::Plan;
+use crate::sites::{Band, Tile};
+
+/// Most bytes of partial sums that are alive at once.
+const PARTIAL_SUMS: usize = 256 << 20;
+
+/// Values of a vector: channels begin at its multiples.
+const LANES: usize = 16;
+
+pub(super) struct Session<'a> {
+    tiles: Tiles<'a>,
+    tables: Kept<Vec<Table>>,
+    moments: Moments,
+    /// Features so far, and how many a site has.
+    features: Vec<f32>,
+    width: usize,
+}
+
+/// What describes tiles.
+struct Tiles<'a> {
+    plan: &'a Plan,
+    image: ArrayView2<'a, f32>,
+    kernels: Vec<Kernel<'a>>,
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+/// The kernel of one family.
+enum Kernel<'a> {
+    Translation(translation::Kernel<'a>),
+}
+
+/// What a family needs to know of a band.
+enum Table {
+    Translation(Maps),
+}
+
+/// Buffers of one thread, grown once and used again.
+#[derive(Default)]
+struct Scratch {
+    translation: translation::Scratch,
+    scores: Vec<f32>,
+}
+
+/// Descriptors of a tile, `[D][pitch]`: the sites of a channel row by row, then
+/// zeros up to whole vectors.
+pub(super) struct Scores<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) pitch: usize,
+    pub(super) sites: usize,
+}
+
+/// Bytes of the tables for one row of sites, about.
+pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
+    // A mean and an inverse norm per pixel at most.
+    let per_pixel = 2 * size_of::<f32>() * plan.families.len();
+    (plan.grid.stride * plan.shape.cols * per_pixel) as u64
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan) -> Self {
+        let kernel = |family: &'a Family| match family {
+            Family::Translation(family) => {
+                Kernel::Translation(translation::Kernel::new(image, family, &plan.grid))
+            }
+        };
+        let kernels = plan.families.iter().map(kernel).collect();
+        Self {
+            tiles: Tiles { plan, image, kernels, scratch: Mutex::default() },
+            tables: Kept::new(plan.budget),
+            moments: Moments::zero(plan.channels()),
+            features: Vec::new(),
+            width: 0,
+        }
+    }
+
+    fn tables(&mut self, band: &Band) -> Result<Rc<Vec<Table>>> {
+        let tiles = &self.tiles;
+        self.tables.get(band, || Ok(tiles.tables(band)))
+    }
+}
+
+impl Tiles<'_> {
+    /// Tables of all families for `band`, and their bytes.
+    fn tables(&self, band: &Band) -> (Vec<Table>, u64) {
+        let mut bytes = 0;
+        let table = |family: &Family| match family {
+            Family::Translation(family) => {
+                let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
+                let maps = Maps::new(self.image, family, &self.plan.grid, rows, tiles);
+                bytes += maps.bytes();
+                Table::Translation(maps)
+            }
+        };
+        (self.plan.families.iter().map(table).collect(), bytes)
+    }
+
+    /// Describes `tile`, number `index` of its band, and hands its scores on.
+    fn describe<R>(
+        &self,
+        tables: &[Table],
+        (index, tile): (usize, &Tile),
+        use_scores: impl FnOnce(Scores<'_>) -> R,
+    ) -> R {
+        let sites = tile.count.area();
+        // An odd number of cache lines, so that channels do not share few cache sets.
+        let pitch = (sites.div_ceil(LANES) | 1) * LANES;
+        let mut scratch = self.pool().pop().unwrap_or_default();
+        let Scratch { translation, scores } = &mut scratch;
+        let size = self.plan.channels() * pitch;
+        scores.resize(scores.len().max(size), 0.0);
+        let values = &mut scores[..size];
+        values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
+        let mut rest = &mut *values;
+        for ((kernel, table), family) in self.kernels.iter().zip(tables).zip(&self.plan.families) {
+            let (part, others) = rest.split_at_mut(family.channels() * pitch);
+            rest = others;
+            match (kernel, table) {
+                (Kernel::Translation(kernel), Table::Translation(maps)) => {
+                    kernel.scores(&maps.tiles[index], &maps.norms, translation, part, pitch);
+                }
+            }
+        }
+        let result = use_scores(Scores { values, pitch, sites });
+        self.pool().push(scratch);
+        result
+    }
+
+    fn pool(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
+        self.scratch.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Describes all tiles of `band` in parallel; each fills its piece of `out`
+    /// `[band rows, cols, _]`.
+    fn fill(
+        &self,
+        tables: &[Table],
+        band: &Band,
+        out: ArrayViewMut3<'_, f32>,
+        write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
+    ) {
+        let tiles = self.plan.tiles(band);
+        let pieces = split(out, &tiles);
+        tiles.par_iter().zip(pieces).enumerate().for_each(|(i, (tile, piece))| {
+            self.describe(tables, (i, tile), |scores| write(scores, piece));
+        });
+    }
+
+    /// Sums of one tile's active sites.
+    fn sums(&self, tile: &Tile, scores: Scores<'_>) -> Moments {
+        let mut count = scores.sites;
+        if self.plan.active.is_some() {
+            for site in 0..scores.sites {
+                let (i, j) = (site / tile.count.cols, site % tile.count.cols);
+                let row = (tile.first.rows + i) * self.plan.grid.count.cols;
+                if !self.plan.is_active(row + tile.first.cols + j) {
+                    count -= 1;
+                    let channels = scores.values[site..].iter_mut().step_by(scores.pitch);
+                    channels.for_each(|v| *v = 0.0);
+                }
+            }
+        }
+        moments::of_tile(&scores, count as u64)
+    }
+}
+
+impl Describe for Session<'_> {
+    fn describe(&mut self, band: &Band, out: ArrayViewMut2<'_, f32>) -> Result<()> {
+        let tables = self.tables(band)?;
+        let shape = (band.rows.len(), band.cols, self.tiles.plan.channels());
+        let out = out.into_shape_with_order(shape).expect("rows of [sites, D] are contiguous");
+        self.tiles.fill(&tables, band, out, |scores, piece| transpose(&scores, piece));
+        Ok(())
+    }
+
+    fn accumulate(&mut self, band: &Band) -> Result<()> {
+        let tables = self.tables(band)?;
+        let partial = 8 * self.moments.products.len();
+        let batch = (PARTIAL_SUMS / partial).max(1);
+        let (tiles, tables) = (&self.tiles, &**tables);
+        let all: Vec<(usize, Tile)> = tiles.plan.tiles(band).into_iter().enumerate().collect();
+        for batch in all.chunks(batch) {
+            let sums: Vec<Moments> = batch
+                .par_iter()
+                .map(|(i, tile)| {
+                    tiles.describe(tables, (*i, tile), |scores| tiles.sums(tile, scores))
+                })
+                .collect();
+            // One by one in the order of the tiles, whatever the bands.
+            sums.iter().for_each(|sum| self.moments.add(sum));
+        }
+        Ok(())
+    }
+
+    fn moments(&mut self) -> Result<Moments> {
+        Ok(std::mem::replace(&mut self.moments, Moments::zero(self.tiles.plan.channels())))
+    }
+
+    fn project(&mut self, band: &Band, pca: &Pca) -> Result<()> {
+        let tables = self.tables(band)?;
+        let q = pca.features();
+        self.width = q;
+        let mut features = std::mem::take(&mut self.features);
+        if features.is_empty() {
+            features.reserve_exact(self.tiles.plan.grid.len() * q);
+        }
+        let first = features.len();
+        features.resize(first + band.len() * q, 0.0);
+        let shape = (band.rows.len(), band.cols, q);
+        let out = ArrayViewMut3::from_shape(shape, &mut features[first..])
+            .expect("as many values as were made room for");
+        let write = |scores: Scores<'_>, piece: ArrayViewMut3<'_, f32>| {
+            project::project(&scores, pca, piece);
+        };
+        self.tiles.fill(&tables, band, out, write);
+        self.features = features;
+        Ok(())
+    }
+
+    fn features(&mut self) -> Result<Array2<f32>> {
+        let features = std::mem::take(&mut self.features);
+        Ok(Array2::from_shape_vec((features.len() / self.width.max(1), self.width), features)
+            .expect("whole rows of features"))
+    }
+}
+
+/// Writes scores `[D][sites]` into `piece` `[site rows, site cols, D]`.
+fn transpose(scores: &Scores<'_>, mut piece: ArrayViewMut3<'_, f32>) {
+    for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
+        let of_site = scores.values[site..].iter().step_by(scores.pitch);
+        channels.iter_mut().zip(of_site).for_each(|(channel, &score)| *channel = score);
+    }
+}
+
+/// Cuts `out` into the views of `tiles`, which come row by row of tiles.
+fn split<'a>(out: ArrayViewMut3<'a, f32>, tiles: &[Tile]) -> Vec<ArrayViewMut3<'a, f32>> {
+    let mut pieces = Vec::with_capacity(tiles.len());
+    let mut below = out;
+    for row in tiles.chunk_by(|a, b| a.first.rows == b.first.rows) {
+        let (mut right, rest) = below.split_at(Axis(0), row[0].count.rows);
+        below = rest;
+        for tile in row {
+            let (piece, rest) = right.split_at(Axis(1), tile.count.cols);
+            pieces.push(piece);
+            right = rest;
+        }
+    }
+    pieces
+}
