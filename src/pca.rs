@@ -1,5 +1,7 @@
 //! Principal components of descriptors, from their moments.
 
+use std::ops::Range;
+
 use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::Serialize;
@@ -40,13 +42,23 @@ impl Moments {
     }
 }
 
+/// Channels of one family, to be balanced against those of others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Its channels.
+    pub channels: Range<usize>,
+    /// How much it counts: standard deviation of the whole block after scaling.
+    pub weight: f64,
+}
+
 /// A linear map from descriptors to features: `(x - mean) components^T`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pca {
     /// Mean descriptor, `[D]`.
     pub mean: Array1<f64>,
-    /// Orthonormal rows by falling variance, `[q, D]`; the largest loading of
-    /// each is positive.
+    /// Rows by falling variance, `[q, D]`: orthonormal in the scaled channels (the
+    /// channels themselves where nothing is scaled), times the channels' scales;
+    /// the largest loading of each is positive.
     pub components: Array2<f64>,
     /// What each component explains.
     pub report: Explained,
@@ -70,6 +82,17 @@ impl Pca {
     /// # Errors
     /// [`Error::Image`] if fewer than two sites or a sum that is not finite.
     pub fn new(moments: &Moments, keep: Components) -> Result<Self> {
+        Self::of_blocks(moments, keep, &[])
+    }
+
+    /// The same for the channels of several families: each block is divided by the
+    /// square root of its total variance and multiplied by its weight first, so
+    /// that no family counts more for its many channels or their spread. The scales
+    /// become part of the components.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_blocks(moments: &Moments, keep: Components, blocks: &[Block]) -> Result<Self> {
         let channels = moments.sum.len();
         if moments.count < 2 {
             return Err(Error::Image(format!(
@@ -81,10 +104,14 @@ impl Pca {
             return Err(Error::Image("the descriptors' covariance is not finite".into()));
         }
         let mean = &moments.sum / moments.count as f64;
-        let covariance = covariance(moments, &mean);
+        let mut covariance = covariance(moments, &mean);
+        let scales = scales(&covariance, &mean, blocks);
+        for j in 0..channels {
+            (0..channels).for_each(|i| covariance[(i, j)] *= scales[i] * scales[j]);
+        }
         let total: f64 = (0..channels).map(|i| covariance[(i, i)]).sum();
         if matches!(keep, Components::Count(q) if channels <= q) {
-            return Ok(Self::identity(mean, &covariance, total));
+            return Ok(Self::identity(mean, &covariance, total, &scales));
         }
         let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|e| {
             Error::Image(format!("no eigenvectors of the covariance were found: {e:?}"))
@@ -94,15 +121,20 @@ impl Pca {
         let kept = count(keep, &variance, total);
         let components =
             Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
-        let components = fix_signs(components);
+        let components = fix_signs(components) * &scales;
         Ok(Self { mean, components, report: Explained::new(&variance[..kept], total, false) })
     }
 
-    /// Channels as they are: where there are no more of them than components.
-    fn identity(mean: Array1<f64>, covariance: &Mat<f64>, total: f64) -> Self {
+    /// Scaled channels as they are: where there are no more of them than components.
+    fn identity(
+        mean: Array1<f64>,
+        covariance: &Mat<f64>,
+        total: f64,
+        scales: &Array1<f64>,
+    ) -> Self {
         let variance: Vec<f64> = (0..mean.len()).map(|i| covariance[(i, i)]).collect();
         Self {
-            components: Array2::eye(mean.len()),
+            components: Array2::from_diag(scales),
             mean,
             report: Explained::new(&variance, total, true),
         }
@@ -138,6 +170,20 @@ fn covariance(moments: &Moments, mean: &Array1<f64>) -> Mat<f64> {
         let (i, j) = (i.max(j), i.min(j));
         (moments.products[(i, j)] - n * mean[i] * mean[j]) / (n - 1.0)
     })
+}
+
+/// What each channel is multiplied by: its block's weight over the square root of
+/// the block's total variance; 0 where a block does not vary, 1 without blocks.
+fn scales(covariance: &Mat<f64>, mean: &Array1<f64>, blocks: &[Block]) -> Array1<f64> {
+    let mut scales = Array1::ones(covariance.nrows());
+    for Block { channels, weight } in blocks {
+        let total: f64 = channels.clone().map(|i| covariance[(i, i)]).sum();
+        // What rounding leaves of a block that does not vary.
+        let rounding: f64 = 1e-12 * channels.clone().map(|i| mean[i] * mean[i]).sum::<f64>();
+        let scale = if total > rounding { weight / total.sqrt() } else { 0.0 };
+        channels.clone().for_each(|i| scales[i] = scale);
+    }
+    scales
 }
 
 /// Number of components to keep of those with `variance`, falling.
@@ -226,6 +272,27 @@ mod tests {
         let pca = Pca::new(&moments_of(&x), Components::Count(12)).unwrap();
         assert!(pca.report.skipped);
         assert_eq!(pca.components, Array2::<f64>::eye(12));
+    }
+
+    #[test]
+    fn blocks_count_by_their_weights_alone() {
+        let x = sample();
+        let mut loud = x.clone();
+        loud.slice_mut(ndarray::s![.., ..4]).mapv_inplace(|v| 100.0 * v);
+        let blocks =
+            [Block { channels: 0..4, weight: 1.0 }, Block { channels: 4..12, weight: 2.0 }];
+        let pca = |x: &Array2<f32>| {
+            Pca::of_blocks(&moments_of(x), Components::Variance(1.0), &blocks).unwrap()
+        };
+        let (one, two) = (pca(&x), pca(&loud));
+        let total: f64 = one.report.explained_variance.iter().sum();
+        assert!((total - 5.0).abs() < 1e-9, "1 + 2^2, not {total}");
+        let difference = one.project(x.view()) - two.project(loud.view());
+        assert!(difference.iter().all(|d| d.abs() < 1e-4), "loudness changes features");
+        let few = Pca::of_blocks(&moments_of(&x), Components::Count(12), &blocks).unwrap();
+        let y = few.project(x.view());
+        let spread: f64 = (0..4).map(|c| y.column(c).var(1.0)).sum();
+        assert!(few.report.skipped && (spread - 1.0).abs() < 1e-6, "{spread}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub fn segment(
     progress: &dyn Progress,
     mut sink: Option<DescriptorSink<'_>>,
 ) -> Result<Segmentation> {
-    let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+    let plan = Plan::of(params, micrograph)?;
     let bands = bands(&plan, backend)?;
     let mut clock = Clock::start();
     let mut timings = Timings::default();
@@ -90,7 +90,7 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let pca = Pca::new(&moments, plan.params.components)?;
+    let pca = Pca::of_blocks(&moments, plan.params.components, &plan.blocks())?;
     for (done, band) in bands.iter().enumerate() {
         progress.step(done as u64, bands.len() as u64)?;
         session.project(band, &pca)?;

@@ -6,7 +6,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::descriptor::{Family, FamilyParams};
+use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS};
+use crate::micrograph::Micrograph;
+use crate::pca::Block;
 use crate::sites::{Band, Extent, SiteGrid, Tile};
 use crate::{Error, Result};
 
@@ -48,6 +50,10 @@ pub enum Order {
 pub struct Params {
     /// Descriptor families, concatenated.
     pub families: Vec<FamilyParams>,
+    /// How much each family counts beside the others, in their order; 1 for all
+    /// where it is empty.
+    #[serde(default)]
+    pub weights: Vec<f64>,
     /// Distance of neighbouring sites, px.
     pub stride: usize,
     /// How many features PCA keeps.
@@ -68,6 +74,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             families: vec![FamilyParams::Translation(Default::default())],
+            weights: Vec::new(),
             stride: 5,
             components: Components::Count(5),
             clusters: vec![2],
@@ -95,6 +102,9 @@ pub struct Plan {
     pub active: Option<Array2<bool>>,
     /// Memory, in bytes, that a backend may use for descriptors it keeps.
     pub budget: u64,
+    /// The image's standard deviation in the file's units: for families that
+    /// speak them.
+    pub deviation: f64,
     /// The checked parameters.
     pub params: Params,
 }
@@ -135,9 +145,43 @@ impl Plan {
         });
         let tile = families.iter().map(|f| f.tile_size(grid.stride));
         let tile = tile.fold(Extent::square(1), Extent::max);
-        let plan = Self { shape, grid, families, tile, active, budget: DEFAULT_BUDGET, params };
+        families.iter().try_for_each(|f| f.check(&grid))?;
+        let channels: usize = families.iter().map(Family::channels).sum();
+        if channels > MOST_CHANNELS {
+            let reason = format!(
+                "together they have more than the {MOST_CHANNELS} channels that are possible"
+            );
+            return Err(Error::parameter("descriptor", format!("{channels} channels"), reason));
+        }
+        let (budget, deviation) = (DEFAULT_BUDGET, 1.0);
+        let plan = Self { shape, grid, families, tile, active, budget, deviation, params };
         plan.check_clusters()?;
         Ok(plan)
+    }
+
+    /// [`new`](Self::new) for an image that is there.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(params: Params, micrograph: &Micrograph) -> Result<Self> {
+        let plan = Self::new(params, micrograph.shape(), micrograph.mask())?;
+        Ok(Self { deviation: micrograph.deviation(), ..plan })
+    }
+
+    /// The families' channels, which PCA balances against each other; none where
+    /// there is one family alone.
+    pub fn blocks(&self) -> Vec<Block> {
+        if self.families.len() == 1 {
+            return Vec::new();
+        }
+        let weights = self.params.weights.iter().copied().chain(std::iter::repeat(1.0));
+        let mut first = 0;
+        let block = |(family, weight): (&Family, f64)| {
+            let channels = first..first + family.channels();
+            first = channels.end;
+            Block { channels, weight }
+        };
+        self.families.iter().zip(weights).map(block).collect()
     }
 
     /// Number of channels of all families together, D.
@@ -227,6 +271,17 @@ impl Params {
         if self.families.is_empty() {
             return Err(Error::parameter("descriptor", "", "give at least one family"));
         }
+        if !self.weights.is_empty() && self.weights.len() != self.families.len() {
+            let reason = format!("give one for each of the {} families", self.families.len());
+            return Err(Error::parameter(
+                "weights",
+                format!("{} weights", self.weights.len()),
+                reason,
+            ));
+        }
+        if let Some(weight) = self.weights.iter().find(|w| !(w.is_finite() && **w > 0.0)) {
+            return Err(Error::parameter("weights", weight, "a weight is above 0"));
+        }
         match self.components {
             Components::Count(count) => at_least_one("components", count)?,
             Components::Variance(share) if share > 0.0 && share <= 1.0 => {}
@@ -262,9 +317,14 @@ fn too_small(params: &Params, shape: Extent, margin: Extent) -> Error {
     let need = margin.full();
     let sites = params.clusters.iter().copied().fold(LEAST_SITES, usize::max);
     let enough = |margin: Extent| SiteGrid::new(shape, margin, params.stride).len() >= sites;
-    let advice: Vec<String> = params.families.iter().map(|f| f.smaller(shape, &enough)).collect();
+    let mut advice: Vec<String> =
+        params.families.iter().map(|f| f.smaller(shape, &enough)).collect();
+    advice.dedup();
+    let mut sizes: Vec<&str> = params.families.iter().map(FamilyParams::margin_of).collect();
+    sizes.dedup();
     Error::TooSmall(format!(
-        "the image has {shape} px, but patch and window together need at least {need} px; {}",
+        "the image has {shape} px, but {} together need at least {need} px; {}",
+        sizes.join(" or "),
         advice.join("; ")
     ))
 }

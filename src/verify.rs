@@ -61,18 +61,18 @@ pub fn verify(
     checked: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+    let plan = Plan::of(params, micrograph)?;
     let image = micrograph.standardised()?;
     let bound = descriptor_bound(image, &plan);
 
     progress.stage("describe");
     let one = Described::new(reference, image, &plan, None, progress)?;
-    let pca = Pca::new(&one.moments, plan.params.components)?;
+    let pca = Pca::of_blocks(&one.moments, plan.params.components, &plan.blocks())?;
     let one = Described::new(reference, image, &plan, Some(&pca), progress)?;
     let other = Described::new(checked, image, &plan, Some(&pca), progress)?;
     let mut stages = vec![descriptors(&one, &other, &plan, &bound)];
     stages.push(moments(&one, &other, &bound));
-    stages.push(features(&one, &other, &plan, &bound));
+    stages.push(features(&one, &other, &pca, &plan, &bound));
 
     progress.stage("cluster");
     let points = plan.keep_active(&one.features);
@@ -140,7 +140,8 @@ struct Bound {
 fn descriptor_bound(image: ArrayView2<'_, f32>, plan: &Plan) -> Bound {
     let mut worst = Bound { value: 0.0, reason: String::new() };
     for family in &plan.families {
-        let Family::Translation(family) = family;
+        // The GPU backend has no other family yet.
+        let Family::Translation(family) = family else { continue };
         let kappa = family.condition(image, &plan.grid, plan.tile);
         let terms = family.terms(plan.grid.stride, plan.tile);
         // Three more operations normalise a score.
@@ -187,12 +188,15 @@ fn moments(one: &Described, other: &Described, bound: &Bound) -> Stage {
     stage
 }
 
-/// Components have norm 1, so a feature is off by at most the norm of what D
-/// channels are off by.
-fn features(one: &Described, other: &Described, plan: &Plan, bound: &Bound) -> Stage {
+/// A feature is off by at most the norm of what D channels are off by, times the
+/// component's norm (1, but for the scales of several families).
+fn features(one: &Described, other: &Described, pca: &Pca, plan: &Plan, bound: &Bound) -> Stage {
     let channels = (plan.channels() as f64).sqrt();
-    let value = channels * (bound.value + 2.0 * EPS * channels);
-    let reason = format!("sqrt({} channels) (descriptors + 2 eps sqrt({0}))", plan.channels());
+    let norms = pca.components.rows().into_iter().map(|row| row.dot(&row).sqrt());
+    let norm = norms.fold(1.0, f64::max);
+    let value = norm * channels * (bound.value + 2.0 * EPS * channels);
+    let reason =
+        format!("{norm:.3} sqrt({} channels) (descriptors + 2 eps sqrt({0}))", plan.channels());
     compare("features", &one.features, &other.features, value, reason, |i, c| {
         format!("{}, feature {c}", site(plan, i))
     })

@@ -97,6 +97,7 @@ impl DescriptorArgs {
                 max_points: self.max_points,
                 list: self.translations.as_deref().map(parse::translations).transpose()?,
             }),
+            other => other,
         };
         Ok(vec![family])
     }

@@ -17,23 +17,17 @@ mod definition;
 mod maps;
 mod norms;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure};
 use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;
 pub(crate) use maps::{Balance, Maps};
 pub(crate) use norms::Norms;
-
-/// A patch whose variance is below this share of the image's is flat: it
-/// correlates with nothing (score 0) but itself.
-pub const FLAT_SHARE: f64 = 0.004;
-
-/// Most translations: the covariance has their square of elements (128 MiB).
-const MOST_CHANNELS: usize = 4096;
 
 /// Most scores of one tile: what a thread keeps in memory, 8 MiB.
 const TILE_SCORES: usize = 2 << 20;
@@ -123,10 +117,20 @@ impl Params {
             .flat_map(|rows| axis(cols).map(move |cols| Translation { rows, cols }))
             .collect())
     }
+}
+
+impl Choose for Params {
+    fn family(&self, shape: Extent) -> Result<super::Family> {
+        self.plan(shape).map(super::Family::Translation)
+    }
+
+    fn margin_of(&self) -> &'static str {
+        "patch and window"
+    }
 
     /// A patch and window that would fit an image of `shape` px and whose margin
     /// leaves `enough` sites.
-    pub(crate) fn smaller(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+    fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         if self.list.is_some() {
             return "give a smaller --patch or shorter translations".into();
         }
@@ -188,7 +192,7 @@ pub struct Family {
 impl Family {
     /// Both patches of every site lie within the image.
     pub fn margin(&self) -> Extent {
-        self.patch + self.window
+        Measure::margin(self)
     }
 
     /// Condition of the worst tile of `image` (mean 0, variance 1) that is
@@ -213,12 +217,35 @@ impl Family {
             false => height,
         }
     }
+}
+
+impl Measure for Family {
+    fn name(&self) -> &'static str {
+        "translation"
+    }
+
+    /// Both patches of every site lie within the image.
+    fn margin(&self) -> Extent {
+        self.patch + self.window
+    }
+
+    fn channels(&self) -> usize {
+        self.translations.len()
+    }
+
+    fn channel_names(&self) -> Vec<String> {
+        self.translations.iter().map(|t| format!("translation {t} px")).collect()
+    }
+
+    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+        by_definition(image, self, grid)
+    }
 
     /// Sites per tile. A tile has about 256 px a row, and at least twice the
     /// patch, so that the halo costs no more than the tile itself however large
     /// the patch. Sites and the blocks of one stride in a patch make whole
     /// vectors of 16. Scores of a tile stay within [`TILE_SCORES`].
-    pub(crate) fn tile_size(&self, stride: usize) -> Extent {
+    fn tile_size(&self, stride: usize) -> Extent {
         let full = self.patch.full();
         let sites = |px: usize, patch: usize| ((px.max(2 * patch) - patch) / stride + 1).min(256);
         let most = (TILE_SCORES / self.translations.len()).max(1);

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Failed, Trial};
 use ndarray::Axis;
 use serde_json::Value;
-use stemseg::backend::Backend;
+use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::confidence::ClassSums;
-use stemseg::descriptor::{FamilyParams, Translation, translation};
+use stemseg::descriptor::{
+    FamilyParams, Translation, power_spectrum, reflection, rotation, translation,
+};
 use stemseg::kmeans::{self, Options};
 use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
 use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent, pipeline};
 
+use crate::contract::describe;
 use crate::data::{self, adjusted_rand_index, compare, load, load2};
 use crate::devices::Devices;
 
@@ -41,8 +44,12 @@ fn of_folder(devices: &Devices, tag: &str, folder: &Path) -> Vec<Trial> {
             "segment" => trials.extend(devices.each(&name, move |b| case.segment(b))),
             "pca" => trials.push(Trial::test(name, move || case.pca())),
             "fisher_separability" => trials.push(Trial::test(name, move || case.fisher())),
-            // Families that are not built yet.
-            "power_spectrum" | "rotation" | "reflection" => {}
+            "power_spectrum" | "rotation" | "reflection" => {
+                let case = std::sync::Arc::new(case);
+                let same = case.clone();
+                trials.push(Trial::test(format!("{name}::definition"), move || same.definition()));
+                trials.push(Trial::test(format!("{name}::cpu"), move || case.pooled()));
+            }
             other => {
                 let why = format!("no test knows the kind '{other}'");
                 trials.push(Trial::test(name, move || Err(why.into())));
@@ -143,6 +150,74 @@ impl Case {
             compare("descriptors", got, &part, plan.channels(), self.number("tolerance")?)?;
         }
         Ok(())
+    }
+
+    /// Parameters of a case of a pooled family or of power spectra.
+    fn pooled_params(&self) -> Result<Params, Failed> {
+        let whole = |field| self.number(field).map(|n| n as usize);
+        let stride = whole("stride")?;
+        let window = self.extent("window")?;
+        let scale = match self.fields["logarithm"].as_bool() {
+            Some(true) => power_spectrum::Scale::Log,
+            _ => power_spectrum::Scale::Linear,
+        };
+        let family = match self.text("kind")?.as_str() {
+            "rotation" => FamilyParams::Rotation(rotation::Params {
+                radius: whole("radius")?,
+                window,
+                folds: vec![2, 3, 4, 6],
+                rings: whole("radial_samples")?,
+                inner_stride: stride,
+                pool_top: whole("pool_top")?,
+            }),
+            "reflection" => FamilyParams::Reflection(reflection::Params {
+                radius: whole("radius")?,
+                window,
+                axes: whole("planes")?,
+                rings: whole("radial_samples")?,
+                inner_stride: stride,
+                pool_top: whole("pool_top")?,
+            }),
+            "power_spectrum" => FamilyParams::PowerSpectrum(power_spectrum::Params {
+                window,
+                spectrum: power_spectrum::Spectrum::Full,
+                scale,
+            }),
+            kind => return Err(format!("no family for '{kind}'").into()),
+        };
+        Ok(Params { families: vec![family], stride, ..Default::default() })
+    }
+
+    /// Expected values, site by site, and how far others may be from them.
+    fn expected(&self, channels: usize) -> Result<(Vec<f64>, f64), Failed> {
+        let expected: Vec<f64> = load(&self.path("expected")?)?.iter().copied().collect();
+        if expected.len() % channels != 0 {
+            return Err(format!("{channels} channels do not make {} values", expected.len()).into());
+        }
+        let relative = !self.fields["tolerance_is"].is_null();
+        let largest = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        let tolerance = self.number("tolerance")? * if relative { largest } else { 1.0 };
+        Ok((expected, tolerance))
+    }
+
+    /// The f64 definition against the reference.
+    fn definition(&self) -> Result<(), Failed> {
+        let image = load2(&self.path("image")?)?;
+        let plan = Plan::new(self.pooled_params()?, image.dim(), None)?;
+        let (expected, tolerance) = self.expected(plan.channels())?;
+        let got = plan.families[0].by_definition(image.view(), &plan.grid);
+        let got: Vec<f32> = got.iter().map(|&v| v as f32).collect();
+        compare("definition", &got, &expected, plan.channels(), tolerance)
+    }
+
+    /// The CPU against the reference.
+    fn pooled(&self) -> Result<(), Failed> {
+        let micrograph = data::micrograph(&self.path("image")?)?;
+        let plan = Plan::of(self.pooled_params()?, &micrograph)?;
+        let (expected, tolerance) = self.expected(plan.channels())?;
+        let got = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+        let got: Vec<f32> = got.iter().copied().collect();
+        compare("descriptors", &got, &expected, plan.channels(), tolerance)
     }
 
     fn pca(&self) -> Result<(), Failed> {

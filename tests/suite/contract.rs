@@ -4,7 +4,7 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array1, Array2, Axis, s};
 use stemseg::backend::gpu::Options;
 use stemseg::backend::{Backend, Step, cpu::Cpu};
-use stemseg::descriptor::{Family, FamilyParams, Translation, translation};
+use stemseg::descriptor::{FamilyParams, Translation, translation};
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
@@ -139,8 +139,7 @@ fn check_definition(
     let plan = Plan::new(params.clone(), image.dim(), None)?;
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let image = micrograph.standardised()?;
-    let Family::Translation(family) = &plan.families[0];
-    let expected = translation::by_definition(image.mapv(f64::from).view(), family, &plan.grid);
+    let expected = plan.families[0].by_definition(image.mapv(f64::from).view(), &plan.grid);
     let got = describe(backend, image.view(), &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)?;

@@ -4,7 +4,7 @@
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayView2};
 use stemseg::backend::Backend;
-use stemseg::descriptor::{Family, FamilyParams, translation};
+use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::micrograph::{Micrograph, NonFinite, Pixel};
 use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
@@ -60,8 +60,7 @@ fn within_bound<T: Pixel>(backend: &dyn Backend, pixels: ArrayView2<'_, T>) -> R
     let plan = Plan::new(params, micrograph.shape(), None)?;
     let base = pixels[(0, 0)].to_f64().round();
     let truth = pixels.map(|&v| f64::from(v.minus(base)));
-    let Family::Translation(family) = &plan.families[0];
-    let expected = translation::by_definition(truth.view(), family, &plan.grid);
+    let expected = plan.families[0].by_definition(truth.view(), &plan.grid);
     let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)

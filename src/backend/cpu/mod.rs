@@ -5,10 +5,19 @@
 //! compute them again costs less than to fetch them from memory.
 
 mod assign;
+mod harmonic;
+mod inner;
+mod intensity;
+mod kernels;
+mod maximum;
 mod moments;
+mod polar;
+mod pool;
+mod power_spectrum;
 mod project;
 mod session;
 mod translation;
+mod vector;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -52,7 +61,7 @@ impl Backend for Cpu {
     }
 
     fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
-        let by_memory = budget / session::bytes_per_site_row(plan).max(1);
+        let by_memory = budget / kernels::bytes_per_site_row(plan).max(1);
         // Multiply-adds of a score and of its products with the other channels.
         let channels = plan.channels() as u64;
         let work = plan.grid.count.cols as u64 * channels * (64 + channels);
@@ -82,7 +91,7 @@ pub(crate) fn repair(
     tile: &(Tile, Balance),
 ) -> Array2<f32> {
     let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
-    let kernel = translation::Kernel::new(image, family, grid);
+    let kernel = kernels::translations(image, family, grid);
     let values = scores.as_slice_mut().expect("a fresh array is contiguous");
     kernel.scores(tile, norms, &mut Default::default(), values, tile.0.count.area());
     scores

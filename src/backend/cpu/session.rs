@@ -6,11 +6,10 @@ use std::sync::Mutex;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
-use super::{moments, project, translation};
+use super::kernels::{Job, Kernel, Scratch, Source, Table, kernels};
+use super::{moments, project};
 use crate::Result;
 use crate::backend::{Describe, Kept};
-use crate::descriptor::Family;
-use crate::descriptor::translation::Maps;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
@@ -34,25 +33,9 @@ pub(super) struct Session<'a> {
 struct Tiles<'a> {
     plan: &'a Plan,
     image: ArrayView2<'a, f32>,
+    sources: Vec<Source<'a>>,
     kernels: Vec<Kernel<'a>>,
     scratch: Mutex<Vec<Scratch>>,
-}
-
-/// The kernel of one family.
-enum Kernel<'a> {
-    Translation(translation::Kernel<'a>),
-}
-
-/// What a family needs to know of a band.
-enum Table {
-    Translation(Maps),
-}
-
-/// Buffers of one thread, grown once and used again.
-#[derive(Default)]
-struct Scratch {
-    translation: translation::Scratch,
-    scores: Vec<f32>,
 }
 
 /// Descriptors of a tile, `[D][pitch]`: the sites of a channel row by row, then
@@ -63,23 +46,11 @@ pub(super) struct Scores<'a> {
     pub(super) sites: usize,
 }
 
-/// Bytes of the tables for one row of sites, about.
-pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
-    // A mean and an inverse norm per pixel at most.
-    let per_pixel = 2 * size_of::<f32>() * plan.families.len();
-    (plan.grid.stride * plan.shape.cols * per_pixel) as u64
-}
-
 impl<'a> Session<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan) -> Self {
-        let kernel = |family: &'a Family| match family {
-            Family::Translation(family) => {
-                Kernel::Translation(translation::Kernel::new(image, family, &plan.grid))
-            }
-        };
-        let kernels = plan.families.iter().map(kernel).collect();
+        let (sources, kernels) = kernels(image, plan);
         Self {
-            tiles: Tiles { plan, image, kernels, scratch: Mutex::default() },
+            tiles: Tiles { plan, image, sources, kernels, scratch: Mutex::default() },
             tables: Kept::new(plan.budget),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
@@ -96,16 +67,10 @@ impl<'a> Session<'a> {
 impl Tiles<'_> {
     /// Tables of all families for `band`, and their bytes.
     fn tables(&self, band: &Band) -> (Vec<Table>, u64) {
-        let mut bytes = 0;
-        let table = |family: &Family| match family {
-            Family::Translation(family) => {
-                let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
-                let maps = Maps::new(self.image, family, &self.plan.grid, rows, tiles);
-                bytes += maps.bytes();
-                Table::Translation(maps)
-            }
-        };
-        (self.plan.families.iter().map(table).collect(), bytes)
+        let table = |source: &Source<'_>| source.table(self.image, self.plan, band);
+        let tables: Vec<Table> = self.sources.iter().map(table).collect();
+        let bytes = tables.iter().map(Table::bytes).sum();
+        (tables, bytes)
     }
 
     /// Describes `tile`, number `index` of its band, and hands its scores on.
@@ -119,22 +84,21 @@ impl Tiles<'_> {
         // An odd number of cache lines, so that channels do not share few cache sets.
         let pitch = (sites.div_ceil(LANES) | 1) * LANES;
         let mut scratch = self.pool().pop().unwrap_or_default();
-        let Scratch { translation, scores } = &mut scratch;
+        let mut scores = std::mem::take(&mut scratch.scores);
         let size = self.plan.channels() * pitch;
         scores.resize(scores.len().max(size), 0.0);
         let values = &mut scores[..size];
         values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
+        let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
+        let job = Job { image, plan, sources, tables };
         let mut rest = &mut *values;
-        for ((kernel, table), family) in self.kernels.iter().zip(tables).zip(&self.plan.families) {
+        for (kernel, family) in self.kernels.iter().zip(&self.plan.families) {
             let (part, others) = rest.split_at_mut(family.channels() * pitch);
             rest = others;
-            match (kernel, table) {
-                (Kernel::Translation(kernel), Table::Translation(maps)) => {
-                    kernel.scores(&maps.tiles[index], &maps.norms, translation, part, pitch);
-                }
-            }
+            kernel.scores(job, (index, tile), &mut scratch, part, pitch);
         }
         let result = use_scores(Scores { values, pitch, sites });
+        scratch.scores = scores;
         self.pool().push(scratch);
         result
     }

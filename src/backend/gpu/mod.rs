@@ -101,6 +101,12 @@ impl Backend for Gpu {
                     plan,
                     channel,
                 )?),
+                other => {
+                    return Err(self.device.error(format!(
+                        "the family {} is not yet on the GPU, use --device cpu",
+                        other.name()
+                    )));
+                }
             });
             channel += family.channels();
         }

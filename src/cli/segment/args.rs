@@ -97,6 +97,7 @@ impl Args {
     pub(super) fn params(&self) -> Result<Params> {
         Ok(Params {
             families: self.descriptor.families()?,
+            weights: Vec::new(),
             stride: self.descriptor.stride,
             components: self.cluster.components(),
             clusters: self.clusters.clone(),

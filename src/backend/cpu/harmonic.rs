@@ -1,0 +1,204 @@
+//! Circular harmonics at inner sites; see `descriptor/harmonic.rs`.
+//!
+//! Kernels are even or odd under a change of sign of rows and columns, so the four
+//! pixels that mirrors bring together are added and subtracted first: a quarter of
+//! the products remains. Sixteen inner sites are computed side by side. The maps
+//! hold real and imaginary parts; a tile turns them to each phase and takes the
+//! largest values of the windows, first down the columns, then along the rows.
+
+use std::ops::Range;
+
+use multiversion::multiversion;
+use ndarray::ArrayView2;
+
+use super::inner::{InnerMaps, Phased, mean_and_inverse};
+use super::vector::{LANES, Vector, matrix_products, vector};
+use crate::descriptor::harmonic::Family;
+
+/// Kernels that are even or odd alike.
+struct Class {
+    /// Channels of the maps.
+    channels: Vec<usize>,
+    /// `[channels][positions]`.
+    weights: Vec<f32>,
+}
+
+/// Real and imaginary parts of one family of one image.
+pub(super) struct Kernel<'a> {
+    image: ArrayView2<'a, f32>,
+    pub(super) family: &'a Family,
+    /// Rows and columns, not negative, of the pixels of a quarter of the disc.
+    quarter: Vec<[usize; 2]>,
+    /// By sign under a change of sign of the rows, then of the columns: even and
+    /// even, even and odd, odd and even, odd and odd.
+    classes: [Class; 4],
+    /// Of each kernel, its real part and its imaginary one, if it has any.
+    pub(super) parts: Vec<(usize, Option<usize>)>,
+    channels: usize,
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+struct Scratch {
+    /// `[class][position]`.
+    folded: Vec<Vector>,
+    sums: Vec<Vector>,
+}
+
+impl<'a> Kernel<'a> {
+    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family) -> Self {
+        let radius = family.radius;
+        let all = (0..=radius).flat_map(|r| (0..=radius).map(move |c| [r, c]));
+        let quarter: Vec<[usize; 2]> =
+            all.filter(|&[r, c]| family.in_disc(r as isize, c as isize)).collect();
+        let mut classes: [Class; 4] =
+            std::array::from_fn(|_| Class { channels: Vec::new(), weights: Vec::new() });
+        let mut channels = 0;
+        let mut add = |class: usize, weights: &ndarray::Array2<f64>| {
+            let weight = |&[r, c]: &[usize; 2]| {
+                // A pixel on an axis is folded onto itself.
+                let times = [r, c].iter().filter(|&&v| v == 0).count() as i32;
+                (weights[(radius + r, radius + c)] * 0.5_f64.powi(times)) as f32
+            };
+            classes[class].channels.push(channels);
+            classes[class].weights.extend(quarter.iter().map(weight));
+            channels += 1;
+            channels - 1
+        };
+        let part = |kernel: crate::descriptor::harmonic::Kernel| {
+            let odd = kernel.order % 2;
+            let re = add(odd, &kernel.re);
+            (re, (kernel.order > 0).then(|| add(3 - odd, &kernel.im)))
+        };
+        let parts = family.kernels().into_iter().map(part).collect();
+        Self { image, family, quarter, classes, parts, channels }
+    }
+
+    /// Real and imaginary parts for `rows` of inner sites.
+    pub(super) fn maps(&self, rows: Range<usize>) -> InnerMaps {
+        let grid = &self.family.inner.grid;
+        let top = grid.row(rows.start) - self.family.radius;
+        let bottom = grid.row(rows.end.max(1) - 1) + self.family.radius + 1;
+        let image = Phased::new(self.image, top..bottom, grid.stride);
+        let inner = &self.family.inner;
+        InnerMaps::new(inner, rows, self.channels, |row, scratch: &mut Scratch, out| {
+            let pitch = out.len() / self.channels;
+            for first in (0..grid.count.cols).step_by(LANES) {
+                group(
+                    self,
+                    &image,
+                    (grid.row(row), grid.col(first)),
+                    scratch,
+                    &mut out[first..],
+                    pitch,
+                );
+            }
+        })
+    }
+
+    /// Coefficients of sixteen inner sites, the first at `(row, col)`.
+    #[inline(always)]
+    fn coefficients<const FUSED: bool>(
+        &self,
+        image: &Phased,
+        (row, col): (usize, usize),
+        scratch: &mut Scratch,
+        out: &mut [f32],
+        pitch: usize,
+    ) {
+        let (mean, inverse) = self.norms(image, (row, col));
+        let count = self.quarter.len();
+        scratch.folded.resize(4 * count, [0.0; LANES]);
+        scratch.sums.resize(self.channels, [0.0; LANES]);
+        for (i, &[r, c]) in self.quarter.iter().enumerate() {
+            let (above, below) = (image.row(row - r), image.row(row + r));
+            let (left, right) = (image.at(col - c), image.at(col + c));
+            let [a, b] = [left, right].map(|at| vector(below, at));
+            let [d, e] = [left, right].map(|at| vector(above, at));
+            let mut folded = [[0.0; LANES]; 4];
+            for lane in 0..LANES {
+                let (same, change) = (b[lane] + a[lane], b[lane] - a[lane]);
+                let (same_above, change_above) = (e[lane] + d[lane], e[lane] - d[lane]);
+                folded[0][lane] = (same - 2.0 * mean[lane]) + (same_above - 2.0 * mean[lane]);
+                folded[1][lane] = change + change_above;
+                folded[2][lane] = same - same_above;
+                folded[3][lane] = change - change_above;
+            }
+            for (class, folded) in folded.iter().enumerate() {
+                scratch.folded[class * count + i] = *folded;
+            }
+        }
+        for (class, folded) in self.classes.iter().zip(scratch.folded.chunks_exact(count)) {
+            let sums = &mut scratch.sums[..class.channels.len()];
+            matrix_products::<FUSED>(&class.weights, folded, sums);
+            for (&channel, sum) in class.channels.iter().zip(sums.iter()) {
+                let out = &mut out[channel * pitch..][..LANES];
+                for lane in 0..LANES {
+                    out[lane] = sum[lane] * inverse[lane];
+                }
+            }
+        }
+    }
+
+    /// Mean of the discs and `1 / sqrt(n var)`, 0 where they are flat. Rows of a disc
+    /// are summed in f32, about a pixel of it, and the rows in f64.
+    #[inline(always)]
+    fn norms(&self, image: &Phased, (row, col): (usize, usize)) -> (Vector, Vector) {
+        let radius = self.family.radius;
+        let centre = *vector(image.row(row), image.at(col));
+        let [mut sum, mut squares] = [[0.0_f64; LANES]; 2];
+        let mut n = 0;
+        for r in 0..=2 * radius {
+            let pixels = image.row(row + r - radius);
+            let reach = self.reach(r.abs_diff(radius));
+            let [mut line, mut line_squares] = [[0.0; LANES]; 2];
+            for c in col - reach..=col + reach {
+                let values = vector(pixels, image.at(c));
+                for lane in 0..LANES {
+                    let v = values[lane] - centre[lane];
+                    line[lane] += v;
+                    line_squares[lane] += v * v;
+                }
+            }
+            n += 2 * reach + 1;
+            for lane in 0..LANES {
+                sum[lane] += f64::from(line[lane]);
+                squares[lane] += f64::from(line_squares[lane]);
+            }
+        }
+        let [mut mean, mut inverse] = [[0.0; LANES]; 2];
+        for lane in 0..LANES {
+            let (m, i) = mean_and_inverse(sum[lane], squares[lane], n as f64);
+            mean[lane] = centre[lane] + m as f32;
+            inverse[lane] = i as f32;
+        }
+        (mean, inverse)
+    }
+
+    /// Half the width of the disc `r` rows from its centre.
+    fn reach(&self, r: usize) -> usize {
+        (self.family.radius * self.family.radius - r * r).isqrt()
+    }
+}
+
+/// [`Kernel::coefficients`] compiled for each instruction set.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn group(
+    kernel: &Kernel<'_>,
+    image: &Phased,
+    at: (usize, usize),
+    scratch: &mut Scratch,
+    out: &mut [f32],
+    pitch: usize,
+) {
+    multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => kernel.coefficients::<true>(image, at, scratch, out, pitch),
+        "x86_64+avx2+fma" => kernel.coefficients::<true>(image, at, scratch, out, pitch),
+        "aarch64+neon" => kernel.coefficients::<true>(image, at, scratch, out, pitch),
+        _ => kernel.coefficients::<false>(image, at, scratch, out, pitch),
+    }
+}

@@ -1,0 +1,59 @@
+//! Mean and standard deviation of patches, in f64; see `descriptor/intensity.rs`.
+
+use multiversion::multiversion;
+use ndarray::ArrayView2;
+
+use crate::descriptor::intensity::Family;
+use crate::sites::{SiteGrid, Tile};
+
+/// Buffers of one thread: sums over the patch's rows, per column.
+#[derive(Default)]
+pub(super) struct Scratch {
+    sum: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+/// Writes mean and deviation of the sites of `tile`, `pitch` values each.
+pub(super) fn scores(
+    image: ArrayView2<'_, f32>,
+    family: &Family,
+    grid: &SiteGrid,
+    tile: &Tile,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+    pitch: usize,
+) {
+    let full = family.patch.full();
+    let first = grid.col(tile.first.cols) - family.patch.cols;
+    let width = (tile.count.cols - 1) * grid.stride + full.cols;
+    let n = full.area() as f64;
+    for i in 0..tile.count.rows {
+        let top = grid.row(tile.first.rows + i) - family.patch.rows;
+        scratch.sum.clear();
+        scratch.sum.resize(width, 0.0);
+        scratch.squares.clear();
+        scratch.squares.resize(width, 0.0);
+        for row in top..top + full.rows {
+            let row = image.row(row);
+            let pixels = row.to_slice().expect("rows of images are contiguous");
+            add(&pixels[first..first + width], &mut scratch.sum, &mut scratch.squares);
+        }
+        for j in 0..tile.count.cols {
+            let part = j * grid.stride..j * grid.stride + full.cols;
+            let mean = scratch.sum[part.clone()].iter().sum::<f64>() / n;
+            let variance = scratch.squares[part].iter().sum::<f64>() / n - mean * mean;
+            let at = i * tile.count.cols + j;
+            out[at] = mean as f32;
+            out[pitch + at] = variance.max(0.0).sqrt() as f32;
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add(pixels: &[f32], sum: &mut [f64], squares: &mut [f64]) {
+    for ((&v, sum), squares) in pixels.iter().zip(sum).zip(squares) {
+        let v = f64::from(v);
+        *sum += v;
+        *squares += v * v;
+    }
+}

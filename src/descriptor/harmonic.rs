@@ -1,0 +1,294 @@
+//! Harmonic family: circular harmonics of the surroundings, which tell apart what
+//! no autocorrelation can (inversion domains, homometric structures, chirality).
+//!
+//! For the angular order `m` and ring `k` the kernel is `b_k(|d|) exp(-i m phi(d))`
+//! on the disc of the pixels with `|d| <= R`, made zero-mean and of unit norm, where
+//! `b_k` is a Gaussian of standard deviation `0.7 R / K` about `(k + 0.7) R / K` (k =
+//! 0 .. K-1) and `phi` is measured so that `row = |d| sin(phi)`, `col = |d| cos(phi)`.
+//! In the disc's centre, which has no angle, kernels of `m > 0` are 0. With `n` and
+//! `sigma` the number and the standard deviation of the disc's pixels,
+//!
+//! `a_mk(x) = sum over d of I(x + d) kernel(d) / (sqrt(n) sigma(x))`
+//!
+//! is a correlation coefficient. A channel is the largest
+//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`](super::inner) sites
+//! in a site's window; `m = 0` has the two signs only. Since the largest is taken for
+//! each phase by itself, phases of different orders stay comparable at no site, but
+//! over the window each motif leaves its own set of maxima.
+
+use ndarray::{Array2, ArrayView2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inner::{self, Inner};
+use super::{Choose, FLAT_SHARE, Measure};
+use crate::sites::{Extent, SiteGrid};
+use crate::{Error, Result};
+
+/// What a user chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Params {
+    /// Radius of the disc, px.
+    pub radius: usize,
+    /// Half size of the window whose inner sites are pooled, px.
+    pub window: Extent,
+    /// Angular orders.
+    pub orders: Vec<usize>,
+    /// Number of rings.
+    pub rings: usize,
+    /// Number of phases of each order above 0.
+    pub angles: usize,
+    /// Distance of neighbouring inner sites, px.
+    pub inner_stride: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            radius: 14,
+            window: Extent::square(14),
+            orders: vec![0, 1, 2, 3, 4, 6],
+            rings: 3,
+            angles: 12,
+            inner_stride: 2,
+        }
+    }
+}
+
+impl Choose for Params {
+    fn family(&self, shape: Extent) -> Result<super::Family> {
+        self.plan(shape).map(super::Family::Harmonic)
+    }
+
+    fn margin_of(&self) -> &'static str {
+        "radius and window"
+    }
+
+    fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+        inner::smaller(self.radius, self.window, shape, enough)
+    }
+}
+
+impl Params {
+    /// Checks the parameters against an image of `shape` px.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the parameter and its limit.
+    pub fn plan(&self, shape: Extent) -> Result<Family> {
+        super::at_least("radius", self.radius, 2)?;
+        super::at_least("rings", self.rings, 1)?;
+        super::at_least("angles", self.angles, 1)?;
+        if self.orders.is_empty() {
+            return Err(Error::parameter("orders", "none", "give at least one, for example 1,2,3"));
+        }
+        for (i, order) in self.orders.iter().enumerate() {
+            // An order turns once in two pixels on the rim, at most.
+            if *order > 3 * self.radius {
+                let reason = format!("a disc of radius {} px shows no such order", self.radius);
+                return Err(Error::parameter("orders", order, reason));
+            }
+            if self.orders[..i].contains(order) {
+                return Err(Error::parameter("orders", order, "it is listed twice"));
+            }
+        }
+        let Params { radius, rings, angles, .. } = *self;
+        let margin = Extent::square(radius);
+        let inner = Inner::new(shape, margin, self.inner_stride.max(1), self.window);
+        let family = Family { radius, rings, angles, orders: self.orders.clone(), inner };
+        // Each score is kept once.
+        inner::check_pooling(self.inner_stride, 1, family.channels())?;
+        Ok(family)
+    }
+}
+
+/// The family ready to compute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// Radius of the disc, px.
+    pub radius: usize,
+    /// Number of rings.
+    pub rings: usize,
+    /// Number of phases, Q.
+    pub angles: usize,
+    /// Angular orders.
+    pub orders: Vec<usize>,
+    /// The inner sites and their pooling.
+    pub inner: Inner,
+}
+
+/// The kernel of one order and ring, `[2R + 1, 2R + 1]`: real and imaginary part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    /// Angular order.
+    pub order: usize,
+    /// Real part, even under a change of sign of the rows.
+    pub re: Array2<f64>,
+    /// Imaginary part, odd under it; 0 for order 0.
+    pub im: Array2<f64>,
+}
+
+impl Family {
+    /// Whether the pixel at `(row, col)` from the centre belongs to the disc.
+    pub fn in_disc(&self, row: isize, col: isize) -> bool {
+        (row * row + col * col) as usize <= self.radius * self.radius
+    }
+
+    /// Pixels of the disc.
+    pub fn disc(&self) -> Vec<[isize; 2]> {
+        let reach = self.radius as isize;
+        let all = (-reach..=reach).flat_map(|r| (-reach..=reach).map(move |c| [r, c]));
+        all.filter(|&[r, c]| self.in_disc(r, c)).collect()
+    }
+
+    /// All kernels, order by order, ring by ring.
+    pub fn kernels(&self) -> Vec<Kernel> {
+        let places = self.orders.iter().flat_map(|&m| (0..self.rings).map(move |k| (m, k)));
+        places.map(|(order, ring)| self.kernel(order, ring)).collect()
+    }
+
+    fn kernel(&self, order: usize, ring: usize) -> Kernel {
+        let disc = self.disc();
+        let width = self.radius as f64 / self.rings as f64;
+        let value = |&[r, c]: &[isize; 2]| -> [f64; 2] {
+            if order > 0 && r == 0 && c == 0 {
+                return [0.0; 2];
+            }
+            let (r, c) = (r as f64, c as f64);
+            let from_ring = (r.hypot(c) - (ring as f64 + 0.7) * width) / (0.7 * width);
+            let height = (-from_ring * from_ring / 2.0).exp();
+            let (sin, cos) = (order as f64 * r.atan2(c)).sin_cos();
+            [height * cos, -height * sin]
+        };
+        let mut values: Vec<[f64; 2]> = disc.iter().map(value).collect();
+        let n = values.len() as f64;
+        let sum = |part: usize| values.iter().map(|v| v[part]).sum::<f64>();
+        let mean = [sum(0) / n, sum(1) / n];
+        values.iter_mut().for_each(|v| *v = [v[0] - mean[0], v[1] - mean[1]]);
+        let norm = values.iter().map(|v| v[0] * v[0] + v[1] * v[1]).sum::<f64>().sqrt();
+        let scale = if norm > 1e-9 { 1.0 / norm } else { 0.0 };
+        let side = 2 * self.radius + 1;
+        let (mut re, mut im) = (Array2::zeros((side, side)), Array2::zeros((side, side)));
+        for ([r, c], v) in disc.iter().zip(values) {
+            let at = (self.radius.wrapping_add_signed(*r), self.radius.wrapping_add_signed(*c));
+            (re[at], im[at]) = (v[0] * scale, if order > 0 { v[1] * scale } else { 0.0 });
+        }
+        Kernel { order, re, im }
+    }
+
+    /// Cosine and sine of the phases of `order`: a channel is the largest
+    /// `cos re(a) - sin im(a)`.
+    pub fn phases(&self, order: usize) -> Vec<[f64; 2]> {
+        let phase = |q: usize| {
+            let (sin, cos) = (std::f64::consts::TAU * q as f64 / self.angles as f64).sin_cos();
+            [cos, sin]
+        };
+        match order {
+            0 => vec![[1.0, 0.0], [-1.0, 0.0]],
+            _ => (0..self.angles).map(phase).collect(),
+        }
+    }
+
+    /// Correlation coefficients of all kernels with the disc at pixel `(row, col)`.
+    fn coefficients(
+        &self,
+        kernels: &[Kernel],
+        image: ArrayView2<'_, f64>,
+        (row, col): (usize, usize),
+        variance: f64,
+    ) -> Vec<[f64; 2]> {
+        let disc = self.disc();
+        let pixel =
+            |&[r, c]: &[isize; 2]| image[(row.wrapping_add_signed(r), col.wrapping_add_signed(c))];
+        let n = disc.len() as f64;
+        let mean = disc.iter().map(pixel).sum::<f64>() / n;
+        let own = disc.iter().map(|d| (pixel(d) - mean).powi(2)).sum::<f64>() / n;
+        if own < FLAT_SHARE * variance {
+            return vec![[0.0; 2]; kernels.len()];
+        }
+        let norm = (n * own).sqrt();
+        let of = |kernel: &Kernel| {
+            let part = |weights: &Array2<f64>| {
+                let weight = |&[r, c]: &[isize; 2]| {
+                    weights
+                        [(self.radius.wrapping_add_signed(r), self.radius.wrapping_add_signed(c))]
+                };
+                disc.iter().map(|d| (pixel(d) - mean) * weight(d)).sum::<f64>() / norm
+            };
+            [part(&kernel.re), part(&kernel.im)]
+        };
+        kernels.iter().map(of).collect()
+    }
+}
+
+impl Measure for Family {
+    fn name(&self) -> &'static str {
+        "harmonic"
+    }
+
+    fn margin(&self) -> Extent {
+        self.inner.margin()
+    }
+
+    fn channels(&self) -> usize {
+        let phases = |&order: &usize| if order == 0 { 2 } else { self.angles };
+        self.orders.iter().map(phases).sum::<usize>().saturating_mul(self.rings)
+    }
+
+    fn channel_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for &m in &self.orders {
+            let phases = if m == 0 { 2 } else { self.angles };
+            for ring in 1..=self.rings {
+                let degrees = |q: usize| ((36_000 * q) as f64 / phases as f64).round() / 100.0;
+                let name = |q| format!("harmonic m={m} ring {ring} phase {} deg", degrees(q));
+                names.extend((0..phases).map(name));
+            }
+        }
+        names
+    }
+
+    fn tile_size(&self, _stride: usize) -> Extent {
+        inner::TILE
+    }
+
+    fn check(&self, grid: &SiteGrid) -> Result<()> {
+        self.inner.check(grid)
+    }
+
+    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+        let variance = image.var(0.0);
+        let kernels = self.kernels();
+        let sites = &self.inner.grid;
+        let mut scores = Array2::zeros((sites.len(), self.channels()));
+        for (i, mut scores) in scores.rows_mut().into_iter().enumerate() {
+            let at = (sites.row(i / sites.count.cols), sites.col(i % sites.count.cols));
+            let found = self.coefficients(&kernels, image, at, variance);
+            let phases = |(kernel, [re, im]): (&Kernel, [f64; 2])| {
+                let phases = self.phases(kernel.order).into_iter();
+                phases.map(move |[cos, sin]| cos * re - sin * im).collect::<Vec<_>>()
+            };
+            let all = kernels.iter().zip(found).flat_map(phases);
+            scores.iter_mut().zip(all).for_each(|(to, v)| *to = v);
+        }
+        self.inner.largest(scores.view(), grid, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_have_no_mean_and_norm_one() {
+        let family = Params::default().plan(Extent::square(64)).unwrap();
+        assert_eq!(family.channels(), 186);
+        assert_eq!(family.channel_names().len(), 186);
+        for kernel in family.kernels() {
+            let norm: f64 = kernel.re.iter().chain(&kernel.im).map(|v| v * v).sum();
+            assert!((norm - 1.0).abs() < 1e-12);
+            assert!(kernel.re.sum().abs() < 1e-12 && kernel.im.sum().abs() < 1e-12);
+            let flipped = kernel.im.slice(ndarray::s![..;-1, ..]);
+            assert!((&flipped + &kernel.im).iter().all(|v| v.abs() < 1e-12), "odd");
+        }
+    }
+}

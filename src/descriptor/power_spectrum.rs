@@ -1,0 +1,222 @@
+//! Power-spectrum family: the squared Fourier amplitudes of the window.
+//!
+//! With `w = sqrt(outer(h, h))` for the symmetric Hann window `h` (0 at both ends)
+//! and `m` the mean of the window's pixels, in the file's units:
+//!
+//! `ln(|F[w (I - m)]|^2 + 1)`, or `|F[w (I - m)]|^2`
+//!
+//! (pySTEM's power spectra, so that results can be compared.) Half of a real
+//! window's spectrum repeats the other: `F(-k)` is the conjugate of `F(k)`.
+
+use ndarray::{Array2, ArrayView2, s};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Choose, MOST_CHANNELS, Measure};
+use crate::sites::{Extent, SiteGrid};
+use crate::{Error, Result};
+
+/// Which frequencies are channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spectrum {
+    /// Each pair of opposite frequencies once.
+    #[default]
+    Half,
+    /// All, in the order of the FFT.
+    Full,
+}
+
+/// What is done to the squared amplitudes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// `ln(. + 1)`.
+    #[default]
+    Log,
+    /// Nothing.
+    Linear,
+}
+
+/// What a user chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Params {
+    /// Half size of the window, px.
+    pub window: Extent,
+    /// Which frequencies are channels.
+    pub spectrum: Spectrum,
+    /// What is done to the squared amplitudes.
+    pub scale: Scale,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        let (spectrum, scale) = Default::default();
+        Self { window: Extent::square(20), spectrum, scale }
+    }
+}
+
+impl Choose for Params {
+    fn family(&self, shape: Extent) -> Result<super::Family> {
+        self.plan(shape).map(super::Family::PowerSpectrum)
+    }
+
+    fn margin_of(&self) -> &'static str {
+        "window"
+    }
+
+    fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+        super::smaller_half("window", self.window, shape, enough)
+    }
+}
+
+impl Params {
+    /// Checks the parameters against an image of `shape` px.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the parameter and its limit.
+    pub fn plan(&self, shape: Extent) -> Result<Family> {
+        if self.window.rows.min(self.window.cols) == 0 {
+            let reason = "a spectrum needs at least 1 px on either side";
+            return Err(Error::parameter("window", self.window, reason));
+        }
+        let Params { window, spectrum, scale } = *self;
+        let full = window.full();
+        // A window beyond the image is refused with the margin.
+        let fits = full.rows <= shape.rows && full.cols <= shape.cols;
+        let frequencies = if fits { frequencies(full, spectrum) } else { Vec::new() };
+        if frequencies.len() > MOST_CHANNELS {
+            let reason = format!(
+                "that makes {} frequencies, but at most {MOST_CHANNELS} are possible; give a smaller one",
+                frequencies.len()
+            );
+            return Err(Error::parameter("window", self.window, reason));
+        }
+        Ok(Family { window, scale, frequencies })
+    }
+}
+
+/// Rows and columns of the spectrum, in its order.
+fn frequencies(full: Extent, spectrum: Spectrum) -> Vec<[usize; 2]> {
+    let all = (0..full.rows).flat_map(|row| (0..full.cols).map(move |col| [row, col]));
+    let [half_rows, half_cols] = [full.rows / 2, full.cols / 2];
+    let keep = |&[row, col]: &[usize; 2]| match spectrum {
+        Spectrum::Full => true,
+        Spectrum::Half => col <= half_cols && (col > 0 || row <= half_rows),
+    };
+    all.filter(keep).collect()
+}
+
+/// The family ready to compute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// Half size of the window, px.
+    pub window: Extent,
+    /// What is done to the squared amplitudes.
+    pub scale: Scale,
+    /// Row and column of each channel in the spectrum.
+    pub frequencies: Vec<[usize; 2]>,
+}
+
+impl Family {
+    /// Square roots of a symmetric Hann window of `length` samples.
+    pub fn taper(length: usize) -> Vec<f64> {
+        let angle = |i: usize| std::f64::consts::PI * i as f64 / (length - 1) as f64;
+        // sqrt(1/2 - cos(2 x) / 2)
+        (0..length).map(|i| angle(i).sin().abs()).collect()
+    }
+
+    /// The spectrum of `window`, in its order.
+    fn spectrum(&self, window: ArrayView2<'_, f64>) -> Vec<f64> {
+        let (rows, cols) = window.dim();
+        let mean = window.sum() / window.len() as f64;
+        let (down, along) = (Self::taper(rows), Self::taper(cols));
+        let tapered = Array2::from_shape_fn((rows, cols), |(r, c)| {
+            (window[(r, c)] - mean) * down[r] * along[c]
+        });
+        let turn = |k: usize, i: usize, n: usize| {
+            (std::f64::consts::TAU * ((k * i) % n) as f64 / n as f64).sin_cos()
+        };
+        // First along the rows, then down the columns.
+        let half = Array2::from_shape_fn((rows, cols), |(r, k)| {
+            (0..cols).fold((0.0, 0.0), |(re, im), c| {
+                let (sin, cos) = turn(k, c, cols);
+                (re + tapered[(r, c)] * cos, im - tapered[(r, c)] * sin)
+            })
+        });
+        let power = |&[k, col]: &[usize; 2]| {
+            let (re, im) = (0..rows).fold((0.0, 0.0), |(re, im), r| {
+                let (sin, cos) = turn(k, r, rows);
+                let (a, b) = half[(r, col)];
+                (re + a * cos + b * sin, im + b * cos - a * sin)
+            });
+            let power: f64 = re * re + im * im;
+            match self.scale {
+                Scale::Log => power.ln_1p(),
+                Scale::Linear => power,
+            }
+        };
+        self.frequencies.iter().map(power).collect()
+    }
+}
+
+impl Measure for Family {
+    fn name(&self) -> &'static str {
+        "power-spectrum"
+    }
+
+    fn margin(&self) -> Extent {
+        self.window
+    }
+
+    fn channels(&self) -> usize {
+        self.frequencies.len()
+    }
+
+    fn channel_names(&self) -> Vec<String> {
+        let full = self.window.full();
+        let signed =
+            |k: usize, n: usize| if k <= n / 2 { k as isize } else { k as isize - n as isize };
+        let name = |&[row, col]: &[usize; 2]| {
+            format!("power ({}, {})", signed(row, full.rows), signed(col, full.cols))
+        };
+        self.frequencies.iter().map(name).collect()
+    }
+
+    /// One site is a few hundred channels: few sites.
+    fn tile_size(&self, _stride: usize) -> Extent {
+        Extent { rows: 8, cols: 64 }
+    }
+
+    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+        let full = self.window.full();
+        let mut all = Array2::zeros((grid.len(), self.frequencies.len()));
+        for (site, mut out) in all.rows_mut().into_iter().enumerate() {
+            let row = grid.row(site / grid.count.cols) - self.window.rows;
+            let col = grid.col(site % grid.count.cols) - self.window.cols;
+            let window = image.slice(s![row..row + full.rows, col..col + full.cols]);
+            out.iter_mut().zip(self.spectrum(window)).for_each(|(to, v)| *to = v);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_spectrum_holds_each_pair_once() {
+        for full in [Extent { rows: 5, cols: 7 }, Extent::square(3)] {
+            let half = frequencies(full, Spectrum::Half);
+            let all = frequencies(full, Spectrum::Full);
+            assert_eq!((half.len(), all.len()), (full.area().div_ceil(2), full.area()));
+            for [row, col] in all {
+                let opposite = [(full.rows - row) % full.rows, (full.cols - col) % full.cols];
+                assert!(
+                    half.contains(&[row, col]) != half.contains(&opposite) || opposite == [0, 0]
+                );
+            }
+        }
+    }
+}

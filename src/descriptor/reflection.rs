@@ -1,0 +1,160 @@
+//! Reflection family: how well the surroundings of a point agree with their
+//! mirror image.
+//!
+//! With `P` the [`polar`](super::polar) samples around an inner site and axes at
+//! the angles `alpha_a = pi a / n`:
+//!
+//! `<P(theta), P(2 alpha_a - theta)> / <P, P>`
+//!
+//! A site takes the largest scores of the [`inner`](super::inner) sites in its
+//! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
+//! 2021; mirrors are found on a finer grid here).
+
+use ndarray::{Array2, ArrayView2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inner::{self, Inner};
+use super::polar::Polar;
+use super::{Choose, Measure};
+use crate::Result;
+use crate::sites::{Extent, SiteGrid};
+
+/// What a user chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Params {
+    /// Half size of the square that is compared, px.
+    pub radius: usize,
+    /// Half size of the window whose inner sites are pooled, px.
+    pub window: Extent,
+    /// Number of axes, evenly spread over half a turn from the horizontal on.
+    pub axes: usize,
+    /// Rings that are sampled.
+    pub rings: usize,
+    /// Distance of neighbouring inner sites, px.
+    pub inner_stride: usize,
+    /// How many of the largest scores in the window are kept.
+    pub pool_top: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            radius: 20,
+            window: Extent::square(20),
+            axes: 10,
+            rings: 20,
+            inner_stride: super::rotation::INNER_STRIDE,
+            pool_top: 10,
+        }
+    }
+}
+
+impl Choose for Params {
+    fn family(&self, shape: Extent) -> Result<super::Family> {
+        self.plan(shape).map(super::Family::Reflection)
+    }
+
+    fn margin_of(&self) -> &'static str {
+        "radius and window"
+    }
+
+    fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+        inner::smaller(self.radius, self.window, shape, enough)
+    }
+}
+
+impl Params {
+    /// Checks the parameters against an image of `shape` px.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter) naming the parameter and its limit.
+    pub fn plan(&self, shape: Extent) -> Result<Family> {
+        super::at_least("axes", self.axes, 1)?;
+        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
+        Ok(Family {
+            polar: Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?,
+            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            axes: self.axes,
+            pool_top: self.pool_top,
+        })
+    }
+}
+
+/// The family ready to compute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// What is sampled around an inner site.
+    pub polar: Polar,
+    /// The inner sites and their pooling.
+    pub inner: Inner,
+    /// Number of axes, one score each.
+    pub axes: usize,
+    /// Scores that are kept of each.
+    pub pool_top: usize,
+}
+
+impl Family {
+    /// The sample with which sample 0 of a ring changes places: sample `j` changes
+    /// places with this minus `j`.
+    pub fn turn(&self, axis: usize) -> usize {
+        axis * self.polar.angles / self.axes
+    }
+
+    fn score(&self, samples: &Array2<f64>, axis: usize) -> f64 {
+        let angles = self.polar.angles;
+        let mirror = |j: usize| (self.turn(axis) + angles - j) % angles;
+        let norm: f64 = samples.iter().map(|v| v * v).sum();
+        let sum: f64 = samples.indexed_iter().map(|((k, j), v)| v * samples[(k, mirror(j))]).sum();
+        if norm > 0.0 { sum / norm } else { 0.0 }
+    }
+}
+
+/// Angle of an axis in degrees, as short as it is.
+pub(super) fn degrees(axis: usize, axes: usize) -> String {
+    let hundredths = (18_000.0 * axis as f64 / axes as f64).round();
+    format!("{}", hundredths / 100.0)
+}
+
+impl Measure for Family {
+    fn name(&self) -> &'static str {
+        "reflection"
+    }
+
+    fn margin(&self) -> Extent {
+        self.inner.margin()
+    }
+
+    fn channels(&self) -> usize {
+        self.pool_top * self.axes
+    }
+
+    fn channel_names(&self) -> Vec<String> {
+        let name = |axis| format!("reflection {} deg", degrees(axis, self.axes));
+        let names: Vec<String> = (0..self.axes).map(name).collect();
+        inner::ranked_names(&names, self.pool_top)
+    }
+
+    fn tile_size(&self, _stride: usize) -> Extent {
+        inner::TILE
+    }
+
+    fn check(&self, grid: &SiteGrid) -> Result<()> {
+        self.inner.check(grid)
+    }
+
+    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+        let variance = image.var(0.0);
+        let sites = &self.inner.grid;
+        let mut scores = Array2::zeros((sites.len(), self.axes));
+        for (i, mut scores) in scores.rows_mut().into_iter().enumerate() {
+            let at = (sites.row(i / sites.count.cols), sites.col(i % sites.count.cols));
+            if let Some(samples) = self.polar.samples(image, at, [0.0; 2], variance) {
+                for (axis, score) in scores.iter_mut().enumerate() {
+                    *score = self.score(&samples, axis);
+                }
+            }
+        }
+        self.inner.largest(scores.view(), grid, self.pool_top)
+    }
+}

@@ -1,0 +1,173 @@
+//! Rotation family: how well the surroundings of a point agree with themselves
+//! turned by a fraction of a full turn.
+//!
+//! With `P` the [`polar`](super::polar) samples around an inner site, the score of
+//! an `f`-fold axis is the mean over its rotations:
+//!
+//! `mean over m = 1 .. f-1 of <P, P rolled by m n_t / f> / <P, P>`
+//!
+//! A site takes the largest scores of the [`inner`](super::inner) sites in its
+//! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
+//! 2021; centres are found on a finer grid here).
+
+use ndarray::{Array2, ArrayView2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inner::{self, Inner};
+use super::polar::Polar;
+use super::{Choose, Measure};
+use crate::sites::{Extent, SiteGrid};
+use crate::{Error, Result};
+
+/// What a user chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Params {
+    /// Half size of the square that is compared, px.
+    pub radius: usize,
+    /// Half size of the window whose inner sites are pooled, px.
+    pub window: Extent,
+    /// Orders of the axes, one score each.
+    pub folds: Vec<usize>,
+    /// Rings that are sampled.
+    pub rings: usize,
+    /// Distance of neighbouring inner sites, px.
+    pub inner_stride: usize,
+    /// How many of the largest scores in the window are kept.
+    pub pool_top: usize,
+}
+
+/// A score falls by half where the centre is missed by about the width of an atom
+/// column (2 px in many micrographs). Every 3 px a centre is missed by at most
+/// 2.1 px and by 1.1 px on average, at less than half the cost of every 2 px.
+pub const INNER_STRIDE: usize = 3;
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            radius: 20,
+            window: Extent::square(20),
+            folds: vec![2, 3, 4, 6],
+            rings: 20,
+            inner_stride: INNER_STRIDE,
+            pool_top: 10,
+        }
+    }
+}
+
+impl Choose for Params {
+    fn family(&self, shape: Extent) -> Result<super::Family> {
+        self.plan(shape).map(super::Family::Rotation)
+    }
+
+    fn margin_of(&self) -> &'static str {
+        "radius and window"
+    }
+
+    fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
+        inner::smaller(self.radius, self.window, shape, enough)
+    }
+}
+
+impl Params {
+    /// Checks the parameters against an image of `shape` px.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the parameter and its limit.
+    pub fn plan(&self, shape: Extent) -> Result<Family> {
+        if self.folds.is_empty() {
+            return Err(Error::parameter("folds", "none", "give at least one, for example 2,3"));
+        }
+        for (i, &fold) in self.folds.iter().enumerate() {
+            if fold < 2 {
+                return Err(Error::parameter("folds", fold, "an axis is at least 2-fold"));
+            }
+            if self.folds[..i].contains(&fold) {
+                return Err(Error::parameter("folds", fold, "it is listed twice"));
+            }
+        }
+        inner::check_pooling(self.inner_stride, self.pool_top, self.folds.len())?;
+        Ok(Family {
+            polar: Polar::new(self.radius, self.rings, "folds", &self.folds)?,
+            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            folds: self.folds.clone(),
+            pool_top: self.pool_top,
+        })
+    }
+}
+
+/// The family ready to compute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// What is sampled around an inner site.
+    pub polar: Polar,
+    /// The inner sites and their pooling.
+    pub inner: Inner,
+    /// Orders of the axes, one score each.
+    pub folds: Vec<usize>,
+    /// Scores that are kept of each.
+    pub pool_top: usize,
+}
+
+impl Family {
+    /// By how many samples a ring is rolled for each rotation of a fold, as
+    /// (samples, at most half a ring; weight): the mean over the rotations of
+    /// `<P, P rolled>`, each pair of opposite rotations taken once.
+    pub fn rolls(&self, fold: usize) -> Vec<(usize, f64)> {
+        let step = self.polar.angles / fold;
+        let weight = |m: usize| if 2 * m == fold { 1.0 } else { 2.0 };
+        (1..=fold / 2).map(|m| (m * step, weight(m) / (fold - 1) as f64)).collect()
+    }
+
+    fn score(&self, samples: &Array2<f64>, fold: usize) -> f64 {
+        let angles = self.polar.angles;
+        let product = |roll: usize| -> f64 {
+            samples.indexed_iter().map(|((k, j), v)| v * samples[(k, (j + roll) % angles)]).sum()
+        };
+        let sum: f64 = (1..fold).map(|m| product(m * angles / fold)).sum();
+        let norm = product(0);
+        if norm > 0.0 { sum / (fold - 1) as f64 / norm } else { 0.0 }
+    }
+}
+
+impl Measure for Family {
+    fn name(&self) -> &'static str {
+        "rotation"
+    }
+
+    fn margin(&self) -> Extent {
+        self.inner.margin()
+    }
+
+    fn channels(&self) -> usize {
+        self.pool_top * self.folds.len()
+    }
+
+    fn channel_names(&self) -> Vec<String> {
+        let names: Vec<String> = self.folds.iter().map(|f| format!("rotation {f}-fold")).collect();
+        inner::ranked_names(&names, self.pool_top)
+    }
+
+    fn tile_size(&self, _stride: usize) -> Extent {
+        inner::TILE
+    }
+
+    fn check(&self, grid: &SiteGrid) -> Result<()> {
+        self.inner.check(grid)
+    }
+
+    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+        let variance = image.var(0.0);
+        let sites = &self.inner.grid;
+        let mut scores = Array2::zeros((sites.len(), self.folds.len()));
+        for (i, mut scores) in scores.rows_mut().into_iter().enumerate() {
+            let at = (sites.row(i / sites.count.cols), sites.col(i % sites.count.cols));
+            if let Some(samples) = self.polar.samples(image, at, [0.0; 2], variance) {
+                for (score, &fold) in scores.iter_mut().zip(&self.folds) {
+                    *score = self.score(&samples, fold);
+                }
+            }
+        }
+        self.inner.largest(scores.view(), grid, self.pool_top)
+    }
+}
