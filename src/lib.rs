@@ -47,6 +47,7 @@ mod error;
 pub mod io;
 pub mod kmeans;
 pub mod label_map;
+pub mod lattice;
 pub mod micrograph;
 pub mod model;
 pub mod pca;

@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use stemseg::Result;
-use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::micrograph::NonFinite;
 use stemseg::plan::Components;
-use stemseg::sites::Extent;
 
 use super::parse::{self, Slice};
 
@@ -52,54 +49,6 @@ impl InputArgs {
             NanArg::Fail => NonFinite::Fail,
             NanArg::Mean => NonFinite::Mean,
         }
-    }
-}
-
-/// What is measured at the sites.
-#[derive(Args)]
-#[command(next_help_heading = "Descriptor")]
-pub(super) struct DescriptorArgs {
-    /// Descriptor family.
-    #[arg(long, default_value = "translation", value_name = "FAMILY")]
-    descriptor: String,
-
-    /// Half size of the patch, px: N or ROWSxCOLS.
-    #[arg(long, default_value = "20", value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
-    patch: Extent,
-
-    /// Half size of the range of translations, px: N or ROWSxCOLS.
-    #[arg(long, default_value = "20", value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
-    window: Extent,
-
-    /// Distance of neighbouring sites, px.
-    #[arg(long, default_value = "5", value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    pub(super) stride: usize,
-
-    /// Most translations; they form the finest regular grid in the window that has no more.
-    #[arg(long, default_value = "100", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    max_points: usize,
-
-    /// Translations to use instead, px: a numpy array [n, 2], or text with a row and a column shift a line.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["window", "max_points"])]
-    pub(super) translations: Option<PathBuf>,
-}
-
-impl DescriptorArgs {
-    /// The families.
-    ///
-    /// # Errors
-    /// For an unknown family, and a list of translations that cannot be read.
-    pub(super) fn families(&self) -> Result<Vec<FamilyParams>> {
-        let family = match FamilyParams::from_name(&self.descriptor)? {
-            FamilyParams::Translation(_) => FamilyParams::Translation(translation::Params {
-                patch: self.patch,
-                window: self.window,
-                max_points: self.max_points,
-                list: self.translations.as_deref().map(parse::translations).transpose()?,
-            }),
-            other => other,
-        };
-        Ok(vec![family])
     }
 }
 

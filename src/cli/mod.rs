@@ -2,8 +2,10 @@
 //! checked job and runs it.
 
 mod args;
+mod descriptor;
 mod devices;
 mod generate;
+mod info;
 mod input;
 mod parse;
 mod progress;
@@ -21,6 +23,7 @@ Examples:
   stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
   stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
+  stemseg info grain.npy --lattice            what is in the file, and its crystal lattices
   stemseg simulate tilt-boundary              a micrograph with its true label map
   stemseg devices                             adapters, and the one that is taken
 
@@ -39,6 +42,7 @@ struct Cli {
 enum Command {
     Segment(Box<segment::Args>),
     Verify(Box<verify::Args>),
+    Info(Box<info::Args>),
     Simulate(Box<simulate::Args>),
     Devices(devices::Args),
     Completions(generate::CompletionArgs),
@@ -87,6 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Segment(args) => segment::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Info(args) => info::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
         Command::Devices(args) => devices::run(&args),

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
     let mut input = input::read(&args.input)?;
     let read = started.elapsed();
-    let plan = Plan::new(args.params()?, input.micrograph.shape(), input.micrograph.mask())?;
+    let plan = Plan::of(args.params(&input.micrograph)?, &input.micrograph)?;
     let (backend, why) = backend::open(&args.device)?;
     input.notes.extend(why);
     let target = args.target();

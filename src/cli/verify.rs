@@ -5,7 +5,8 @@ use stemseg::backend::gpu::adapter;
 use stemseg::backend::{self, Choice, cpu::Cpu};
 use stemseg::verify::{Report, verify};
 
-use super::args::{ClusterArgs, DescriptorArgs, InputArgs, TalkArgs};
+use super::args::{ClusterArgs, InputArgs, TalkArgs};
+use super::descriptor::DescriptorArgs;
 use super::progress::Bar;
 use super::{Failure, input, parse, print};
 
@@ -46,7 +47,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
     let read = input::read(&args.input)?;
     let params = Params {
-        families: args.descriptor.families()?,
+        families: args.descriptor.families(&read.micrograph)?,
+        weights: args.descriptor.weights(),
         stride: args.descriptor.stride,
         components: args.cluster.components(),
         clusters: args.clusters.clone(),

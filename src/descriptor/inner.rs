@@ -173,9 +173,10 @@ mod tests {
     #[test]
     fn a_window_without_inner_site_is_refused() {
         let shape = Extent::square(100);
-        let inner =
-            |stride, half| Inner::new(shape, Extent::square(10), stride, Extent::square(half));
-        let sites = |stride, half| SiteGrid::new(shape, Extent::square(10 + half), stride);
+        let inner = |stride, half: usize| {
+            Inner::new(shape, Extent::square(10), stride, Extent::square(half))
+        };
+        let sites = |stride, half: usize| SiteGrid::new(shape, Extent::square(10 + half), stride);
         assert!(inner(5, 2).check(&sites(3, 2)).is_ok());
         assert!(inner(5, 0).check(&sites(5, 0)).is_ok(), "each site is an inner site");
         let error = inner(6, 2).check(&sites(5, 2)).unwrap_err().to_string();

@@ -6,6 +6,7 @@
 //! families share has files of its own: [`inner`] sites and their pooling,
 //! [`polar`] sampling, cubic [`spline`]s.
 
+pub mod glide;
 pub mod harmonic;
 pub mod inner;
 pub mod intensity;
@@ -41,6 +42,8 @@ pub enum FamilyParams {
     Rotation(rotation::Params),
     /// Mirror symmetry, see [`reflection`].
     Reflection(reflection::Params),
+    /// Glide symmetry, see [`glide`].
+    Glide(glide::Params),
     /// Circular harmonics, see [`harmonic`].
     Harmonic(harmonic::Params),
     /// Local power spectra, see [`power_spectrum`].
@@ -58,6 +61,8 @@ pub enum Family {
     Rotation(rotation::Family),
     /// Mirror symmetry, see [`reflection`].
     Reflection(reflection::Family),
+    /// Glide symmetry, see [`glide`].
+    Glide(glide::Family),
     /// Circular harmonics, see [`harmonic`].
     Harmonic(harmonic::Family),
     /// Local power spectra, see [`power_spectrum`].
@@ -106,8 +111,15 @@ trait Measure {
 
 impl FamilyParams {
     /// Names of the families.
-    pub const NAMES: [&'static str; 6] =
-        ["translation", "rotation", "reflection", "harmonic", "power-spectrum", "intensity"];
+    pub const NAMES: [&'static str; 7] = [
+        "translation",
+        "rotation",
+        "reflection",
+        "glide",
+        "harmonic",
+        "power-spectrum",
+        "intensity",
+    ];
 
     /// The family of this name with its default parameters.
     ///
@@ -118,6 +130,7 @@ impl FamilyParams {
             "translation" => Self::Translation(Default::default()),
             "rotation" => Self::Rotation(Default::default()),
             "reflection" => Self::Reflection(Default::default()),
+            "glide" => Self::Glide(Default::default()),
             "harmonic" => Self::Harmonic(Default::default()),
             "power-spectrum" => Self::PowerSpectrum(Default::default()),
             "intensity" => Self::Intensity(Default::default()),
@@ -152,6 +165,7 @@ impl FamilyParams {
             Self::Translation(params) => params,
             Self::Rotation(params) => params,
             Self::Reflection(params) => params,
+            Self::Glide(params) => params,
             Self::Harmonic(params) => params,
             Self::PowerSpectrum(params) => params,
             Self::Intensity(params) => params,
@@ -205,6 +219,7 @@ impl Family {
             Self::Translation(family) => family,
             Self::Rotation(family) => family,
             Self::Reflection(family) => family,
+            Self::Glide(family) => family,
             Self::Harmonic(family) => family,
             Self::PowerSpectrum(family) => family,
             Self::Intensity(family) => family,

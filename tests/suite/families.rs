@@ -3,10 +3,10 @@
 
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
-use stemseg::backend::cpu::Cpu;
+use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{
-    FamilyParams, harmonic, intensity, power_spectrum, reflection, rotation, translation,
+    FamilyParams, glide, harmonic, intensity, power_spectrum, reflection, rotation, translation,
 };
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
@@ -17,12 +17,13 @@ use crate::data::compare;
 use crate::devices::Devices;
 
 /// Names of the families that are tried.
-const FAMILIES: [&str; 5] = ["rotation", "reflection", "harmonic", "power-spectrum", "intensity"];
+const FAMILIES: [&str; 6] =
+    ["rotation", "reflection", "glide", "harmonic", "power-spectrum", "intensity"];
 
 /// What a value may be off the definition, relative to the largest.
 const BOUND: f64 = 1e-5;
 
-pub(crate) fn trials(_devices: &Devices) -> Vec<Trial> {
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in FAMILIES {
         for seed in 0..8 {
@@ -33,6 +34,8 @@ pub(crate) fn trials(_devices: &Devices) -> Vec<Trial> {
         trials.push(Trial::test(title, move || bands_and_threads(name)));
         let title = format!("families::{name}_far_from_zero::cpu");
         trials.push(Trial::test(title, move || far_from_zero(name)));
+        let title = format!("families::{name}_is_refused");
+        trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
     }
     for seed in 0..3 {
         let title = format!("families::together_{seed}::cpu");
@@ -72,6 +75,15 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
             window,
             axes: [10, 1, 3, 7][random.below(4)],
             rings,
+            inner_stride,
+            pool_top,
+        }),
+        "glide" => FamilyParams::Glide(glide::Params {
+            radius,
+            window,
+            axes: 4,
+            periods: [vec![5.3], vec![0.0, 4.0, 6.9, 0.0]][random.below(2)].clone(),
+            rings: rings.min(2 * (radius - 1)),
             inner_stride,
             pool_top,
         }),
@@ -167,5 +179,16 @@ fn bands_and_threads(name: &str) -> Result<(), Failed> {
     match run(3, 1)? == whole && run(2, 2 * plan.tile.rows)? == whole {
         true => Ok(()),
         false => Err("bands or threads change descriptors".into()),
+    }
+}
+
+/// No shader computes the family yet: the GPU says so.
+fn is_refused(gpu: &dyn Backend, name: &str) -> Result<(), Failed> {
+    let families = vec![random_family(name, &mut Random::new(1))];
+    let micrograph = Micrograph::new(noise((60, 60), 1).view(), None, NonFinite::Fail)?;
+    let plan = Plan::of(Params { families, ..Default::default() }, &micrograph)?;
+    match gpu.upload(micrograph.standardised()?, &plan).err() {
+        Some(e) if e.to_string().contains("not yet on the GPU, use --device cpu") => Ok(()),
+        other => Err(format!("{name}: {other:?}").into()),
     }
 }

@@ -13,9 +13,11 @@ mod contract;
 mod data;
 mod devices;
 mod families;
+mod lattices;
 mod precision;
 mod properties;
 mod scenes;
+mod symmetry;
 mod verify;
 
 #[path = "../cli/job.rs"]
@@ -37,6 +39,8 @@ fn main() {
     let mut trials = cases::trials(&devices);
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
+    trials.extend(symmetry::trials());
+    trials.extend(lattices::trials());
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));

@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, s};
 
 use super::inner::{self, InnerMaps, Phased};
 use super::polar::{self, Wanted};
-use super::{harmonic, intensity, maximum, pool, power_spectrum, translation};
+use super::{glide, harmonic, intensity, maximum, pool, power_spectrum, translation};
 use crate::descriptor::Family;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
@@ -18,6 +18,7 @@ use crate::sites::{Band, SiteGrid, Tile};
 pub(super) enum Source<'a> {
     Translation(&'a Translations),
     Polar(polar::Kernel<'a>),
+    Glide(glide::Kernel<'a>),
     Harmonic(harmonic::Kernel<'a>),
     /// The pixels by the stride of the sites.
     Pixels,
@@ -103,6 +104,12 @@ fn kernel<'a>(
         Family::Reflection(family) => {
             ranked(&family.polar, &family.inner, Wanted::Reflection(family), family.pool_top)
         }
+        Family::Glide(family) => {
+            sources.push(Source::Glide(glide::Kernel::new(image, family)));
+            let (source, inner) = (sources.len() - 1, &family.inner);
+            let channels = 0..family.glides.len();
+            Kernel::Ranked(Ranked { source, inner, channels, top: family.pool_top })
+        }
         Family::Harmonic(family) => {
             sources.push(Source::Harmonic(harmonic::Kernel::new(image, family)));
             Kernel::Harmonic { source: sources.len() - 1 }
@@ -157,6 +164,9 @@ impl Source<'_> {
             }
             Self::Polar(kernel) => {
                 Table::Inner(kernel.maps(kernel.inner.rows_of(band, &plan.grid)))
+            }
+            Self::Glide(kernel) => {
+                Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, &plan.grid)))
             }
             Self::Harmonic(kernel) => {
                 Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, &plan.grid)))
@@ -240,6 +250,7 @@ pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
         Family::Translation(_) => 2 * stride * plan.shape.cols,
         Family::Rotation(family) => of_maps(&family.inner, family.folds.len()),
         Family::Reflection(family) => of_maps(&family.inner, family.axes),
+        Family::Glide(family) => of_maps(&family.inner, family.glides.len()),
         Family::Harmonic(family) => of_maps(&family.inner, 2 * family.orders.len() * family.rings),
         Family::PowerSpectrum(_) => stride * plan.shape.cols,
         Family::Intensity(_) => 0,

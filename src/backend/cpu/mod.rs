@@ -5,6 +5,7 @@
 //! compute them again costs less than to fetch them from memory.
 
 mod assign;
+mod glide;
 mod harmonic;
 mod inner;
 mod intensity;

@@ -112,10 +112,10 @@ impl<'a> Kernel<'a> {
         sums.clear();
         sums.resize(self.correlations.sums(), [0.0; LANES]);
         for k in 0..self.polar.rings {
-            let (ring, again) = ring.split_at_mut(self.polar.angles);
-            squares.sample::<FUSED>(self.taps.of_ring(k, self.polar.angles), ring);
-            again.copy_from_slice(ring);
-            self.correlations.add_ring::<FUSED>(ring, again, sums);
+            let (once, again) = ring.split_at_mut(self.polar.angles);
+            squares.sample::<FUSED>(self.taps.of_ring(k, self.polar.angles), once);
+            again.copy_from_slice(once);
+            self.correlations.add_ring::<FUSED>(ring, sums);
         }
         self.correlations.finish(sums, &alive, out, pitch);
     }

@@ -29,6 +29,14 @@ impl Lists {
         self.values.resize(self.values.len().max(ranks * self.pitch), 0.0);
     }
 
+    /// Writes the ranks that count, of sixteen columns from `at` on.
+    #[inline(always)]
+    fn put(&mut self, at: usize, best: &[Vector]) {
+        for (rank, best) in best.iter().take(self.ranks).enumerate() {
+            self.values[rank * self.pitch + at..][..LANES].copy_from_slice(best);
+        }
+    }
+
     /// Rank `rank` of sixteen columns from `at` on.
     #[inline(always)]
     fn vector(&self, rank: usize, at: usize) -> &Vector {
@@ -133,26 +141,41 @@ fn list(lists: &mut Vec<Lists>, index: usize) -> &mut Lists {
 fn column_lists(lines: &[&[f32]], ranks: usize, lists: &mut Lists) {
     let width = lines.first().map_or(0, |line| line.len());
     lists.resize(ranks, width);
-    let mut best = vec![[0.0; LANES]; ranks];
+    let mut many = vec![[0.0; LANES]; ranks];
     for at in (0..width).step_by(LANES) {
-        best.fill([f32::NEG_INFINITY; LANES]);
-        for (seen, line) in lines.iter().enumerate() {
-            let mut new = [f32::NEG_INFINITY; LANES];
-            match line[at..].first_chunk() {
-                Some(values) => new = *values,
-                None => new[..width - at].copy_from_slice(&line[at..]),
-            }
-            for best in &mut best[..ranks.min(seen + 1)] {
-                for lane in 0..LANES {
-                    let (a, b) = (best[lane], new[lane]);
-                    best[lane] = if a > b { a } else { b };
-                    new[lane] = if a > b { b } else { a };
-                }
+        // Few ranks stay in registers.
+        match ranks {
+            0..=4 => lists.put(at, &sorted(lines, at, [[0.0; LANES]; 4])),
+            5..=10 => lists.put(at, &sorted(lines, at, [[0.0; LANES]; 10])),
+            _ => {
+                sort(lines, at, &mut many);
+                lists.put(at, &many);
             }
         }
-        for (rank, best) in best.iter().enumerate() {
-            let to = &mut lists.values[rank * lists.pitch + at..][..LANES];
-            to.copy_from_slice(best);
+    }
+}
+
+#[inline(always)]
+fn sorted<const N: usize>(lines: &[&[f32]], at: usize, mut best: [Vector; N]) -> [Vector; N] {
+    sort(lines, at, &mut best);
+    best
+}
+
+/// The largest values of sixteen columns from `at` on: each line sinks into the
+/// list as far as it can.
+#[inline(always)]
+fn sort(lines: &[&[f32]], at: usize, best: &mut [Vector]) {
+    best.fill([f32::NEG_INFINITY; LANES]);
+    for line in lines {
+        let mut new = [f32::NEG_INFINITY; LANES];
+        match line[at..].first_chunk() {
+            Some(values) => new = *values,
+            None => new[..line.len() - at].copy_from_slice(&line[at..]),
+        }
+        for best in &mut *best {
+            let (a, b) = (*best, new);
+            *best = std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] });
+            new = std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] });
         }
     }
 }
@@ -175,18 +198,14 @@ fn merge(a: &Lists, b: &Lists, offset: usize, width: usize, top: usize, out: &mu
                 }
                 if from_a < rank + 1 {
                     let other = b.vector(rank - from_a, at + offset);
-                    for lane in 0..LANES {
-                        let (x, y) = (lesser[lane], other[lane]);
-                        lesser[lane] = if x < y { x } else { y };
-                    }
+                    let one = lesser;
+                    lesser =
+                        std::array::from_fn(|i| if one[i] < other[i] { one[i] } else { other[i] });
                 }
-                for lane in 0..LANES {
-                    let (x, y) = (best[lane], lesser[lane]);
-                    best[lane] = if x > y { x } else { y };
-                }
+                let one = best;
+                best = std::array::from_fn(|i| if one[i] > lesser[i] { one[i] } else { lesser[i] });
             }
-            let to = &mut out.values[rank * out.pitch + at..][..LANES];
-            to.copy_from_slice(&best);
+            out.values[rank * out.pitch + at..][..LANES].copy_from_slice(&best);
         }
     }
 }

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use stemseg::backend::Choice;
+use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
 use stemseg::{Params, Result};
 
-use crate::cli::args::{ClusterArgs, DescriptorArgs, InputArgs, TalkArgs};
+use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
+use crate::cli::descriptor::DescriptorArgs;
 use crate::cli::parse;
 
 const AFTER_HELP: &str = "\
@@ -24,6 +26,7 @@ Examples:
   stemseg segment grain.npy -k 2
   stemseg segment grain.tif -k 2,3,4 --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
+  stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2";
 
 /// Segment one micrograph.
@@ -94,10 +97,10 @@ impl Args {
     ///
     /// # Errors
     /// As [`DescriptorArgs::families`].
-    pub(super) fn params(&self) -> Result<Params> {
+    pub(super) fn params(&self, micrograph: &Micrograph) -> Result<Params> {
         Ok(Params {
-            families: self.descriptor.families()?,
-            weights: Vec::new(),
+            families: self.descriptor.families(micrograph)?,
+            weights: self.descriptor.weights(),
             stride: self.descriptor.stride,
             components: self.cluster.components(),
             clusters: self.clusters.clone(),
@@ -121,9 +124,9 @@ impl Args {
 
     /// Every file that is read.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let others = [&self.input.mask, &self.descriptor.translations];
+        let others = [self.input.mask.as_ref(), self.descriptor.file()];
         std::iter::once(self.input.file.as_path())
-            .chain(others.into_iter().filter_map(|file| file.as_deref()))
+            .chain(others.into_iter().flatten().map(PathBuf::as_path))
     }
 
     /// Whether `what` is to be written too.

@@ -51,24 +51,16 @@ impl Correlations {
         self.scores.push(vec![(Sum::Turn(turn), 1.0)]);
     }
 
-    /// Adds the products of one ring of samples, which follows a second time in
-    /// `again`.
+    /// Adds the products of one ring of samples, which is there `twice`.
     #[inline(always)]
-    pub(super) fn add_ring<const FUSED: bool>(
-        &self,
-        ring: &[Vector],
-        again: &[Vector],
-        sums: &mut [Vector],
-    ) {
+    pub(super) fn add_ring<const FUSED: bool>(&self, twice: &[Vector], sums: &mut [Vector]) {
         let (rolls, turns) = sums.split_at_mut(self.rolls.len());
         for (&roll, sum) in self.rolls.iter().zip(rolls) {
-            let ahead = self.angles - roll;
-            add_products::<FUSED>(&ring[..ahead], &ring[roll..], sum);
-            add_products::<FUSED>(&ring[ahead..], &again[..roll], sum);
+            add_products::<FUSED>(&twice[..self.angles], &twice[roll..roll + self.angles], sum);
         }
         for (&turn, sum) in self.turns.iter().zip(turns) {
-            add_mirrored::<FUSED>(&ring[..=turn], sum);
-            add_mirrored::<FUSED>(&ring[turn + 1..], sum);
+            add_mirrored::<FUSED>(&twice[..=turn], sum);
+            add_mirrored::<FUSED>(&twice[turn + 1..self.angles], sum);
         }
     }
 
@@ -110,14 +102,25 @@ fn place(list: &mut Vec<usize>, value: usize) -> usize {
 /// Adds the products of `a` and `b`, one by one.
 #[inline(always)]
 fn add_products<const FUSED: bool>(a: &[Vector], b: &[Vector], sum: &mut Vector) {
-    let mut total = [[0.0; LANES]; 2];
-    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+    // Two sums, so that additions do not wait for each other.
+    let [mut even, mut odd] = [[0.0; LANES]; 2];
+    let (a_pairs, a_rest) = a.as_chunks::<2>();
+    let (b_pairs, b_rest) = b.as_chunks::<2>();
+    for (a, b) in a_pairs.iter().zip(b_pairs) {
         for lane in 0..LANES {
-            total[i % 2][lane] = fma::<FUSED>(a[lane], b[lane], total[i % 2][lane]);
+            even[lane] = fma::<FUSED>(a[0][lane], b[0][lane], even[lane]);
+        }
+        for lane in 0..LANES {
+            odd[lane] = fma::<FUSED>(a[1][lane], b[1][lane], odd[lane]);
+        }
+    }
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        for lane in 0..LANES {
+            even[lane] = fma::<FUSED>(a[lane], b[lane], even[lane]);
         }
     }
     for lane in 0..LANES {
-        sum[lane] += total[0][lane] + total[1][lane];
+        sum[lane] += even[lane] + odd[lane];
     }
 }
 

@@ -10,8 +10,10 @@ use crate::descriptor::spline;
 /// All columns of the image over the rows of one row of squares, by stride phase.
 #[derive(Default)]
 pub(in crate::backend::cpu) struct Strip {
-    /// Spline coefficients down the columns, `[row][column]`.
-    coefficients: Vec<f64>,
+    /// Spline coefficients down the columns, `[row][column]`: what f32 holds of
+    /// them, and the rest.
+    coarse: Vec<f32>,
+    fine: Vec<f32>,
     /// Sums of the pixels and of their squares over the rows.
     sum: Vec<f64>,
     squares: Vec<f64>,
@@ -22,65 +24,70 @@ impl Strip {
     /// Takes in the `side` rows from `top` on.
     pub(in crate::backend::cpu) fn fill(&mut self, image: &Phased, top: usize, side: usize) {
         self.line = image.line;
-        self.coefficients.resize(side * self.line, 0.0);
+        self.coarse.resize(side * self.line, 0.0);
+        self.fine.resize(side * self.line, 0.0);
         self.sum.resize(self.line, 0.0);
         self.squares.resize(self.line, 0.0);
         let rows: Vec<&[f32]> = (top..top + side).map(|row| image.row(row)).collect();
         let weights = spline::start_weights(side);
-        fill_strip(&rows, &weights, &mut self.coefficients, &mut self.sum, &mut self.squares);
+        fill_strip(&rows, &weights, self);
+    }
+
+    /// Coefficients of sixteen columns of row `k`, from `at` on, less means.
+    #[inline(always)]
+    fn less(&self, k: usize, at: usize, [mean, rest]: &[Vector; 2]) -> Vector {
+        let at = k * self.line + at;
+        let (coarse, fine) = (vector(&self.coarse, at), vector(&self.fine, at));
+        std::array::from_fn(|i| (coarse[i] - mean[i]) + (fine[i] - rest[i]))
+    }
+
+    /// Keeps the coefficients of some columns of row `k`, from `at` on.
+    #[inline(always)]
+    fn put(&mut self, k: usize, at: usize, values: &[f64; COLUMNS]) {
+        let at = k * self.line + at;
+        let coarse: [f32; COLUMNS] = values.map(|v| v as f32);
+        self.coarse[at..at + COLUMNS].copy_from_slice(&coarse);
+        let fine = &mut self.fine[at..at + COLUMNS];
+        for (fine, (v, coarse)) in fine.iter_mut().zip(values.iter().zip(coarse)) {
+            *fine = (v - f64::from(coarse)) as f32;
+        }
     }
 }
 
 /// Columns that are filtered together: their values of all rows stay in the cache.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = LANES;
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2+fma", "aarch64+neon"))]
-fn fill_strip(
-    rows: &[&[f32]],
-    weights: &[f64],
-    coefficients: &mut [f64],
-    sum: &mut [f64],
-    squares: &mut [f64],
-) {
-    let (side, line) = (rows.len(), sum.len());
-    let mut column = |at: usize| {
-        let pixel = |k: usize| -> &[f32; COLUMNS] {
-            rows[k][at..].first_chunk().expect("lines are whole vectors")
-        };
-        let [mut total, mut total_squares, mut value] = [[0.0; COLUMNS]; 3];
+fn fill_strip(rows: &[&[f32]], weights: &[f64], strip: &mut Strip) {
+    let side = rows.len();
+    let mut forward = vec![[0.0; COLUMNS]; side];
+    for at in (0..strip.line).step_by(COLUMNS) {
+        let pixel = |k: usize| vector(rows[k], at);
+        let [mut sum, mut squares, mut start] = [[0.0; COLUMNS]; 3];
         for (k, &weight) in weights.iter().enumerate() {
             for (c, &v) in pixel(k).iter().enumerate() {
                 let v = f64::from(v);
-                total[c] += v;
-                total_squares[c] += v * v;
-                value[c] += weight * v;
+                sum[c] += v;
+                squares[c] += v * v;
+                start[c] += weight * v;
             }
         }
-        sum[at..at + COLUMNS].copy_from_slice(&total);
-        squares[at..at + COLUMNS].copy_from_slice(&total_squares);
-        coefficients[at..at + COLUMNS].copy_from_slice(&value);
+        strip.sum[at..at + COLUMNS].copy_from_slice(&sum);
+        strip.squares[at..at + COLUMNS].copy_from_slice(&squares);
+        forward[0] = start;
         for k in 1..side {
-            for (c, &v) in pixel(k).iter().enumerate() {
-                value[c] = f64::from(v) + spline::POLE * value[c];
-            }
-            coefficients[k * line + at..][..COLUMNS].copy_from_slice(&value);
+            let (before, pixel) = (forward[k - 1], pixel(k));
+            forward[k] = std::array::from_fn(|c| f64::from(pixel[c]) + spline::POLE * before[c]);
         }
-        let before: [f64; COLUMNS] =
-            std::array::from_fn(|c| coefficients[(side - 2) * line + at + c]);
-        for c in 0..COLUMNS {
-            value[c] = spline::end_weight() * (value[c] + spline::POLE * before[c]);
+        let (last, before) = (forward[side - 1], forward[side - 2]);
+        let mut value: [f64; COLUMNS] =
+            std::array::from_fn(|c| spline::end_weight() * (last[c] + spline::POLE * before[c]));
+        strip.put(side - 1, at, &value.map(|v| spline::GAIN * v));
+        for k in (0..side - 1).rev() {
+            value = std::array::from_fn(|c| spline::POLE * (value[c] - forward[k][c]));
+            strip.put(k, at, &value.map(|v| spline::GAIN * v));
         }
-        for k in (0..side).rev() {
-            let to = &mut coefficients[k * line + at..][..COLUMNS];
-            for (to, value) in to.iter_mut().zip(&mut value) {
-                if k + 1 < side {
-                    *value = spline::POLE * (*value - *to);
-                }
-                *to = spline::GAIN * *value;
-            }
-        }
-    };
-    (0..line).step_by(COLUMNS).for_each(&mut column);
+    }
 }
 
 /// Where and with which weights samples are taken, ring by ring.
@@ -103,6 +110,11 @@ impl Taps {
             cols: tap.cols.map(|w| w as f32),
         };
         Self(polar.taps(shift).iter().map(weighted).collect())
+    }
+
+    /// Those of all rings.
+    pub(in crate::backend::cpu) fn all(&self) -> &[Weighted] {
+        &self.0
     }
 
     /// Those of ring `k`.
@@ -170,65 +182,50 @@ impl Squares {
         &mut self,
         strip: &Strip,
         places: &[usize],
-        mean: &[f64; LANES],
+        mean: &[Vector; 2],
         row: usize,
     ) {
-        let side = places.len();
-        let width = self.width;
-        let lines = &mut self.values[(row + 1) * width..(row + 1 + B) * width];
-        for b in 0..B {
-            let from = &strip.coefficients[(row + b) * strip.line..(row + b + 1) * strip.line];
-            let to = &mut lines[b * width + 1..][..side];
-            for (to, &place) in to.iter_mut().zip(places) {
-                let from = vector(from, place);
-                for lane in 0..LANES {
-                    to[lane] = (from[lane] - mean[lane]) as f32;
-                }
-            }
-        }
+        let (side, width) = (places.len(), self.width);
         let pole = spline::POLE as f32;
+        let mut lines = self.values[(row + 1) * width..].chunks_exact_mut(width);
+        let lines: [&mut [Vector]; B] = std::array::from_fn(|_| {
+            &mut lines.next().expect("as many rows as the square has")[1..]
+        });
         let mut values = [[0.0_f32; LANES]; B];
         for (k, &weight) in self.start.iter().enumerate() {
-            for b in 0..B {
-                let v = &lines[b * width + 1 + k];
-                for lane in 0..LANES {
-                    values[b][lane] = fma::<FUSED>(weight, v[lane], values[b][lane]);
-                }
+            for (b, value) in values.iter_mut().enumerate() {
+                let v = strip.less(row + b, places[k], mean);
+                *value = std::array::from_fn(|i| fma::<FUSED>(weight, v[i], value[i]));
             }
         }
         for b in 0..B {
-            lines[b * width + 1] = values[b];
+            lines[b][0] = values[b];
         }
         for k in 1..side {
             for b in 0..B {
-                let v = &mut lines[b * width + 1 + k];
-                for lane in 0..LANES {
-                    values[b][lane] = fma::<FUSED>(pole, values[b][lane], v[lane]);
-                }
-                *v = values[b];
+                let (before, v) = (values[b], strip.less(row + b, places[k], mean));
+                values[b] = std::array::from_fn(|i| fma::<FUSED>(pole, before[i], v[i]));
+                lines[b][k] = values[b];
             }
         }
         let end = spline::end_weight() as f32;
         for b in 0..B {
-            let before = lines[b * width + side - 1];
-            for lane in 0..LANES {
-                values[b][lane] = end * fma::<FUSED>(pole, before[lane], values[b][lane]);
-            }
+            let (last, before) = (values[b], lines[b][side - 2]);
+            values[b] = std::array::from_fn(|i| end * fma::<FUSED>(pole, before[i], last[i]));
+            lines[b][side - 1] = values[b].map(|v| spline::GAIN as f32 * v);
         }
-        for k in (0..side).rev() {
+        for k in (0..side - 1).rev() {
             for b in 0..B {
-                let v = &mut lines[b * width + 1 + k];
-                for lane in 0..LANES {
-                    if k + 1 < side {
-                        values[b][lane] = pole * (values[b][lane] - v[lane]);
-                    }
-                    v[lane] = spline::GAIN as f32 * values[b][lane];
-                }
+                let (after, v) = (values[b], lines[b][k]);
+                values[b] = std::array::from_fn(|i| pole * (after[i] - v[i]));
+                lines[b][k] = values[b].map(|v| spline::GAIN as f32 * v);
             }
         }
-        for b in 0..B {
-            lines[b * width] = lines[b * width + 2];
-            lines[b * width + side + 1] = lines[b * width + side - 1];
+        for line in lines {
+            line[side] = line[side - 2];
+        }
+        for b in row + 1..row + 1 + B {
+            self.values[b * width] = self.values[b * width + 2];
         }
     }
 
@@ -245,42 +242,35 @@ impl Squares {
                 let four: &[Vector; 4] = self.values[tap.at + i * self.width..]
                     .first_chunk()
                     .expect("taps lie within the padded square");
-                let mut line = [0.0; LANES];
-                for lane in 0..LANES {
-                    line[lane] = tap.cols[0] * four[0][lane];
-                }
-                for c in 1..4 {
-                    for lane in 0..LANES {
-                        line[lane] = fma::<FUSED>(tap.cols[c], four[c][lane], line[lane]);
-                    }
-                }
-                for lane in 0..LANES {
-                    total[lane] = fma::<FUSED>(down, line[lane], total[lane]);
-                }
+                let [a, b, c, d] = tap.cols;
+                let mut line = four[0].map(|v| a * v);
+                line = std::array::from_fn(|i| fma::<FUSED>(b, four[1][i], line[i]));
+                line = std::array::from_fn(|i| fma::<FUSED>(c, four[2][i], line[i]));
+                line = std::array::from_fn(|i| fma::<FUSED>(d, four[3][i], line[i]));
+                total = std::array::from_fn(|i| fma::<FUSED>(down, line[i], total[i]));
             }
             *sample = total;
         }
     }
 }
 
-/// Means of the squares with columns at `places`, and 1 for each that has contrast.
+/// Means of the squares with columns at `places` (what f32 holds of them, and the
+/// rest), and 1 for each that has contrast.
 #[inline(always)]
-fn means(strip: &Strip, places: &[usize]) -> ([f64; LANES], Vector) {
+fn means(strip: &Strip, places: &[usize]) -> ([Vector; 2], Vector) {
     let [mut sum, mut squares] = [[0.0; LANES]; 2];
     for &place in places {
         let (a, b) = (vector(&strip.sum, place), vector(&strip.squares, place));
-        for lane in 0..LANES {
-            sum[lane] += a[lane];
-            squares[lane] += b[lane];
-        }
+        sum = std::array::from_fn(|i| sum[i] + a[i]);
+        squares = std::array::from_fn(|i| squares[i] + b[i]);
     }
     let n = (places.len() * places.len()) as f64;
-    let mut mean = [0.0; LANES];
-    let mut alive = [0.0; LANES];
+    let [mut mean, mut rest, mut alive] = [[0.0; LANES]; 3];
     for lane in 0..LANES {
         let (m, inverse) = mean_and_inverse(sum[lane], squares[lane], n);
-        mean[lane] = m;
+        mean[lane] = m as f32;
+        rest[lane] = (m - f64::from(mean[lane])) as f32;
         alive[lane] = if inverse > 0.0 { 1.0 } else { 0.0 };
     }
-    (mean, alive)
+    ([mean, rest], alive)
 }

@@ -1,0 +1,107 @@
+//! Families, their options, and what `info` says of lattices.
+
+use crate::job::{GONE, Job, stemseg, text};
+use crate::place::Place;
+
+/// The job with `families` instead, small enough for the scene, and its summary.
+fn run(place: &Place, families: &str, options: &[(&str, &str)]) -> serde_json::Value {
+    let uses_patch = families.contains("translation") || families.contains("intensity");
+    let patch = if uses_patch { "6" } else { GONE };
+    let job = Job::new().set("--descriptor", families).set("--patch", patch).with(options);
+    job.set("--out", "out").force().succeed(place);
+    place.json("out/summary.json")
+}
+
+#[test]
+fn every_family_segments() {
+    let place = Place::with_scene();
+    let small: &[(&str, &str)] = &[("--radius", "5")];
+    let polar: &[(&str, &str)] = &[("--radius", "12"), ("--pool-top", "4")];
+    let glide: &[(&str, &str)] = &[("--radius", "12"), ("--glide-period", "6")];
+    let rows: [(&str, &[(&str, &str)], u64); 7] = [
+        ("rotation", polar, 16),
+        ("reflection", polar, 40),
+        ("glide", glide, 100),
+        ("harmonic", small, 186),
+        ("power-spectrum", &[("--spectrum", "full"), ("--spectrum-scale", "linear")], 169),
+        ("power-spectrum", &[], 85),
+        ("intensity", &[("--window", GONE)], 2),
+    ];
+    for (family, options, channels) in rows {
+        let summary = run(&place, family, options);
+        assert_eq!(summary["descriptors"]["channels"], channels, "{family}");
+        assert_eq!(summary["descriptors"]["families"][0], family);
+        assert_eq!(summary["parameters"]["families"][0]["family"], family);
+    }
+}
+
+#[test]
+fn families_are_joined_and_weighted() {
+    let place = Place::with_scene();
+    let options = [("--radius", "5"), ("--orders", "2,3"), ("--rings", "2"), ("--angles", "4")];
+    let summary = run(&place, "translation*2 + harmonic", &options);
+    assert_eq!(summary["descriptors"]["channels"], 49 + 16);
+    assert_eq!(summary["parameters"]["weights"], serde_json::json!([2.0, 1.0]));
+    // Margins of 12 px for translations, 11 for harmonics.
+    assert_eq!(summary["descriptors"]["grid"]["margin"]["rows"], 12);
+    let variance: f64 = summary["pca"]["explained_variance"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(summary["pca"]["explained_variance_ratio"].as_array().unwrap())
+        .map(|(v, share)| v.as_f64().unwrap() / share.as_f64().unwrap())
+        .next()
+        .unwrap();
+    assert!((variance - 5.0).abs() < 1e-6, "2^2 + 1^2, not {variance}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_sentence() {
+    let place = Place::with_scene();
+    let rows: [(&str, &[(&str, &str)], &[&str]); 13] = [
+        ("translation+rotations", &[], &["descriptor = rotations", "power-spectrum"]),
+        ("translation+translation", &[], &["descriptor = translation", "twice"]),
+        ("translation*0", &[], &["descriptor = translation*0", "above 0"]),
+        ("translation*x", &[], &["a weight is a number"]),
+        ("translation", &[("--radius", "9")], &["--radius is an option of rotation"]),
+        ("translation", &[("--folds", "2")], &["--folds is an option of rotation"]),
+        ("translation", &[("--spectrum", "full")], &["--spectrum is an option of power-spectrum"]),
+        ("translation+rotation", &[("--folds", "1")], &["folds = 1", "at least 2-fold"]),
+        ("translation+rotation", &[("--folds", "2,2")], &["folds = 2", "twice"]),
+        ("translation+rotation", &[("--inner-stride", "40")], &["inner-stride = 40", "at most 13"]),
+        ("translation+glide", &[("--glide-period", "1,2")], &["glide-period", "10: one each"]),
+        ("translation+harmonic", &[("--orders", "99")], &["orders = 99", "no such order"]),
+        ("translation+rotation", &[("--pool-top", "0")], &["pool-top = 0", "at least 1"]),
+    ];
+    for (families, options, words) in rows {
+        let radius = match families.contains("rotation") || families.contains("glide") {
+            true if !options.iter().any(|o| o.0 == "--radius") => "8",
+            _ => GONE,
+        };
+        let job = Job::new().set("--descriptor", families).set("--radius", radius);
+        job.with(options).refused(&place, families, words);
+    }
+}
+
+#[test]
+fn a_radius_too_large_is_answered_with_one_that_fits() {
+    let place = Place::with_scene();
+    let job = Job::new().set("--descriptor", "rotation").set("--patch", GONE);
+    let job = job.with(&[("--radius", "50")]);
+    job.refused(&place, "radius 50", &["radius and window", "these would fit: --radius"]);
+}
+
+#[test]
+fn info_says_what_repeats() {
+    let place = Place::with_scene();
+    let output = stemseg(&place).args(["info", "image.npy", "--lattice"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("npy, 90 x 100 px, "), "{said}");
+    assert!(said.contains("lattice"), "{said}");
+    let output =
+        stemseg(&place).args(["info", "image.npy", "--lattice", "--json"]).output().unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["shape"], serde_json::json!([90, 100]));
+    assert!(value["lattices"].is_array(), "{value}");
+}
