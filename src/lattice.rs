@@ -159,16 +159,16 @@ fn crystals(mut votes: Vec<Vote>, windows: usize) -> Vec<Lattice> {
 
 /// The votes' median in the terms of `seed`.
 fn mean_lattice(seed: &Vote, votes: &[Vote]) -> Lattice {
-    let aligned: Vec<([Vector; 2], f64)> =
-        votes.iter().filter_map(|v| agree(seed, v).map(|vectors| (vectors, v.strength))).collect();
-    let median = |value: &dyn Fn(&([Vector; 2], f64)) -> f64| {
+    let aligned = votes.iter().filter_map(|v| Some(Vote { vectors: agree(seed, v)?, ..*v }));
+    let aligned: Vec<Vote> = aligned.collect();
+    let median = |value: &dyn Fn(&Vote) -> f64| {
         let mut values: Vec<f64> = aligned.iter().map(value).collect();
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    let vector = |i: usize| [0, 1].map(|axis| median(&|v| v.0[i][axis]));
+    let vector = |i: usize| [0, 1].map(|axis| median(&|v| v.vectors[i][axis]));
     let vectors = reduced([vector(0), vector(1)]);
-    Lattice { vectors, share: 0.0, strength: median(&|v| v.1) }
+    Lattice { vectors, share: 0.0, strength: median(&|v| v.strength) }
 }
 
 /// The vectors of `other` nearest to those of `seed`, where both span the same

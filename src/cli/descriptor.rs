@@ -65,7 +65,7 @@ struct SymmetryArgs {
     #[arg(long, value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     radius: Option<usize>,
 
-    /// Distance of the points whose scores a site pools, px [default: 3; harmonic 2].
+    /// Distance of the points whose scores a site pools, px [default: 2].
     #[arg(long, value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     inner_stride: Option<usize>,
 

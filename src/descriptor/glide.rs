@@ -1,14 +1,14 @@
 //! Glide family: how well the surroundings of a point agree with the mirror image
 //! of the surroundings half a period along the mirror.
 //!
-//! With `P_x` the [`polar`](super::polar) samples around `x`, an axis at the angle
+//! With `P_x` the [`polar`](mod@super::polar) samples around `x`, an axis at the angle
 //! `alpha` and `t` half the period along it (real coordinates):
 //!
 //! `<P_x(theta), P_{x+t}(2 alpha - theta)> / (|P_x| |P_{x+t}|)`
 //!
 //! or the same with `-t`, whichever is larger. The samples around a point between
 //! the pixels are those of the square around the nearest pixel, with rings about
-//! the point. A site takes the largest scores of the [`inner`](super::inner) sites
+//! the point. A site takes the largest scores of the [`inner`] sites
 //! in its window. The score rises on a mirror whose crystal has the period `t` too;
 //! beside reflection and translation the combination tells these apart. (The glide
 //! is named, but not computed, by Wang et al., *Microsc. Microanal.* 27, 2021.)
@@ -76,6 +76,7 @@ impl Params {
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         super::at_least("axes", self.axes, 1)?;
+        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         let polar = Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?;
         // Rings about a point between pixels must stay within the square.
         if self.rings > 2 * (self.radius - 1) {
@@ -84,7 +85,6 @@ impl Params {
             return Err(Error::parameter("rings", self.rings, reason));
         }
         let glides = self.glides(shape)?;
-        inner::check_pooling(self.inner_stride, self.pool_top, glides.len())?;
         let beyond = |along: usize| {
             glides.iter().map(|g| g.shift[along].abs().round() as usize).max().unwrap_or(0)
         };

@@ -11,10 +11,8 @@
 //! `a_mk(x) = sum over d of I(x + d) kernel(d) / (sqrt(n) sigma(x))`
 //!
 //! is a correlation coefficient. A channel is the largest
-//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`](super::inner) sites
-//! in a site's window; `m = 0` has the two signs only. Since the largest is taken for
-//! each phase by itself, phases of different orders stay comparable at no site, but
-//! over the window each motif leaves its own set of maxima.
+//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`] sites
+//! in a site's window; `m = 0` has the two signs only.
 
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;

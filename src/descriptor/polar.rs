@@ -57,8 +57,7 @@ impl Polar {
         super::at_least("radius", radius, 2)?;
         super::at_least("rings", rings, 1)?;
         let common = divisors.iter().try_fold(1_usize, |a, &b| {
-            let common = a / gcd(a, b) * b;
-            (common <= MOST_ANGLES).then_some(common)
+            (a / gcd(a, b)).checked_mul(b).filter(|&common| common <= MOST_ANGLES)
         });
         let Some(common) = common else {
             let list: Vec<String> = divisors.iter().map(usize::to_string).collect();

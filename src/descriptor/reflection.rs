@@ -1,12 +1,12 @@
 //! Reflection family: how well the surroundings of a point agree with their
 //! mirror image.
 //!
-//! With `P` the [`polar`](super::polar) samples around an inner site and axes at
+//! With `P` the [`polar`](mod@super::polar) samples around an inner site and axes at
 //! the angles `alpha_a = pi a / n`:
 //!
 //! `<P(theta), P(2 alpha_a - theta)> / <P, P>`
 //!
-//! A site takes the largest scores of the [`inner`](super::inner) sites in its
+//! A site takes the largest scores of the [`inner`] sites in its
 //! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
 //! 2021; mirrors are found on a finer grid here).
 

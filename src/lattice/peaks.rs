@@ -111,9 +111,8 @@ fn fitted(vectors: [Vector; 2], peaks: &[Peak]) -> [Vector; 2] {
             ii += times[0] * times[0];
             ij += times[0] * times[1];
             jj += times[1] * times[1];
-            for axis in 0..2 {
-                right[0][axis] += times[0] * peak.at[axis];
-                right[1][axis] += times[1] * peak.at[axis];
+            for (right, times) in right.iter_mut().zip(times) {
+                *right = [right[0] + times * peak.at[0], right[1] + times * peak.at[1]];
             }
         }
     }

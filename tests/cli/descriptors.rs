@@ -3,8 +3,11 @@
 use crate::job::{GONE, Job, stemseg, text};
 use crate::place::Place;
 
+/// Options with their values.
+type Options<'a> = &'a [(&'a str, &'a str)];
+
 /// The job with `families` instead, small enough for the scene, and its summary.
-fn run(place: &Place, families: &str, options: &[(&str, &str)]) -> serde_json::Value {
+fn run(place: &Place, families: &str, options: Options<'_>) -> serde_json::Value {
     let uses_patch = families.contains("translation") || families.contains("intensity");
     let patch = if uses_patch { "6" } else { GONE };
     let job = Job::new().set("--descriptor", families).set("--patch", patch).with(options);
@@ -15,10 +18,10 @@ fn run(place: &Place, families: &str, options: &[(&str, &str)]) -> serde_json::V
 #[test]
 fn every_family_segments() {
     let place = Place::with_scene();
-    let small: &[(&str, &str)] = &[("--radius", "5")];
-    let polar: &[(&str, &str)] = &[("--radius", "12"), ("--pool-top", "4")];
-    let glide: &[(&str, &str)] = &[("--radius", "12"), ("--glide-period", "6")];
-    let rows: [(&str, &[(&str, &str)], u64); 7] = [
+    let small: Options<'_> = &[("--radius", "5")];
+    let polar: Options<'_> = &[("--radius", "12"), ("--pool-top", "4")];
+    let glide: Options<'_> = &[("--radius", "12"), ("--glide-period", "6")];
+    let rows: [(&str, Options<'_>, u64); 7] = [
         ("rotation", polar, 16),
         ("reflection", polar, 40),
         ("glide", glide, 100),
@@ -58,7 +61,7 @@ fn families_are_joined_and_weighted() {
 #[test]
 fn what_cannot_be_is_refused_with_a_sentence() {
     let place = Place::with_scene();
-    let rows: [(&str, &[(&str, &str)], &[&str]); 13] = [
+    let rows: [(&str, Options<'_>, &[&str]); 13] = [
         ("translation+rotations", &[], &["descriptor = rotations", "power-spectrum"]),
         ("translation+translation", &[], &["descriptor = translation", "twice"]),
         ("translation*0", &[], &["descriptor = translation*0", "above 0"]),

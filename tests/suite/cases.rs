@@ -191,7 +191,7 @@ impl Case {
     /// Expected values, site by site, and how far others may be from them.
     fn expected(&self, channels: usize) -> Result<(Vec<f64>, f64), Failed> {
         let expected: Vec<f64> = load(&self.path("expected")?)?.iter().copied().collect();
-        if expected.len() % channels != 0 {
+        if !expected.len().is_multiple_of(channels) {
             return Err(format!("{channels} channels do not make {} values", expected.len()).into());
         }
         let relative = !self.fields["tolerance_is"].is_null();

@@ -81,12 +81,13 @@ impl Phased {
     pub(super) fn new(image: ArrayView2<'_, f32>, rows: Range<usize>, stride: usize) -> Self {
         let pitch = image.ncols().div_ceil(stride) + LANES;
         // An odd number of cache lines, so that rows do not share few cache sets.
-        let line = ((stride * pitch).div_ceil(LANES) | 1) * LANES;
+        let phases = stride.min(image.ncols());
+        let line = ((phases * pitch).div_ceil(LANES) | 1) * LANES;
         let mut values = vec![0.0; rows.len() * line];
         values.par_chunks_mut(line).enumerate().for_each(|(i, to)| {
             let row = image.row(rows.start + i);
             let pixels = row.to_slice().expect("rows of images are contiguous");
-            for (phase, to) in to.chunks_exact_mut(pitch).take(stride).enumerate() {
+            for (phase, to) in to.chunks_exact_mut(pitch).take(phases).enumerate() {
                 let from = pixels.get(phase..).unwrap_or_default().iter().step_by(stride);
                 to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
             }

@@ -257,3 +257,31 @@ pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
     };
     (size_of::<f32>() * plan.families.iter().map(values).sum::<usize>()) as u64
 }
+
+/// Multiply-adds of the tables for one row of sites, and of spectra, about.
+pub(super) fn work_per_site_row(plan: &Plan) -> u64 {
+    let stride = plan.grid.stride;
+    let inner_sites = |inner: &Inner| {
+        let grid = &inner.grid;
+        stride.div_ceil(grid.stride) * grid.count.cols
+    };
+    // A sample has 20, and about 10 products.
+    let squares = |inner: &Inner, polar: &Polar| inner_sites(inner) * polar.len() * 30;
+    let work = |family: &Family| match family {
+        Family::Translation(_) | Family::Intensity(_) => 0,
+        Family::Rotation(family) => squares(&family.inner, &family.polar),
+        Family::Reflection(family) => squares(&family.inner, &family.polar),
+        Family::Glide(family) => {
+            squares(&family.inner, &family.polar) * (1 + 2 * family.glides.len())
+        }
+        Family::Harmonic(family) => {
+            let products = family.radius * family.radius * family.orders.len() * family.rings;
+            2 * inner_sites(&family.inner) * products
+        }
+        Family::PowerSpectrum(family) => {
+            let full = family.window.full();
+            plan.grid.count.cols * full.area() * (full.rows + full.cols) / 2
+        }
+    };
+    plan.families.iter().map(work).sum::<usize>() as u64
+}

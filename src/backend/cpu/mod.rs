@@ -65,7 +65,8 @@ impl Backend for Cpu {
         let by_memory = budget / kernels::bytes_per_site_row(plan).max(1);
         // Multiply-adds of a score and of its products with the other channels.
         let channels = plan.channels() as u64;
-        let work = plan.grid.count.cols as u64 * channels * (64 + channels);
+        let work = plan.grid.count.cols as u64 * channels * (64 + channels)
+            + kernels::work_per_site_row(plan);
         Ok(by_memory.min(WORK_PER_BAND / work).max(1) as usize)
     }
 
