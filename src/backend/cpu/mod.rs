@@ -6,6 +6,7 @@
 
 mod assign;
 mod moments;
+mod pool;
 mod project;
 mod session;
 mod translation;
@@ -84,6 +85,6 @@ pub(crate) fn repair(
     let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
     let kernel = translation::Kernel::new(image, family, grid);
     let values = scores.as_slice_mut().expect("a fresh array is contiguous");
-    kernel.scores(tile, norms, &mut Default::default(), values, tile.0.count.area());
+    kernel.scores(tile, norms, values, tile.0.count.area());
     scores
 }

@@ -1,11 +1,11 @@
 //! An image on the CPU: tiles described in parallel, each consumed at once.
 
 use std::rc::Rc;
-use std::sync::Mutex;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
+use super::pool::Pool;
 use super::{moments, project, translation};
 use crate::Result;
 use crate::backend::{Describe, Kept};
@@ -17,6 +17,9 @@ use crate::sites::{Band, Tile};
 
 /// Most bytes of partial sums that are alive at once.
 const PARTIAL_SUMS: usize = 256 << 20;
+
+/// Most bytes of scores that are alive at once, where a tile has less.
+const TILES: usize = 128 << 20;
 
 /// Values of a vector: channels begin at its multiples.
 const LANES: usize = 16;
@@ -35,7 +38,7 @@ struct Tiles<'a> {
     plan: &'a Plan,
     image: ArrayView2<'a, f32>,
     kernels: Vec<Kernel<'a>>,
-    scratch: Mutex<Vec<Scratch>>,
+    scores: Pool<Vec<f32>>,
 }
 
 /// The kernel of one family.
@@ -46,13 +49,6 @@ enum Kernel<'a> {
 /// What a family needs to know of a band.
 enum Table {
     Translation(Maps),
-}
-
-/// Buffers of one thread, grown once and used again.
-#[derive(Default)]
-struct Scratch {
-    translation: translation::Scratch,
-    scores: Vec<f32>,
 }
 
 /// Descriptors of a tile, `[D][pitch]`: the sites of a channel row by row, then
@@ -79,7 +75,7 @@ impl<'a> Session<'a> {
         };
         let kernels = plan.families.iter().map(kernel).collect();
         Self {
-            tiles: Tiles { plan, image, kernels, scratch: Mutex::default() },
+            tiles: Tiles { plan, image, kernels, scores: Pool::default() },
             tables: Kept::new(plan.budget),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
@@ -118,29 +114,30 @@ impl Tiles<'_> {
         let sites = tile.count.area();
         // An odd number of cache lines, so that channels do not share few cache sets.
         let pitch = (sites.div_ceil(LANES) | 1) * LANES;
-        let mut scratch = self.pool().pop().unwrap_or_default();
-        let Scratch { translation, scores } = &mut scratch;
         let size = self.plan.channels() * pitch;
-        scores.resize(scores.len().max(size), 0.0);
-        let values = &mut scores[..size];
-        values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
-        let mut rest = &mut *values;
-        for ((kernel, table), family) in self.kernels.iter().zip(tables).zip(&self.plan.families) {
-            let (part, others) = rest.split_at_mut(family.channels() * pitch);
-            rest = others;
-            match (kernel, table) {
-                (Kernel::Translation(kernel), Table::Translation(maps)) => {
-                    kernel.scores(&maps.tiles[index], &maps.norms, translation, part, pitch);
+        self.scores.with(|scores| {
+            scores.resize(scores.len().max(size), 0.0);
+            let values = &mut scores[..size];
+            values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
+            let mut rest = &mut *values;
+            let families = self.kernels.iter().zip(tables).zip(&self.plan.families);
+            for ((kernel, table), family) in families {
+                let (part, others) = rest.split_at_mut(family.channels() * pitch);
+                rest = others;
+                match (kernel, table) {
+                    (Kernel::Translation(kernel), Table::Translation(maps)) => {
+                        kernel.scores(&maps.tiles[index], &maps.norms, part, pitch);
+                    }
                 }
             }
-        }
-        let result = use_scores(Scores { values, pitch, sites });
-        self.pool().push(scratch);
-        result
+            use_scores(Scores { values, pitch, sites })
+        })
     }
 
-    fn pool(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
-        self.scratch.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// How many tiles may be worked on at once.
+    fn at_once(&self) -> usize {
+        let tile = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
+        (TILES / tile).max(1)
     }
 
     /// Describes all tiles of `band` in parallel; each fills its piece of `out`
@@ -153,10 +150,13 @@ impl Tiles<'_> {
         write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
     ) {
         let tiles = self.plan.tiles(band);
-        let pieces = split(out, &tiles);
-        tiles.par_iter().zip(pieces).enumerate().for_each(|(i, (tile, piece))| {
-            self.describe(tables, (i, tile), |scores| write(scores, piece));
-        });
+        let mut work: Vec<_> = tiles.iter().zip(split(out, &tiles)).enumerate().collect();
+        while !work.is_empty() {
+            let batch = work.drain(..self.at_once().min(work.len()));
+            batch.collect::<Vec<_>>().into_par_iter().for_each(|(i, (tile, piece))| {
+                self.describe(tables, (i, tile), |scores| write(scores, piece));
+            });
+        }
     }
 
     /// Sums of one tile's active sites.
@@ -189,7 +189,7 @@ impl Describe for Session<'_> {
     fn accumulate(&mut self, band: &Band) -> Result<()> {
         let tables = self.tables(band)?;
         let partial = 8 * self.moments.products.len();
-        let batch = (PARTIAL_SUMS / partial).max(1);
+        let batch = (PARTIAL_SUMS / partial).clamp(1, self.tiles.at_once());
         let (tiles, tables) = (&self.tiles, &**tables);
         let all: Vec<(usize, Tile)> = tiles.plan.tiles(band).into_iter().enumerate().collect();
         for batch in all.chunks(batch) {
