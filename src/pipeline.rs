@@ -11,7 +11,7 @@ use crate::kmeans::{self, Clustering, Options};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
-use crate::plan::{Params, Plan};
+use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::sites::Band;
 
@@ -63,19 +63,18 @@ pub struct Timings {
 /// Takes descriptors `[sites, D]` band by band, for those who want them.
 pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> Result<()>;
 
-/// Segments `micrograph` on `backend`.
+/// Segments `micrograph`, for which `plan` was made, on `backend`.
 ///
 /// # Errors
-/// What [`Plan::new`], [`Micrograph::standardised`], the backend and k-means
+/// What [`Micrograph::standardised`], the backend and k-means
 /// report, and [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn segment(
     micrograph: &Micrograph,
-    params: Params,
+    plan: Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
     mut sink: Option<DescriptorSink<'_>>,
 ) -> Result<Segmentation> {
-    let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
     let bands = bands(&plan, backend)?;
     let mut clock = Clock::start();
     let mut timings = Timings::default();
@@ -116,7 +115,7 @@ pub fn segment(
         let within_variance = confidence::within_variance(points.view(), &clustering);
         let memberships = confidence::memberships(points.view(), &clustering, &within_variance);
         timings.cluster += clock.lap();
-        let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask());
+        let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask().cloned());
         timings.upsample += clock.lap();
         let separability = Array1::default(0);
         results.push(Patterns { clustering, map, within_variance, memberships, separability });
@@ -181,10 +180,10 @@ fn separate(
 /// # Errors
 /// As [`Backend::band_rows`].
 pub fn bands(plan: &Plan, backend: &dyn Backend) -> Result<Vec<Band>> {
-    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES)?))
+    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES.min(plan.budget / 4))?))
 }
 
-/// Most descriptors of one band, bytes: a step of progress and a dispatch or two.
+/// Most memory that one band is worked on in, bytes: a step of progress.
 pub const BAND_BYTES: u64 = 256 << 20;
 
 /// Time since the last lap.

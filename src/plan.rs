@@ -2,7 +2,7 @@
 //! image's shape is checked and worked out here, once, on the host. No backend
 //! derives geometry.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{ArcArray2, Array2, CowArray, Ix2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,13 +93,14 @@ pub struct Plan {
     /// `[site rows, site cols]`, false where the site's pixel is masked; such
     /// sites are described but take no part in PCA and clustering.
     pub active: Option<Array2<bool>>,
-    /// Memory, in bytes, that a backend may use for descriptors it keeps.
+    /// Memory, in bytes, for bands and tiles at work and for what is kept of
+    /// them; see [`within`](Self::within).
     pub budget: u64,
     /// The checked parameters.
     pub params: Params,
 }
 
-/// Memory for descriptors unless told otherwise, bytes.
+/// Memory unless told otherwise, bytes.
 pub const DEFAULT_BUDGET: u64 = 1 << 30;
 
 /// Most clusters: labels are written as 16-bit integers, 0 being taken.
@@ -118,7 +119,7 @@ impl Plan {
     pub fn new(
         params: Params,
         shape: (usize, usize),
-        mask: Option<ArrayView2<'_, bool>>,
+        mask: Option<&ArcArray2<bool>>,
     ) -> Result<Self> {
         let shape = Extent { rows: shape.0, cols: shape.1 };
         params.check()?;
@@ -163,9 +164,12 @@ impl Plan {
     }
 
     /// The rows of `values` `[sites, _]` whose sites take part.
-    pub fn keep_active<T: Clone>(&self, values: &Array2<T>) -> Array2<T> {
+    pub fn keep_active<'v, T: Clone>(&self, values: &'v Array2<T>) -> CowArray<'v, T, Ix2> {
+        if self.active.is_none() {
+            return values.view().into();
+        }
         let rows: Vec<usize> = (0..values.nrows()).filter(|&i| self.is_active(i)).collect();
-        values.select(ndarray::Axis(0), &rows)
+        values.select(ndarray::Axis(0), &rows).into()
     }
 
     /// Bands of at most `rows` site rows, rounded to whole tiles (one at least).

@@ -6,6 +6,7 @@ mod output;
 use std::path::Path;
 use std::time::Instant;
 
+use bytesize::ByteSize;
 use ndarray::ArrayView2;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
@@ -25,7 +26,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
     let mut input = input::read(&args.input)?;
     let read = started.elapsed();
-    let plan = Plan::new(args.params()?, input.micrograph.shape(), input.micrograph.mask())?;
+    let plan = args.plan(&input.micrograph)?;
     let (backend, why) = backend::open(&args.device)?;
     input.notes.extend(why);
     let target = args.target();
@@ -91,8 +92,9 @@ fn explain(plan: &Plan, backend: &dyn backend::Backend, bar: &Bar) -> Result<(),
     };
     bar.detail(&format!("descriptor: {}; PCA keeps {kept}", names.join(" + ")));
     bar.detail(&format!(
-        "bands: {bands} of at most {} MiB of descriptors",
-        pipeline::BAND_BYTES >> 20
+        "memory: {} for bands and tiles; {bands} {}",
+        ByteSize(plan.budget).display().iec(),
+        if bands == 1 { "band" } else { "bands" }
     ));
     Ok(())
 }
@@ -116,7 +118,7 @@ fn compute(
         }
     });
     let sink = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
-    let found = pipeline::segment(&image.micrograph, plan.params.clone(), backend, bar, sink)
+    let found = pipeline::segment(&image.micrograph, plan.clone(), backend, bar, sink)
         .map_err(|e| input::with_path(&args.input.file, e))?;
     rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
     Ok(found)

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use self::resample::Scaled;
 use super::{colours, text};
 use crate::micrograph::PixelSize;
+use crate::rows::Rows;
 use crate::{Error, Result};
 
 pub use self::legend::area_shares;
@@ -44,10 +45,10 @@ impl Default for OverlayOptions {
 /// [`Error::Image`] for an empty image and for labels of another shape.
 pub fn overlay(
     image: ArrayView2<'_, f32>,
-    labels: ArrayView2<'_, u16>,
+    labels: &dyn Rows<u16>,
     options: &OverlayOptions,
 ) -> Result<RgbImage> {
-    check_shapes(image.dim(), labels.dim())?;
+    check_shapes(image.dim(), labels.shape())?;
     let shares = area_shares(labels);
     let scaled = Scaled::new(image, labels);
     let (rows, cols) = scaled.shape();
@@ -73,7 +74,7 @@ pub fn overlay(
 pub fn picture(image: ArrayView2<'_, f32>, pixel_size: Option<PixelSize>) -> Result<GrayImage> {
     check_shapes(image.dim(), image.dim())?;
     let labels = ndarray::Array2::zeros(image.dim());
-    let scaled = Scaled::new(image, labels.view());
+    let scaled = Scaled::new(image, &labels.view());
     let (rows, cols) = scaled.shape();
     let mut drawing = RgbImage::new(cols as u32, rows as u32);
     tint(&mut drawing, &scaled, 0, 0.0);

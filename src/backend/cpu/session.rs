@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
         let kernels = plan.families.iter().map(kernel).collect();
         Self {
             tiles: Tiles { plan, image, kernels, scores: Pool::default() },
-            tables: Kept::new(plan.budget),
+            tables: Kept::new(plan.budget / 2),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,
@@ -137,7 +137,7 @@ impl Tiles<'_> {
     /// How many tiles may be worked on at once.
     fn at_once(&self) -> usize {
         let tile = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
-        (TILES / tile).max(1)
+        (TILES.min(self.plan.budget as usize / 4) / tile).max(1)
     }
 
     /// Describes all tiles of `band` in parallel; each fills its piece of `out`

@@ -109,7 +109,7 @@ impl Backend for Gpu {
             image,
             plan,
             launchers,
-            kept: Kept::new(plan.budget),
+            kept: Kept::new(plan.budget / 2),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,

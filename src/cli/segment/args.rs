@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use stemseg::backend::Choice;
+use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
-use stemseg::{Params, Result};
+use stemseg::{Params, Plan, Result, memory};
 
 use crate::cli::args::{ClusterArgs, DescriptorArgs, InputArgs, TalkArgs};
 use crate::cli::parse;
@@ -40,6 +41,10 @@ pub(crate) struct Args {
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
     pub(super) device: Choice,
+
+    /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 4 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
+    memory: Option<u64>,
 
     #[command(flatten)]
     descriptor: DescriptorArgs,
@@ -94,7 +99,7 @@ impl Args {
     ///
     /// # Errors
     /// As [`DescriptorArgs::families`].
-    pub(super) fn params(&self) -> Result<Params> {
+    fn params(&self) -> Result<Params> {
         Ok(Params {
             families: self.descriptor.families()?,
             stride: self.descriptor.stride,
@@ -111,6 +116,17 @@ impl Args {
                 OrderArg::Pystem => Order::Pystem,
             },
         })
+    }
+
+    /// The plan for an image, within the memory that was given.
+    ///
+    /// # Errors
+    /// As [`Plan::new`] and [`Plan::within`].
+    pub(super) fn plan(&self, micrograph: &Micrograph) -> Result<Plan> {
+        let plan = Plan::new(self.params()?, micrograph.shape(), micrograph.mask())?;
+        let free = || memory::default_budget().max(plan.least_memory());
+        let budget = self.memory.unwrap_or_else(free);
+        plan.within(budget)
     }
 
     /// The folder for the result.

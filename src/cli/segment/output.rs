@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
-use stemseg::io::write::{ResultFolder, write_labels_tiff, write_map_tiff, write_npy};
+use stemseg::io::write::{
+    ResultFolder, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
+};
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
@@ -85,28 +88,30 @@ impl Output<'_> {
         &self,
         found: &Segmentation,
         patterns: &Patterns,
-        place: &dyn Fn(&str) -> std::path::PathBuf,
+        place: &(dyn Fn(&str) -> std::path::PathBuf + Sync),
     ) -> Result<()> {
         let Patterns { map, memberships, .. } = patterns;
-        let pixels = map.pixels.view();
-        if map.largest() <= MOST_U8 {
-            write_npy(&place("labels.npy"), map.pixels.mapv(|l| l as u8).view())?;
-        } else {
-            write_npy(&place("labels.npy"), pixels)?;
-        }
+        let size = self.input.summary.pixel_size_nm;
         if !self.args.save.is_empty() {
             write_npy(&place("site_labels.npy"), map.sites.view())?;
         }
-        let size = self.input.summary.pixel_size_nm;
-        write_labels_tiff(&place("labels.tif"), pixels, colour, size)?;
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &serde_json::json!(model))?;
-        let confidence = map.spread(memberships, &found.plan);
-        write_map_tiff(&place("confidence.tif"), confidence.view(), size)?;
-        let options = OverlayOptions { pixel_size: size, ..Default::default() };
-        let picture = overlay(self.input.micrograph.pixels(), pixels, &options)?;
-        let path = place("overlay.png");
-        picture.save(&path).map_err(|e| Error::Io { path, source: std::io::Error::other(e) })
+        // Each file in a thread of its own: compressing takes most of the time.
+        let work: [&(dyn Fn() -> Result<()> + Sync); 4] = [
+            &|| match map.largest() <= MOST_U8 {
+                true => write_npy_rows(&place("labels.npy"), map, |label| label as u8),
+                false => write_npy_rows(&place("labels.npy"), map, |label| label),
+            },
+            &|| write_labels_tiff(&place("labels.tif"), map, colour, size),
+            &|| write_map_tiff(&place("confidence.tif"), &map.spread(memberships), size),
+            &|| {
+                let options = OverlayOptions { pixel_size: size, ..Default::default() };
+                let picture = overlay(self.input.micrograph.pixels(), map, &options)?;
+                write_png(&place("overlay.png"), &picture)
+            },
+        ];
+        work.into_par_iter().try_for_each(|write| write())
     }
 
     /// The result in a few lines, for people.
@@ -143,6 +148,10 @@ fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> S
     let sure =
         memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;
     format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
+}
+
+fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
+    picture.save(path).map_err(|e| Error::io(path)(std::io::Error::other(e)))
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

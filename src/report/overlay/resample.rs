@@ -3,6 +3,8 @@
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 use rayon::prelude::*;
 
+use crate::rows::{self, Rows};
+
 /// Longest side that is drawn.
 const LONGEST: usize = 8192;
 
@@ -12,23 +14,23 @@ const NARROWEST: usize = 240;
 /// An image and its labels, reduced or enlarged by a whole factor.
 pub(super) struct Scaled<'a> {
     image: CowArray<'a, f32, Ix2>,
-    labels: CowArray<'a, u16, Ix2>,
+    labels: Array2<u16>,
     reduced: usize,
     enlarged: usize,
 }
 
 impl<'a> Scaled<'a> {
     /// `image` and `labels` `[rows, cols]`, of one shape and not empty.
-    pub(super) fn new(image: ArrayView2<'a, f32>, labels: ArrayView2<'a, u16>) -> Self {
+    pub(super) fn new(image: ArrayView2<'a, f32>, labels: &dyn Rows<u16>) -> Self {
         let (rows, cols) = image.dim();
         let reduced = rows.max(cols).div_ceil(LONGEST);
         if reduced > 1 {
-            let image = reduce(image, reduced, mean).into();
-            let labels = reduce(labels, reduced, majority).into();
+            let image = reduce(&image, reduced, mean).into();
+            let labels = reduce(labels, reduced, majority);
             return Self { image, labels, reduced, enlarged: 1 };
         }
         let enlarged = NARROWEST.div_ceil(cols).min(LONGEST / rows).max(1);
-        Self { image: image.into(), labels: labels.into(), reduced, enlarged }
+        Self { image: image.into(), labels: rows::collect(labels), reduced, enlarged }
     }
 
     /// Rows and columns as drawn.
@@ -60,22 +62,25 @@ impl<'a> Scaled<'a> {
     }
 }
 
-/// `array` `[rows, cols]` by blocks of `factor` px (smaller at the far edges),
-/// each given to `summary`, which may reorder its values.
+/// An image by blocks of `factor` px (smaller at the far edges), each given to
+/// `summary`, which may reorder its values.
 fn reduce<T: Copy + Default + Send + Sync>(
-    array: ArrayView2<'_, T>,
+    image: &dyn Rows<T>,
     factor: usize,
     summary: impl Fn(&mut [T]) -> T + Sync,
 ) -> Array2<T> {
-    let (rows, cols) = array.dim();
+    let (rows, cols) = image.shape();
     let mut small = Array2::default((rows.div_ceil(factor), cols.div_ceil(factor)));
-    let lines = small.axis_iter_mut(Axis(0)).into_par_iter();
-    let bands = array.axis_chunks_iter(Axis(0), factor).into_par_iter();
-    lines.zip(bands).for_each(|(line, band)| {
+    small.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(i, line)| {
+        let band = i * factor..rows.min((i + 1) * factor);
+        let mut lines = vec![T::default(); band.len() * cols];
+        band.zip(lines.chunks_exact_mut(cols)).for_each(|(row, to)| image.fill(row, to));
         let mut block = Vec::with_capacity(factor * factor);
-        for (value, part) in line.into_iter().zip(band.axis_chunks_iter(Axis(1), factor)) {
+        for (j, value) in line.into_iter().enumerate() {
             block.clear();
-            block.extend(part.iter().copied());
+            for line in lines.chunks_exact(cols) {
+                block.extend_from_slice(&line[j * factor..cols.min((j + 1) * factor)]);
+            }
             *value = summary(&mut block);
         }
     });
@@ -104,7 +109,7 @@ mod tests {
 
     fn scaled(rows: usize, cols: usize) -> ((usize, usize), f64) {
         let (image, labels) = (Array2::zeros((rows, cols)), Array2::zeros((rows, cols)));
-        let scaled = Scaled::new(image.view(), labels.view());
+        let scaled = Scaled::new(image.view(), &labels.view());
         (scaled.shape(), scaled.factor())
     }
 
@@ -122,18 +127,18 @@ mod tests {
     #[test]
     fn blocks_are_averaged_and_labels_voted_on() {
         let image = array![[1.0_f32, 3.0, 7.0], [5.0, 7.0, f32::NAN], [2.0, 4.0, f32::INFINITY]];
-        let small = reduce(image.view(), 2, mean);
+        let small = reduce(&image.view(), 2, mean);
         assert_eq!(small.dim(), (2, 2));
         assert_eq!((small[(0, 0)], small[(0, 1)], small[(1, 0)]), (4.0, 7.0, 3.0));
         assert!(small[(1, 1)].is_nan());
         let labels = array![[2_u16, 1, 9], [9, 2, 4], [5, 3, 0]];
-        assert_eq!(reduce(labels.view(), 2, majority), array![[2, 4], [3, 0]]);
+        assert_eq!(reduce(&labels.view(), 2, majority), array![[2, 4], [3, 0]]);
     }
 
     #[test]
     fn enlarged_rows_repeat_each_pixel() {
         let (image, labels) = (array![[1.0_f32, 2.0], [3.0, 4.0]], array![[1_u16, 2], [3, 4]]);
-        let scaled = Scaled::new(image.view(), labels.view());
+        let scaled = Scaled::new(image.view(), &labels.view());
         let row: Vec<_> = scaled.row(120).collect();
         assert_eq!(row.len(), 240);
         assert_eq!((row[119], row[120]), ((3.0, 3), (4.0, 4)));

@@ -7,7 +7,7 @@ fn ramp(rows: usize, cols: usize) -> Array2<f32> {
 }
 
 fn plain(image: &Array2<f32>, labels: &Array2<u16>) -> RgbImage {
-    overlay(image.view(), labels.view(), &OverlayOptions::default()).unwrap()
+    overlay(image.view(), &labels.view(), &OverlayOptions::default()).unwrap()
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn every_size_can_be_drawn() {
         OverlayOptions { pixel_size: Some(PixelSize { rows: 0.02, cols: 0.02 }), alpha: 0.45 };
     for (rows, cols) in [(1, 1), (1, 900), (900, 1), (60, 60), (8193, 3), (2, 8200)] {
         let labels = Array2::from_elem((rows, cols), 1_u16);
-        let drawing = overlay(ramp(rows, cols).view(), labels.view(), &options).unwrap();
+        let drawing = overlay(ramp(rows, cols).view(), &labels.view(), &options).unwrap();
         assert!(drawing.width() >= 100 && drawing.height() > 20, "{rows} x {cols}");
         assert!(drawing.width() <= 8192 && drawing.height() < 8600, "{rows} x {cols}");
     }
@@ -112,7 +112,7 @@ fn every_size_can_be_drawn() {
 fn bar(side: usize, pixel_size: Option<PixelSize>) -> RgbImage {
     let (image, labels) = (Array2::zeros((side, side)), Array2::zeros((side, side)));
     let options = OverlayOptions { pixel_size, ..OverlayOptions::default() };
-    overlay(image.view(), labels.view(), &options).unwrap()
+    overlay(image.view(), &labels.view(), &options).unwrap()
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn shapes_must_agree() {
     let options = OverlayOptions::default();
     let refused = |image: (usize, usize), labels: (usize, usize)| {
         let (image, labels) = (Array2::zeros(image), Array2::zeros(labels));
-        overlay(image.view(), labels.view(), &options).unwrap_err().to_string()
+        overlay(image.view(), &labels.view(), &options).unwrap_err().to_string()
     };
     assert!(refused((3, 4), (3, 5)).contains("3 x 5 pixels but the image 3 x 4"));
     assert!(refused((0, 4), (0, 4)).contains("0 x 4"));
