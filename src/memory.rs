@@ -11,12 +11,12 @@ use crate::plan::{Components, DEFAULT_BUDGET, Plan};
 use crate::{Error, Result};
 
 /// Most that is taken unless told otherwise, bytes.
-const MOST_BY_DEFAULT: u64 = 4 << 30;
+const MOST_BY_DEFAULT: u64 = 2 << 30;
 
 /// Buffers of the standard library, the pictures, the stacks of threads, bytes.
 const REST: u64 = 32 << 20;
 
-/// A quarter of the memory that is free now, at most 4 GiB; 1 GiB where the
+/// A quarter of the memory that is free now, at most 2 GiB; 1 GiB where the
 /// system does not tell. Bytes.
 pub fn default_budget() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return DEFAULT_BUDGET };

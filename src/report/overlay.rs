@@ -58,7 +58,7 @@ pub fn overlay(
     let paper = image::Rgb(PAPER);
     let mut drawing = RgbImage::from_pixel(width as u32, (rows + legend.height()) as u32, paper);
     let left = (width - cols) / 2;
-    tint(&mut drawing, &scaled, left, options.alpha);
+    tint(&mut drawing, &scaled, left, shares.len(), options.alpha);
     if let Some(pixel) = options.pixel_size {
         let nm = pixel.cols / scaled.factor();
         scale_bar::draw(&mut drawing, (rows, cols), left, nm, size);
@@ -73,11 +73,11 @@ pub fn overlay(
 /// [`Error::Image`] for an empty image.
 pub fn picture(image: ArrayView2<'_, f32>, pixel_size: Option<PixelSize>) -> Result<GrayImage> {
     check_shapes(image.dim(), image.dim())?;
-    let labels = ndarray::Array2::zeros(image.dim());
-    let scaled = Scaled::new(image, &labels.view());
+    let labels = NoLabels(image.dim());
+    let scaled = Scaled::new(image, &labels);
     let (rows, cols) = scaled.shape();
     let mut drawing = RgbImage::new(cols as u32, rows as u32);
-    tint(&mut drawing, &scaled, 0, 0.0);
+    tint(&mut drawing, &scaled, 0, 1, 0.0);
     if let Some(pixel) = pixel_size {
         let nm = pixel.cols / scaled.factor();
         scale_bar::draw(&mut drawing, (rows, cols), 0, nm, text_size(rows, cols));
@@ -104,11 +104,24 @@ fn text_size(rows: usize, cols: usize) -> f32 {
     (side / 50.0).round().max(14.0)
 }
 
-/// Fills the upper rows of `drawing` with the image, from column `left` on.
-fn tint(drawing: &mut RgbImage, scaled: &Scaled<'_>, left: usize, alpha: f32) {
-    let grey = Stretch::of(scaled.image());
-    let most = scaled.labels().iter().copied().max().unwrap_or(0);
-    let colours: Vec<[u8; 3]> = (0..=usize::from(most)).map(colours::colour).collect();
+/// Label 0 everywhere.
+struct NoLabels((usize, usize));
+
+impl Rows<u16> for NoLabels {
+    fn shape(&self) -> (usize, usize) {
+        self.0
+    }
+
+    fn fill(&self, _: usize, to: &mut [u16]) {
+        to.fill(0);
+    }
+}
+
+/// Fills the upper rows of `drawing` with the image, from column `left` on;
+/// `labels` is their number, 0 among them.
+fn tint(drawing: &mut RgbImage, scaled: &Scaled<'_>, left: usize, labels: usize, alpha: f32) {
+    let grey = Stretch::of(scaled.sample(Stretch::SAMPLES));
+    let colours: Vec<[u8; 3]> = (0..labels).map(colours::colour).collect();
     let (_, cols) = scaled.shape();
     let width = 3 * drawing.width() as usize;
     let lines: &mut [u8] = drawing;
@@ -137,13 +150,8 @@ impl Stretch {
     const SAMPLES: usize = 1 << 20;
 
     /// The 0.5 and 99.5 percentiles, or all there is where those coincide.
-    fn of(image: ArrayView2<'_, f32>) -> Self {
-        // Every n-th row and column would beat with a lattice; a stride that is
-        // odd and follows the rows' order moves along from row to row.
-        let step = (image.len() / Self::SAMPLES) | 1;
-        let finite = |v: &f32| v.is_finite();
-        let mut values: Vec<f32> =
-            image.iter().step_by(step).copied().filter(|v| finite(v)).collect();
+    fn of(mut values: Vec<f32>) -> Self {
+        values.retain(|v| v.is_finite());
         if values.is_empty() {
             return Self { low: 0.0, high: 0.0 };
         }

@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
     pub(super) device: Choice,
 
-    /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 4 GiB].
+    /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 2 GiB].
     #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
     memory: Option<u64>,
 
