@@ -1,5 +1,7 @@
 //! `stemseg verify`: CPU and GPU side by side, stage by stage.
 
+use std::path::PathBuf;
+
 use stemseg::Params;
 use stemseg::backend::gpu::adapter;
 use stemseg::backend::{self, Choice, cpu::Cpu};
@@ -21,6 +23,10 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
+    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    #[arg(value_name = "IMAGE", help_heading = "Input")]
+    file: PathBuf,
+
     #[command(flatten)]
     input: InputArgs,
 
@@ -44,7 +50,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
-    let read = input::read(&args.input)?;
+    let read = input::read(&args.file, &args.input)?;
     let params = Params {
         families: args.descriptor.families()?,
         stride: args.descriptor.stride,

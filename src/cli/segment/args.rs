@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use stemseg::backend::Choice;
 use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
-use stemseg::{Params, Plan, Result, memory};
+use stemseg::{Error, Params, Plan, Result, memory};
 
 use crate::cli::args::{ClusterArgs, DescriptorArgs, InputArgs, TalkArgs};
 use crate::cli::parse;
@@ -23,14 +23,20 @@ With --roi they have its size; masked pixels get label 0.
 
 Examples:
   stemseg segment grain.npy -k 2
+  stemseg segment day1/*.tif -k 2 --out results
   stemseg segment grain.tif -k 2,3,4 --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2";
 
-/// Segment one micrograph.
+/// Segment micrographs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
+    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content. With several, a file that
+    /// cannot be segmented is named at the end, and the others are done.
+    #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
+    pub(super) files: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(super) input: InputArgs,
 
@@ -60,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "size", help_heading = "Label map")]
     order: OrderArg,
 
-    /// Folder for the result [default: NAME.stemseg beside the image].
+    /// Folder for the result, with several images for one NAME.stemseg each [default: NAME.stemseg beside the image].
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
@@ -118,6 +124,26 @@ impl Args {
         })
     }
 
+    /// Checks what can be checked without an image.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::families`]; two images whose results would have one name.
+    pub(super) fn check(&self) -> Result<()> {
+        self.descriptor.families()?;
+        let mut targets = std::collections::HashMap::new();
+        for file in &self.files {
+            if let Some(other) = targets.insert(self.target(file), file) {
+                let reason = format!(
+                    "{} and {} would both have it as their result; segment them one by one",
+                    other.display(),
+                    file.display()
+                );
+                return Err(Error::parameter("out", self.target(file).display(), reason));
+            }
+        }
+        Ok(())
+    }
+
     /// The plan for an image, within the memory that was given.
     ///
     /// # Errors
@@ -129,16 +155,21 @@ impl Args {
         plan.within(budget)
     }
 
-    /// The folder for the result.
-    pub(super) fn target(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| self.input.file.with_extension("stemseg"))
+    /// The folder for the result of `file`.
+    pub(super) fn target(&self, file: &Path) -> PathBuf {
+        let beside = file.with_extension("stemseg");
+        match (&self.out, self.files.len()) {
+            (None, _) => beside,
+            (Some(out), 1) => out.clone(),
+            (Some(out), _) => beside.file_name().map_or_else(|| out.clone(), |name| out.join(name)),
+        }
     }
 
     /// Every file that is read.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn all_files(&self) -> impl Iterator<Item = &Path> {
         let others = [&self.input.mask, &self.descriptor.translations];
-        std::iter::once(self.input.file.as_path())
-            .chain(others.into_iter().filter_map(|file| file.as_deref()))
+        let images = self.files.iter().map(PathBuf::as_path);
+        images.chain(others.into_iter().filter_map(|file| file.as_deref()))
     }
 
     /// Whether `what` is to be written too.

@@ -41,7 +41,6 @@ impl Output<'_> {
         folder: &ResultFolder,
         bar: &Bar,
     ) -> Result<String> {
-        bar.stage("write");
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
             let count = found.plan.grid.count;
@@ -81,7 +80,11 @@ impl Output<'_> {
         if several {
             write_json(&folder.path("summary.json"), &summary)?;
         }
-        Ok(format!("{summary:#}"))
+        Ok(match self.args.files.len() {
+            1 => format!("{summary:#}"),
+            // A line for each image.
+            _ => summary.to_string(),
+        })
     }
 
     fn write_maps(
