@@ -4,6 +4,7 @@
 //! its own, which stay in the cache, and sums or projects them at once. To
 //! compute them again costs less than to fetch them from memory.
 
+mod alone;
 mod assign;
 mod moments;
 mod project;
@@ -17,6 +18,8 @@ use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
 use crate::sites::{SiteGrid, Tile};
+
+pub(crate) use alone::CovarianceAlone;
 
 /// Multiply-adds of one band, about: a moment's work, so that progress shows and
 /// Ctrl-C is heard.

@@ -63,6 +63,12 @@ pub(super) struct Scores<'a> {
     pub(super) sites: usize,
 }
 
+/// Distance of the channels of a tile of `sites`: an odd number of cache lines,
+/// so that channels do not share few cache sets.
+pub(super) fn pitch(sites: usize) -> usize {
+    (sites.div_ceil(LANES) | 1) * LANES
+}
+
 /// Bytes of the tables for one row of sites, about.
 pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
     // A mean and an inverse norm per pixel at most.
@@ -116,8 +122,7 @@ impl Tiles<'_> {
         use_scores: impl FnOnce(Scores<'_>) -> R,
     ) -> R {
         let sites = tile.count.area();
-        // An odd number of cache lines, so that channels do not share few cache sets.
-        let pitch = (sites.div_ceil(LANES) | 1) * LANES;
+        let pitch = pitch(sites);
         let mut scratch = self.pool().pop().unwrap_or_default();
         let Scratch { translation, scores } = &mut scratch;
         let size = self.plan.channels() * pitch;

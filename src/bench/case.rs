@@ -1,0 +1,359 @@
+//! The tasks: one stage of one image on one device each, ready to be timed again
+//! and again.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+
+use super::statistics::Statistics;
+use super::work::Work;
+use super::{Limits, Row, Stage};
+use crate::backend::cpu::{CovarianceAlone, Cpu};
+use crate::backend::{Assign, Backend, Describe, DeviceInfo};
+use crate::label_map::LabelMap;
+use crate::micrograph::{Micrograph, NonFinite};
+use crate::pca::{Moments, Pca};
+use crate::plan::{Params, Plan};
+use crate::progress::Progress;
+use crate::sites::Band;
+use crate::{Result, pipeline};
+
+/// What the tasks share: one task at a time runs in it.
+pub(super) struct Room<'p> {
+    progress: &'p dyn Progress,
+    /// Descriptors, as many as the largest task needs.
+    descriptors: Vec<f32>,
+}
+
+impl<'p> Room<'p> {
+    pub(super) fn new(progress: &'p dyn Progress) -> Self {
+        Self { progress, descriptors: Vec::new() }
+    }
+}
+
+/// Asks whether to go on but does not show what a stage tells of itself.
+struct Unseen<'p>(&'p dyn Progress);
+
+impl Progress for Unseen<'_> {
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+}
+
+/// Something that is timed.
+pub(super) struct Task<'a> {
+    pub(super) stage: Stage,
+    size: Option<[usize; 2]>,
+    device: DeviceInfo,
+    sites: usize,
+    channels: usize,
+    work: Work,
+    run: Box<Run<'a>>,
+}
+
+type Run<'a> = dyn FnMut(&mut Room<'_>) -> Result<Duration> + 'a;
+
+impl Task<'_> {
+    /// Does it once; the time is that of the stage alone.
+    pub(super) fn run(&mut self, room: &mut Room<'_>) -> Result<Duration> {
+        (self.run)(room)
+    }
+
+    /// What `times` come to.
+    pub(super) fn row(&self, times: &[Duration], limits: &Limits) -> Row {
+        let Statistics { median, min, deviation } = Statistics::of(times);
+        // Of what is counted in 1e6 per second: per ms is per s over 1000.
+        let per_second = |amount: f64| amount / (median * 1e-3).max(1e-12);
+        let counted = |amount: f64| (amount > 0.0).then(|| per_second(amount) / 1e9);
+        let (gflops, bytes) = (counted(self.work.flops), counted(self.work.bytes));
+        let here = |rate: f64, limit: f64| (!self.is_elsewhere()).then_some(rate / limit);
+        Row {
+            stage: self.stage,
+            size: self.size,
+            device: self.device.clone(),
+            sites: self.sites,
+            channels: self.channels,
+            median_ms: median,
+            min_ms: min,
+            deviation_ms: deviation,
+            megapixels_per_s: self.size.map(|[rows, cols]| per_second((rows * cols) as f64) / 1e6),
+            megasites_per_s: per_second(self.sites as f64) / 1e6,
+            gflops,
+            gigabytes_per_s: bytes,
+            share_of_peak: gflops.and_then(|rate| here(rate, limits.gflops)),
+            share_of_copy: bytes.and_then(|rate| here(rate, limits.copy_gigabytes_per_s)),
+        }
+    }
+
+    /// Whether the limits of the processor are not its own.
+    fn is_elsewhere(&self) -> bool {
+        !matches!(self.device.kind.as_str(), "cpu" | "host")
+    }
+}
+
+/// Runs `stage` and times it.
+fn timed<T>(stage: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
+    let begun = Instant::now();
+    let made = stage()?;
+    let time = begun.elapsed();
+    Ok((time, black_box(made)))
+}
+
+/// What computes the stages that no backend has for its own.
+fn host() -> DeviceInfo {
+    DeviceInfo { kind: "host".into(), name: "host".into(), ..Cpu::new().device().clone() }
+}
+
+/// Whether `backend` keeps the descriptors of `plan` for the next stage.
+fn keeps(backend: &dyn Backend, plan: &Plan) -> bool {
+    let bytes = size_of::<f32>() * plan.grid.len() * plan.channels();
+    backend.device().kind != "cpu" && bytes as u64 <= plan.budget
+}
+
+/// One image, with what each stage needs of those before it.
+pub(super) struct Case<'a> {
+    pixels: ArrayView2<'a, f32>,
+    micrograph: Micrograph,
+    plan: Plan,
+    moments: Moments,
+    pca: Pca,
+    /// Features of the sites.
+    points: Array2<f32>,
+    centroids: Array2<f32>,
+    /// Cluster of each site.
+    labels: Vec<u32>,
+}
+
+impl<'a> Case<'a> {
+    /// Runs the stages once on the processor.
+    pub(super) fn new(
+        pixels: &'a Array2<f32>,
+        params: &Params,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail)?;
+        let plan = Plan::new(params.clone(), micrograph.shape(), None)?;
+        let cpu = Cpu::new();
+        let bands = pipeline::bands(&plan, &cpu)?;
+        let mut session = cpu.upload(micrograph.standardised()?, &plan)?;
+        let moments = accumulate(&mut *session, &bands, progress)?;
+        let pca = Pca::new(&moments, plan.params.components)?;
+        let points = project(&mut *session, &bands, &pca, progress)?;
+        drop(session);
+        let centroids = spread(&points, plan.params.clusters[0]);
+        let mut labels = vec![0; points.nrows()];
+        let mut assigner = cpu.assigner(points.view())?;
+        assigner.step(centroids.view())?;
+        assigner.labels(&mut labels, &mut vec![0.0; points.nrows()])?;
+        drop(assigner);
+        let pixels = pixels.view();
+        Ok(Self { pixels, micrograph, plan, moments, pca, points, centroids, labels })
+    }
+
+    /// The stages that all backends share.
+    pub(super) fn on_host(&self) -> Vec<Task<'_>> {
+        let standardise = || {
+            let new = || Micrograph::new(self.pixels, None, NonFinite::Fail);
+            timed(new).map(|(time, _)| time)
+        };
+        let pca = || {
+            let new = || Pca::new(&self.moments, self.plan.params.components);
+            timed(new).map(|(time, _)| time)
+        };
+        let clusters = self.centroids.nrows();
+        let map = move || {
+            let new = || Ok(LabelMap::new(&self.labels, clusters, &self.plan, None));
+            timed(new).map(|(time, _)| time)
+        };
+        vec![
+            self.task(Stage::Standardise, host(), false, move |_| standardise()),
+            self.task(Stage::Pca, host(), false, move |_| pca()),
+            self.task(Stage::LabelMap, host(), false, move |_| map()),
+        ]
+    }
+
+    /// The stages of `backend`.
+    pub(super) fn on<'c>(&'c self, backend: &'c dyn Backend) -> Vec<Task<'c>> {
+        let kept = keeps(backend, &self.plan);
+        let task = |stage, run: Box<Run<'c>>| self.task(stage, backend.device().clone(), kept, run);
+        let mut tasks = vec![
+            task(Stage::Upload, Box::new(|_| Ok(timed(|| self.upload(backend))?.0))),
+            task(Stage::Descriptors, Box::new(|room| self.describe(backend, room))),
+            task(Stage::Accumulate, Box::new(|room| self.accumulate(backend, room))),
+            task(Stage::Project, Box::new(|room| self.project(backend, room))),
+            task(Stage::Segment, Box::new(|room| self.segment(backend, room))),
+        ];
+        if backend.device().kind == "cpu" {
+            let mut alone = CovarianceAlone::new(&self.plan);
+            let run = move |_: &mut Room<'_>| Ok(timed(|| Ok(alone.run()))?.0);
+            tasks.push(task(Stage::Covariance, Box::new(run)));
+        } else if kept {
+            tasks.push(task(Stage::Covariance, Box::new(|room| self.covariance(backend, room))));
+        }
+        let points = self.points.view();
+        let clusters = self.centroids.nrows();
+        let work = Work::of_k_means(points.nrows(), points.ncols(), clusters);
+        let run = assigning(backend, points, self.centroids.view());
+        tasks.push(Task { work, ..task(Stage::KMeans, run) });
+        tasks.sort_by_key(|task| task.stage as usize);
+        tasks
+    }
+
+    fn task<'c>(
+        &'c self,
+        stage: Stage,
+        device: DeviceInfo,
+        kept: bool,
+        run: impl FnMut(&mut Room<'_>) -> Result<Duration> + 'c,
+    ) -> Task<'c> {
+        Task {
+            stage,
+            size: Some(self.pixels.dim().into()),
+            device,
+            sites: self.plan.grid.len(),
+            channels: self.plan.channels(),
+            work: Work::of(stage, &self.plan, self.pca.features(), kept),
+            run: Box::new(run),
+        }
+    }
+
+    fn upload<'c>(&'c self, backend: &'c dyn Backend) -> Result<Box<dyn Describe + 'c>> {
+        backend.upload(self.micrograph.standardised()?, &self.plan)
+    }
+
+    fn describe(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
+        let bands = pipeline::bands(&self.plan, backend)?;
+        let shape = (self.plan.grid.len(), self.plan.channels());
+        let values = shape.0 * shape.1;
+        room.descriptors.resize(room.descriptors.len().max(values), 0.0);
+        let mut out = ArrayViewMut2::from_shape(shape, &mut room.descriptors[..values])
+            .expect("as many values as were made room for");
+        // Uploaded afresh: norm maps belong to the stage.
+        let mut session = self.upload(backend)?;
+        let all = || {
+            for band in &bands {
+                room.progress.check()?;
+                session.describe(band, out.slice_mut(s![band.sites(), ..]))?;
+            }
+            Ok(())
+        };
+        Ok(timed(all)?.0)
+    }
+
+    fn accumulate(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
+        let bands = pipeline::bands(&self.plan, backend)?;
+        let mut session = self.upload(backend)?;
+        Ok(timed(|| accumulate(&mut *session, &bands, room.progress))?.0)
+    }
+
+    /// The sums over descriptors that the device has kept.
+    fn covariance(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
+        let bands = pipeline::bands(&self.plan, backend)?;
+        let mut session = self.upload(backend)?;
+        accumulate(&mut *session, &bands, room.progress)?;
+        Ok(timed(|| accumulate(&mut *session, &bands, room.progress))?.0)
+    }
+
+    /// The features, with what was kept of the stage before.
+    fn project(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
+        let bands = pipeline::bands(&self.plan, backend)?;
+        let mut session = self.upload(backend)?;
+        accumulate(&mut *session, &bands, room.progress)?;
+        Ok(timed(|| project(&mut *session, &bands, &self.pca, room.progress))?.0)
+    }
+
+    fn segment(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
+        let params = self.plan.params.clone();
+        let progress = Unseen(room.progress);
+        let all = || pipeline::segment(&self.micrograph, params, backend, &progress, None);
+        Ok(timed(all)?.0)
+    }
+}
+
+/// Sums of all `bands`.
+fn accumulate(
+    session: &mut dyn Describe,
+    bands: &[Band],
+    progress: &dyn Progress,
+) -> Result<Moments> {
+    for band in bands {
+        progress.check()?;
+        session.accumulate(band)?;
+    }
+    session.moments()
+}
+
+/// Features of all `bands`.
+fn project(
+    session: &mut dyn Describe,
+    bands: &[Band],
+    pca: &Pca,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>> {
+    for band in bands {
+        progress.check()?;
+        session.project(band, pca)?;
+    }
+    session.features()
+}
+
+/// Assigns `points` to `centroids`; the points are uploaded once.
+fn assigning<'c>(
+    backend: &'c dyn Backend,
+    points: ArrayView2<'c, f32>,
+    centroids: ArrayView2<'c, f32>,
+) -> Box<Run<'c>> {
+    let mut assigner: Option<Box<dyn Assign + 'c>> = None;
+    Box::new(move |_| {
+        let assigner = match &mut assigner {
+            Some(there) => there,
+            none => none.insert(backend.assigner(points)?),
+        };
+        Ok(timed(|| assigner.step(centroids))?.0)
+    })
+}
+
+/// `count` of the `points`, evenly spread.
+fn spread(points: &Array2<f32>, count: usize) -> Array2<f32> {
+    let rows: Vec<usize> = (0..count).map(|i| i * points.nrows() / count).collect();
+    points.select(ndarray::Axis(0), &rows)
+}
+
+/// A million points in 8 blobs of 5 features: k-means alone, whatever the image.
+pub(super) struct Cloud {
+    points: Array2<f32>,
+    centroids: Array2<f32>,
+}
+
+impl Cloud {
+    const POINTS: usize = 1_000_000;
+    const FEATURES: usize = 5;
+    const CLUSTERS: usize = 8;
+
+    pub(super) fn new() -> Self {
+        // Blobs at corners of a cube, wide enough to overlap.
+        let value = |(i, feature): (usize, usize)| {
+            let number = (i * Self::FEATURES + feature) as u64;
+            let scattered = number.wrapping_mul(2_654_435_761) >> 7 & 0xffff;
+            let corner = i % Self::CLUSTERS >> (feature % 3) & 1;
+            corner as f32 + scattered as f32 / 32_768.0
+        };
+        let points = Array2::from_shape_fn((Self::POINTS, Self::FEATURES), value);
+        let centroids = points.slice(s![..Self::CLUSTERS, ..]).to_owned();
+        Self { points, centroids }
+    }
+
+    /// One assignment of them on `backend`.
+    pub(super) fn on<'c>(&'c self, backend: &'c dyn Backend) -> Task<'c> {
+        Task {
+            stage: Stage::KMeansMillion,
+            size: None,
+            device: backend.device().clone(),
+            sites: Self::POINTS,
+            channels: Self::FEATURES,
+            work: Work::of_k_means(Self::POINTS, Self::FEATURES, Self::CLUSTERS),
+            run: assigning(backend, self.points.view(), self.centroids.view()),
+        }
+    }
+}
