@@ -1,14 +1,12 @@
-//! The tasks: one stage of one image on one device each, ready to be timed again
-//! and again.
+//! The stages of one image, ready to be timed again and again.
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
-use super::statistics::Statistics;
+use super::Stage;
+use super::task::{Room, Run, Task, timed};
 use super::work::Work;
-use super::{Limits, Row, Stage};
 use crate::backend::cpu::{CovarianceAlone, Cpu};
 use crate::backend::{Assign, Backend, Describe, DeviceInfo};
 use crate::label_map::LabelMap;
@@ -19,19 +17,6 @@ use crate::progress::Progress;
 use crate::sites::Band;
 use crate::{Result, pipeline};
 
-/// What the tasks share: one task at a time runs in it.
-pub(super) struct Room<'p> {
-    progress: &'p dyn Progress,
-    /// Descriptors, as many as the largest task needs.
-    descriptors: Vec<f32>,
-}
-
-impl<'p> Room<'p> {
-    pub(super) fn new(progress: &'p dyn Progress) -> Self {
-        Self { progress, descriptors: Vec::new() }
-    }
-}
-
 /// Asks whether to go on but does not show what a stage tells of itself.
 struct Unseen<'p>(&'p dyn Progress);
 
@@ -39,65 +24,6 @@ impl Progress for Unseen<'_> {
     fn check(&self) -> Result<()> {
         self.0.check()
     }
-}
-
-/// Something that is timed.
-pub(super) struct Task<'a> {
-    pub(super) stage: Stage,
-    size: Option<[usize; 2]>,
-    device: DeviceInfo,
-    sites: usize,
-    channels: usize,
-    work: Work,
-    run: Box<Run<'a>>,
-}
-
-type Run<'a> = dyn FnMut(&mut Room<'_>) -> Result<Duration> + 'a;
-
-impl Task<'_> {
-    /// Does it once; the time is that of the stage alone.
-    pub(super) fn run(&mut self, room: &mut Room<'_>) -> Result<Duration> {
-        (self.run)(room)
-    }
-
-    /// What `times` come to.
-    pub(super) fn row(&self, times: &[Duration], limits: &Limits) -> Row {
-        let Statistics { median, min, deviation } = Statistics::of(times);
-        // Of what is counted in 1e6 per second: per ms is per s over 1000.
-        let per_second = |amount: f64| amount / (median * 1e-3).max(1e-12);
-        let counted = |amount: f64| (amount > 0.0).then(|| per_second(amount) / 1e9);
-        let (gflops, bytes) = (counted(self.work.flops), counted(self.work.bytes));
-        let here = |rate: f64, limit: f64| (!self.is_elsewhere()).then_some(rate / limit);
-        Row {
-            stage: self.stage,
-            size: self.size,
-            device: self.device.clone(),
-            sites: self.sites,
-            channels: self.channels,
-            median_ms: median,
-            min_ms: min,
-            deviation_ms: deviation,
-            megapixels_per_s: self.size.map(|[rows, cols]| per_second((rows * cols) as f64) / 1e6),
-            megasites_per_s: per_second(self.sites as f64) / 1e6,
-            gflops,
-            gigabytes_per_s: bytes,
-            share_of_peak: gflops.and_then(|rate| here(rate, limits.gflops)),
-            share_of_copy: bytes.and_then(|rate| here(rate, limits.copy_gigabytes_per_s)),
-        }
-    }
-
-    /// Whether the limits of the processor are not its own.
-    fn is_elsewhere(&self) -> bool {
-        !matches!(self.device.kind.as_str(), "cpu" | "host")
-    }
-}
-
-/// Runs `stage` and times it.
-fn timed<T>(stage: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
-    let begun = Instant::now();
-    let made = stage()?;
-    let time = begun.elapsed();
-    Ok((time, black_box(made)))
 }
 
 /// What computes the stages that no backend has for its own.
@@ -152,24 +78,23 @@ impl<'a> Case<'a> {
     }
 
     /// The stages that all backends share.
-    pub(super) fn on_host(&self) -> Vec<Task<'_>> {
-        let standardise = || {
-            let new = || Micrograph::new(self.pixels, None, NonFinite::Fail);
-            timed(new).map(|(time, _)| time)
-        };
-        let pca = || {
-            let new = || Pca::new(&self.moments, self.plan.params.components);
-            timed(new).map(|(time, _)| time)
-        };
-        let clusters = self.centroids.nrows();
-        let map = move || {
-            let new = || Ok(LabelMap::new(&self.labels, clusters, &self.plan, None));
-            timed(new).map(|(time, _)| time)
-        };
+    pub(super) fn on_host<'c>(&'c self) -> Vec<Task<'c>> {
+        let task = |stage, run: Box<Run<'c>>| self.task(stage, host(), false, run);
         vec![
-            self.task(Stage::Standardise, host(), false, move |_| standardise()),
-            self.task(Stage::Pca, host(), false, move |_| pca()),
-            self.task(Stage::LabelMap, host(), false, move |_| map()),
+            task(
+                Stage::Standardise,
+                Box::new(|_| timed(|| Micrograph::new(self.pixels, None, NonFinite::Fail))),
+            ),
+            task(
+                Stage::Pca,
+                Box::new(|_| timed(|| Pca::new(&self.moments, self.plan.params.components))),
+            ),
+            task(
+                Stage::LabelMap,
+                Box::new(|_| {
+                    timed(|| Ok(LabelMap::new(&self.labels, self.clusters(), &self.plan, None)))
+                }),
+            ),
         ]
     }
 
@@ -178,7 +103,7 @@ impl<'a> Case<'a> {
         let kept = keeps(backend, &self.plan);
         let task = |stage, run: Box<Run<'c>>| self.task(stage, backend.device().clone(), kept, run);
         let mut tasks = vec![
-            task(Stage::Upload, Box::new(|_| Ok(timed(|| self.upload(backend))?.0))),
+            task(Stage::Upload, Box::new(|_| timed(|| self.upload(backend)))),
             task(Stage::Descriptors, Box::new(|room| self.describe(backend, room))),
             task(Stage::Accumulate, Box::new(|room| self.accumulate(backend, room))),
             task(Stage::Project, Box::new(|room| self.project(backend, room))),
@@ -186,18 +111,24 @@ impl<'a> Case<'a> {
         ];
         if backend.device().kind == "cpu" {
             let mut alone = CovarianceAlone::new(&self.plan);
-            let run = move |_: &mut Room<'_>| Ok(timed(|| Ok(alone.run()))?.0);
-            tasks.push(task(Stage::Covariance, Box::new(run)));
+            let mut sums = move || {
+                alone.run();
+                Ok(())
+            };
+            tasks.push(task(Stage::Covariance, Box::new(move |_| timed(&mut sums))));
         } else if kept {
             tasks.push(task(Stage::Covariance, Box::new(|room| self.covariance(backend, room))));
         }
         let points = self.points.view();
-        let clusters = self.centroids.nrows();
-        let work = Work::of_k_means(points.nrows(), points.ncols(), clusters);
+        let work = Work::of_k_means(points.nrows(), points.ncols(), self.clusters());
         let run = assigning(backend, points, self.centroids.view());
         tasks.push(Task { work, ..task(Stage::KMeans, run) });
         tasks.sort_by_key(|task| task.stage as usize);
         tasks
+    }
+
+    fn clusters(&self) -> usize {
+        self.centroids.nrows()
     }
 
     fn task<'c>(
@@ -238,13 +169,13 @@ impl<'a> Case<'a> {
             }
             Ok(())
         };
-        Ok(timed(all)?.0)
+        timed(all)
     }
 
     fn accumulate(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
         let bands = pipeline::bands(&self.plan, backend)?;
         let mut session = self.upload(backend)?;
-        Ok(timed(|| accumulate(&mut *session, &bands, room.progress))?.0)
+        timed(|| accumulate(&mut *session, &bands, room.progress))
     }
 
     /// The sums over descriptors that the device has kept.
@@ -252,7 +183,7 @@ impl<'a> Case<'a> {
         let bands = pipeline::bands(&self.plan, backend)?;
         let mut session = self.upload(backend)?;
         accumulate(&mut *session, &bands, room.progress)?;
-        Ok(timed(|| accumulate(&mut *session, &bands, room.progress))?.0)
+        timed(|| accumulate(&mut *session, &bands, room.progress))
     }
 
     /// The features, with what was kept of the stage before.
@@ -260,14 +191,14 @@ impl<'a> Case<'a> {
         let bands = pipeline::bands(&self.plan, backend)?;
         let mut session = self.upload(backend)?;
         accumulate(&mut *session, &bands, room.progress)?;
-        Ok(timed(|| project(&mut *session, &bands, &self.pca, room.progress))?.0)
+        timed(|| project(&mut *session, &bands, &self.pca, room.progress))
     }
 
     fn segment(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
         let params = self.plan.params.clone();
         let progress = Unseen(room.progress);
         let all = || pipeline::segment(&self.micrograph, params, backend, &progress, None);
-        Ok(timed(all)?.0)
+        timed(all)
     }
 }
 
@@ -310,7 +241,7 @@ fn assigning<'c>(
             Some(there) => there,
             none => none.insert(backend.assigner(points)?),
         };
-        Ok(timed(|| assigner.step(centroids))?.0)
+        timed(|| assigner.step(centroids))
     })
 }
 
@@ -336,7 +267,7 @@ impl Cloud {
         let value = |(i, feature): (usize, usize)| {
             let number = (i * Self::FEATURES + feature) as u64;
             let scattered = number.wrapping_mul(2_654_435_761) >> 7 & 0xffff;
-            let corner = i % Self::CLUSTERS >> (feature % 3) & 1;
+            let corner = ((i % Self::CLUSTERS) >> (feature % 3)) & 1;
             corner as f32 + scattered as f32 / 32_768.0
         };
         let points = Array2::from_shape_fn((Self::POINTS, Self::FEATURES), value);

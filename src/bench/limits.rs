@@ -23,9 +23,10 @@ pub struct Limits {
 }
 
 /// Attempts, of which the best counts.
-const ATTEMPTS: usize = 8;
-/// Multiply-adds of one accumulator in one attempt: some ms.
-const ROUNDS: usize = 1 << 20;
+const ATTEMPTS: usize = 12;
+/// Multiply-adds of one accumulator in one attempt: a ms or two
+/// where they stay in registers.
+const ROUNDS: usize = 1 << 18;
 /// Values of each of the two buffers: 128 MiB.
 const BUFFER: usize = 32 << 20;
 /// Values that one task copies.
@@ -37,12 +38,15 @@ impl Limits {
     /// # Errors
     /// [`Error::Interrupted`](crate::Error::Interrupted).
     pub fn measure(progress: &dyn Progress) -> Result<Self> {
-        let flops = best(progress, || {
-            rayon::broadcast(|_| multiply_add(ROUNDS, black_box(0.5))).iter().sum::<usize>() as f64
+        let flops = best(progress, |attempt| {
+            let add = |_: rayon::BroadcastContext<'_>| {
+                multiply_add(attempt % SHAPES, ROUNDS, black_box(0.5))
+            };
+            rayon::broadcast(add).iter().sum::<usize>() as f64
         })?;
         let source = vec![1.0_f32; BUFFER];
         let mut target = vec![0.0_f32; BUFFER];
-        let bytes = best(progress, || {
+        let bytes = best(progress, |_| {
             target
                 .par_chunks_mut(PIECE)
                 .zip(source.par_chunks(PIECE))
@@ -54,28 +58,52 @@ impl Limits {
     }
 }
 
-/// Most of `work` per second, which says how much it did.
-fn best(progress: &dyn Progress, mut work: impl FnMut() -> f64) -> Result<f64> {
+/// Most of `work` per second over all attempts; it says how much it did.
+fn best(progress: &dyn Progress, mut work: impl FnMut(usize) -> f64) -> Result<f64> {
     let mut best = 0.0_f64;
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         progress.check()?;
         let begun = Instant::now();
-        let done = work();
+        let done = work(attempt);
         let time = begun.elapsed().max(Duration::from_nanos(1));
         best = best.max(done / time.as_secs_f64());
     }
     Ok(best)
 }
 
-/// Multiplies and adds in as many registers as the instruction set needs to be
-/// busy all the time; returns the number of operations.
+/// Shapes of [`multiply_add`].
+const SHAPES: usize = 4;
+
+/// Multiplies and adds in registers; returns the number of operations. Compilers
+/// keep accumulators in registers for some shapes and in memory for others, which
+/// is far slower; so there are several shapes, each enough to keep the units busy.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2+fma", "aarch64+neon"))]
-fn multiply_add(rounds: usize, factor: f32) -> usize {
+fn multiply_add(shape: usize, rounds: usize, factor: f32) -> usize {
     multiversion::target::match_target! {
-        "x86_64+avx512f+avx512vl+avx512dq" => busy::<16, 12, true>(rounds, factor),
-        "x86_64+avx2+fma" => busy::<8, 12, true>(rounds, factor),
-        "aarch64+neon" => busy::<4, 16, true>(rounds, factor),
-        _ => busy::<4, 12, false>(rounds, factor),
+        "x86_64+avx512f+avx512vl+avx512dq" => match shape {
+            0 => busy::<16, 10, true>(rounds, factor),
+            1 => busy::<8, 20, true>(rounds, factor),
+            2 => busy::<8, 16, true>(rounds, factor),
+            _ => busy::<16, 12, true>(rounds, factor),
+        },
+        "x86_64+avx2+fma" => match shape {
+            0 => busy::<8, 12, true>(rounds, factor),
+            1 => busy::<8, 10, true>(rounds, factor),
+            2 => busy::<8, 8, true>(rounds, factor),
+            _ => busy::<4, 12, true>(rounds, factor),
+        },
+        "aarch64+neon" => match shape {
+            0 => busy::<4, 16, true>(rounds, factor),
+            1 => busy::<4, 20, true>(rounds, factor),
+            2 => busy::<4, 24, true>(rounds, factor),
+            _ => busy::<4, 12, true>(rounds, factor),
+        },
+        _ => match shape {
+            0 => busy::<4, 12, false>(rounds, factor),
+            1 => busy::<4, 10, false>(rounds, factor),
+            2 => busy::<4, 8, false>(rounds, factor),
+            _ => busy::<8, 8, false>(rounds, factor),
+        },
     }
 }
 

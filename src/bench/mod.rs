@@ -11,6 +11,7 @@ mod case;
 mod limits;
 mod stage;
 mod statistics;
+mod task;
 mod work;
 
 use std::time::{Duration, Instant};
@@ -23,9 +24,10 @@ use crate::plan::Params;
 use crate::progress::Progress;
 use crate::{Error, Result};
 
-use case::{Case, Cloud, Room, Task};
+use case::{Case, Cloud};
 pub use limits::Limits;
 pub use stage::Stage;
+use task::{Room, Task};
 
 /// Time that the rounds may take together, unless their number is given.
 const PATIENCE: Duration = Duration::from_secs(15);

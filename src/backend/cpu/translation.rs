@@ -154,7 +154,7 @@ impl Job<'_, '_> {
         let reach = (2 * window.cols).div_ceil(stride) + 1 + self.pad();
         region.pitch = (self.blocks(count.cols + beside) + reach).next_multiple_of(LANES);
         // An odd number of cache lines, so that rows do not share few cache sets.
-        region.line = (stride * region.pitch / LANES | 1) * LANES;
+        region.line = ((stride * region.pitch / LANES) | 1) * LANES;
         let rows = (count.rows - 1) * stride + 2 * margin.rows + 1;
         region.values.clear();
         // The last block of the last site row may be computed beyond its patch.

@@ -10,7 +10,7 @@ use crate::cli::args::{ClusterArgs, DescriptorArgs, TalkArgs};
 use crate::cli::parse;
 
 const AFTER_HELP: &str = "\
-Stages, in this order (host: code that all devices share):
+Stages (on the host: code that all devices share):
   standardise      pixels in f32 to mean 0 and variance 1
   upload           what a device makes of the parameters: tables, a GPU's compiled kernels
   descriptors      all descriptors into memory that is there already, norm maps included
