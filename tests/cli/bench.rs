@@ -95,14 +95,14 @@ fn wrong_arguments_are_refused() {
     let cases: [(&str, &[&str]); 10] = [
         ("--image missing.npy", &["missing.npy", "no such file"]),
         ("--image image.npy --size 64", &["--size", "--image"]),
-        ("--size 60", &["60x60", "81x81"]),
+        ("--size 80", &["80x80", "81x81"]),
         ("--size 3", &["size = 3x3"]),
         ("--size many", &["many", "whole number"]),
         ("--image image.npy --repeats 0", &["repeats = 0", "at least 1"]),
         ("--stage descriptor", &["descriptor", "the stages are", "label-map"]),
         ("--image image.npy --stride 0", &["stride", "at least 1"]),
         ("--compare other.json", &["other.json", "stemseg bench --json"]),
-        ("--compare missing.json", &["missing.json"]),
+        ("--compare missing.json", &["missing.json", "no such file"]),
     ];
     for (arguments, words) in cases {
         let words_of = arguments.split(' ').chain(["--device", "cpu"]);

@@ -15,7 +15,12 @@ impl Earlier {
     /// # Errors
     /// [`Error::Io`], [`Error::Unreadable`] for what no `stemseg bench` wrote.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::unreadable(path, "there is no such file; check the name and the folder")
+            }
+            _ => Error::io(path)(error),
+        })?;
         match serde_json::from_slice::<Value>(&bytes) {
             Ok(report) if report["rows"].is_array() => Ok(Self(report)),
             _ => Err(Error::unreadable(
