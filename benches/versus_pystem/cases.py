@@ -141,7 +141,7 @@ def k_means(args, program):
     from sklearn.cluster import KMeans
 
     say("k-means")
-    few, many = 2, 12
+    few, many = 2, 42
     random = numpy.random.default_rng(0)
     # Without structure, so that no run converges before its last iteration.
     points = random.random((100_000 if args.quick else 1_000_000, 5), dtype=numpy.float32)
