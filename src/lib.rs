@@ -42,6 +42,7 @@
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
 pub mod backend;
+pub mod bench;
 pub mod confidence;
 pub mod descriptor;
 mod error;

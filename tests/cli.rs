@@ -3,6 +3,8 @@
 
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/devices.rs"]
 mod devices;
 #[path = "cli/disk.rs"]

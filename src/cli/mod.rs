@@ -2,6 +2,7 @@
 //! checked job and runs it.
 
 mod args;
+mod bench;
 mod devices;
 mod generate;
 mod input;
@@ -22,6 +23,7 @@ Examples:
   stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
   stemseg simulate tilt-boundary              a micrograph with its true label map
+  stemseg bench --image grain.npy             how long each stage takes, with this image
   stemseg devices                             adapters, and the one that is taken
 
 Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
@@ -40,6 +42,7 @@ enum Command {
     Segment(Box<segment::Args>),
     Verify(Box<verify::Args>),
     Simulate(Box<simulate::Args>),
+    Bench(Box<bench::Args>),
     Devices(devices::Args),
     Completions(generate::CompletionArgs),
     Man(generate::ManArgs),
@@ -87,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Segment(args) => segment::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
         Command::Devices(args) => devices::run(&args),

@@ -30,7 +30,7 @@ impl Points {
             .par_chunks_mut(CHUNK / LANES * features)
             .zip(points.axis_chunks_iter(Axis(0), CHUNK).into_par_iter())
             .for_each(|(values, points)| {
-                let parts = points.axis_chunks_iter(Axis(0), LANES).into_iter();
+                let parts = points.axis_chunks_iter(Axis(0), LANES);
                 for (block, part) in values.chunks_exact_mut(features).zip(parts) {
                     for (lane, point) in part.rows().into_iter().enumerate() {
                         block.iter_mut().zip(point).for_each(|(feature, &v)| feature[lane] = v);

@@ -4,6 +4,7 @@
 //! its own, which stay in the cache, and sums or projects them at once. To
 //! compute them again costs less than to fetch them from memory.
 
+mod alone;
 mod assign;
 mod moments;
 mod pool;
@@ -19,6 +20,8 @@ use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
 use crate::sites::{SiteGrid, Tile};
 
+pub(crate) use alone::CovarianceAlone;
+
 /// Multiply-adds of one band, about: a moment's work, so that progress shows and
 /// Ctrl-C is heard.
 const WORK_PER_BAND: u64 = 1 << 33;
@@ -27,6 +30,7 @@ const WORK_PER_BAND: u64 = 1 << 33;
 #[derive(Debug)]
 pub struct Cpu {
     device: DeviceInfo,
+    buffers: session::Buffers,
 }
 
 impl Cpu {
@@ -37,7 +41,7 @@ impl Cpu {
             name: format!("{} CPU", std::env::consts::ARCH),
             backend: format!("rayon, {} threads", rayon::current_num_threads()),
         };
-        Self { device }
+        Self { device, buffers: Default::default() }
     }
 }
 
@@ -65,7 +69,7 @@ impl Backend for Cpu {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Result<Box<dyn Describe + 'a>> {
-        Ok(Box::new(session::Session::new(image, plan)))
+        Ok(Box::new(session::Session::new(image, plan, &self.buffers)))
     }
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
@@ -83,7 +87,8 @@ pub(crate) fn repair(
     tile: &(Tile, Balance),
 ) -> Array2<f32> {
     let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
-    let kernel = translation::Kernel::new(image, family, grid);
+    let scratch = Default::default();
+    let kernel = translation::Kernel::new(image, family, grid, &scratch);
     let values = scores.as_slice_mut().expect("a fresh array is contiguous");
     kernel.scores(tile, norms, values, tile.0.count.area());
     scores

@@ -38,7 +38,14 @@ struct Tiles<'a> {
     plan: &'a Plan,
     image: ArrayView2<'a, f32>,
     kernels: Vec<Kernel<'a>>,
+    buffers: &'a Buffers,
+}
+
+/// Buffers of all tasks, which outlive an image.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
     scores: Pool<Vec<f32>>,
+    pub(super) translation: translation::Scratch,
 }
 
 /// The kernel of one family.
@@ -59,6 +66,12 @@ pub(super) struct Scores<'a> {
     pub(super) sites: usize,
 }
 
+/// Distance of the channels of a tile of `sites`: an odd number of cache lines,
+/// so that channels do not share few cache sets.
+pub(super) fn pitch(sites: usize) -> usize {
+    (sites.div_ceil(LANES) | 1) * LANES
+}
+
 /// Bytes of the tables for one row of sites, about.
 pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
     // A mean and an inverse norm per pixel at most.
@@ -67,15 +80,16 @@ pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan) -> Self {
+    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, buffers: &'a Buffers) -> Self {
         let kernel = |family: &'a Family| match family {
             Family::Translation(family) => {
-                Kernel::Translation(translation::Kernel::new(image, family, &plan.grid))
+                let scratch = &buffers.translation;
+                Kernel::Translation(translation::Kernel::new(image, family, &plan.grid, scratch))
             }
         };
         let kernels = plan.families.iter().map(kernel).collect();
         Self {
-            tiles: Tiles { plan, image, kernels, scores: Pool::default() },
+            tiles: Tiles { plan, image, kernels, buffers },
             tables: Kept::new(plan.budget / 2),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
@@ -112,10 +126,9 @@ impl Tiles<'_> {
         use_scores: impl FnOnce(Scores<'_>) -> R,
     ) -> R {
         let sites = tile.count.area();
-        // An odd number of cache lines, so that channels do not share few cache sets.
-        let pitch = (sites.div_ceil(LANES) | 1) * LANES;
+        let pitch = pitch(sites);
         let size = self.plan.channels() * pitch;
-        self.scores.with(|scores| {
+        self.buffers.scores.with(|scores| {
             scores.resize(scores.len().max(size), 0.0);
             let values = &mut scores[..size];
             values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));

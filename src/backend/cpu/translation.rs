@@ -39,12 +39,18 @@ pub(super) struct Kernel<'a> {
     family: &'a Family,
     grid: &'a SiteGrid,
     groups: Vec<Vec<Pass>>,
-    scratch: Pool<Buffers<f32>>,
-    wide_scratch: Pool<Buffers<f64>>,
+    scratch: &'a Scratch,
+}
+
+/// Buffers of all tasks.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    narrow: Pool<Buffers<f32>>,
+    wide: Pool<Buffers<f64>>,
 }
 
 /// Buffers of one task, grown once and used again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Buffers<F> {
     region: Region<F>,
     sums: Sums<F>,
@@ -65,10 +71,13 @@ struct Filling<'s> {
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family, grid: &'a SiteGrid) -> Self {
-        let groups = passes(&family.translations, grid.stride);
-        let (scratch, wide_scratch) = Default::default();
-        Self { image, family, grid, groups, scratch, wide_scratch }
+    pub(super) fn new(
+        image: ArrayView2<'a, f32>,
+        family: &'a Family,
+        grid: &'a SiteGrid,
+        scratch: &'a Scratch,
+    ) -> Self {
+        Self { image, family, grid, groups: passes(&family.translations, grid.stride), scratch }
     }
 
     /// Writes the scores of `tile` into `scores`, one channel each `pitch` values,
@@ -111,7 +120,7 @@ impl Job<'_, '_> {
     /// Scores with sums in f32.
     fn run_narrow(&self, norms: &Norms, work: Vec<Vec<Filling<'_>>>) {
         let placed = Placed { norms, first: self.tile.first };
-        let pool = &self.kernel.scratch;
+        let pool = &self.kernel.scratch.narrow;
         pool.with(|buffers| {
             copy_region_f32(self, &mut buffers.region);
             let region = &buffers.region;
@@ -125,7 +134,8 @@ impl Job<'_, '_> {
 
     /// Scores with sums and norms in f64.
     fn run_wide(&self, work: Vec<Vec<Filling<'_>>>) {
-        let Kernel { image, family, grid, wide_scratch: pool, .. } = self.kernel;
+        let Kernel { image, family, grid, scratch, .. } = self.kernel;
+        let pool = &scratch.wide;
         let (margin, stride, count) = (family.margin(), grid.stride, self.tile.count);
         let (rows, cols) = self.reach();
         let grid = SiteGrid { margin, stride, count };
@@ -193,7 +203,7 @@ impl Job<'_, '_> {
         let blocks = self.blocks(self.tile.count.cols + beside);
         region.pitch = (blocks + reach).next_multiple_of(LANES);
         // An odd number of cache lines, so that rows do not share few cache sets.
-        region.line = (stride * region.pitch / LANES | 1) * LANES;
+        region.line = ((stride * region.pitch / LANES) | 1) * LANES;
         let (rows, cols) = self.reach();
         region.values.clear();
         // The last block of the last site row may be computed beyond its patch.
@@ -310,6 +320,7 @@ impl<F: Sum> Phased<'_, F> {
     /// Puts a row of pixels in its place for a stride known to the compiler,
     /// which then moves whole vectors.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "phase is an index of each block of pixels")]
     fn fill<const STRIDE: usize>(self, pixels: &[f32], centre: F) {
         let (blocks, _) = pixels.as_chunks::<STRIDE>();
         let (vectors, _) = blocks.as_chunks::<LANES>();

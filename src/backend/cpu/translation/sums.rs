@@ -13,7 +13,7 @@ pub(super) const LANES: usize = 16;
 type Vector<F> = [F; LANES];
 
 /// A patch's extent along one axis in blocks of one stride.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Cut {
     whole: usize,
     rest: usize,
@@ -31,7 +31,7 @@ impl Cut {
 }
 
 /// A tile's pixels minus its constant, `[row][stride phase][block]`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Region<F> {
     pub(super) values: Vec<F>,
     /// Values from one phase to the next, and from one row to the next.
@@ -40,7 +40,7 @@ pub(super) struct Region<F> {
 }
 
 /// Sums of products for up to [`GROUP`] translations at once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Sums<F> {
     stride: usize,
     /// The patch.
@@ -61,7 +61,7 @@ pub(super) struct Sums<F> {
 }
 
 /// Sums down the rows of one translation, per block.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Vertical<F> {
     /// Over all columns of a block.
     full: Slide<F>,
@@ -70,7 +70,7 @@ struct Vertical<F> {
 }
 
 /// A running sum of blocks down the rows.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Slide<F> {
     /// The last `whole` blocks, `[block][column]`.
     ring: Vec<F>,
