@@ -152,7 +152,7 @@ fn upsampling(criterion: &mut Criterion) {
         let map = || LabelMap::new(black_box(&labels), CLUSTERS, &plan, None);
         group.bench_function(format!("stride {stride}"), |b| b.iter(map));
         let (values, labels) = (vec![0.5; plan.grid.len()], map());
-        let spread = || labels.spread(black_box(&values), &plan);
+        let spread = || labels.spread(black_box(&values));
         group.bench_function(format!("confidence, stride {stride}"), |b| b.iter(spread));
     }
 }

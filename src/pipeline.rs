@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayView2, s};
+use rayon::prelude::*;
 
 use crate::Result;
 use crate::backend::{Backend, Describe};
@@ -122,7 +123,8 @@ pub fn segment(
     }
 
     progress.stage("separability");
-    let sample = if plan.grid.len() <= SAMPLE { bands } else { plan.sample_bands(SAMPLE) };
+    // Low bands: their descriptors stay in the cache until they are summed.
+    let sample = plan.sample_bands(SAMPLE);
     separate(&mut results, &plan, &mut *session, &sample, progress)?;
     timings.separability = clock.lap();
     drop(session);
@@ -146,6 +148,9 @@ fn described<'b>(
 /// Sites from which separability is taken, where there are more.
 const SAMPLE: usize = 200_000;
 
+/// Sites whose sums one task makes; fixed, so that sums do not depend on threads.
+const SITES_PER_TASK: usize = 1024;
+
 /// Fills in the separability of the channels, from the sites of `bands`.
 fn separate(
     results: &mut [Patterns],
@@ -161,12 +166,21 @@ fn separate(
         progress.check()?;
         let descriptors = described(session, band, &mut buffer)?;
         for (patterns, sums) in results.iter().zip(&mut sums) {
-            for (site, descriptor) in band.sites().zip(descriptors.rows()) {
-                let at = (site / plan.grid.count.cols, site % plan.grid.count.cols);
-                if let Some(cluster) = patterns.map.cluster_at(at) {
-                    sums.add(cluster, descriptor);
-                }
-            }
+            let parts: Vec<ClassSums> = (0..band.len())
+                .into_par_iter()
+                .step_by(SITES_PER_TASK)
+                .map(|first| {
+                    let mut part = zero(patterns);
+                    for site in first..band.len().min(first + SITES_PER_TASK) {
+                        let at = (band.rows.start + site / band.cols, site % band.cols);
+                        if let Some(cluster) = patterns.map.cluster_at(at) {
+                            part.add(cluster, descriptors.row(site));
+                        }
+                    }
+                    part
+                })
+                .collect();
+            parts.iter().for_each(|part| sums.merge(part));
         }
     }
     for (patterns, sums) in results.iter_mut().zip(&sums) {

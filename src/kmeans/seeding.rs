@@ -46,49 +46,63 @@ pub(super) fn greedy_plus_plus(
     let trials = 2 + (clusters as f64).ln() as usize;
     let mut chosen = vec![((uniform(rng) * total as f64) as usize).min(total - 1)];
     let mut nearest = vec![f64::INFINITY; total];
-    nearest = nearer(points, chosen[0], &nearest);
+    nearer(points, chosen[0], &vec![f64::INFINITY; total], &mut nearest);
+    // Two buffers change hands: fresh memory would cost more than the sums.
+    let (mut trial, mut best) = (nearest.clone(), nearest.clone());
     while chosen.len() < clusters {
         progress.check()?;
         let draws: Vec<usize> = (0..trials).map(|_| draw(&nearest, rng)).collect();
-        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        let mut least: Option<(f64, usize)> = None;
         for candidate in draws {
-            let distances = nearer(points, candidate, &nearest);
-            let potential = ordered_sum(&distances);
-            if best.as_ref().is_none_or(|(least, ..)| potential < *least) {
-                best = Some((potential, candidate, distances));
+            nearer(points, candidate, &nearest, &mut trial);
+            let potential = ordered_sum(&trial);
+            if least.is_none_or(|(least, _)| potential < least) {
+                least = Some((potential, candidate));
+                std::mem::swap(&mut trial, &mut best);
             }
         }
-        if let Some((_, candidate, distances)) = best {
+        if let Some((_, candidate)) = least {
             chosen.push(candidate);
-            nearest = distances;
+            std::mem::swap(&mut nearest, &mut best);
         }
     }
     Ok(Array2::from_shape_fn((clusters, points.features), |(c, f)| points.row(chosen[c])[f].into()))
 }
 
-/// Squared distance to the nearer of point `candidate` and what was nearest.
-fn nearer(points: Points<'_>, candidate: usize, nearest: &[f64]) -> Vec<f64> {
+/// Squared distance to the nearer of point `candidate` and what was nearest,
+/// into `distances`.
+fn nearer(points: Points<'_>, candidate: usize, nearest: &[f64], distances: &mut [f64]) {
     let centre: Vec<f64> = points.row(candidate).iter().map(|&v| v.into()).collect();
-    let mut distances = nearest.to_vec();
-    distances.par_chunks_mut(CHUNK).zip(points.chunks(CHUNK)).for_each(|(distances, points)| {
-        for (distance, point) in distances.iter_mut().zip(points) {
-            *distance = distance.min(squared_distance(point, &centre));
+    let chunks = distances.par_chunks_mut(CHUNK).zip(nearest.par_chunks(CHUNK));
+    chunks.zip(points.chunks(CHUNK)).for_each(|((distances, nearest), points)| {
+        for ((distance, nearest), point) in distances.iter_mut().zip(nearest).zip(points) {
+            *distance = nearest.min(squared_distance(point, &centre));
         }
     });
-    distances
 }
 
 /// A point drawn with a chance proportional to its weight.
 fn draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
-    let target = uniform(rng) * ordered_sum(weights);
+    let sums: Vec<f64> = weights.par_chunks(CHUNK).map(|c| c.iter().sum()).collect();
+    let mut rest = uniform(rng) * sums.iter().sum::<f64>();
+    // The chunk in which the sum passes the target, then the point in it.
+    let mut first = 0;
+    for sum in &sums {
+        if *sum > 0.0 && *sum >= rest {
+            break;
+        }
+        rest -= sum;
+        first += CHUNK;
+    }
     let mut sum = 0.0;
     // Points of weight 0 are never drawn: the sum must pass the target.
     let passes = |w: &f64| {
         sum += w;
-        *w > 0.0 && sum >= target
+        *w > 0.0 && sum >= rest
     };
     let last = || weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
-    weights.iter().position(passes).unwrap_or_else(last)
+    let within = weights.get(first..).unwrap_or_default();
+    within.iter().position(passes).map_or_else(last, |i| first + i)
 }
 
 /// A sum whose order does not depend on the number of threads.

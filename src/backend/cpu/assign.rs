@@ -13,6 +13,9 @@ const LANES: usize = 16;
 /// Points that one task assigns, whole blocks.
 const CHUNK: usize = 4096;
 
+/// The label of points before the first step.
+const NONE: u32 = u32::MAX;
+
 /// Points in blocks of `LANES`, `[block][feature][lane]`; the last block is
 /// filled up with zeros.
 pub(super) struct Points {
@@ -20,6 +23,8 @@ pub(super) struct Points {
     features: usize,
     labels: Vec<u32>,
     distances: Vec<f32>,
+    /// Sums of the labels as they are, by chunk.
+    chunks: Vec<Chunk>,
 }
 
 impl Points {
@@ -38,7 +43,13 @@ impl Points {
                 }
             });
         let count = points.nrows();
-        Self { values, features, labels: vec![u32::MAX; count], distances: vec![0.0; count] }
+        Self {
+            values,
+            features,
+            labels: vec![NONE; count],
+            distances: vec![0.0; count],
+            chunks: vec![],
+        }
     }
 }
 
@@ -46,19 +57,21 @@ impl Assign for Points {
     fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
         let features = self.features;
         let flat: Vec<f32> = centroids.iter().copied().collect();
-        let chunks: Vec<Chunk> = self
-            .labels
+        let empty = Chunk::zero(centroids.nrows(), features);
+        if self.chunks.first().is_none_or(|chunk| chunk.sums.len() != empty.sums.len()) {
+            self.chunks = vec![empty.clone(); self.labels.len().div_ceil(CHUNK)];
+            self.labels.fill(NONE);
+        }
+        self.labels
             .par_chunks_mut(CHUNK)
             .zip(self.distances.par_chunks_mut(CHUNK))
             .zip(self.values.par_chunks(CHUNK / LANES * features))
-            .map(|((labels, distances), points)| {
-                let mut chunk = Chunk::zero(centroids.nrows(), features);
-                assign_chunk(points, &flat, labels, distances, &mut chunk);
-                chunk
-            })
-            .collect();
-        let mut total = Chunk::zero(centroids.nrows(), features);
-        chunks.iter().for_each(|chunk| total.add(chunk));
+            .zip(&mut self.chunks)
+            .for_each(|(((labels, distances), points), chunk)| {
+                assign_chunk(points, &flat, labels, distances, chunk);
+            });
+        let mut total = empty;
+        self.chunks.iter().for_each(|chunk| total.add(chunk));
         Ok(total.into_step(centroids.dim()))
     }
 
@@ -69,7 +82,9 @@ impl Assign for Points {
     }
 }
 
-/// What a chunk of points adds to a [`Step`].
+/// What a chunk of points adds to a [`Step`]. Its sums follow the points that
+/// change their cluster, which soon are few.
+#[derive(Clone)]
 struct Chunk {
     /// `[cluster][feature]`, and last the number of points.
     sums: Vec<f64>,
@@ -85,6 +100,27 @@ impl Chunk {
     fn add(&mut self, other: &Self) {
         self.sums.iter_mut().zip(&other.sums).for_each(|(sum, part)| *sum += part);
         self.changed += other.changed;
+    }
+
+    /// Moves the points of `block` that change their label.
+    fn follow(&mut self, block: &[[f32; LANES]], from: &[u32], to: &[u32]) {
+        for (lane, (&from, &to)) in from.iter().zip(to).enumerate() {
+            if from == to {
+                continue;
+            }
+            self.changed += 1;
+            self.count(block, lane, to, 1.0);
+            if from != NONE {
+                self.count(block, lane, from, -1.0);
+            }
+        }
+    }
+
+    fn count(&mut self, block: &[[f32; LANES]], lane: usize, label: u32, sign: f64) {
+        let width = self.features + 1;
+        let sums = &mut self.sums[label as usize * width..][..width];
+        let values = block.iter().map(|values| f64::from(values[lane])).chain([1.0]);
+        sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += sign * v);
     }
 
     fn into_step(self, shape: (usize, usize)) -> Step {
@@ -105,16 +141,14 @@ fn assign_chunk(
     distances: &mut [f32],
     chunk: &mut Chunk,
 ) {
-    let features = chunk.features;
+    chunk.changed = 0;
     let out = labels.chunks_mut(LANES).zip(distances.chunks_mut(LANES));
-    for (block, (labels, distances)) in points.chunks_exact(features).zip(out) {
+    for (block, (labels, distances)) in points.chunks_exact(chunk.features).zip(out) {
         let (nearest, least) = nearest(block, centroids);
-        for (lane, label) in labels.iter_mut().enumerate() {
-            chunk.changed += u64::from(*label != nearest[lane]);
-            *label = nearest[lane];
-            let sums = &mut chunk.sums[*label as usize * (features + 1)..][..features + 1];
-            sums.iter_mut().zip(block).for_each(|(sum, values)| *sum += f64::from(values[lane]));
-            sums[features] += 1.0;
+        let nearest = &nearest[..labels.len()];
+        if labels != nearest {
+            chunk.follow(block, labels, nearest);
+            labels.copy_from_slice(nearest);
         }
         distances.copy_from_slice(&least[..distances.len()]);
     }
