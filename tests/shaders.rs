@@ -5,7 +5,7 @@ use std::mem::{offset_of, size_of};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
-use stemseg::backend::gpu::{Shaders, assign, moments, project, translation};
+use stemseg::backend::gpu::{Shaders, assign, cluster_sums, fold, moments, project, translation};
 
 fn parse(name: &str, source: &str) -> Module {
     let module = naga::front::wgsl::parse_str(source)
@@ -62,20 +62,25 @@ fn translation_shader() {
         module,
         "Params",
         translation::Params {
-            image_cols,
             first_row,
-            margin_rows,
-            margin_cols,
+            pitch,
+            top,
+            left,
             stride,
-            patch_rows,
-            patch_cols,
+            height,
+            whole,
+            rest,
+            fold,
+            begins,
+            ends,
             norm_first,
             norm_line,
             sites,
             site_cols,
             first_site_row,
             first_tile,
-            first_translation,
+            first_four,
+            translations,
             first_channel,
             patch_pixels
         }
@@ -92,7 +97,7 @@ fn translation_shader() {
 #[test]
 fn moments_shader() {
     let module = parse("moments", &Shaders::default().moments);
-    assert_layout!(module, "Params", moments::Params { sites, channels, first_piece });
+    assert_layout!(module, "Params", moments::Params { sites, channels, first_part, masked });
     assert_bindings(&module, 5);
     assert_entry(&module, "moments");
 }
@@ -100,7 +105,7 @@ fn moments_shader() {
 #[test]
 fn project_shader() {
     let module = parse("project", &Shaders::default().project);
-    assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row });
+    assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row, first_group });
     assert_bindings(&module, 5);
     assert_entry(&module, "project");
 }
@@ -108,7 +113,52 @@ fn project_shader() {
 #[test]
 fn assign_shader() {
     let module = parse("assign", &Shaders::default().assign);
-    assert_layout!(module, "Params", assign::Params { points, features, clusters, groups_per_row });
-    assert_bindings(&module, 5);
+    assert_layout!(
+        module,
+        "Params",
+        assign::Params {
+            points,
+            features,
+            clusters,
+            first_point,
+            end_point,
+            groups_per_row,
+            piece
+        }
+    );
+    assert_bindings(&module, 6);
     assert_entry(&module, "assign");
+}
+
+#[test]
+fn cluster_sums_shader() {
+    let module = parse("cluster_sums", &Shaders::default().cluster_sums);
+    assert_layout!(
+        module,
+        "Params",
+        cluster_sums::Params {
+            points,
+            features,
+            clusters,
+            first_point,
+            chunk,
+            range,
+            width,
+            segments
+        }
+    );
+    assert_bindings(&module, 4);
+    assert_entry(&module, "cluster_sums");
+}
+
+#[test]
+fn fold_shader() {
+    let module = parse("fold", &Shaders::default().fold);
+    assert_layout!(
+        module,
+        "Params",
+        fold::Params { entries, first_part, parts, fresh, groups_per_row }
+    );
+    assert_bindings(&module, 3);
+    assert_entry(&module, "fold");
 }

@@ -13,6 +13,10 @@ pub struct Shaders {
     pub project: Cow<'static, str>,
     /// Nearest centroid of each point.
     pub assign: Cow<'static, str>,
+    /// Sums over the points of each cluster.
+    pub cluster_sums: Cow<'static, str>,
+    /// Sums of partial sums.
+    pub fold: Cow<'static, str>,
 }
 
 impl Default for Shaders {
@@ -22,6 +26,8 @@ impl Default for Shaders {
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),
             assign: include_str!("../../../shaders/assign.wgsl").into(),
+            cluster_sums: include_str!("../../../shaders/cluster_sums.wgsl").into(),
+            fold: include_str!("../../../shaders/fold.wgsl").into(),
         }
     }
 }
