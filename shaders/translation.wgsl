@@ -149,21 +149,24 @@ fn products(here: Here, there: There, step: Step, centre: f32) -> Change {
         let carries = select(vec4<u32>(0u), vec4<u32>(1u), phases >= vec4<u32>(stride));
         var b = there.origin + (phases - carries * stride) * params.pitch + carries
             + step.enter * line;
+        // Column by column, so that few terms follow each other in one sum.
+        var part = vec4<f32>(0.0);
         if step.slides {
             let back = (step.enter - step.leave) * line;
             for (var row = 0u; row < step.rows; row++) {
-                sum += (image[a] - centre) * four(b, centre);
-                sum -= (image[a - back] - centre) * four(b - back, centre);
+                part += (image[a] - centre) * four(b, centre);
+                part -= (image[a - back] - centre) * four(b - back, centre);
                 a += line;
                 b += vec4<u32>(line);
             }
         } else {
             for (var row = 0u; row < step.rows; row++) {
-                sum += (image[a] - centre) * four(b, centre);
+                part += (image[a] - centre) * four(b, centre);
                 a += line;
                 b += vec4<u32>(line);
             }
         }
+        sum += part;
         if column + 1u == params.rest {
             change.rest = sum;
         }
@@ -243,6 +246,8 @@ fn translation(
 
     let slides = stride < params.height;
     var sums = Change(vec4<f32>(0.0), vec4<f32>(0.0));
+    // What rounding kept out of the sums (Kahan), so that they do not drift.
+    var lost = Change(vec4<f32>(0.0), vec4<f32>(0.0));
     for (var i = 0u; i < tile.rows; i++) {
         if works {
             if i == 0u || !slides {
@@ -251,8 +256,13 @@ fn translation(
                 let leave = (i - 1u) * stride;
                 let step = Step(leave + params.height, leave, stride, true);
                 let change = products(here, there, step, tile.centre);
-                sums.block += change.block;
-                sums.rest += change.rest;
+                let block_change = change.block + lost.block;
+                let rest_change = change.rest + lost.rest;
+                let before = sums;
+                sums.block += block_change;
+                sums.rest += rest_change;
+                lost.block = block_change - (sums.block - before.block);
+                lost.rest = rest_change - (sums.rest - before.rest);
             }
         }
         // The readers of the row before are done.

@@ -23,7 +23,7 @@ const MUTATIONS: [(&str, &str, &str, &str); 13] = [
         "descriptors",
     ),
     ("translation", "column + 1u == params.rest", "column == params.rest", "descriptors"),
-    ("translation", "k = folded * params.fold", "k = folded * params.fold + 1u", "descriptors"),
+    ("translation", "k = folded * params.fold;", "k = folded;", "descriptors"),
     ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "moments"),
     ("moments", "select(0.0, 1.0, channel", "select(0.0, 2.0, channel", "moments"),
     ("moments", "row2 += x.z * y", "row2 += x.y * y", "moments"),
