@@ -63,7 +63,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
 }
 
-fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
+pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let mut shaders = Shaders::default();
     let source = match shader {
         "translation" => &mut shaders.translation,
