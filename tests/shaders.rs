@@ -5,7 +5,9 @@ use std::mem::{offset_of, size_of};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
-use stemseg::backend::gpu::{Shaders, assign, cluster_sums, fold, moments, project, translation};
+use stemseg::backend::gpu::{
+    Shaders, assign, cluster_sums, fold, moments, project, repair, translation,
+};
 
 fn parse(name: &str, source: &str) -> Module {
     let module = naga::front::wgsl::parse_str(source)
@@ -105,7 +107,11 @@ fn moments_shader() {
 #[test]
 fn project_shader() {
     let module = parse("project", &Shaders::default().project);
-    assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row, first_group });
+    assert_layout!(
+        module,
+        "Params",
+        project::Params { sites, channels, features, groups_per_row, first_group }
+    );
     assert_bindings(&module, 5);
     assert_entry(&module, "project");
 }
@@ -161,4 +167,21 @@ fn fold_shader() {
     );
     assert_bindings(&module, 3);
     assert_entry(&module, "fold");
+}
+
+#[test]
+fn repair_shader() {
+    let module = parse("repair", &Shaders::default().repair);
+    assert_layout!(
+        module,
+        "Params",
+        repair::Params { sites, site_cols, first_site_row, first_channel }
+    );
+    assert_layout!(
+        module,
+        "Tile",
+        repair::GpuTile { first_row, first_col, rows, cols, first_score }
+    );
+    assert_bindings(&module, 4);
+    assert_entry(&module, "repair");
 }

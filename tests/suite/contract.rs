@@ -224,11 +224,7 @@ fn moments_of_many_channels(backend: &dyn Backend) -> Result<(), Failed> {
 
 /// Compares moments and features with those of the descriptors, a fifth of the
 /// sites masked.
-fn check_moments(
-    backend: &dyn Backend,
-    image: &Array2<f32>,
-    mut plan: Plan,
-) -> Result<(), Failed> {
+fn check_moments(backend: &dyn Backend, image: &Array2<f32>, mut plan: Plan) -> Result<(), Failed> {
     let count = (plan.grid.count.rows, plan.grid.count.cols);
     plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 2 * j) % 5 != 0));
     let mut session = backend.upload(image.view(), &plan)?;

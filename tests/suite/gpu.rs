@@ -3,13 +3,13 @@
 
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
+use stemseg::Error;
 use stemseg::backend::gpu::{Gpu, Options};
 use stemseg::backend::{Backend, Step};
 use stemseg::descriptor::{Translation, translation};
 use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
 use stemseg::sites::Extent;
-use stemseg::{Error, Params};
 
 use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
@@ -21,7 +21,7 @@ use crate::verify::mutated;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 9] = [
+const MUTATIONS: [(&str, &str, &str, Check); 13] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
@@ -31,6 +31,10 @@ const MUTATIONS: [(&str, &str, &str, Check); 9] = [
     ("fold", "params.fresh == 0u", "params.fresh == 2u", moments_and_features),
     ("moments", "params.masked == 0u", "params.masked == 1u", moments_and_features),
     ("moments", "piece + PIECE, part.y", "piece + PIECE - 1u, part.y", moments_and_features),
+    ("translation", "params.begins == 0u", "params.begins == 2u", several_slabs),
+    ("translation", "params.ends == 0u", "params.ends == 2u", several_slabs),
+    ("repair", "own % tile.cols", "0u", step_in_columns),
+    ("repair", "+ group.y * count", "", step_in_columns),
 ];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
@@ -54,7 +58,9 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         let name = format!("gpu::mutation_{i}_of_{shader}_shows");
         trials.push(devices.gpu_trial(&name, move |_| {
             let shaders = mutated(shader, from, to);
-            let options = Options { poison: true, shaders, ..Default::default() };
+            // Little enough for several slabs.
+            let workgroup_memory = Some(3 << 10);
+            let options = Options { poison: true, shaders, workgroup_memory, ..Default::default() };
             match check(&Gpu::with_options(&adapter, options)?) {
                 Err(_) => Ok(()),
                 Ok(()) => Err(format!("'{to}' does not show").into()),
@@ -113,18 +119,37 @@ fn too_little_is_an_error(_: &Gpu, hopeless: &Gpu) -> Result<(), Failed> {
 }
 
 fn little_workgroup_memory_is_enough(_: &Gpu, cramped: &Gpu) -> Result<(), Failed> {
-    let with = |patch: Extent, stride: usize| -> Params {
-        let shift = |rows, cols| Translation { rows, cols };
-        let list = Some(vec![shift(-3, 2), shift(0, 0), shift(1, 5), shift(2, -7), shift(0, 1)]);
-        family(translation::Params { patch, list, ..Default::default() }, stride)
-    };
-    // Patches in one, two and three slabs; with and without a part of a block left.
+    several_slabs(cramped)?;
+    step_in_columns(cramped)?;
+    assignment(cramped)
+}
+
+/// Patches that 3 KiB of workgroup memory hold in one, two and three slabs, with
+/// and without a part of a block left.
+fn several_slabs(backend: &dyn Backend) -> Result<(), Failed> {
+    let shift = |rows, cols| Translation { rows, cols };
+    let list = vec![shift(-3, 2), shift(0, 0), shift(1, 5), shift(2, -7), shift(0, 1)];
     for (patch, stride) in [(20, 5), (20, 1), (30, 1), (45, 2), (40, 1)] {
         let patch = Extent { rows: 6, cols: patch };
+        let list = Some(list.clone());
+        let params = translation::Params { patch, list, ..Default::default() };
         let image = noise((40, 180), patch.cols as u64);
-        check_definition(cramped, &with(patch, stride), &image, false)?;
+        check_definition(backend, &family(params, stride), &image, false)?;
     }
-    assignment(cramped)
+    Ok(())
+}
+
+/// A step that tiles of f32 sums cannot do.
+fn step_in_columns(backend: &dyn Backend) -> Result<(), Failed> {
+    let mut image = noise((90, 110), 4);
+    image.slice_mut(s![.., 51..]).mapv_inplace(|v| v + 900.0);
+    let params = translation::Params {
+        patch: Extent::square(6),
+        window: Extent::square(7),
+        max_points: 9,
+        list: None,
+    };
+    check_definition(backend, &family(params, 3), &image, false)
 }
 
 fn pipelines_are_kept_on_disk(adapter: &wgpu::Adapter) -> Result<(), Failed> {

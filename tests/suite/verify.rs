@@ -69,6 +69,7 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
         "translation" => &mut shaders.translation,
         "moments" => &mut shaders.moments,
         "project" => &mut shaders.project,
+        "repair" => &mut shaders.repair,
         "fold" => &mut shaders.fold,
         "cluster_sums" => &mut shaders.cluster_sums,
         _ => &mut shaders.assign,

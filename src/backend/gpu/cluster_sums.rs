@@ -100,8 +100,7 @@ impl Table {
                 width: self.width as u32,
                 segments: self.segments as u32,
             };
-            let groups =
-                [parts as u32, ranges as u32, self.columns.div_ceil(self.width) as u32];
+            let groups = [parts as u32, ranges as u32, self.columns.div_ceil(self.width) as u32];
             let buffers = [points, labels, &room];
             commands.dispatch(&kernel, &params, &buffers, groups, parts * work)?;
             totals.add(commands, &room, parts)?;

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::{
-    BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferUsages, CommandEncoder,
-    PollType, SubmissionIndex,
+    BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferUsages, CommandEncoder, PollType,
+    SubmissionIndex,
 };
 
 use super::device::Device;
@@ -111,8 +111,7 @@ impl<'a> Commands<'a> {
         self.device.check()
     }
 
-    /// Copies `bytes` from one buffer to another, from the places given.
-    pub(super) fn copy(&mut self, (from, at): (&Buffer, u64), (to, to_at): (&Buffer, u64), bytes: u64) {
+    fn copy(&mut self, (from, at): (&Buffer, u64), (to, to_at): (&Buffer, u64), bytes: u64) {
         self.encoder().copy_buffer_to_buffer(from, at, to, to_at, bytes);
     }
 

@@ -64,18 +64,14 @@ impl Source<'_> {
         let beyond = |need: u64, most: u32, what: &str| {
             (need > u64::from(most)).then(|| format!("{need} {what}, but {most} are possible"))
         };
-        beyond(
-            self.shared,
-            limits.max_compute_workgroup_storage_size,
-            "bytes of workgroup memory",
-        )
-        .or_else(|| {
-            let all = u64::from(x) * u64::from(y) * u64::from(z);
-            beyond(all, limits.max_compute_invocations_per_workgroup, "threads in a workgroup")
-        })
-        .or_else(|| beyond(x.into(), limits.max_compute_workgroup_size_x, "threads in a row"))
-        .or_else(|| beyond(y.into(), limits.max_compute_workgroup_size_y, "rows of threads"))
-        .or_else(|| beyond(z.into(), limits.max_compute_workgroup_size_z, "layers of threads"))
+        beyond(self.shared, limits.max_compute_workgroup_storage_size, "bytes of workgroup memory")
+            .or_else(|| {
+                let all = u64::from(x) * u64::from(y) * u64::from(z);
+                beyond(all, limits.max_compute_invocations_per_workgroup, "threads in a workgroup")
+            })
+            .or_else(|| beyond(x.into(), limits.max_compute_workgroup_size_x, "threads in a row"))
+            .or_else(|| beyond(y.into(), limits.max_compute_workgroup_size_y, "rows of threads"))
+            .or_else(|| beyond(z.into(), limits.max_compute_workgroup_size_z, "layers of threads"))
     }
 }
 
@@ -92,8 +88,9 @@ impl Kernel {
         let most = limits.max_storage_buffers_per_shader_stage as usize;
         if buffers.len() > most {
             let count = buffers.len();
-            return Err(device
-                .error(format!("kernel {name} binds {count} buffers; {most} are possible")));
+            return Err(
+                device.error(format!("kernel {name} binds {count} buffers; {most} are possible"))
+            );
         }
         let most = limits.max_storage_buffer_binding_size;
         if let Some(buffer) = buffers.iter().find(|buffer| buffer.size() > most) {

@@ -16,6 +16,7 @@ mod need;
 mod pipeline_cache;
 mod pixels;
 pub mod project;
+pub mod repair;
 mod session;
 mod shaders;
 pub mod translation;

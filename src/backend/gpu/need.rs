@@ -1,8 +1,8 @@
 //! What a band needs of the device's memory, and how high bands may be.
 
 use super::device::Device;
-use super::session::IN_FLIGHT;
 use super::pixels;
+use super::session::IN_FLIGHT;
 use crate::Result;
 use crate::descriptor::Family;
 use crate::descriptor::translation::Norms;

@@ -80,8 +80,7 @@ fn replace(file: &Path, data: &[u8]) -> std::io::Result<()> {
 
 #[expect(unsafe_code, reason = "wgpu has no safe way to begin with stored pipelines")]
 fn create(device: &Device, data: Option<&[u8]>) -> PipelineCache {
-    let descriptor =
-        wgpu::PipelineCacheDescriptor { label: Some("stemseg"), data, fallback: true };
+    let descriptor = wgpu::PipelineCacheDescriptor { label: Some("stemseg"), data, fallback: true };
     // SAFETY: the data must come from `PipelineCache::get_data`. Only `save` writes
     // the file, which is the user's own and is replaced whole, and its name holds
     // the adapter's vendor and device; wgpu checks the header it puts before the

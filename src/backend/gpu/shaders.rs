@@ -7,6 +7,8 @@ use std::borrow::Cow;
 pub struct Shaders {
     /// Local correlation map.
     pub translation: Cow<'static, str>,
+    /// Scores from the host in place of the device's.
+    pub repair: Cow<'static, str>,
     /// Sums for mean and covariance.
     pub moments: Cow<'static, str>,
     /// Features from descriptors.
@@ -23,6 +25,7 @@ impl Default for Shaders {
     fn default() -> Self {
         Self {
             translation: include_str!("../../../shaders/translation.wgsl").into(),
+            repair: include_str!("../../../shaders/repair.wgsl").into(),
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),
             assign: include_str!("../../../shaders/assign.wgsl").into(),

@@ -12,8 +12,8 @@ use super::commands::{Commands, WORK_PER_DISPATCH};
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
 use super::pixels::Rows;
+use super::repair::{self, Repair};
 use crate::Result;
-use crate::backend::cpu;
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
@@ -72,6 +72,7 @@ pub(super) struct Launcher<'a> {
     mean: Scratch,
     inverse: Scratch,
     tiles: Scratch,
+    repair: Repair,
 }
 
 impl<'a> Launcher<'a> {
@@ -105,6 +106,7 @@ impl<'a> Launcher<'a> {
             mean: Scratch::default(),
             inverse: Scratch::default(),
             tiles: Scratch::default(),
+            repair: Repair::default(),
         })
     }
 
@@ -144,8 +146,16 @@ impl<'a> Launcher<'a> {
             };
             self.launch(commands, params, &buffers, parts.len())?;
         }
-        let ill = tiles.iter().filter(|(_, balance)| balance.ill_conditioned());
-        self.repair(commands, (image, &norms), band, ill, descriptors)
+        let job = repair::Job {
+            device: self.device,
+            image,
+            plan: self.plan,
+            family: self.family,
+            norms: &norms,
+            band,
+            first_channel: self.first_channel,
+        };
+        self.repair.run(commands, &job, &tiles, descriptors)
     }
 
     /// The translations on the device, in whole vectors; they are the same for all
@@ -213,34 +223,6 @@ impl<'a> Launcher<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Puts f64 sums made on the host in place of the tiles that f32 cannot do.
-    fn repair<'t>(
-        &self,
-        commands: &mut Commands<'_>,
-        (image, norms): (ArrayView2<'_, f32>, &Norms),
-        band: &Band,
-        tiles: impl Iterator<Item = &'t (Tile, Balance)>,
-        descriptors: &Buffer,
-    ) -> Result<()> {
-        for tile in tiles {
-            let scores = cpu::repair(image, self.family, norms, &self.plan.grid, tile);
-            let (tile, _) = tile;
-            let (rows, cols) = (tile.count.rows, tile.count.cols);
-            let values = scores.as_slice().unwrap_or_default();
-            let staging = self.device.upload("repair", values, BufferUsages::COPY_SRC)?;
-            for t in 0..self.family.translations.len() {
-                for row in 0..rows {
-                    let site =
-                        (tile.first.rows + row - band.rows.start) * band.cols + tile.first.cols;
-                    let to = 4 * ((self.first_channel + t) * band.len() + site) as u64;
-                    let from = 4 * ((t * rows + row) * cols) as u64;
-                    commands.copy((&staging, from), (descriptors, to), 4 * cols as u64);
-                }
-            }
-        }
-        self.device.check()
     }
 }
 
