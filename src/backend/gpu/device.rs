@@ -38,11 +38,13 @@ pub(super) struct Device {
     name: String,
     failure: Arc<Mutex<Option<String>>>,
     /// Kernels by name and constants, compiled once.
-    kernels: Mutex<HashMap<(&'static str, Vec<u64>), Arc<Kernel>>>,
+    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
-/// Elements that WGSL can index in one buffer, as bytes of 4-byte values; kept
-/// within 32 bits, which no single buffer needs to exceed.
+/// Name of a kernel and the bits of its constants.
+type Key = (&'static str, Vec<u64>);
+
+/// Largest buffer, bytes: kernels count in 32 bits, and no buffer needs more.
 const INDEXABLE: u64 = u32::MAX as u64;
 
 impl Device {
