@@ -1,21 +1,44 @@
-//! Checks of the shaders that need no GPU: they validate, host structs have the
-//! layout that the shader declares, and each launcher binds what it reads.
+//! Checks of the shaders that need no GPU: they validate, each graphics interface
+//! has a translation of them, host structs have the layout that the shader
+//! declares, each launcher binds what it reads, and none takes more workgroup
+//! memory than every device has.
 
 use std::mem::{offset_of, size_of};
 
+use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{Module, TypeInner};
+use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
     Shaders, assign, cluster_sums, fold, moments, project, repair, translation,
 };
 
+/// Workgroup memory of every device, bytes.
+const WORKGROUP_MEMORY: u32 = 16 << 10;
+
 fn parse(name: &str, source: &str) -> Module {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let (plain, info) = process_overrides(&module, &info, None, &Default::default())
+        .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    naga::back::msl::write_string(&plain, &info, &Default::default(), &Default::default())
+        .unwrap_or_else(|e| panic!("{name} for Metal: {e:?}"));
+    let (mut text, options) = (String::new(), Default::default());
+    let pipeline = Default::default();
+    naga::back::hlsl::Writer::new(&mut text, &options, &pipeline)
+        .write(&plain, &info, None)
+        .unwrap_or_else(|e| panic!("{name} for DX12: {e:?}"));
+    let shared = workgroup_memory(&plain);
+    assert!(shared <= WORKGROUP_MEMORY, "{name} takes {shared} bytes of workgroup memory");
     module
+}
+
+/// Bytes of the shader's workgroup variables, its constants at their defaults.
+fn workgroup_memory(module: &Module) -> u32 {
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+    shared.map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx())).sum()
 }
 
 /// Size of a struct of the shader, and `(name, offset)` of its members.
@@ -99,6 +122,7 @@ fn translation_shader() {
 #[test]
 fn moments_shader() {
     let module = parse("moments", &Shaders::default().moments);
+    assert_eq!(u64::from(workgroup_memory(&module)), moments::SHARED);
     assert_layout!(module, "Params", moments::Params { sites, channels, first_part, masked });
     assert_bindings(&module, 5);
     assert_entry(&module, "moments");

@@ -18,8 +18,8 @@ use crate::sites::{Band, blocks};
 /// Channels on a side of a workgroup's block.
 const BLOCK: usize = 64;
 
-/// Workgroup memory: two sides of 16 sites of 17 vectors.
-const SHARED: u64 = 2 * 16 * 17 * 16;
+/// Workgroup memory, bytes: two sides of 16 sites of 17 vectors.
+pub const SHARED: u64 = 2 * 16 * 17 * 16;
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
