@@ -31,6 +31,7 @@ pub(crate) fn stemseg(place: &Place) -> Command {
     command.current_dir(place.path("")).timeout(Duration::from_secs(120));
     // Mesa complains on stderr where the variable is missing.
     command.env("XDG_RUNTIME_DIR", place.path("")).env("RUST_BACKTRACE", "1");
+    command.env("STEMSEG_PIPELINE_CACHE", "off");
     command
 }
 

@@ -12,6 +12,7 @@ mod cli;
 mod contract;
 mod data;
 mod devices;
+mod gpu;
 mod precision;
 mod properties;
 mod scenes;
@@ -35,6 +36,7 @@ fn main() {
     }
     let mut trials = cases::trials(&devices);
     trials.extend(contract::trials(&devices));
+    trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));

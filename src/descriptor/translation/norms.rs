@@ -149,6 +149,13 @@ impl Places<'_> {
 }
 
 impl<F> Norms<F> {
+    /// Most values of each map for `rows` rows of sites, wherever they begin.
+    pub(crate) fn most_values(family: &Family, grid: &SiteGrid, rows: usize) -> usize {
+        let phases = Phases::new(family, grid.stride);
+        let pitch = grid.count.cols + 2 * phases.reach.cols;
+        phases.rows.len() * phases.cols.len() * pitch * (rows + 2 * phases.reach.rows)
+    }
+
     /// Values per row block.
     pub(crate) fn line(&self) -> usize {
         self.phases.rows.len() * self.phases.cols.len() * self.pitch
