@@ -127,13 +127,13 @@ fn tint(drawing: &mut RgbImage, scaled: &Scaled<'_>, left: usize, labels: usize,
     let lines: &mut [u8] = drawing;
     lines.par_chunks_exact_mut(width).take(scaled.shape().0).enumerate().for_each(|(row, line)| {
         let line = &mut line[3 * left..3 * (left + cols)];
-        for (pixel, (value, label)) in line.chunks_exact_mut(3).zip(scaled.row(row)) {
+        let (values, labels, repeat) = scaled.row(row);
+        let pixels = line.chunks_exact_mut(3 * repeat);
+        for (pixels, (&value, &label)) in pixels.zip(values.iter().zip(&labels)) {
             let below = grey.apply(value);
             let alpha = if label == 0 { 0.0 } else { alpha };
-            let colour = colours[usize::from(label)];
-            for (channel, over) in pixel.iter_mut().zip(colour) {
-                *channel = text::mix(below, over, alpha);
-            }
+            let tinted = colours[usize::from(label)].map(|over| text::mix(below, over, alpha));
+            pixels.chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(&tinted));
         }
     });
 }
@@ -147,7 +147,7 @@ struct Stretch {
 
 impl Stretch {
     /// Pixels looked at, about: enough for percentiles good to a grey level.
-    const SAMPLES: usize = 1 << 20;
+    const SAMPLES: usize = 1 << 17;
 
     /// The 0.5 and 99.5 percentiles, or all there is where those coincide.
     fn of(mut values: Vec<f32>) -> Self {
@@ -174,7 +174,7 @@ impl Stretch {
         }
         // In f64, where the range of any two f32 is finite.
         let (low, high) = (f64::from(self.low), f64::from(self.high));
-        ((f64::from(value) - low) / (high - low) * 255.0).round() as u8
+        ((f64::from(value) - low) / (high - low) * 255.0 + 0.5) as u8
     }
 }
 

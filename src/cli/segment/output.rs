@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
@@ -102,17 +103,17 @@ impl Output<'_> {
         write_json(&place("model.json"), &serde_json::json!(model))?;
         // Each file in a thread of its own: compressing takes most of the time.
         let work: [&(dyn Fn() -> Result<()> + Sync); 4] = [
+            &|| {
+                let options = OverlayOptions { pixel_size: size, ..Default::default() };
+                let picture = overlay(self.input.micrograph.pixels(), map, &options)?;
+                write_png(&place("overlay.png"), &picture)
+            },
             &|| match map.largest() <= MOST_U8 {
                 true => write_npy_rows(&place("labels.npy"), map, |label| label as u8),
                 false => write_npy_rows(&place("labels.npy"), map, |label| label),
             },
             &|| write_labels_tiff(&place("labels.tif"), map, colour, size),
             &|| write_map_tiff(&place("confidence.tif"), &map.spread(memberships), size),
-            &|| {
-                let options = OverlayOptions { pixel_size: size, ..Default::default() };
-                let picture = overlay(self.input.micrograph.pixels(), map, &options)?;
-                write_png(&place("overlay.png"), &picture)
-            },
         ];
         work.into_par_iter().try_for_each(|write| write())
     }
@@ -153,8 +154,17 @@ fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> S
     format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
 }
 
+/// Writes a picture fast: the choice of a filter for each line takes longer than
+/// it saves on noisy images.
 fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
-    picture.save(path).map_err(|e| Error::io(path)(std::io::Error::other(e)))
+    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    let file = std::io::BufWriter::new(file);
+    let png = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Sub);
+    let failed = |e| match e {
+        image::ImageError::IoError(e) => Error::io(path)(e),
+        e => Error::io(path)(std::io::Error::other(e)),
+    };
+    picture.write_with_encoder(png).map_err(failed)
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

@@ -58,11 +58,10 @@ impl<'a> Scaled<'a> {
         rows.into_par_iter().flat_map_iter(|row| self.values(row)).collect()
     }
 
-    /// Values and labels of one drawn row.
-    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (f32, u16)> {
+    /// Values and labels of one drawn row, and how often each is drawn.
+    pub(super) fn row(&self, row: usize) -> (Vec<f32>, Vec<u16>, usize) {
         let row = row / self.enlarged;
-        let pairs = self.values(row).into_iter().zip(self.labels(row));
-        pairs.flat_map(|pair| std::iter::repeat_n(pair, self.enlarged))
+        (self.values(row), self.labels(row), self.enlarged)
     }
 
     fn values(&self, row: usize) -> Vec<f32> {
@@ -168,9 +167,8 @@ mod tests {
         let (image, labels) = (array![[1.0_f32, 2.0], [3.0, 4.0]], array![[1_u16, 2], [3, 4]]);
         let labels = labels.view();
         let scaled = Scaled::new(image.view(), &labels);
-        let row: Vec<_> = scaled.row(120).collect();
-        assert_eq!(row.len(), 240);
-        assert_eq!((row[119], row[120]), ((3.0, 3), (4.0, 4)));
-        assert_eq!(scaled.row(119).next(), Some((1.0, 1)));
+        assert_eq!(scaled.shape(), (240, 240));
+        assert_eq!(scaled.row(119), (vec![1.0, 2.0], vec![1, 2], 120));
+        assert_eq!(scaled.row(120), (vec![3.0, 4.0], vec![3, 4], 120));
     }
 }
