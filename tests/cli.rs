@@ -29,6 +29,8 @@ mod paths;
 mod place;
 #[path = "cli/result.rs"]
 mod result;
+#[path = "cli/several.rs"]
+mod several;
 #[path = "cli/targets.rs"]
 mod targets;
 #[path = "cli/verify.rs"]

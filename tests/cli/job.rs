@@ -38,7 +38,7 @@ pub(crate) fn stemseg(place: &Place) -> Command {
 /// `stemseg segment` with parameters that suit the scene.
 #[derive(Clone)]
 pub(crate) struct Job {
-    image: OsString,
+    images: Vec<OsString>,
     arguments: Vec<(String, OsString)>,
     hide_adapters: bool,
 }
@@ -52,11 +52,16 @@ impl Job {
             ("--stride", "4"),
             ("--device", "cpu"),
         ];
-        Self { image: "image.npy".into(), arguments: vec![], hide_adapters: false }.with(&usual)
+        Self { images: vec!["image.npy".into()], arguments: vec![], hide_adapters: false }
+            .with(&usual)
     }
 
-    pub(crate) fn image(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.image = name.as_ref().to_owned();
+    pub(crate) fn image(self, name: impl AsRef<OsStr>) -> Self {
+        self.images(&[name])
+    }
+
+    pub(crate) fn images(mut self, names: &[impl AsRef<OsStr>]) -> Self {
+        self.images = names.iter().map(|name| name.as_ref().to_owned()).collect();
         self
     }
 
@@ -83,7 +88,8 @@ impl Job {
     }
 
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        let mut all = vec!["segment".into(), self.image.clone()];
+        let mut all = vec!["segment".into()];
+        all.extend(self.images.iter().cloned());
         for (name, value) in &self.arguments {
             all.push(name.into());
             all.extend((value != FLAG).then(|| value.clone()));
