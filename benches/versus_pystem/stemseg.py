@@ -26,10 +26,10 @@ class Stemseg:
         return numpy.load(self.scratch / "simulated" / "image.npy").astype(numpy.float32)
 
     def bench(self, image, stage, half, stride, *more):
-        """Warm time of a stage, ms: the median of three rounds after one that does
+        """Warm time of a stage, ms: the median of seven rounds after one that does
         not count. With more stages their sum."""
         stages = [stage, *more]
-        words = ["--stage", ",".join(stages), "--repeats", 3, "--device", "cpu", "--json"]
+        words = ["--stage", ",".join(stages), "--repeats", 7, "--device", "cpu", "--json"]
         words += ["--patch", half, "--window", half, "--stride", stride]
         if image is None:
             words += ["--size", 128]

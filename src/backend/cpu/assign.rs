@@ -22,7 +22,8 @@ pub(super) struct Points {
     values: Vec<[f32; LANES]>,
     features: usize,
     labels: Vec<u32>,
-    distances: Vec<f32>,
+    /// Those of the last step, `[k][q]`.
+    centroids: Vec<f32>,
     /// Sums of the labels as they are, by chunk.
     chunks: Vec<Chunk>,
 }
@@ -43,20 +44,14 @@ impl Points {
                 }
             });
         let count = points.nrows();
-        Self {
-            values,
-            features,
-            labels: vec![NONE; count],
-            distances: vec![0.0; count],
-            chunks: vec![],
-        }
+        Self { values, features, labels: vec![NONE; count], centroids: vec![], chunks: vec![] }
     }
 }
 
 impl Assign for Points {
     fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
         let features = self.features;
-        let flat: Vec<f32> = centroids.iter().copied().collect();
+        self.centroids = centroids.iter().copied().collect();
         let empty = Chunk::zero(centroids.nrows(), features);
         if self.chunks.first().is_none_or(|chunk| chunk.sums.len() != empty.sums.len()) {
             self.chunks = vec![empty.clone(); self.labels.len().div_ceil(CHUNK)];
@@ -64,11 +59,10 @@ impl Assign for Points {
         }
         self.labels
             .par_chunks_mut(CHUNK)
-            .zip(self.distances.par_chunks_mut(CHUNK))
             .zip(self.values.par_chunks(CHUNK / LANES * features))
             .zip(&mut self.chunks)
-            .for_each(|(((labels, distances), points), chunk)| {
-                assign_chunk(points, &flat, labels, distances, chunk);
+            .for_each(|((labels, points), chunk)| {
+                assign_chunk(points, &self.centroids, labels, chunk);
             });
         let mut total = empty;
         self.chunks.iter().for_each(|chunk| total.add(chunk));
@@ -77,7 +71,17 @@ impl Assign for Points {
 
     fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {
         labels.copy_from_slice(&self.labels);
-        distances.copy_from_slice(&self.distances);
+        // Made again here: written at each step they would cost more than labels do.
+        distances
+            .par_chunks_mut(CHUNK)
+            .zip(self.values.par_chunks(CHUNK / LANES * self.features))
+            .for_each(|(distances, points)| {
+                let blocks = points.chunks_exact(self.features);
+                for (block, distances) in blocks.zip(distances.chunks_mut(LANES)) {
+                    let (_, least) = nearest::<false>(block, &self.centroids);
+                    distances.copy_from_slice(&least[..distances.len()]);
+                }
+            });
         Ok(())
     }
 }
@@ -133,37 +137,40 @@ impl Chunk {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
-fn assign_chunk(
-    points: &[[f32; LANES]],
-    centroids: &[f32],
-    labels: &mut [u32],
-    distances: &mut [f32],
-    chunk: &mut Chunk,
-) {
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2+fma", "aarch64+neon"))]
+fn assign_chunk(points: &[[f32; LANES]], centroids: &[f32], labels: &mut [u32], chunk: &mut Chunk) {
     chunk.changed = 0;
-    let out = labels.chunks_mut(LANES).zip(distances.chunks_mut(LANES));
-    for (block, (labels, distances)) in points.chunks_exact(chunk.features).zip(out) {
-        let (nearest, least) = nearest(block, centroids);
+    let blocks = points.chunks_exact(chunk.features);
+    for (block, labels) in blocks.zip(labels.chunks_mut(LANES)) {
+        let (nearest, _) = multiversion::target::match_target! {
+            "x86_64+avx512f+avx512vl+avx512dq" => nearest::<true>(block, centroids),
+            "x86_64+avx2+fma" => nearest::<true>(block, centroids),
+            "aarch64+neon" => nearest::<true>(block, centroids),
+            _ => nearest::<false>(block, centroids),
+        };
         let nearest = &nearest[..labels.len()];
         if labels != nearest {
             chunk.follow(block, labels, nearest);
             labels.copy_from_slice(nearest);
         }
-        distances.copy_from_slice(&least[..distances.len()]);
     }
 }
 
 /// Index and squared distance of the nearest centroid for each lane of `block`
-/// `[feature][lane]`, the first of equals.
+/// `[feature][lane]`, the first of equals; `FUSED` where the instruction set can
+/// multiply and add at once.
 #[inline(always)]
-fn nearest(block: &[[f32; LANES]], centroids: &[f32]) -> ([u32; LANES], [f32; LANES]) {
+fn nearest<const FUSED: bool>(
+    block: &[[f32; LANES]],
+    centroids: &[f32],
+) -> ([u32; LANES], [f32; LANES]) {
     let (mut label, mut least) = ([0; LANES], [f32::INFINITY; LANES]);
     for (c, centroid) in centroids.chunks_exact(block.len()).enumerate() {
         let mut distance = [0.0; LANES];
         for (values, &centre) in block.iter().zip(centroid) {
             for (sum, &v) in distance.iter_mut().zip(values) {
-                *sum += (v - centre) * (v - centre);
+                let d = v - centre;
+                *sum = if FUSED { d.mul_add(d, *sum) } else { d * d + *sum };
             }
         }
         for lane in 0..LANES {

@@ -1,14 +1,13 @@
 //! What `stemseg segment` writes and says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use rayon::prelude::*;
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{
-    ResultFolder, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
+    ResultFolder, sync_file, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
 };
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
@@ -101,21 +100,22 @@ impl Output<'_> {
         }
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &serde_json::json!(model))?;
-        // Each file in a thread of its own: compressing takes most of the time.
-        let work: [&(dyn Fn() -> Result<()> + Sync); 4] = [
-            &|| {
-                let options = OverlayOptions { pixel_size: size, ..Default::default() };
-                let picture = overlay(self.input.micrograph.pixels(), map, &options)?;
-                write_png(&place("overlay.png"), &picture)
-            },
-            &|| match map.largest() <= MOST_U8 {
-                true => write_npy_rows(&place("labels.npy"), map, |label| label as u8),
-                false => write_npy_rows(&place("labels.npy"), map, |label| label),
-            },
-            &|| write_labels_tiff(&place("labels.tif"), map, colour, size),
-            &|| write_map_tiff(&place("confidence.tif"), &map.spread(memberships), size),
-        ];
-        work.into_par_iter().try_for_each(|write| write())
+        let overlay_to = |path: &Path| {
+            let options = OverlayOptions { pixel_size: size, ..Default::default() };
+            write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
+        };
+        let array_to = |path: &Path| match map.largest() <= MOST_U8 {
+            true => write_npy_rows(path, map, |label| label as u8),
+            false => write_npy_rows(path, map, |label| label),
+        };
+        let labels_to = |path: &Path| write_labels_tiff(path, map, colour, size);
+        let confidence_to = |path: &Path| write_map_tiff(path, &map.spread(memberships), size);
+        in_parallel(&[
+            (place("overlay.png"), &overlay_to),
+            (place("labels.npy"), &array_to),
+            (place("labels.tif"), &labels_to),
+            (place("confidence.tif"), &confidence_to),
+        ])
     }
 
     /// The result in a few lines, for people.
@@ -152,6 +152,23 @@ fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> S
     let sure =
         memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;
     format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
+}
+
+/// What writes one file.
+type Write<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
+
+/// Writes each file in a thread of its own, for compressing takes most of the
+/// time, and waits there until the disk has it.
+fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
+    let write = |path: &Path, write: Write<'_>| write(path).and_then(|()| sync_file(path));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            files.iter().map(|(path, work)| scope.spawn(move || write(path, *work))).collect();
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
 }
 
 /// Writes a picture fast: the choice of a filter for each line takes longer than

@@ -280,7 +280,12 @@ fn sync_tree(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sync_file(path: &Path) -> Result<()> {
+/// Waits until a file is on the disk. Done as soon as it is written, others can
+/// be written meanwhile.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn sync_file(path: &Path) -> Result<()> {
     // Windows flushes only what is open for writing.
     let file = OpenOptions::new().write(true).open(path);
     file.and_then(|file| file.sync_all()).map_err(Error::io(path))
