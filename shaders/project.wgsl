@@ -1,11 +1,15 @@
 // Features of sites: y_c = sum over channels of (x_d - mean_d) v_cd.
 //
-// A thread takes one site and up to 8 components, so that a descriptor is read
-// once for all of them (and once more for each further 8).
+// A thread takes one site and 8 components, so that a descriptor is read once
+// for all of them (and once more for each further 8).
 //
 // Dispatch: (sites / 256 in rows of `groups_per_row`, rows, components / 8).
 // Launcher: src/backend/gpu/project.rs. Twin: src/backend/cpu/project.rs.
+//
+// Work per site: 4 D bytes read, 4 q written, q D multiply-adds (8 D at least).
+// Memory bounds it up to some tens of components, arithmetic beyond.
 
+// Components of a thread: two vectors.
 const GROUP: u32 = 8u;
 
 struct Params {
@@ -15,6 +19,8 @@ struct Params {
     features: u32,
     // Workgroups in a row of the dispatch.
     groups_per_row: u32,
+    // First eight components of this dispatch, in eights.
+    first_group: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,8 +28,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> descriptors: array<f32>;
 // [D].
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
-// [q][D].
-@group(0) @binding(3) var<storage, read> components: array<f32>;
+// [q / 8][D][8], zeros beyond q.
+@group(0) @binding(3) var<storage, read> components: array<vec4<f32>>;
 // [sites][q].
 @group(0) @binding(4) var<storage, read_write> features: array<f32>;
 
@@ -36,16 +42,22 @@ fn project(
     if site >= params.sites {
         return;
     }
-    let first = group.z * GROUP;
-    let count = min(GROUP, params.features - first);
-    var sums: array<f32, GROUP>;
+    var low = vec4<f32>(0.0);
+    var high = vec4<f32>(0.0);
+    let eight = params.first_group + group.z;
+    var at = eight * params.channels * 2u;
+    var source = site;
     for (var d = 0u; d < params.channels; d++) {
-        let x = descriptors[d * params.sites + site] - mean[d];
-        for (var c = 0u; c < count; c++) {
-            sums[c] += x * components[(first + c) * params.channels + d];
-        }
+        let x = descriptors[source] - mean[d];
+        low += x * components[at];
+        high += x * components[at + 1u];
+        at += 2u;
+        source += params.sites;
     }
+    let first = eight * GROUP;
+    let count = min(GROUP, params.features - first);
+    let to = site * params.features + first;
     for (var c = 0u; c < count; c++) {
-        features[site * params.features + first + c] = sums[c];
+        features[to + c] = select(high[c % 4u], low[c % 4u], c < 4u);
     }
 }

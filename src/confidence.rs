@@ -79,6 +79,13 @@ impl ClassSums {
         }
     }
 
+    /// Adds the sums of other sites.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += &other.count;
+        self.sum += &other.sum;
+        self.squares += &other.squares;
+    }
+
     /// Fisher separability of each channel, `[D]`: the sum of squares between
     /// classes over that within them (0 for 0/0), as pySTEM's paper uses it to
     /// select translations.

@@ -72,10 +72,11 @@ pub fn cluster(
     let sample = sample.as_ref().map_or(points.view(), |s| s.view());
 
     let mut run = Run::new(sample, backend, progress)?;
+    let columns = seeding::Columns::new(run.points);
     let mut best: Option<Clustering> = None;
     for start in 0..options.starts {
         progress.step(start as u64, options.starts as u64)?;
-        let seeds = seeding::greedy_plus_plus(run.points, options.clusters, &mut rng, progress)?;
+        let seeds = seeding::greedy_plus_plus(&columns, options.clusters, &mut rng, progress)?;
         let found = run.lloyd(seeds)?;
         if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
             best = Some(found);
@@ -117,10 +118,6 @@ struct Points<'a> {
 impl<'a> Points<'a> {
     fn len(&self) -> usize {
         self.values.len() / self.features
-    }
-
-    fn row(&self, i: usize) -> &'a [f32] {
-        &self.values[i * self.features..(i + 1) * self.features]
     }
 
     /// The points in chunks of `count`.

@@ -1,25 +1,46 @@
 //! From one label per site to one label per pixel.
 
-use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
+use ndarray::{ArcArray2, Array2};
+use num_traits::Zero;
 use serde::Serialize;
 
 use crate::plan::{Border, Order, Plan};
+use crate::rows::{self, Rows};
 
 /// Value of pixels that are not segmented, in the order [`Order::Size`].
 pub const UNLABELLED: u16 = 0;
 
-/// One label per pixel, with the sites' labels that it came from.
+/// One label per pixel. Pixels are worked out from the sites' labels when they
+/// are asked for ([`Rows`]): they are many more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelMap {
-    /// Label of each pixel, `[rows, cols]`.
-    pub pixels: Array2<u16>,
     /// Label of each site, `[site rows, site cols]`; 0 for sites under the mask.
     pub sites: Array2<u16>,
     /// Pixels per label, by label; without those that are not segmented.
     pub areas: Vec<Area>,
     /// Which label each cluster of the clustering got, by cluster.
     pub label_of: Vec<u16>,
+    /// The sites' labels where those under the mask have their neighbours'.
+    filled: Array2<u16>,
+    cells: Cells,
+}
+
+/// Which site each pixel takes its value from.
+#[derive(Debug, Clone, PartialEq)]
+struct Cells {
+    /// Site row of each pixel row, site column of each pixel column.
+    rows: Vec<Option<usize>>,
+    cols: Vec<Option<usize>>,
+    /// True where a pixel does not count, `[rows, cols]`.
+    mask: Option<ArcArray2<bool>>,
+}
+
+/// A value of each site spread over the pixels like the labels; 0 where nothing
+/// is segmented.
+#[derive(Debug)]
+pub struct Spread<'a> {
+    cells: &'a Cells,
+    filled: Array2<f32>,
 }
 
 /// What one label covers.
@@ -40,17 +61,26 @@ impl LabelMap {
         clusters_of_sites: &[u32],
         clusters: usize,
         plan: &Plan,
-        mask: Option<ArrayView2<'_, bool>>,
+        mask: Option<ArcArray2<bool>>,
     ) -> Self {
-        let sites = place(clusters_of_sites, plan);
-        let filled = fill(&sites, |at| sites[at] != 0);
-        let mut pixels = upsample(&filled, plan, mask);
-        let order = label_order(&count(&pixels, clusters), plan.params.order);
-        relabel(&mut pixels, &order);
-        let mut sites = sites;
-        relabel(&mut sites, &order);
-        let areas = areas(&pixels, clusters);
-        Self { pixels, sites, areas, label_of: order }
+        let cells = Cells::new(plan, mask);
+        let mut sites = place(clusters_of_sites, plan);
+        let mut filled = fill(&sites, |at| sites[at] != 0);
+        let sizes = cells.areas(&filled, clusters);
+        let label_of = label_order(&sizes, plan.params.order);
+        relabel(&mut sites, &label_of);
+        relabel(&mut filled, &label_of);
+        let all = plan.shape.area() as f64;
+        let area =
+            |(&label, &pixels): (&u16, &u64)| Area { label, pixels, fraction: pixels as f64 / all };
+        let mut areas: Vec<Area> = label_of.iter().zip(&sizes).map(area).collect();
+        areas.sort_by_key(|area| area.label);
+        Self { sites, areas, label_of, filled, cells }
+    }
+
+    /// Label of each pixel, `[rows, cols]`.
+    pub fn pixels(&self) -> Array2<u16> {
+        rows::collect(self)
     }
 
     /// The cluster of a site, nothing where it is masked.
@@ -59,26 +89,105 @@ impl LabelMap {
         self.label_of.iter().position(|&l| l == label).filter(|_| label != UNLABELLED)
     }
 
-    /// Spreads a value of each site `[active sites]` over the pixels like the
-    /// labels, `[rows, cols]`; 0 where nothing is segmented.
-    pub fn spread(&self, values: &[f32], plan: &Plan) -> Array2<f32> {
+    /// Spreads a value of each site `[active sites]` over the pixels.
+    pub fn spread(&self, values: &[f32]) -> Spread<'_> {
         let mut active = values.iter();
         let sites = self.sites.mapv(|label| match label {
             UNLABELLED => 0.0,
             _ => active.next().copied().unwrap_or_default(),
         });
-        let mut pixels = upsample(&fill(&sites, |at| self.sites[at] != UNLABELLED), plan, None);
-        pixels.zip_mut_with(&self.pixels, |value, &label| {
-            if label == UNLABELLED {
-                *value = 0.0;
-            }
-        });
-        pixels
+        let filled = fill(&sites, |at| self.sites[at] != UNLABELLED);
+        Spread { cells: &self.cells, filled }
     }
 
     /// Largest label.
     pub fn largest(&self) -> u16 {
         self.areas.iter().map(|a| a.label).max().unwrap_or(UNLABELLED)
+    }
+}
+
+impl Rows<u16> for LabelMap {
+    fn shape(&self) -> (usize, usize) {
+        self.cells.shape()
+    }
+
+    fn fill(&self, row: usize, to: &mut [u16]) {
+        self.cells.fill(&self.filled, row, to);
+    }
+}
+
+impl Spread<'_> {
+    /// Calls `use_value` with the value of each site and the number of pixels
+    /// that have it.
+    pub fn by_site(&self, mut use_value: impl FnMut(f32, u64)) {
+        let pixels = self.cells.pixels(self.filled.dim());
+        self.filled.iter().zip(&pixels).for_each(|(&value, &count)| use_value(value, count));
+    }
+}
+
+impl Rows<f32> for Spread<'_> {
+    fn shape(&self) -> (usize, usize) {
+        self.cells.shape()
+    }
+
+    fn fill(&self, row: usize, to: &mut [f32]) {
+        self.cells.fill(&self.filled, row, to);
+    }
+}
+
+impl Cells {
+    fn new(plan: &Plan, mask: Option<ArcArray2<bool>>) -> Self {
+        let grid = &plan.grid;
+        let along =
+            |size, margin, count| nearest(size, margin, grid.stride, count, plan.params.border);
+        Self {
+            rows: along(plan.shape.rows, grid.margin.rows, grid.count.rows),
+            cols: along(plan.shape.cols, grid.margin.cols, grid.count.cols),
+            mask,
+        }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows.len(), self.cols.len())
+    }
+
+    /// Values of a pixel row from those of the sites, 0 where nothing is segmented.
+    fn fill<T: Copy + Zero>(&self, sites: &Array2<T>, row: usize, to: &mut [T]) {
+        let Some(i) = self.rows[row] else { return to.fill(T::zero()) };
+        let values = sites.row(i);
+        for (to, j) in to.iter_mut().zip(&self.cols) {
+            *to = j.map_or(T::zero(), |j| values[j]);
+        }
+        if let Some(mask) = &self.mask {
+            for (to, &masked) in to.iter_mut().zip(mask.row(row)) {
+                *to = if masked { T::zero() } else { *to };
+            }
+        }
+    }
+
+    /// Number of pixels that take their value from each site, `[site rows, site cols]`.
+    fn pixels(&self, sites: (usize, usize)) -> Array2<u64> {
+        let mut count = Array2::zeros(sites);
+        for (r, i) in self.rows.iter().enumerate() {
+            let Some(i) = i else { continue };
+            let mut line = count.row_mut(*i);
+            match &self.mask {
+                None => self.cols.iter().flatten().for_each(|&j| line[j] += 1),
+                Some(mask) => {
+                    let counted = self.cols.iter().zip(mask.row(r)).filter(|(_, masked)| !**masked);
+                    counted.filter_map(|(j, _)| *j).for_each(|j| line[j] += 1);
+                }
+            }
+        }
+        count
+    }
+
+    /// Pixels of each cluster, 1 to `clusters`.
+    fn areas(&self, sites: &Array2<u16>, clusters: usize) -> Vec<u64> {
+        let mut sizes = vec![0; clusters + 1];
+        let pixels = self.pixels(sites.dim());
+        sites.iter().zip(&pixels).for_each(|(&label, &n)| sizes[usize::from(label)] += n);
+        sizes.split_off(1)
     }
 }
 
@@ -144,36 +253,6 @@ fn nearest(
         .collect()
 }
 
-fn upsample<T: Copy + num_traits::Zero + Send + Sync>(
-    sites: &Array2<T>,
-    plan: &Plan,
-    mask: Option<ArrayView2<'_, bool>>,
-) -> Array2<T> {
-    let grid = &plan.grid;
-    let along = |size, margin, count| nearest(size, margin, grid.stride, count, plan.params.border);
-    let rows = along(plan.shape.rows, grid.margin.rows, grid.count.rows);
-    let cols = along(plan.shape.cols, grid.margin.cols, grid.count.cols);
-    let mut pixels = Array2::zeros((plan.shape.rows, plan.shape.cols));
-    pixels.outer_iter_mut().into_par_iter().enumerate().for_each(|(r, mut line)| {
-        let Some(i) = rows[r] else { return };
-        let labels = sites.row(i);
-        for (c, (pixel, j)) in line.iter_mut().zip(&cols).enumerate() {
-            let masked = mask.is_some_and(|m| m[(r, c)]);
-            if let (Some(j), false) = (j, masked) {
-                *pixel = labels[*j];
-            }
-        }
-    });
-    pixels
-}
-
-/// Pixels of each label, 1 to `clusters`.
-fn count(pixels: &Array2<u16>, clusters: usize) -> Vec<u64> {
-    let mut counts = vec![0; clusters + 1];
-    pixels.for_each(|&p| counts[usize::from(p)] += 1);
-    counts.split_off(1)
-}
-
 /// The label of each cluster: equal sizes keep the clusters' order.
 fn label_order(sizes: &[u64], order: Order) -> Vec<u16> {
     let mut by_size: Vec<usize> = (0..sizes.len()).collect();
@@ -189,16 +268,7 @@ fn label_order(sizes: &[u64], order: Order) -> Vec<u16> {
 }
 
 fn relabel(map: &mut Array2<u16>, order: &[u16]) {
-    map.par_mapv_inplace(|v| if v == 0 { UNLABELLED } else { order[usize::from(v) - 1] });
-}
-
-fn areas(pixels: &Array2<u16>, clusters: usize) -> Vec<Area> {
-    let area = |(i, &n): (usize, &u64)| Area {
-        label: i as u16 + 1,
-        pixels: n,
-        fraction: n as f64 / pixels.len() as f64,
-    };
-    count(pixels, clusters).iter().enumerate().map(area).collect()
+    map.mapv_inplace(|v| if v == 0 { UNLABELLED } else { order[usize::from(v) - 1] });
 }
 
 #[cfg(test)]
@@ -209,7 +279,7 @@ mod tests {
     use crate::sites::Extent;
 
     /// 20 x 30 px, sites at 3, 7, 11, 15 (rows) and 3, 7, ..., 23 (columns).
-    fn plan(border: Border, order: Order, mask: Option<&Array2<bool>>) -> Plan {
+    fn plan(border: Border, order: Order, mask: Option<&ArcArray2<bool>>) -> Plan {
         let translation = translation::Params {
             patch: Extent::square(2),
             window: Extent::square(1),
@@ -217,7 +287,7 @@ mod tests {
         };
         let families = vec![FamilyParams::Translation(translation)];
         let params = Params { families, stride: 4, border, order, ..Default::default() };
-        Plan::new(params, (20, 30), mask.map(|m| m.view())).unwrap()
+        Plan::new(params, (20, 30), mask).unwrap()
     }
 
     #[test]
@@ -242,21 +312,28 @@ mod tests {
         let plan_by_size = plan(Border::Nearest, Order::Size, None);
         let sites: Vec<u32> = (0..plan_by_size.grid.len()).map(|i| u32::from(i >= 6)).collect();
         let map = LabelMap::new(&sites, 2, &plan_by_size, None);
-        assert_eq!((map.pixels[(0, 0)], map.pixels[(19, 29)]), (2, 1));
+        assert_eq!((map.pixels()[(0, 0)], map.pixels()[(19, 29)]), (2, 1));
         assert!(map.areas[0].pixels > map.areas[1].pixels);
         assert_eq!(map.areas.iter().map(|a| a.pixels).sum::<u64>(), 600);
         let reverse = LabelMap::new(&sites, 2, &plan(Border::Nearest, Order::Pystem, None), None);
-        assert_eq!((reverse.pixels[(0, 0)], reverse.pixels[(19, 29)]), (1, 2));
+        assert_eq!((reverse.pixels()[(0, 0)], reverse.pixels()[(19, 29)]), (1, 2));
         assert!(reverse.areas[0].pixels < reverse.areas[1].pixels);
     }
 
     #[test]
     fn masked_pixels_have_no_label_and_their_neighbours_have_one() {
-        let mask = Array2::from_shape_fn((20, 30), |(r, c)| r < 4 && c < 4);
+        let mask = Array2::from_shape_fn((20, 30), |(r, c)| r < 4 && c < 4).into_shared();
         let plan = plan(Border::Nearest, Order::Size, Some(&mask));
         assert_eq!(plan.active_sites(), plan.grid.len() - 1);
-        let map = LabelMap::new(&vec![0; plan.active_sites()], 1, &plan, Some(mask.view()));
+        let map = LabelMap::new(&vec![0; plan.active_sites()], 1, &plan, Some(mask.clone()));
         assert_eq!(map.sites[(0, 0)], UNLABELLED);
-        assert!(map.pixels.indexed_iter().all(|(at, &l)| (l == UNLABELLED) == mask[at]));
+        let pixels = map.pixels();
+        assert!(pixels.indexed_iter().all(|(at, &l)| (l == UNLABELLED) == mask[at]));
+        assert_eq!(map.areas[0].pixels, 600 - 16);
+        let mut weighed = 0;
+        let spread = map.spread(&vec![0.5; plan.active_sites()]);
+        spread.by_site(|value, count| weighed += if value == 0.5 { count } else { 0 });
+        assert_eq!(weighed, 600 - 16);
+        assert_eq!(rows::collect(&spread)[(3, 3)], 0.0);
     }
 }

@@ -10,7 +10,7 @@
 //! use stemseg::descriptor::{FamilyParams, translation};
 //! use stemseg::micrograph::{Micrograph, NonFinite};
 //! use stemseg::sites::Extent;
-//! use stemseg::{Params, Silent, backend, pipeline};
+//! use stemseg::{Params, Plan, Silent, backend, pipeline};
 //!
 //! // Two crystals: rows of atoms 6 px apart on the left, columns on the right.
 //! let image = Array2::from_shape_fn((80, 120), |(row, col)| {
@@ -28,8 +28,9 @@
 //!     ..Default::default()
 //! };
 //! let (backend, _) = backend::open(&backend::Choice::Cpu)?;
-//! let result = pipeline::segment(&micrograph, params, &*backend, &Silent, None)?;
-//! let labels = &result.results[0].map.pixels;
+//! let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+//! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, None)?;
+//! let labels = result.results[0].map.pixels();
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
 //! # Ok::<(), stemseg::Error>(())
 //! ```
@@ -41,6 +42,7 @@
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
 pub mod backend;
+pub mod bench;
 pub mod confidence;
 pub mod descriptor;
 mod error;
@@ -48,6 +50,7 @@ pub mod io;
 pub mod kmeans;
 pub mod label_map;
 pub mod lattice;
+pub mod memory;
 pub mod micrograph;
 pub mod model;
 pub mod pca;
@@ -55,6 +58,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod rows;
 pub mod simulate;
 pub mod sites;
 pub mod verify;

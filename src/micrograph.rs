@@ -1,6 +1,6 @@
 //! [`Micrograph`]: one image, ready for segmentation.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
+use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, Zip};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub struct Micrograph {
     mean: f64,
     deviation: f64,
     pixel_size: Option<PixelSize>,
-    mask: Option<Array2<bool>>,
+    mask: Option<ArcArray2<bool>>,
     replaced: usize,
 }
 
@@ -114,7 +114,7 @@ impl Micrograph {
             mean: offset + mean,
             deviation,
             pixel_size: None,
-            mask,
+            mask: mask.map(Into::into),
             replaced,
         })
     }
@@ -153,8 +153,8 @@ impl Micrograph {
     }
 
     /// Mask `[rows, cols]`, true where a pixel does not count.
-    pub fn mask(&self) -> Option<ArrayView2<'_, bool>> {
-        self.mask.as_ref().map(|m| m.view())
+    pub fn mask(&self) -> Option<&ArcArray2<bool>> {
+        self.mask.as_ref()
     }
 
     /// How many NaN or infinite pixels were replaced by the mean.

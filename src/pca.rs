@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::plan::Components;
 use crate::{Error, Result};
 
-/// Sites that are summed in f32 before the sum is widened to f64. Pieces never
-/// cross a site row, so they are the same whatever the bands.
+/// Sites that are summed in f32 before the sum is widened to f64 (on a GPU: before
+/// it is added to those of other pieces). Pieces begin at fixed sites, so they are
+/// the same whatever the bands.
 pub(crate) const PIECE: usize = 1024;
 
 /// Sums over sites from which mean and covariance follow; bands add up.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayView2, s};
+use rayon::prelude::*;
 
 use crate::Result;
 use crate::backend::{Backend, Describe};
@@ -11,7 +12,7 @@ use crate::kmeans::{self, Clustering, Options};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
-use crate::plan::{Params, Plan};
+use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::sites::Band;
 
@@ -63,19 +64,18 @@ pub struct Timings {
 /// Takes descriptors `[sites, D]` band by band, for those who want them.
 pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> Result<()>;
 
-/// Segments `micrograph` on `backend`.
+/// Segments `micrograph`, for which `plan` was made, on `backend`.
 ///
 /// # Errors
-/// What [`Plan::new`], [`Micrograph::standardised`], the backend and k-means
+/// What [`Micrograph::standardised`], the backend and k-means
 /// report, and [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn segment(
     micrograph: &Micrograph,
-    params: Params,
+    plan: Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
     mut sink: Option<DescriptorSink<'_>>,
 ) -> Result<Segmentation> {
-    let plan = Plan::of(params, micrograph)?;
     let bands = bands(&plan, backend)?;
     let mut clock = Clock::start();
     let mut timings = Timings::default();
@@ -116,14 +116,15 @@ pub fn segment(
         let within_variance = confidence::within_variance(points.view(), &clustering);
         let memberships = confidence::memberships(points.view(), &clustering, &within_variance);
         timings.cluster += clock.lap();
-        let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask());
+        let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask().cloned());
         timings.upsample += clock.lap();
         let separability = Array1::default(0);
         results.push(Patterns { clustering, map, within_variance, memberships, separability });
     }
 
     progress.stage("separability");
-    let sample = if plan.grid.len() <= SAMPLE { bands } else { plan.sample_bands(SAMPLE) };
+    // Low bands: their descriptors stay in the cache until they are summed.
+    let sample = plan.sample_bands(SAMPLE);
     separate(&mut results, &plan, &mut *session, &sample, progress)?;
     timings.separability = clock.lap();
     drop(session);
@@ -144,8 +145,12 @@ fn described<'b>(
     Ok(buffer.slice(s![..band.len(), ..]))
 }
 
-/// Sites from which separability is taken, where there are more.
-const SAMPLE: usize = 200_000;
+/// Sites from which separability is taken, about, where there are more: enough for
+/// a ratio of sums of squares good to a few percent.
+const SAMPLE: usize = 20_000;
+
+/// Sites whose sums one task makes; fixed, so that sums do not depend on threads.
+const SITES_PER_TASK: usize = 1024;
 
 /// Fills in the separability of the channels, from the sites of `bands`.
 fn separate(
@@ -162,12 +167,21 @@ fn separate(
         progress.check()?;
         let descriptors = described(session, band, &mut buffer)?;
         for (patterns, sums) in results.iter().zip(&mut sums) {
-            for (site, descriptor) in band.sites().zip(descriptors.rows()) {
-                let at = (site / plan.grid.count.cols, site % plan.grid.count.cols);
-                if let Some(cluster) = patterns.map.cluster_at(at) {
-                    sums.add(cluster, descriptor);
-                }
-            }
+            let parts: Vec<ClassSums> = (0..band.len())
+                .into_par_iter()
+                .step_by(SITES_PER_TASK)
+                .map(|first| {
+                    let mut part = zero(patterns);
+                    for site in first..band.len().min(first + SITES_PER_TASK) {
+                        let at = (band.rows.start + site / band.cols, site % band.cols);
+                        if let Some(cluster) = patterns.map.cluster_at(at) {
+                            part.add(cluster, descriptors.row(site));
+                        }
+                    }
+                    part
+                })
+                .collect();
+            parts.iter().for_each(|part| sums.merge(part));
         }
     }
     for (patterns, sums) in results.iter_mut().zip(&sums) {
@@ -181,10 +195,10 @@ fn separate(
 /// # Errors
 /// As [`Backend::band_rows`].
 pub fn bands(plan: &Plan, backend: &dyn Backend) -> Result<Vec<Band>> {
-    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES)?))
+    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES.min(plan.budget / 4))?))
 }
 
-/// Most descriptors of one band, bytes: a step of progress and a dispatch or two.
+/// Most memory that one band is worked on in, bytes: a step of progress.
 pub const BAND_BYTES: u64 = 256 << 20;
 
 /// Time since the last lap.

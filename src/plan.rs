@@ -2,11 +2,11 @@
 //! image's shape is checked and worked out here, once, on the host. No backend
 //! derives geometry.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{ArcArray2, Array2, CowArray, Ix2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS};
+use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES};
 use crate::micrograph::Micrograph;
 use crate::pca::Block;
 use crate::sites::{Band, Extent, SiteGrid, Tile};
@@ -100,7 +100,8 @@ pub struct Plan {
     /// `[site rows, site cols]`, false where the site's pixel is masked; such
     /// sites are described but take no part in PCA and clustering.
     pub active: Option<Array2<bool>>,
-    /// Memory, in bytes, that a backend may use for descriptors it keeps.
+    /// Memory, in bytes, for bands and tiles at work and for what is kept of
+    /// them; see [`within`](Self::within).
     pub budget: u64,
     /// The image's standard deviation in the file's units: for families that
     /// speak them.
@@ -109,7 +110,7 @@ pub struct Plan {
     pub params: Params,
 }
 
-/// Memory for descriptors unless told otherwise, bytes.
+/// Memory unless told otherwise, bytes.
 pub const DEFAULT_BUDGET: u64 = 1 << 30;
 
 /// Most clusters: labels are written as 16-bit integers, 0 being taken.
@@ -128,7 +129,7 @@ impl Plan {
     pub fn new(
         params: Params,
         shape: (usize, usize),
-        mask: Option<ArrayView2<'_, bool>>,
+        mask: Option<&ArcArray2<bool>>,
     ) -> Result<Self> {
         let shape = Extent { rows: shape.0, cols: shape.1 };
         params.check()?;
@@ -143,8 +144,6 @@ impl Plan {
                 !mask[(grid.row(i), grid.col(j))]
             })
         });
-        let tile = families.iter().map(|f| f.tile_size(grid.stride));
-        let tile = tile.fold(Extent::square(1), Extent::max);
         families.iter().try_for_each(|f| f.check(&grid))?;
         let channels: usize = families.iter().map(Family::channels).sum();
         if channels > MOST_CHANNELS {
@@ -153,6 +152,7 @@ impl Plan {
             );
             return Err(Error::parameter("descriptor", format!("{channels} channels"), reason));
         }
+        let tile = tile_size(&families, channels, grid.stride);
         let (budget, deviation) = (DEFAULT_BUDGET, 1.0);
         let plan = Self { shape, grid, families, tile, active, budget, deviation, params };
         plan.check_clusters()?;
@@ -207,9 +207,12 @@ impl Plan {
     }
 
     /// The rows of `values` `[sites, _]` whose sites take part.
-    pub fn keep_active<T: Clone>(&self, values: &Array2<T>) -> Array2<T> {
+    pub fn keep_active<'v, T: Clone>(&self, values: &'v Array2<T>) -> CowArray<'v, T, Ix2> {
+        if self.active.is_none() {
+            return values.view().into();
+        }
         let rows: Vec<usize> = (0..values.nrows()).filter(|&i| self.is_active(i)).collect();
-        values.select(ndarray::Axis(0), &rows)
+        values.select(ndarray::Axis(0), &rows).into()
     }
 
     /// Bands of at most `rows` site rows, rounded to whole tiles (one at least).
@@ -258,6 +261,18 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Sites of a tile: what suits every one of `families`, and few enough for the
+/// scores of all `channels` together.
+fn tile_size(families: &[Family], channels: usize, stride: usize) -> Extent {
+    let tile = families.iter().map(|f| f.tile_size(stride)).fold(Extent::square(1), Extent::max);
+    if families.len() == 1 {
+        return tile;
+    }
+    let most = TILE_SCORES / channels;
+    let cols = tile.cols.min((most / 16).max(16));
+    Extent { rows: tile.rows.min((most / cols).max(16)), cols }
 }
 
 impl Params {

@@ -3,6 +3,8 @@
 
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/descriptors.rs"]
 mod descriptors;
 #[path = "cli/devices.rs"]
@@ -29,6 +31,8 @@ mod paths;
 mod place;
 #[path = "cli/result.rs"]
 mod result;
+#[path = "cli/several.rs"]
+mod several;
 #[path = "cli/targets.rs"]
 mod targets;
 #[path = "cli/verify.rs"]

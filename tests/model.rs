@@ -33,7 +33,8 @@ fn segmented() -> Segmentation {
         ..Default::default()
     };
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail).unwrap();
-    pipeline::segment(&micrograph, params, &Cpu::new(), &Silent, None).unwrap()
+    let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask()).unwrap();
+    pipeline::segment(&micrograph, plan, &Cpu::new(), &Silent, None).unwrap()
 }
 
 fn model() -> (Segmentation, Model) {

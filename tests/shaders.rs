@@ -1,19 +1,44 @@
-//! Checks of the shaders that need no GPU: they validate, host structs have the
-//! layout that the shader declares, and each launcher binds what it reads.
+//! Checks of the shaders that need no GPU: they validate, each graphics interface
+//! has a translation of them, host structs have the layout that the shader
+//! declares, each launcher binds what it reads, and none takes more workgroup
+//! memory than every device has.
 
 use std::mem::{offset_of, size_of};
 
+use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{Module, TypeInner};
-use stemseg::backend::gpu::{Shaders, assign, moments, project, translation};
+use naga::{AddressSpace, Module, TypeInner};
+use stemseg::backend::gpu::{
+    Shaders, assign, cluster_sums, fold, moments, project, repair, translation,
+};
+
+/// Workgroup memory of every device, bytes.
+const WORKGROUP_MEMORY: u32 = 16 << 10;
 
 fn parse(name: &str, source: &str) -> Module {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let (plain, info) = process_overrides(&module, &info, None, &Default::default())
+        .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    naga::back::msl::write_string(&plain, &info, &Default::default(), &Default::default())
+        .unwrap_or_else(|e| panic!("{name} for Metal: {e:?}"));
+    let (mut text, options) = (String::new(), Default::default());
+    let pipeline = Default::default();
+    naga::back::hlsl::Writer::new(&mut text, &options, &pipeline)
+        .write(&plain, &info, None)
+        .unwrap_or_else(|e| panic!("{name} for DX12: {e:?}"));
+    let shared = workgroup_memory(&plain);
+    assert!(shared <= WORKGROUP_MEMORY, "{name} takes {shared} bytes of workgroup memory");
     module
+}
+
+/// Bytes of the shader's workgroup variables, its constants at their defaults.
+fn workgroup_memory(module: &Module) -> u32 {
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+    shared.map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx())).sum()
 }
 
 /// Size of a struct of the shader, and `(name, offset)` of its members.
@@ -62,20 +87,25 @@ fn translation_shader() {
         module,
         "Params",
         translation::Params {
-            image_cols,
             first_row,
-            margin_rows,
-            margin_cols,
+            pitch,
+            top,
+            left,
             stride,
-            patch_rows,
-            patch_cols,
+            height,
+            whole,
+            rest,
+            fold,
+            begins,
+            ends,
             norm_first,
             norm_line,
             sites,
             site_cols,
             first_site_row,
             first_tile,
-            first_translation,
+            first_four,
+            translations,
             first_channel,
             patch_pixels
         }
@@ -92,7 +122,8 @@ fn translation_shader() {
 #[test]
 fn moments_shader() {
     let module = parse("moments", &Shaders::default().moments);
-    assert_layout!(module, "Params", moments::Params { sites, channels, first_piece });
+    assert_eq!(u64::from(workgroup_memory(&module)), moments::SHARED);
+    assert_layout!(module, "Params", moments::Params { sites, channels, first_part, masked });
     assert_bindings(&module, 5);
     assert_entry(&module, "moments");
 }
@@ -100,7 +131,11 @@ fn moments_shader() {
 #[test]
 fn project_shader() {
     let module = parse("project", &Shaders::default().project);
-    assert_layout!(module, "Params", project::Params { sites, channels, features, groups_per_row });
+    assert_layout!(
+        module,
+        "Params",
+        project::Params { sites, channels, features, groups_per_row, first_group }
+    );
     assert_bindings(&module, 5);
     assert_entry(&module, "project");
 }
@@ -108,7 +143,69 @@ fn project_shader() {
 #[test]
 fn assign_shader() {
     let module = parse("assign", &Shaders::default().assign);
-    assert_layout!(module, "Params", assign::Params { points, features, clusters, groups_per_row });
-    assert_bindings(&module, 5);
+    assert_layout!(
+        module,
+        "Params",
+        assign::Params {
+            points,
+            features,
+            clusters,
+            first_point,
+            end_point,
+            groups_per_row,
+            piece
+        }
+    );
+    assert_bindings(&module, 6);
     assert_entry(&module, "assign");
+}
+
+#[test]
+fn cluster_sums_shader() {
+    let module = parse("cluster_sums", &Shaders::default().cluster_sums);
+    assert_layout!(
+        module,
+        "Params",
+        cluster_sums::Params {
+            points,
+            features,
+            clusters,
+            first_point,
+            chunk,
+            range,
+            width,
+            segments
+        }
+    );
+    assert_bindings(&module, 4);
+    assert_entry(&module, "cluster_sums");
+}
+
+#[test]
+fn fold_shader() {
+    let module = parse("fold", &Shaders::default().fold);
+    assert_layout!(
+        module,
+        "Params",
+        fold::Params { entries, first_part, parts, fresh, groups_per_row }
+    );
+    assert_bindings(&module, 3);
+    assert_entry(&module, "fold");
+}
+
+#[test]
+fn repair_shader() {
+    let module = parse("repair", &Shaders::default().repair);
+    assert_layout!(
+        module,
+        "Params",
+        repair::Params { sites, site_cols, first_site_row, first_channel }
+    );
+    assert_layout!(
+        module,
+        "Tile",
+        repair::GpuTile { first_row, first_col, rows, cols, first_score }
+    );
+    assert_bindings(&module, 4);
+    assert_entry(&module, "repair");
 }

@@ -8,14 +8,10 @@ use stemseg::plan::Components;
 
 use super::parse::{self, Slice};
 
-/// The image.
+/// How an image is read.
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub(super) struct InputArgs {
-    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
-    #[arg(value_name = "IMAGE")]
-    pub(super) file: PathBuf,
-
     /// Which image of a file that holds several, from 0.
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) image: Option<usize>,

@@ -156,6 +156,16 @@ impl DescriptorArgs {
         terms.iter().map(family).collect()
     }
 
+    /// Checks what can be checked without an image.
+    ///
+    /// # Errors
+    /// As [`families`](Self::families), but for periods.
+    pub(super) fn check(&self) -> Result<()> {
+        let names: Vec<&str> = self.terms()?.iter().map(|term| term.name).collect();
+        self.check_options(&names)?;
+        self.file().map_or(Ok(()), |file| parse::translations(file).map(drop))
+    }
+
     /// The families' weights, in the same order.
     pub(super) fn weights(&self) -> Vec<f64> {
         let terms = self.terms().unwrap_or_default();

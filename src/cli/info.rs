@@ -1,5 +1,7 @@
 //! `stemseg info`: what is in a file.
 
+use std::path::PathBuf;
+
 use stemseg::lattice::{self, Lattice};
 
 use super::args::{InputArgs, TalkArgs};
@@ -15,6 +17,10 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
+    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    #[arg(value_name = "IMAGE", help_heading = "Input")]
+    file: PathBuf,
+
     #[command(flatten)]
     input: InputArgs,
 
@@ -28,7 +34,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
-    let read = input::read(&args.input)?;
+    let read = input::read(&args.file, &args.input)?;
     read.notes.iter().for_each(|note| bar.note(note));
     let lattices = args.lattice.then(|| lattice::find(read.micrograph.pixels()));
     bar.finish();

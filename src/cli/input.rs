@@ -20,8 +20,8 @@ pub(super) struct Read {
 }
 
 /// Reads the image and everything that belongs to it.
-pub(super) fn read(args: &InputArgs) -> Result<Read> {
-    let loaded = read::read(&args.file, args.image)?;
+pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
+    let loaded = read::read(file, args.image)?;
     let (rows, cols) = loaded.pixels.shape();
     let roi = match args.roi {
         Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
@@ -40,7 +40,7 @@ pub(super) fn read(args: &InputArgs) -> Result<Read> {
     };
     let micrograph = pixels
         .to_micrograph(mask, args.non_finite())
-        .map_err(|e| with_path(&args.file, e))?
+        .map_err(|e| with_path(file, e))?
         .with_pixel_size(loaded.entry.pixel_size);
 
     let mut notes = loaded.notes;
@@ -51,7 +51,7 @@ pub(super) fn read(args: &InputArgs) -> Result<Read> {
         ));
     }
     let summary = Input {
-        path: args.file.clone(),
+        path: file.to_path_buf(),
         format: loaded.format,
         shape: micrograph.shape().into(),
         dtype: loaded.entry.dtype,

@@ -2,6 +2,7 @@
 //! checked job and runs it.
 
 mod args;
+mod bench;
 mod descriptor;
 mod devices;
 mod generate;
@@ -25,6 +26,7 @@ Examples:
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
   stemseg info grain.npy --lattice            what is in the file, and its crystal lattices
   stemseg simulate tilt-boundary              a micrograph with its true label map
+  stemseg bench --image grain.npy             how long each stage takes, with this image
   stemseg devices                             adapters, and the one that is taken
 
 Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
@@ -44,6 +46,7 @@ enum Command {
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
     Simulate(Box<simulate::Args>),
+    Bench(Box<bench::Args>),
     Devices(devices::Args),
     Completions(generate::CompletionArgs),
     Man(generate::ManArgs),
@@ -92,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
         Command::Devices(args) => devices::run(&args),

@@ -41,6 +41,13 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
     }
 }
 
+/// An amount of memory, bytes.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let size: Result<bytesize::ByteSize, _> = text.parse();
+    size.map(|size| size.as_u64())
+        .map_err(|_| format!("'{text}' is no amount of memory; give for example 512MiB or 2GB"))
+}
+
 /// A share of the variance: above 0, at most 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

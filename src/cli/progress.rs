@@ -54,6 +54,17 @@ impl Bar {
         });
     }
 
+    /// Names what went wrong with one of several images.
+    pub(super) fn warn(&self, error: &str) {
+        self.say(&format!("stemseg: {error}"));
+    }
+
+    /// Takes the bar off the terminal for a moment.
+    pub(super) fn clear(&self) {
+        self.bar.set_message("");
+        self.bar.suspend(|| {});
+    }
+
     /// Takes the bar off the terminal.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();

@@ -1,127 +1,145 @@
-//! `stemseg segment`: one micrograph in, label maps out.
+//! `stemseg segment`: micrographs in, label maps out.
+//!
+//! While one image is computed, the next is read and the one before is written,
+//! so that the device has work from file to file.
 
 mod args;
+mod job;
 mod output;
 
-use std::path::Path;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
-use ndarray::ArrayView2;
-use stemseg::io::write::{NpyRows, ResultFolder};
-use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::Components;
-use stemseg::sites::Band;
-use stemseg::{Error, Plan, Result, backend};
+use stemseg::backend::{self, Backend};
+use stemseg::{Error, Progress};
 
 use super::progress::Bar;
-use super::{Failure, input, print};
+use super::{Failure, print};
 pub(super) use args::Args;
-use args::Save;
+use job::{Computed, Job};
+
+/// What became of the file of this number.
+type Outcome<T> = (usize, Result<T, Failure>);
 
 /// Runs the command. Whatever is wrong with input and parameters shows before
 /// anything is computed or written.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let started = Instant::now();
-    let bar = Bar::new(&args.talk);
-    let mut input = input::read(&args.input)?;
-    let read = started.elapsed();
-    let plan = Plan::of(args.params(&input.micrograph)?, &input.micrograph)?;
-    let (backend, why) = backend::open(&args.device)?;
-    input.notes.extend(why);
-    let target = args.target();
-    args.files().try_for_each(|file| spare(file, &target))?;
-    let folder = ResultFolder::create(&target, args.force)?;
-    input.notes.iter().for_each(|note| bar.note(note));
-    explain(&plan, &*backend, &bar)?;
-
-    let (found, sha256) = std::thread::scope(|scope| {
-        let sha256 = scope.spawn(|| input::checksum(&args.input.file));
-        let found = compute(args, &input, &plan, &*backend, &folder, &bar);
-        (found, sha256.join())
+    let bar = &Bar::new(&args.talk);
+    args.check()?;
+    bar.stage("read");
+    let outcomes = thread::scope(|scope| {
+        // Opening a device takes about as long as reading an image.
+        let opened = scope.spawn(|| backend::open(&args.device));
+        // No queues: one image at most waits for the device, and one to be written.
+        let (to_compute, inputs) = sync_channel(0);
+        let (to_write, results) = sync_channel(0);
+        scope.spawn(move || read_all(args, &to_compute));
+        let written = scope.spawn(move || write_all(args, bar, &results));
+        let first = inputs.recv();
+        let opened = opened.join().unwrap_or_else(|_| Err(no_device()));
+        let mut outcomes = match (first, opened) {
+            // What is wrong with the only image is said before what is wrong with
+            // the device.
+            (Ok((index, Err(failure))), _) if args.files.len() == 1 => {
+                drop(to_write);
+                vec![(index, Err(failure))]
+            }
+            (_, Err(error)) => {
+                drop(to_write);
+                vec![(0, Err(error.into()))]
+            }
+            (first, Ok((backend, why))) => {
+                why.iter().for_each(|why| bar.note(why));
+                let inputs = first.into_iter().chain(inputs);
+                compute_all(args, bar, (&*backend, why.as_deref()), inputs, to_write)
+            }
+        };
+        outcomes.extend(written.join().unwrap_or_default());
+        outcomes
     });
-    let found = found?;
-    input.summary.sha256 =
-        sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
-
-    if found.pca.report.skipped {
-        let note = format!("PCA was not needed: all {} channels are features", plan.channels());
-        bar.note(&note);
-        input.notes.push(note);
-    }
-    let output = output::Output { args, input, device: backend.device().clone(), started, read };
-    let summary = output.write(&found, &folder, &bar).map_err(Failure::in_run)?;
-    let place = folder.commit().map_err(Failure::in_run)?;
     bar.finish();
-    match (args.talk.json, args.talk.quiet) {
-        (true, _) => print(&summary),
-        (false, true) => Ok(()),
-        (false, false) => print(&output.in_words(&found, &place)),
+    match args.files.len() {
+        1 => outcomes.into_iter().try_for_each(|(_, outcome)| outcome),
+        _ => sum_up(args, bar, outcomes),
     }
 }
 
-/// Refuses to replace a folder that holds one of the run's own files.
-fn spare(file: &Path, target: &Path) -> Result<()> {
-    let (Ok(full), Ok(folder)) = (file.canonicalize(), target.canonicalize()) else {
-        return Ok(());
-    };
-    match folder.is_dir() && full.starts_with(&folder) {
-        true => Err(Error::parameter(
-            "out",
-            target.display(),
-            format!("{} lies in it and would be deleted; give another --out", file.display()),
-        )),
-        false => Ok(()),
-    }
+fn no_device() -> Error {
+    Error::NoDevice("the device could not be opened".into())
 }
 
-/// Says what was decided and why (`--verbose`).
-fn explain(plan: &Plan, backend: &dyn backend::Backend, bar: &Bar) -> Result<(), Failure> {
-    let (grid, device) = (&plan.grid, backend.device());
-    let bands = pipeline::bands(plan, backend)?.len();
-    bar.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
-    bar.detail(&format!(
-        "sites: {} rows x {} columns every {} px, {} px from the border, since patch and window must fit",
-        grid.count.rows, grid.count.cols, grid.stride, grid.margin
-    ));
-    let names: Vec<String> =
-        plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
-    let kept = match plan.params.components {
-        Components::Count(count) => format!("{count} features"),
-        Components::Variance(share) => format!("features for {} % of the variance", 100.0 * share),
-    };
-    bar.detail(&format!("descriptor: {}; PCA keeps {kept}", names.join(" + ")));
-    bar.detail(&format!(
-        "bands: {bands} of at most {} MiB of descriptors",
-        pipeline::BAND_BYTES >> 20
-    ));
-    Ok(())
-}
-
-fn compute(
-    args: &Args,
-    image: &input::Read,
-    plan: &Plan,
-    backend: &dyn backend::Backend,
-    folder: &ResultFolder,
-    bar: &Bar,
-) -> Result<Segmentation, Failure> {
-    let mut rows = match args.saves(Save::Descriptors) {
-        true => Some(descriptors(&folder.path("descriptors.npy"), plan).map_err(Failure::in_run)?),
-        false => None,
-    };
-    let mut write = rows.as_mut().map(|rows| {
-        |band: &Band, values: ArrayView2<'_, f32>| {
-            let shape = (band.rows.len(), band.cols, values.ncols());
-            rows.write(values.to_shape(shape).expect("one row of values for each site").view())
+/// Reads the images in their order until nobody wants more.
+fn read_all(args: &Args, to_compute: &SyncSender<Outcome<Job>>) {
+    for (index, file) in args.files.iter().enumerate() {
+        if to_compute.send((index, Job::read(args, file))).is_err() {
+            return;
         }
-    });
-    let sink = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
-    let found = pipeline::segment(&image.micrograph, plan.params.clone(), backend, bar, sink)
-        .map_err(|e| input::with_path(&args.input.file, e))?;
-    rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
-    Ok(found)
+    }
 }
 
-fn descriptors(path: &Path, plan: &Plan) -> Result<NpyRows> {
-    NpyRows::create(path, [plan.grid.count.rows, plan.grid.count.cols, plan.channels()])
+/// Segments the images one after the other; gives those that failed.
+fn compute_all(
+    args: &Args,
+    bar: &Bar,
+    (backend, why): (&dyn Backend, Option<&str>),
+    inputs: impl Iterator<Item = Outcome<Job>>,
+    to_write: SyncSender<Outcome<Computed>>,
+) -> Vec<Outcome<()>> {
+    let mut failed = Vec::new();
+    for (index, job) in inputs {
+        match job.and_then(|job| job.compute(args, backend, why, bar)) {
+            // The receiver goes only after this sender.
+            Ok(computed) => drop(to_write.send((index, Ok(computed)))),
+            Err(failure) => {
+                let stop = matches!(failure, Failure::Interrupted);
+                failed.push((index, Err(failure)));
+                if stop {
+                    break;
+                }
+            }
+        }
+    }
+    failed
+}
+
+/// Writes the results as they come, and says so.
+fn write_all(args: &Args, bar: &Bar, results: &Receiver<Outcome<Computed>>) -> Vec<Outcome<()>> {
+    let write = |computed: Computed| -> Result<(), Failure> {
+        if args.files.len() == 1 {
+            bar.stage("write");
+        }
+        let (summary, words) = computed.write(args, bar)?;
+        bar.clear();
+        match (args.talk.json, args.talk.quiet) {
+            (true, _) => print(&summary),
+            (false, true) => Ok(()),
+            (false, false) => print(&words),
+        }
+    };
+    let outcome = |(index, computed): Outcome<Computed>| (index, computed.and_then(write));
+    results.iter().map(outcome).collect()
+}
+
+/// Names the images that failed.
+fn sum_up(args: &Args, bar: &Bar, mut outcomes: Vec<Outcome<()>>) -> Result<(), Failure> {
+    outcomes.sort_by_key(|(index, _)| *index);
+    let (mut failed, total) = (Vec::new(), args.files.len());
+    for (index, outcome) in outcomes {
+        match outcome {
+            Ok(()) => {}
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(Failure::Usage(error) | Failure::Run(error)) => {
+                bar.warn(&error.to_string());
+                failed.push(args.files[index].display().to_string());
+            }
+        }
+    }
+    match failed.len() {
+        0 => Ok(()),
+        count => {
+            let names = failed.join(", ");
+            let message = format!("{count} of {total} images were not segmented: {names}");
+            Err(Failure::Run(anyhow::anyhow!(message)))
+        }
+    }
 }

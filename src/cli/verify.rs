@@ -1,5 +1,7 @@
 //! `stemseg verify`: CPU and GPU side by side, stage by stage.
 
+use std::path::PathBuf;
+
 use stemseg::Params;
 use stemseg::backend::gpu::adapter;
 use stemseg::backend::{self, Choice, cpu::Cpu};
@@ -22,6 +24,10 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
+    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    #[arg(value_name = "IMAGE", help_heading = "Input")]
+    file: PathBuf,
+
     #[command(flatten)]
     input: InputArgs,
 
@@ -45,7 +51,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
-    let read = input::read(&args.input)?;
+    let read = input::read(&args.file, &args.input)?;
     let params = Params {
         families: args.descriptor.families(&read.micrograph)?,
         weights: args.descriptor.weights(),

@@ -32,6 +32,9 @@ pub const FLAT_SHARE: f64 = 0.004;
 /// Most channels of a family: the covariance has their square of elements (128 MiB).
 pub(crate) const MOST_CHANNELS: usize = 4096;
 
+/// Most scores of one tile: what a task keeps in memory, 48 MiB.
+pub(crate) const TILE_SCORES: usize = 12 << 20;
+
 /// A family with the parameters that a user gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "family", rename_all = "kebab-case")]

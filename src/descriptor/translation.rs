@@ -21,16 +21,13 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure};
+use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure, TILE_SCORES};
 use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;
 pub(crate) use maps::{Balance, Maps};
 pub(crate) use norms::Norms;
-
-/// Most scores of one tile: what a thread keeps in memory, 8 MiB.
-const TILE_SCORES: usize = 2 << 20;
 
 /// Displacement of the second patch from the first, px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -241,22 +238,20 @@ impl Measure for Family {
         by_definition(image, self, grid)
     }
 
-    /// Sites per tile. A tile has about 256 px a row, and at least twice the
-    /// patch, so that the halo costs no more than the tile itself however large
-    /// the patch. Sites and the blocks of one stride in a patch make whole
+    /// Sites per tile. A tile has about 200 x 400 px (what a core's cache holds),
+    /// and at least four times the patch, so that the halo costs less than the tile
+    /// itself however large the patch. Along a row, the sites, those beside the
+    /// tile that `-t` needs, and the blocks of one stride in a patch make whole
     /// vectors of 16. Scores of a tile stay within [`TILE_SCORES`].
     fn tile_size(&self, stride: usize) -> Extent {
         let full = self.patch.full();
-        let sites = |px: usize, patch: usize| ((px.max(2 * patch) - patch) / stride + 1).min(256);
+        let sites = |px: usize, patch: usize| ((px.max(4 * patch) - patch) / stride + 1).min(256);
         let most = (TILE_SCORES / self.translations.len()).max(1);
-        let blocks = full.cols / stride;
-        let whole = |sites: usize| {
-            let total = sites + blocks;
-            let vectors = if total - total % 16 > blocks { total / 16 } else { total.div_ceil(16) };
-            (16 * vectors - blocks).min(256)
-        };
-        let rows = sites(160, full.rows).max(16);
-        let cols = whole(sites(256, full.cols).min((most / 16).max(16)));
-        Extent { rows: rows.min((most / cols).max(16)), cols }
+        let beside = full.cols / stride + self.window.cols / stride;
+        let cols = sites(400, full.cols).min((most / 16).max(16));
+        let total = cols + beside;
+        let vectors = if total - total % 16 > beside { total / 16 } else { total.div_ceil(16) };
+        let cols = (16 * vectors - beside).min(256);
+        Extent { rows: sites(200, full.rows).max(16).min((most / cols).max(16)), cols }
     }
 }

@@ -1,6 +1,7 @@
 //! Where k-means starts: greedy k-means++ (Arthur & Vassilvitskii 2007, section
 //! "greedy" of the extended version; the variant that scikit-learn uses).
 
+use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -37,58 +38,102 @@ pub(super) fn subsample(
 /// is the best of `2 + ln k` points drawn with a chance proportional to their
 /// squared distance from the nearest centroid so far.
 pub(super) fn greedy_plus_plus(
-    points: Points<'_>,
+    columns: &Columns,
     clusters: usize,
     rng: &mut ChaCha8Rng,
     progress: &dyn Progress,
 ) -> Result<Array2<f64>> {
-    let total = points.len();
+    let total = columns.points;
     let trials = 2 + (clusters as f64).ln() as usize;
     let mut chosen = vec![((uniform(rng) * total as f64) as usize).min(total - 1)];
     let mut nearest = vec![f64::INFINITY; total];
-    nearest = nearer(points, chosen[0], &nearest);
+    nearer(columns, chosen[0], &vec![f64::INFINITY; total], &mut nearest);
+    // Two buffers change hands: fresh memory would cost more than the sums.
+    let (mut trial, mut best) = (nearest.clone(), nearest.clone());
     while chosen.len() < clusters {
         progress.check()?;
         let draws: Vec<usize> = (0..trials).map(|_| draw(&nearest, rng)).collect();
-        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        let mut least: Option<(f64, usize)> = None;
         for candidate in draws {
-            let distances = nearer(points, candidate, &nearest);
-            let potential = ordered_sum(&distances);
-            if best.as_ref().is_none_or(|(least, ..)| potential < *least) {
-                best = Some((potential, candidate, distances));
+            nearer(columns, candidate, &nearest, &mut trial);
+            let potential = ordered_sum(&trial);
+            if least.is_none_or(|(least, _)| potential < least) {
+                least = Some((potential, candidate));
+                std::mem::swap(&mut trial, &mut best);
             }
         }
-        if let Some((_, candidate, distances)) = best {
+        if let Some((_, candidate)) = least {
             chosen.push(candidate);
-            nearest = distances;
+            std::mem::swap(&mut nearest, &mut best);
         }
     }
-    Ok(Array2::from_shape_fn((clusters, points.features), |(c, f)| points.row(chosen[c])[f].into()))
+    let features = columns.values.len();
+    Ok(Array2::from_shape_fn((clusters, features), |(c, f)| columns.values[f][chosen[c]].into()))
 }
 
-/// Squared distance to the nearer of point `candidate` and what was nearest.
-fn nearer(points: Points<'_>, candidate: usize, nearest: &[f64]) -> Vec<f64> {
-    let centre: Vec<f64> = points.row(candidate).iter().map(|&v| v.into()).collect();
-    let mut distances = nearest.to_vec();
-    distances.par_chunks_mut(CHUNK).zip(points.chunks(CHUNK)).for_each(|(distances, points)| {
-        for (distance, point) in distances.iter_mut().zip(points) {
-            *distance = distance.min(squared_distance(point, &centre));
+/// Squared distance to the nearer of point `candidate` and what was nearest,
+/// into `distances`.
+fn nearer(columns: &Columns, candidate: usize, nearest: &[f64], distances: &mut [f64]) {
+    let centre: Vec<f64> = columns.row(candidate);
+    let chunks = distances.par_chunks_mut(CHUNK).zip(nearest.par_chunks(CHUNK));
+    chunks.enumerate().for_each(|(i, (distances, nearest))| {
+        let at = i * CHUNK..i * CHUNK + distances.len();
+        distances.fill(0.0);
+        for (column, &centre) in columns.values.iter().zip(&centre) {
+            add_squares(&column[at.clone()], centre, distances);
         }
+        distances.iter_mut().zip(nearest).for_each(|(d, nearest)| *d = d.min(*nearest));
     });
-    distances
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
+fn add_squares(column: &[f32], centre: f64, distances: &mut [f64]) {
+    for (distance, &v) in distances.iter_mut().zip(column) {
+        let d = f64::from(v) - centre;
+        *distance += d * d;
+    }
+}
+
+/// Points by feature, `[q][N]`: for loops over points.
+pub(super) struct Columns {
+    values: Vec<Vec<f32>>,
+    points: usize,
+}
+
+impl Columns {
+    pub(super) fn new(points: Points<'_>) -> Self {
+        let column = |f: usize| points.values.iter().skip(f).step_by(points.features).copied();
+        let values = (0..points.features).into_par_iter().map(|f| column(f).collect()).collect();
+        Self { values, points: points.len() }
+    }
+
+    fn row(&self, i: usize) -> Vec<f64> {
+        self.values.iter().map(|column| column[i].into()).collect()
+    }
 }
 
 /// A point drawn with a chance proportional to its weight.
 fn draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
-    let target = uniform(rng) * ordered_sum(weights);
+    let sums: Vec<f64> = weights.par_chunks(CHUNK).map(|c| c.iter().sum()).collect();
+    let mut rest = uniform(rng) * sums.iter().sum::<f64>();
+    // The chunk in which the sum passes the target, then the point in it.
+    let mut first = 0;
+    for sum in &sums {
+        if *sum > 0.0 && *sum >= rest {
+            break;
+        }
+        rest -= sum;
+        first += CHUNK;
+    }
     let mut sum = 0.0;
     // Points of weight 0 are never drawn: the sum must pass the target.
     let passes = |w: &f64| {
         sum += w;
-        *w > 0.0 && sum >= target
+        *w > 0.0 && sum >= rest
     };
     let last = || weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
-    weights.iter().position(passes).unwrap_or_else(last)
+    let within = weights.get(first..).unwrap_or_default();
+    within.iter().position(passes).map_or_else(last, |i| first + i)
 }
 
 /// A sum whose order does not depend on the number of threads.
@@ -126,8 +171,13 @@ mod tests {
         let points = Array2::from_shape_fn((300, 2), |(i, d)| (i / 100 * 50 + i % 7 * d) as f32);
         let points = Points { values: points.as_slice().unwrap(), features: 2 };
         for seed in 0..20 {
-            let seeds =
-                greedy_plus_plus(points, 3, &mut ChaCha8Rng::seed_from_u64(seed), &Silent).unwrap();
+            let seeds = greedy_plus_plus(
+                &Columns::new(points),
+                3,
+                &mut ChaCha8Rng::seed_from_u64(seed),
+                &Silent,
+            )
+            .unwrap();
             let mut which: Vec<i32> = seeds.column(0).iter().map(|v| (v / 50.0) as i32).collect();
             which.sort_unstable();
             assert_eq!(which, [0, 1, 2], "seed {seed}");

@@ -1,86 +1,99 @@
 //! Colours of labels: Okabe and Ito's for the first, generated ones beyond.
 
-use std::sync::OnceLock;
-
-use palette::{FromColor, Oklab, Srgb};
-
-/// Okabe and Ito's colours without black, those first that differ most also for
-/// the colour-blind, and R's grey as the eighth.
-const FIRST: [[u8; 3]; 8] = [
-    [230, 159, 0],   // orange
-    [86, 180, 233],  // sky blue
-    [0, 158, 115],   // bluish green
-    [213, 94, 0],    // vermillion
-    [0, 114, 178],   // blue
-    [240, 228, 66],  // yellow
-    [204, 121, 167], // reddish purple
-    [153, 153, 153], // grey
-];
-
 /// Distinct colours; labels beyond take them again from the first.
 const COUNT: usize = 512;
 
-/// Steps per channel of the grid from which colours are generated.
-const GRID: u8 = 18;
+/// Red, green and blue of labels 1 and on. The tests below make them afresh and
+/// compare (`STEMSEG_UPDATE=1` writes them): at run time that would take longer
+/// than to draw an overlay.
+const COLOURS: &[u8; 3 * COUNT] = include_bytes!("colours.rgb");
 
 /// sRGB colour of `label`: black for 0 (not segmented), then 512 distinct ones,
 /// the same in every run and output.
 pub fn colour(label: usize) -> [u8; 3] {
-    static COLOURS: OnceLock<Vec<[u8; 3]>> = OnceLock::new();
     match label.checked_sub(1) {
         None => [0; 3],
-        Some(index) => COLOURS.get_or_init(generate)[index % COUNT],
+        Some(index) => COLOURS.as_chunks().0[index % COUNT],
     }
-}
-
-/// [`FIRST`], then each time the colour of the grid that is farthest from all
-/// before in OKLab, where equal distances look equal (Glasbey's way).
-fn generate() -> Vec<[u8; 3]> {
-    let mut colours = FIRST.to_vec();
-    let candidates: Vec<([u8; 3], Oklab)> = grid().filter(|(_, lab)| is_useful(lab)).collect();
-    let mut distance = vec![f32::INFINITY; candidates.len()];
-    let approach = |distance: &mut [f32], new: Oklab| {
-        for (d, (_, lab)) in distance.iter_mut().zip(&candidates) {
-            *d = d.min(squared_distance(*lab, new));
-        }
-    };
-    for &rgb in &FIRST {
-        approach(&mut distance, oklab(rgb));
-    }
-    while colours.len() < COUNT {
-        let farthest = (0..distance.len()).max_by(|&a, &b| distance[a].total_cmp(&distance[b]));
-        let (rgb, lab) = candidates[farthest.unwrap_or(0)];
-        colours.push(rgb);
-        approach(&mut distance, lab);
-    }
-    colours
-}
-
-fn grid() -> impl Iterator<Item = ([u8; 3], Oklab)> {
-    let level = |step: u8| (f32::from(step) * 255.0 / f32::from(GRID - 1)).round() as u8;
-    (0..GRID)
-        .flat_map(move |r| (0..GRID).flat_map(move |g| (0..GRID).map(move |b| [r, g, b])))
-        .map(move |steps| steps.map(level))
-        .map(|rgb| (rgb, oklab(rgb)))
-}
-
-/// Neither dark nor pale nor grey: it must show as a tint on a grey image.
-fn is_useful(lab: &Oklab) -> bool {
-    (0.45..0.92).contains(&lab.l) && lab.a.hypot(lab.b) > 0.09
-}
-
-fn oklab(rgb: [u8; 3]) -> Oklab {
-    Oklab::from_color(Srgb::from(rgb).into_format::<f32>())
-}
-
-fn squared_distance(a: Oklab, b: Oklab) -> f32 {
-    (a.l - b.l).powi(2) + (a.a - b.a).powi(2) + (a.b - b.b).powi(2)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use palette::{FromColor, Oklab, Srgb};
+
+    use super::*;
+
+    /// Okabe and Ito's colours without black, those first that differ most also for
+    /// the colour-blind, and R's grey as the eighth.
+    const FIRST: [[u8; 3]; 8] = [
+        [230, 159, 0],   // orange
+        [86, 180, 233],  // sky blue
+        [0, 158, 115],   // bluish green
+        [213, 94, 0],    // vermillion
+        [0, 114, 178],   // blue
+        [240, 228, 66],  // yellow
+        [204, 121, 167], // reddish purple
+        [153, 153, 153], // grey
+    ];
+
+    /// Steps per channel of the grid from which colours are generated.
+    const GRID: u8 = 18;
+
+    /// [`FIRST`], then each time the colour of the grid that is farthest from all
+    /// before in OKLab, where equal distances look equal (Glasbey's way).
+    fn generate() -> Vec<[u8; 3]> {
+        let mut colours = FIRST.to_vec();
+        let candidates: Vec<([u8; 3], Oklab)> = grid().filter(|(_, lab)| is_useful(lab)).collect();
+        let mut distance = vec![f32::INFINITY; candidates.len()];
+        let approach = |distance: &mut [f32], new: Oklab| {
+            for (d, (_, lab)) in distance.iter_mut().zip(&candidates) {
+                *d = d.min(squared_distance(*lab, new));
+            }
+        };
+        for &rgb in &FIRST {
+            approach(&mut distance, oklab(rgb));
+        }
+        while colours.len() < COUNT {
+            let farthest = (0..distance.len()).max_by(|&a, &b| distance[a].total_cmp(&distance[b]));
+            let (rgb, lab) = candidates[farthest.unwrap_or(0)];
+            colours.push(rgb);
+            approach(&mut distance, lab);
+        }
+        colours
+    }
+
+    fn grid() -> impl Iterator<Item = ([u8; 3], Oklab)> {
+        let level = |step: u8| (f32::from(step) * 255.0 / f32::from(GRID - 1)).round() as u8;
+        (0..GRID)
+            .flat_map(move |r| (0..GRID).flat_map(move |g| (0..GRID).map(move |b| [r, g, b])))
+            .map(move |steps| steps.map(level))
+            .map(|rgb| (rgb, oklab(rgb)))
+    }
+
+    /// Neither dark nor pale nor grey: it must show as a tint on a grey image.
+    fn is_useful(lab: &Oklab) -> bool {
+        (0.45..0.92).contains(&lab.l) && lab.a.hypot(lab.b) > 0.09
+    }
+
+    fn oklab(rgb: [u8; 3]) -> Oklab {
+        Oklab::from_color(Srgb::from(rgb).into_format::<f32>())
+    }
+
+    fn squared_distance(a: Oklab, b: Oklab) -> f32 {
+        (a.l - b.l).powi(2) + (a.a - b.a).powi(2) + (a.b - b.b).powi(2)
+    }
+
+    #[test]
+    fn the_colours_are_those_that_are_generated() {
+        let made = generate().concat();
+        if std::env::var_os("STEMSEG_UPDATE").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/colours.rgb");
+            std::fs::write(path, &made).unwrap();
+        }
+        assert!(made == COLOURS, "src/report/colours.rgb is out of date");
+    }
 
     #[test]
     fn nothing_is_black_and_all_others_differ() {

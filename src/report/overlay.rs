@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use self::resample::Scaled;
 use super::{colours, text};
 use crate::micrograph::PixelSize;
+use crate::rows::Rows;
 use crate::{Error, Result};
 
 pub use self::legend::area_shares;
@@ -44,10 +45,10 @@ impl Default for OverlayOptions {
 /// [`Error::Image`] for an empty image and for labels of another shape.
 pub fn overlay(
     image: ArrayView2<'_, f32>,
-    labels: ArrayView2<'_, u16>,
+    labels: &dyn Rows<u16>,
     options: &OverlayOptions,
 ) -> Result<RgbImage> {
-    check_shapes(image.dim(), labels.dim())?;
+    check_shapes(image.dim(), labels.shape())?;
     let shares = area_shares(labels);
     let scaled = Scaled::new(image, labels);
     let (rows, cols) = scaled.shape();
@@ -57,7 +58,7 @@ pub fn overlay(
     let paper = image::Rgb(PAPER);
     let mut drawing = RgbImage::from_pixel(width as u32, (rows + legend.height()) as u32, paper);
     let left = (width - cols) / 2;
-    tint(&mut drawing, &scaled, left, options.alpha);
+    tint(&mut drawing, &scaled, left, shares.len(), options.alpha);
     if let Some(pixel) = options.pixel_size {
         let nm = pixel.cols / scaled.factor();
         scale_bar::draw(&mut drawing, (rows, cols), left, nm, size);
@@ -72,11 +73,11 @@ pub fn overlay(
 /// [`Error::Image`] for an empty image.
 pub fn picture(image: ArrayView2<'_, f32>, pixel_size: Option<PixelSize>) -> Result<GrayImage> {
     check_shapes(image.dim(), image.dim())?;
-    let labels = ndarray::Array2::zeros(image.dim());
-    let scaled = Scaled::new(image, labels.view());
+    let labels = NoLabels(image.dim());
+    let scaled = Scaled::new(image, &labels);
     let (rows, cols) = scaled.shape();
     let mut drawing = RgbImage::new(cols as u32, rows as u32);
-    tint(&mut drawing, &scaled, 0, 0.0);
+    tint(&mut drawing, &scaled, 0, 1, 0.0);
     if let Some(pixel) = pixel_size {
         let nm = pixel.cols / scaled.factor();
         scale_bar::draw(&mut drawing, (rows, cols), 0, nm, text_size(rows, cols));
@@ -103,23 +104,36 @@ fn text_size(rows: usize, cols: usize) -> f32 {
     (side / 50.0).round().max(14.0)
 }
 
-/// Fills the upper rows of `drawing` with the image, from column `left` on.
-fn tint(drawing: &mut RgbImage, scaled: &Scaled<'_>, left: usize, alpha: f32) {
-    let grey = Stretch::of(scaled.image());
-    let most = scaled.labels().iter().copied().max().unwrap_or(0);
-    let colours: Vec<[u8; 3]> = (0..=usize::from(most)).map(colours::colour).collect();
+/// Label 0 everywhere.
+struct NoLabels((usize, usize));
+
+impl Rows<u16> for NoLabels {
+    fn shape(&self) -> (usize, usize) {
+        self.0
+    }
+
+    fn fill(&self, _: usize, to: &mut [u16]) {
+        to.fill(0);
+    }
+}
+
+/// Fills the upper rows of `drawing` with the image, from column `left` on;
+/// `labels` is their number, 0 among them.
+fn tint(drawing: &mut RgbImage, scaled: &Scaled<'_>, left: usize, labels: usize, alpha: f32) {
+    let grey = Stretch::of(scaled.sample(Stretch::SAMPLES));
+    let colours: Vec<[u8; 3]> = (0..labels).map(colours::colour).collect();
     let (_, cols) = scaled.shape();
     let width = 3 * drawing.width() as usize;
     let lines: &mut [u8] = drawing;
     lines.par_chunks_exact_mut(width).take(scaled.shape().0).enumerate().for_each(|(row, line)| {
         let line = &mut line[3 * left..3 * (left + cols)];
-        for (pixel, (value, label)) in line.chunks_exact_mut(3).zip(scaled.row(row)) {
+        let (values, labels, repeat) = scaled.row(row);
+        let pixels = line.chunks_exact_mut(3 * repeat);
+        for (pixels, (&value, &label)) in pixels.zip(values.iter().zip(&labels)) {
             let below = grey.apply(value);
             let alpha = if label == 0 { 0.0 } else { alpha };
-            let colour = colours[usize::from(label)];
-            for (channel, over) in pixel.iter_mut().zip(colour) {
-                *channel = text::mix(below, over, alpha);
-            }
+            let tinted = colours[usize::from(label)].map(|over| text::mix(below, over, alpha));
+            pixels.chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(&tinted));
         }
     });
 }
@@ -133,16 +147,11 @@ struct Stretch {
 
 impl Stretch {
     /// Pixels looked at, about: enough for percentiles good to a grey level.
-    const SAMPLES: usize = 1 << 20;
+    const SAMPLES: usize = 1 << 17;
 
     /// The 0.5 and 99.5 percentiles, or all there is where those coincide.
-    fn of(image: ArrayView2<'_, f32>) -> Self {
-        // Every n-th row and column would beat with a lattice; a stride that is
-        // odd and follows the rows' order moves along from row to row.
-        let step = (image.len() / Self::SAMPLES) | 1;
-        let finite = |v: &f32| v.is_finite();
-        let mut values: Vec<f32> =
-            image.iter().step_by(step).copied().filter(|v| finite(v)).collect();
+    fn of(mut values: Vec<f32>) -> Self {
+        values.retain(|v| v.is_finite());
         if values.is_empty() {
             return Self { low: 0.0, high: 0.0 };
         }
@@ -165,7 +174,7 @@ impl Stretch {
         }
         // In f64, where the range of any two f32 is finite.
         let (low, high) = (f64::from(self.low), f64::from(self.high));
-        ((f64::from(value) - low) / (high - low) * 255.0).round() as u8
+        ((f64::from(value) - low) / (high - low) * 255.0 + 0.5) as u8
     }
 }
 

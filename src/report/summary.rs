@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
-use crate::label_map::{Area, UNLABELLED};
+use crate::label_map::Area;
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
@@ -136,16 +136,13 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    fn new(patterns: &Patterns, plan: &Plan) -> Self {
-        let map = patterns.map.spread(&patterns.memberships, plan);
+    fn new(patterns: &Patterns) -> Self {
         let (mut count, mut sum, mut above) = (0_u64, 0.0, 0_u64);
-        for (&value, &label) in map.iter().zip(&patterns.map.pixels) {
-            if label != UNLABELLED {
-                count += 1;
-                sum += f64::from(value);
-                above += u64::from(value > 0.9);
-            }
-        }
+        patterns.map.spread(&patterns.memberships).by_site(|value, pixels| {
+            count += pixels;
+            sum += f64::from(value) * pixels as f64;
+            above += if value > 0.9 { pixels } else { 0 };
+        });
         let n = count.max(1) as f64;
         Self { mean: sum / n, fraction_above_0_9: above as f64 / n }
     }
@@ -240,7 +237,7 @@ impl Summary {
                 converged: clustering.converged,
             },
             labels: labels.collect(),
-            confidence: Confidence::new(patterns, &found.plan),
+            confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             notes,
             timings_ms: TimingsMs::new(&found.timings),

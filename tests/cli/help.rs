@@ -3,7 +3,7 @@
 use crate::job::{stemseg, text};
 use crate::place::Place;
 
-const COMMANDS: [&[&str]; 4] = [&[], &["segment"], &["verify"], &["devices"]];
+const COMMANDS: [&[&str]; 5] = [&[], &["segment"], &["verify"], &["bench"], &["devices"]];
 
 /// Options of every run that reads an image.
 const SHARED: [&str; 5] = ["--roi", "--mask", "--nan", "--verbose", "--quiet"];

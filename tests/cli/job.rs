@@ -31,13 +31,14 @@ pub(crate) fn stemseg(place: &Place) -> Command {
     command.current_dir(place.path("")).timeout(Duration::from_secs(120));
     // Mesa complains on stderr where the variable is missing.
     command.env("XDG_RUNTIME_DIR", place.path("")).env("RUST_BACKTRACE", "1");
+    command.env("STEMSEG_PIPELINE_CACHE", "off");
     command
 }
 
 /// `stemseg segment` with parameters that suit the scene.
 #[derive(Clone)]
 pub(crate) struct Job {
-    image: OsString,
+    images: Vec<OsString>,
     arguments: Vec<(String, OsString)>,
     hide_adapters: bool,
 }
@@ -51,11 +52,16 @@ impl Job {
             ("--stride", "4"),
             ("--device", "cpu"),
         ];
-        Self { image: "image.npy".into(), arguments: vec![], hide_adapters: false }.with(&usual)
+        Self { images: vec!["image.npy".into()], arguments: vec![], hide_adapters: false }
+            .with(&usual)
     }
 
-    pub(crate) fn image(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.image = name.as_ref().to_owned();
+    pub(crate) fn image(self, name: impl AsRef<OsStr>) -> Self {
+        self.images(&[name])
+    }
+
+    pub(crate) fn images(mut self, names: &[impl AsRef<OsStr>]) -> Self {
+        self.images = names.iter().map(|name| name.as_ref().to_owned()).collect();
         self
     }
 
@@ -82,7 +88,8 @@ impl Job {
     }
 
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        let mut all = vec!["segment".into(), self.image.clone()];
+        let mut all = vec!["segment".into()];
+        all.extend(self.images.iter().cloned());
         for (name, value) in &self.arguments {
             all.push(name.into());
             all.extend((value != FLAG).then(|| value.clone()));

@@ -284,7 +284,8 @@ impl Case {
         let micrograph = data::micrograph(&self.path("image")?)?;
         let clusters = vec![self.number("k")? as usize];
         let params = Params { clusters, ..self.params(false)? };
-        let found = pipeline::segment(&micrograph, params, backend, &Silent, None)?;
+        let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+        let found = pipeline::segment(&micrograph, plan, backend, &Silent, None)?;
         let pipeline::Patterns { clustering, map, .. } = &found.results[0];
         self.inertia(clustering.inertia)?;
         let expected = load(&self.path("expected_grid")?)?;

@@ -20,6 +20,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         trial("a_name_that_no_adapter_has_is_refused_with_those_there_are", unknown_name),
         trial("an_adapter_is_found_by_part_of_its_name", part_of_a_name),
         trial("verify_reports_every_stage", verify_reports_every_stage),
+        trial("bench_sets_an_adapter_beside_the_cpu", bench_beside_the_cpu),
     ]
 }
 
@@ -70,4 +71,26 @@ fn verify_reports_every_stage() {
     }
     assert!(names.iter().all(|name| table.contains(name)), "{table}");
     assert_eq!(run(&["--quiet"]), "");
+}
+
+fn bench_beside_the_cpu() {
+    let name = adapter::adapters()[0].get_info().name;
+    let place = Place::with_scene();
+    let sizes = ["--image", "image.npy", "--patch", "6", "--window", "6", "--starts", "1"];
+    let stages = ["--stage", "upload,descriptors,covariance,project", "--repeats", "1", "--json"];
+    // A comma would part the name in two.
+    let device = format!("cpu,{}", name.split(',').next().unwrap_or_default());
+    let mut command = stemseg(&place);
+    command.arg("bench").args(sizes).args(stages).args(["--device", &device]);
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = report["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 8, "{report}");
+    for row in rows {
+        let here = row["device"]["kind"] == "cpu";
+        assert_eq!(here, row["device"]["name"] != name.as_str(), "{row}");
+        assert!(row["median_ms"].as_f64() > Some(0.0), "{row}");
+        assert!(here || row["share_of_peak"].is_null(), "the CPU's limits are not a GPU's: {row}");
+    }
 }

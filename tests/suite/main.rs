@@ -13,6 +13,7 @@ mod contract;
 mod data;
 mod devices;
 mod families;
+mod gpu;
 mod lattices;
 mod precision;
 mod properties;
@@ -41,6 +42,7 @@ fn main() {
     trials.extend(families::trials(&devices));
     trials.extend(symmetry::trials());
     trials.extend(lattices::trials());
+    trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));

@@ -61,10 +61,11 @@ fn as_good_as_pystem(backend: &dyn Backend, scene: &str) -> Result<(), Failed> {
     let folder = data::shared().join("data/sim");
     let micrograph = data::micrograph(&folder.join(format!("{scene}_mid.npy")))?;
     let truth = load2(&folder.join(format!("{scene}_labels.npy")))?;
-    let found = pipeline::segment(&micrograph, params, backend, &Silent, None)?;
+    let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask())?;
+    let found = pipeline::segment(&micrograph, plan, backend, &Silent, None)?;
     let margin = number(&row["margin_px"])?;
     let inside = ndarray::s![margin..truth.nrows() - margin, margin..truth.ncols() - margin];
-    let labels: Vec<u16> = found.results[0].map.pixels.slice(inside).iter().copied().collect();
+    let labels: Vec<u16> = found.results[0].map.pixels().slice(inside).iter().copied().collect();
     let truth: Vec<u64> = truth.slice(inside).iter().map(|&v| v as u64).collect();
     let index = adjusted_rand_index(&labels, &truth);
     let theirs = row["ari_interior"].as_f64().ok_or("a number")?;

@@ -13,20 +13,25 @@ use crate::data;
 use crate::devices::Devices;
 
 /// Shader, what is changed, and the first stage that must show it.
-const MUTATIONS: [(&str, &str, &str, &str); 8] = [
-    ("translation", "2u * params.patch_rows + 1u", "2u * params.patch_rows + 2u", "descriptors"),
+const MUTATIONS: [(&str, &str, &str, &str); 13] = [
+    ("translation", "leave + params.height", "leave + params.height + 1u", "descriptors"),
     ("translation", "select(rho, 1.0, identity)", "select(rho, 0.999, identity)", "descriptors"),
     (
         "translation",
-        "clamp(covariance * inverse[a]",
-        "clamp(1.001 * covariance * inverse[a]",
+        "clamp(covariance * inverse[norm]",
+        "clamp(1.001 * covariance * inverse[norm]",
         "descriptors",
     ),
-    ("moments", "const BLOCK: u32 = 16u", "const BLOCK: u32 = 15u", "moments"),
+    ("translation", "column + 1u == params.rest", "column == params.rest", "descriptors"),
+    ("translation", "k = folded * params.fold;", "k = folded;", "descriptors"),
+    ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "moments"),
     ("moments", "select(0.0, 1.0, channel", "select(0.0, 2.0, channel", "moments"),
+    ("moments", "row2 += x.z * y", "row2 += x.y * y", "moments"),
+    ("fold", "sum += partial[at]", "sum += 1.01 * partial[at]", "moments"),
     ("project", "const GROUP: u32 = 8u", "const GROUP: u32 = 2u", "features"),
-    ("assign", "var c = 0u", "var c = 1u", "assignment"),
-    ("assign", "distance += d * d", "distance += 1.01 * d * d", "assignment"),
+    ("project", "low[c % 4u], c < 4u", "low[c % 4u], c < 3u", "features"),
+    ("assign", "var first = 0u", "var first = 8u", "assignment"),
+    ("assign", "low += a * a", "low += 1.01 * a * a", "assignment"),
 ];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
@@ -58,12 +63,15 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
 }
 
-fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
+pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let mut shaders = Shaders::default();
     let source = match shader {
         "translation" => &mut shaders.translation,
         "moments" => &mut shaders.moments,
         "project" => &mut shaders.project,
+        "repair" => &mut shaders.repair,
+        "fold" => &mut shaders.fold,
+        "cluster_sums" => &mut shaders.cluster_sums,
         _ => &mut shaders.assign,
     };
     assert_eq!(source.matches(from).count(), 1, "'{from}' must stand once in {shader}.wgsl");

@@ -6,8 +6,8 @@ use ndarray::ArrayView2;
 use crate::descriptor::intensity::Family;
 use crate::sites::{SiteGrid, Tile};
 
-/// Buffers of one thread: sums over the patch's rows, per column.
-#[derive(Default)]
+/// Buffers of one task: sums over the patch's rows, per column.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
     sum: Vec<f64>,
     squares: Vec<f64>,

@@ -6,7 +6,9 @@ use ndarray::{ArrayView2, s};
 
 use super::inner::{self, InnerMaps, Phased};
 use super::polar::{self, Wanted};
-use super::{glide, harmonic, intensity, maximum, pool, power_spectrum, translation};
+use super::pool::Pool;
+use super::vector::LANES;
+use super::{glide, harmonic, intensity, maximum, pooling, power_spectrum, translation};
 use crate::descriptor::Family;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
@@ -57,14 +59,20 @@ pub(super) struct Job<'j, 'a> {
     pub(super) sources: &'j [Source<'a>],
     /// One for each source.
     pub(super) tables: &'j [Table],
+    pub(super) scratch: &'j Scratch,
 }
 
-/// Buffers of one thread, grown once and used again.
-#[derive(Default)]
+/// Buffers of all tasks.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
-    pub(super) scores: Vec<f32>,
     translation: translation::Scratch,
-    pool: pool::Scratch,
+    others: Pool<Buffers>,
+}
+
+/// Buffers of one task, grown once and used again.
+#[derive(Debug, Default)]
+struct Buffers {
+    pooling: pooling::Scratch,
     maximum: maximum::Scratch,
     power_spectrum: power_spectrum::Scratch,
     intensity: intensity::Scratch,
@@ -74,10 +82,11 @@ pub(super) struct Scratch {
 pub(super) fn kernels<'a>(
     image: ArrayView2<'a, f32>,
     plan: &'a Plan,
+    scratch: &'a Scratch,
 ) -> (Vec<Source<'a>>, Vec<Kernel<'a>>) {
     let mut sources = Vec::new();
-    let kernels = plan.families.iter().map(|family| kernel(image, plan, family, &mut sources));
-    let kernels = kernels.collect();
+    let each = |family| kernel(image, plan, family, (&mut sources, scratch));
+    let kernels = plan.families.iter().map(each).collect();
     (sources, kernels)
 }
 
@@ -85,7 +94,7 @@ fn kernel<'a>(
     image: ArrayView2<'a, f32>,
     plan: &'a Plan,
     family: &'a Family,
-    sources: &mut Vec<Source<'a>>,
+    (sources, scratch): (&mut Vec<Source<'a>>, &'a Scratch),
 ) -> Kernel<'a> {
     let grid = &plan.grid;
     let mut ranked = |polar, inner, wanted, top| {
@@ -95,7 +104,7 @@ fn kernel<'a>(
     match family {
         Family::Translation(family) => {
             sources.push(Source::Translation(family));
-            let kernel = translations(image, family, grid);
+            let kernel = translations(image, family, grid, &scratch.translation);
             Kernel::Translation { kernel, source: sources.len() - 1 }
         }
         Family::Rotation(family) => {
@@ -129,10 +138,11 @@ pub(super) fn translations<'a>(
     image: ArrayView2<'a, f32>,
     family: &'a Translations,
     grid: &'a SiteGrid,
+    scratch: &'a translation::Scratch,
 ) -> translation::Kernel<'a> {
     let (own, shared) = (family.margin(), grid.margin);
     let part = s![shared.rows - own.rows.., shared.cols - own.cols..];
-    translation::Kernel::new(image.slice_move(part), family, grid)
+    translation::Kernel::new(image.slice_move(part), family, grid, scratch)
 }
 
 /// The source of polar samples that has these, or a new one; with the channels of
@@ -194,36 +204,39 @@ impl Kernel<'_> {
     /// channel each `pitch` values, the sites of a channel row by row.
     pub(super) fn scores(
         &self,
-        Job { image, plan, sources, tables }: Job<'_, '_>,
+        job: Job<'_, '_>,
         (index, tile): (usize, &Tile),
-        scratch: &mut Scratch,
         scores: &mut [f32],
         pitch: usize,
     ) {
-        match (self, self.source().map(|source| (&sources[source], &tables[source]))) {
-            (Self::Translation { kernel, .. }, Some((_, Table::Translation(maps)))) => {
-                let tile = &maps.tiles[index];
-                kernel.scores(tile, &maps.norms, &mut scratch.translation, scores, pitch);
-            }
+        let Job { image, plan, sources, tables, scratch } = job;
+        let source = self.source().map(|source| (&sources[source], &tables[source]));
+        // Translations take buffers of their own, task by task.
+        if let (Self::Translation { kernel, .. }, Some((_, Table::Translation(maps)))) =
+            (self, source)
+        {
+            return kernel.scores(&maps.tiles[index], &maps.norms, scores, pitch);
+        }
+        scratch.others.with(|buffers| match (self, source) {
             (Self::Ranked(ranked), Some((_, Table::Inner(maps)))) => {
                 let Ranked { inner, channels, top, .. } = ranked;
                 let (channels, top) = (channels.clone(), *top);
-                let ranked = pool::Ranked { maps, inner, grid: &plan.grid, channels, top };
-                ranked.pool(tile, &mut scratch.pool, scores, pitch);
+                let ranked = pooling::Ranked { maps, inner, grid: &plan.grid, channels, top };
+                ranked.pool(tile, &mut buffers.pooling, scores, pitch);
             }
             (Self::Harmonic { .. }, Some((Source::Harmonic(kernel), Table::Inner(maps)))) => {
-                let scratch = &mut scratch.maximum;
-                maximum::pool(kernel, maps, &plan.grid, tile, scratch, scores, pitch);
+                let buffers = &mut buffers.maximum;
+                maximum::pool(kernel, maps, &plan.grid, tile, buffers, scores, pitch);
             }
             (Self::PowerSpectrum { kernel, .. }, Some((_, Table::Pixels(pixels)))) => {
-                kernel.scores(pixels, tile, &mut scratch.power_spectrum, scores, pitch);
+                kernel.scores(pixels, tile, &mut buffers.power_spectrum, scores, pitch);
             }
             (Self::Intensity(family), _) => {
-                let scratch = &mut scratch.intensity;
-                intensity::scores(image, family, &plan.grid, tile, scratch, scores, pitch);
+                let buffers = &mut buffers.intensity;
+                intensity::scores(image, family, &plan.grid, tile, buffers, scores, pitch);
             }
             _ => unreachable!("a kernel knows its source"),
-        }
+        });
     }
 
     /// The source of its table, where it needs one.
@@ -238,24 +251,49 @@ impl Kernel<'_> {
     }
 }
 
-/// Bytes of the tables for one row of sites, about.
-pub(super) fn bytes_per_site_row(plan: &Plan) -> u64 {
+/// Most bytes of the tables of a band of `rows` site rows that are not norm maps,
+/// with the pixels that are copied for one of them while it is made.
+pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
     let stride = plan.grid.stride;
-    let of_maps = |inner: &Inner, channels: usize| {
-        let rows = stride.div_ceil(inner.grid.stride);
-        rows * channels * inner::pitch(inner)
+    let pixels = |rows: usize, stride: usize| {
+        let row = (plan.shape.cols.div_ceil(stride) + 2 * LANES) * stride;
+        rows.min(plan.shape.rows) * row
     };
+    // Rows of sites, and how far windows and surroundings reach.
+    let extent = |margin: usize| rows.saturating_sub(1) * stride + 2 * margin + 1;
+    let maps = |inner: &Inner, channels: usize| {
+        let rows = (extent(inner.window.rows) / inner.grid.stride + 1).min(inner.grid.count.rows);
+        let copied = pixels(extent(inner.margin().rows), inner.grid.stride);
+        (rows * channels * inner::pitch(inner), copied)
+    };
+    // Values that stay, and those that are there only meanwhile.
     let values = |family: &Family| match family {
-        // A mean and an inverse norm per pixel at most.
-        Family::Translation(_) => 2 * stride * plan.shape.cols,
-        Family::Rotation(family) => of_maps(&family.inner, family.folds.len()),
-        Family::Reflection(family) => of_maps(&family.inner, family.axes),
-        Family::Glide(family) => of_maps(&family.inner, family.glides.len()),
-        Family::Harmonic(family) => of_maps(&family.inner, 2 * family.orders.len() * family.rings),
-        Family::PowerSpectrum(_) => stride * plan.shape.cols,
-        Family::Intensity(_) => 0,
+        Family::Translation(_) | Family::Intensity(_) => (0, 0),
+        Family::Rotation(family) => maps(&family.inner, family.folds.len()),
+        Family::Reflection(family) => maps(&family.inner, family.axes),
+        Family::Glide(family) => maps(&family.inner, family.glides.len()),
+        Family::Harmonic(family) => maps(&family.inner, 2 * family.orders.len() * family.rings),
+        Family::PowerSpectrum(_) => (pixels(extent(plan.grid.margin.rows), stride), 0),
     };
-    (size_of::<f32>() * plan.families.iter().map(values).sum::<usize>()) as u64
+    let all: Vec<(usize, usize)> = plan.families.iter().map(values).collect();
+    let stay: usize = all.iter().map(|(stay, _)| stay).sum();
+    let meanwhile = all.iter().map(|(_, meanwhile)| *meanwhile).max().unwrap_or(0);
+    (size_of::<f32>() * (stay + meanwhile)) as u64
+}
+
+/// Most site rows whose tables are within `budget` bytes, about.
+pub(super) fn rows_within(plan: &Plan, budget: u64) -> u64 {
+    let translations = plan.families.iter().filter(|f| matches!(f, Family::Translation(_)));
+    // A mean and an inverse norm per pixel at most.
+    let per_pixel = 2 * size_of::<f32>() * translations.count();
+    let norms = plan.grid.stride * plan.shape.cols * per_pixel;
+    let fits = |rows: usize| (rows * norms) as u64 + bytes_of_inner(plan, rows) <= budget;
+    let (mut fitting, mut beyond) = (0, plan.grid.count.rows + 1);
+    while beyond - fitting > 1 {
+        let middle = fitting.midpoint(beyond);
+        if fits(middle) { fitting = middle } else { beyond = middle }
+    }
+    fitting as u64
 }
 
 /// Multiply-adds of the tables for one row of sites, and of spectra, about.

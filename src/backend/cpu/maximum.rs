@@ -9,8 +9,8 @@ use super::harmonic::Kernel;
 use super::inner::InnerMaps;
 use crate::sites::{SiteGrid, Tile};
 
-/// Buffers of one thread.
-#[derive(Default)]
+/// Buffers of one task.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Largest values over 1, 2, 4, ... rows, `[inner row][column]`.
     rows: Vec<Vec<f32>>,

@@ -4,6 +4,7 @@
 //! its own, which stay in the cache, and sums or projects them at once. To
 //! compute them again costs less than to fetch them from memory.
 
+mod alone;
 mod assign;
 mod glide;
 mod harmonic;
@@ -14,6 +15,7 @@ mod maximum;
 mod moments;
 mod polar;
 mod pool;
+mod pooling;
 mod power_spectrum;
 mod project;
 mod session;
@@ -28,6 +30,13 @@ use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
 use crate::sites::{SiteGrid, Tile};
 
+pub(crate) use alone::CovarianceAlone;
+
+/// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
+pub(crate) fn least_tables(plan: &Plan) -> u64 {
+    kernels::bytes_of_inner(plan, plan.tile.rows.min(plan.grid.count.rows))
+}
+
 /// Multiply-adds of one band, about: a moment's work, so that progress shows and
 /// Ctrl-C is heard.
 const WORK_PER_BAND: u64 = 1 << 33;
@@ -36,6 +45,7 @@ const WORK_PER_BAND: u64 = 1 << 33;
 #[derive(Debug)]
 pub struct Cpu {
     device: DeviceInfo,
+    buffers: session::Buffers,
 }
 
 impl Cpu {
@@ -46,7 +56,7 @@ impl Cpu {
             name: format!("{} CPU", std::env::consts::ARCH),
             backend: format!("rayon, {} threads", rayon::current_num_threads()),
         };
-        Self { device }
+        Self { device, buffers: Default::default() }
     }
 }
 
@@ -62,7 +72,7 @@ impl Backend for Cpu {
     }
 
     fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
-        let by_memory = budget / kernels::bytes_per_site_row(plan).max(1);
+        let by_memory = kernels::rows_within(plan, budget);
         // Multiply-adds of a score and of its products with the other channels.
         let channels = plan.channels() as u64;
         let work = plan.grid.count.cols as u64 * channels * (64 + channels)
@@ -75,7 +85,7 @@ impl Backend for Cpu {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Result<Box<dyn Describe + 'a>> {
-        Ok(Box::new(session::Session::new(image, plan)))
+        Ok(Box::new(session::Session::new(image, plan, &self.buffers)))
     }
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
@@ -93,8 +103,9 @@ pub(crate) fn repair(
     tile: &(Tile, Balance),
 ) -> Array2<f32> {
     let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
-    let kernel = kernels::translations(image, family, grid);
+    let scratch = Default::default();
+    let kernel = kernels::translations(image, family, grid, &scratch);
     let values = scores.as_slice_mut().expect("a fresh array is contiguous");
-    kernel.scores(tile, norms, &mut Default::default(), values, tile.0.count.area());
+    kernel.scores(tile, norms, values, tile.0.count.area());
     scores
 }

@@ -4,31 +4,26 @@
 //! channels that fill the registers: `2 B` loads for `B^2` multiply-adds. They
 //! are summed in f32 over [`PIECE`] sites and in f64 over pieces.
 
-use multiversion::multiversion;
 use ndarray::{Array1, Array2};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::session::Scores;
 use crate::pca::{Moments, PIECE};
 
-/// Above so many channels, the blocks of one tile are spread over threads too.
-const MANY_CHANNELS: usize = 256;
+/// Rows of products that are one task: a multiple of every block size.
+const ROWS: usize = 30;
 
 /// Moments of the tile's sites, of which `count` take part; the others are 0.
 pub(super) fn of_tile(scores: &Scores<'_>, count: u64) -> Moments {
     let channels = scores.values.len() / scores.pitch;
     let mut products = Array2::zeros((channels, channels));
+    let arch = Arch::new();
     let out = products.as_slice_mut().expect("a fresh array is contiguous");
-    match channels > MANY_CHANNELS {
-        false => rows_of_products(scores.values, scores.pitch, 0, out),
-        true => {
-            // A multiple of every block size below.
-            let rows = 60;
-            out.par_chunks_mut(rows * channels).enumerate().for_each(|(i, out)| {
-                rows_of_products(scores.values, scores.pitch, i * rows, out);
-            });
-        }
-    }
+    out.par_chunks_mut(ROWS * channels).enumerate().for_each(|(i, out)| {
+        let first = i * ROWS;
+        arch.dispatch(Rows { values: scores.values, pitch: scores.pitch, first, out });
+    });
     let mut sums = Array1::zeros(channels);
     for (sum, channel) in sums.iter_mut().zip(scores.values.chunks_exact(scores.pitch)) {
         *sum = total(channel);
@@ -37,83 +32,93 @@ pub(super) fn of_tile(scores: &Scores<'_>, count: u64) -> Moments {
 }
 
 /// Fills `out`, rows `first` and on of the products `[D][D]`, up to the diagonal.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2+fma", "aarch64+neon"))]
-fn rows_of_products(values: &[f32], pitch: usize, first: usize, out: &mut [f64]) {
-    // As many accumulators as the instruction set has registers for.
-    multiversion::target::match_target! {
-        "x86_64+avx512f+avx512vl+avx512dq" => fill::<16, 5, true>(values, pitch, first, out),
-        "x86_64+avx2+fma" => fill::<8, 3, true>(values, pitch, first, out),
-        "aarch64+neon" => fill::<4, 4, true>(values, pitch, first, out),
-        _ => fill::<4, 3, false>(values, pitch, first, out),
-    }
-}
-
-#[inline(always)]
-fn fill<const L: usize, const B: usize, const FUSED: bool>(
-    values: &[f32],
+struct Rows<'a> {
+    values: &'a [f32],
     pitch: usize,
     first: usize,
-    out: &mut [f64],
-) {
-    let channels = values.len() / pitch;
-    let rows = out.len() / channels;
-    let size = |at: usize, end: usize| if end - at >= B { B } else { 1 };
-    let mut i = 0;
-    while i < rows {
-        let height = size(i, rows);
-        let mut j = 0;
-        while j < first + i + height {
-            let width = size(j, channels);
-            let mut put = |a: usize, b: usize, v: f64| out[(i + a) * channels + j + b] = v;
-            let at = (first + i, j);
-            match (height == B, width == B) {
-                (true, true) => block::<L, B, B, FUSED>(values, pitch, at, &mut put),
-                (true, false) => block::<L, B, 1, FUSED>(values, pitch, at, &mut put),
-                (false, true) => block::<L, 1, B, FUSED>(values, pitch, at, &mut put),
-                (false, false) => block::<L, 1, 1, FUSED>(values, pitch, at, &mut put),
-            }
-            j += width;
+    out: &'a mut [f64],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // As many accumulators as there are registers for.
+        match S::REGISTER_COUNT >= 32 {
+            true => self.fill::<S, 5>(simd),
+            false => self.fill::<S, 3>(simd),
         }
-        i += height;
     }
 }
 
-/// Products of channels `i..i + I` with `j..j + J`.
+impl Rows<'_> {
+    #[inline(always)]
+    fn fill<S: Simd, const B: usize>(self, simd: S) {
+        let Self { values, pitch, first, out } = self;
+        let channels = values.len() / pitch;
+        let rows = out.len() / channels;
+        let size = |at: usize, end: usize| if end - at >= B { B } else { 1 };
+        let mut i = 0;
+        while i < rows {
+            let height = size(i, rows);
+            let mut j = 0;
+            while j < first + i + height {
+                let width = size(j, channels);
+                let at = (first + i, j);
+                let out = &mut out[i * channels + j..];
+                match (height == B, width == B) {
+                    (true, true) => block::<S, B, B>(simd, values, pitch, at, out),
+                    (true, false) => block::<S, B, 1>(simd, values, pitch, at, out),
+                    (false, true) => block::<S, 1, B>(simd, values, pitch, at, out),
+                    (false, false) => block::<S, 1, 1>(simd, values, pitch, at, out),
+                }
+                j += width;
+            }
+            i += height;
+        }
+    }
+}
+
+/// Products of channels `i..i + I` with `j..j + J`, into rows of `out` that are
+/// as far apart as there are channels.
 #[inline(always)]
-fn block<const L: usize, const I: usize, const J: usize, const FUSED: bool>(
+fn block<S: Simd, const I: usize, const J: usize>(
+    simd: S,
     values: &[f32],
     pitch: usize,
     (i, j): (usize, usize),
-    put: &mut impl FnMut(usize, usize, f64),
+    out: &mut [f64],
 ) {
-    let channel = |c: usize| &values[c * pitch..(c + 1) * pitch];
+    let channel = |c: usize| S::as_simd_f32s(&values[c * pitch..(c + 1) * pitch]).0;
+    let x: [&[S::f32s]; I] = std::array::from_fn(|a| channel(i + a));
+    let y: [&[S::f32s]; J] = std::array::from_fn(|b| channel(j + b));
+    let vectors = pitch / S::F32_LANES;
+    let piece = PIECE / S::F32_LANES;
     let mut sums = [[0.0_f64; J]; I];
-    for piece in (0..pitch).step_by(PIECE) {
-        let range = piece..pitch.min(piece + PIECE);
-        let x: [&[[f32; L]]; I] =
-            std::array::from_fn(|a| channel(i + a)[range.clone()].as_chunks().0);
-        let y: [&[[f32; L]]; J] =
-            std::array::from_fn(|b| channel(j + b)[range.clone()].as_chunks().0);
-        let mut partial = [[[0.0_f32; L]; J]; I];
-        for s in 0..x[0].len() {
+    for first in (0..vectors).step_by(piece) {
+        let last = vectors.min(first + piece);
+        let x = x.map(|x| &x[first..last]);
+        let y = y.map(|y| &y[first..last]);
+        let mut partial = [[simd.splat_f32s(0.0); J]; I];
+        for s in 0..last - first {
+            let y: [S::f32s; J] = std::array::from_fn(|b| y[b][s]);
             for a in 0..I {
+                let x = x[a][s];
                 for b in 0..J {
-                    for lane in 0..L {
-                        let (x, y) = (x[a][s][lane], y[b][s][lane]);
-                        let sum = &mut partial[a][b][lane];
-                        *sum = if FUSED { x.mul_add(y, *sum) } else { x * y + *sum };
-                    }
+                    partial[a][b] = simd.mul_add_e_f32s(x, y[b], partial[a][b]);
                 }
             }
         }
         for a in 0..I {
             for b in 0..J {
-                sums[a][b] += f64::from(partial[a][b].iter().sum::<f32>());
+                sums[a][b] += f64::from(simd.reduce_sum_f32s(partial[a][b]));
             }
         }
     }
+    let channels = values.len() / pitch;
     for (a, sums) in sums.iter().enumerate() {
-        sums.iter().enumerate().for_each(|(b, &sum)| put(a, b, sum));
+        out[a * channels..a * channels + J].copy_from_slice(sums);
     }
 }
 

@@ -34,8 +34,8 @@ struct Axis {
     sin: Vec<f32>,
 }
 
-/// Buffers of one thread.
-#[derive(Default)]
+/// Buffers of one task.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Even and odd parts of a line.
     even: [Vec<Vector>; 2],

@@ -1,12 +1,12 @@
 //! An image on the CPU: tiles described in parallel, each consumed at once.
 
 use std::rc::Rc;
-use std::sync::Mutex;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
-use super::kernels::{Job, Kernel, Scratch, Source, Table, kernels};
+use super::kernels::{self, Job, Kernel, Source, Table, kernels};
+use super::pool::Pool;
 use super::{moments, project};
 use crate::Result;
 use crate::backend::{Describe, Kept};
@@ -16,6 +16,9 @@ use crate::sites::{Band, Tile};
 
 /// Most bytes of partial sums that are alive at once.
 const PARTIAL_SUMS: usize = 256 << 20;
+
+/// Most bytes of scores that are alive at once, where a tile has less.
+const TILES: usize = 128 << 20;
 
 /// Values of a vector: channels begin at its multiples.
 const LANES: usize = 16;
@@ -35,7 +38,14 @@ struct Tiles<'a> {
     image: ArrayView2<'a, f32>,
     sources: Vec<Source<'a>>,
     kernels: Vec<Kernel<'a>>,
-    scratch: Mutex<Vec<Scratch>>,
+    buffers: &'a Buffers,
+}
+
+/// Buffers of all tasks, which outlive an image.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    scores: Pool<Vec<f32>>,
+    kernels: kernels::Scratch,
 }
 
 /// Descriptors of a tile, `[D][pitch]`: the sites of a channel row by row, then
@@ -46,12 +56,18 @@ pub(super) struct Scores<'a> {
     pub(super) sites: usize,
 }
 
+/// Distance of the channels of a tile of `sites`: an odd number of cache lines,
+/// so that channels do not share few cache sets.
+pub(super) fn pitch(sites: usize) -> usize {
+    (sites.div_ceil(LANES) | 1) * LANES
+}
+
 impl<'a> Session<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan) -> Self {
-        let (sources, kernels) = kernels(image, plan);
+    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, buffers: &'a Buffers) -> Self {
+        let (sources, kernels) = kernels(image, plan, &buffers.kernels);
         Self {
-            tiles: Tiles { plan, image, sources, kernels, scratch: Mutex::default() },
-            tables: Kept::new(plan.budget),
+            tiles: Tiles { plan, image, sources, kernels, buffers },
+            tables: Kept::new(plan.budget / 2),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,
@@ -81,30 +97,28 @@ impl Tiles<'_> {
         use_scores: impl FnOnce(Scores<'_>) -> R,
     ) -> R {
         let sites = tile.count.area();
-        // An odd number of cache lines, so that channels do not share few cache sets.
-        let pitch = (sites.div_ceil(LANES) | 1) * LANES;
-        let mut scratch = self.pool().pop().unwrap_or_default();
-        let mut scores = std::mem::take(&mut scratch.scores);
+        let pitch = pitch(sites);
         let size = self.plan.channels() * pitch;
-        scores.resize(scores.len().max(size), 0.0);
-        let values = &mut scores[..size];
-        values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
-        let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
-        let job = Job { image, plan, sources, tables };
-        let mut rest = &mut *values;
-        for (kernel, family) in self.kernels.iter().zip(&self.plan.families) {
-            let (part, others) = rest.split_at_mut(family.channels() * pitch);
-            rest = others;
-            kernel.scores(job, (index, tile), &mut scratch, part, pitch);
-        }
-        let result = use_scores(Scores { values, pitch, sites });
-        scratch.scores = scores;
-        self.pool().push(scratch);
-        result
+        self.buffers.scores.with(|scores| {
+            scores.resize(scores.len().max(size), 0.0);
+            let values = &mut scores[..size];
+            values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
+            let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
+            let job = Job { image, plan, sources, tables, scratch: &self.buffers.kernels };
+            let mut rest = &mut *values;
+            for (kernel, family) in self.kernels.iter().zip(&plan.families) {
+                let (part, others) = rest.split_at_mut(family.channels() * pitch);
+                rest = others;
+                kernel.scores(job, (index, tile), part, pitch);
+            }
+            use_scores(Scores { values, pitch, sites })
+        })
     }
 
-    fn pool(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
-        self.scratch.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// How many tiles may be worked on at once.
+    fn at_once(&self) -> usize {
+        let tile = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
+        (TILES.min(self.plan.budget as usize / 4) / tile).max(1)
     }
 
     /// Describes all tiles of `band` in parallel; each fills its piece of `out`
@@ -117,10 +131,13 @@ impl Tiles<'_> {
         write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
     ) {
         let tiles = self.plan.tiles(band);
-        let pieces = split(out, &tiles);
-        tiles.par_iter().zip(pieces).enumerate().for_each(|(i, (tile, piece))| {
-            self.describe(tables, (i, tile), |scores| write(scores, piece));
-        });
+        let mut work: Vec<_> = tiles.iter().zip(split(out, &tiles)).enumerate().collect();
+        while !work.is_empty() {
+            let batch = work.drain(..self.at_once().min(work.len()));
+            batch.collect::<Vec<_>>().into_par_iter().for_each(|(i, (tile, piece))| {
+                self.describe(tables, (i, tile), |scores| write(scores, piece));
+            });
+        }
     }
 
     /// Sums of one tile's active sites.
@@ -153,7 +170,7 @@ impl Describe for Session<'_> {
     fn accumulate(&mut self, band: &Band) -> Result<()> {
         let tables = self.tables(band)?;
         let partial = 8 * self.moments.products.len();
-        let batch = (PARTIAL_SUMS / partial).max(1);
+        let batch = (PARTIAL_SUMS / partial).clamp(1, self.tiles.at_once());
         let (tiles, tables) = (&self.tiles, &**tables);
         let all: Vec<(usize, Tile)> = tiles.plan.tiles(band).into_iter().enumerate().collect();
         for batch in all.chunks(batch) {

@@ -20,13 +20,18 @@
 mod passes;
 mod sums;
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 use ndarray::{ArrayView2, s};
+use rayon::prelude::*;
+
+use super::pool::Pool;
 
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::sites::{Extent, SiteGrid, Tile};
 use passes::{GROUP, Pass, passes};
-use sums::{Cut, LANES, Region, Sum, Sums};
+use sums::{LANES, Region, Sum, Sums};
 
 /// Scores of one family of one image, tile by tile.
 pub(super) struct Kernel<'a> {
@@ -34,16 +39,18 @@ pub(super) struct Kernel<'a> {
     family: &'a Family,
     grid: &'a SiteGrid,
     groups: Vec<Vec<Pass>>,
+    scratch: &'a Scratch,
 }
 
-/// Buffers of one thread, grown once and used again.
-#[derive(Default)]
+/// Buffers of all tasks.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
-    narrow: Buffers<f32>,
-    wide: Buffers<f64>,
+    narrow: Pool<Buffers<f32>>,
+    wide: Pool<Buffers<f64>>,
 }
 
-#[derive(Default)]
+/// Buffers of one task, grown once and used again.
+#[derive(Debug, Default)]
 struct Buffers<F> {
     region: Region<F>,
     sums: Sums<F>,
@@ -56,10 +63,21 @@ struct Placed<'a, F> {
     first: Extent,
 }
 
+/// A pass with the scores that it fills, `[sites of the tile]` each.
+struct Filling<'s> {
+    pass: Pass,
+    own: &'s mut [f32],
+    mirror: Option<&'s mut [f32]>,
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family, grid: &'a SiteGrid) -> Self {
-        let groups = passes(&family.translations, grid.stride);
-        Self { image, family, grid, groups }
+    pub(super) fn new(
+        image: ArrayView2<'a, f32>,
+        family: &'a Family,
+        grid: &'a SiteGrid,
+        scratch: &'a Scratch,
+    ) -> Self {
+        Self { image, family, grid, groups: passes(&family.translations, grid.stride), scratch }
     }
 
     /// Writes the scores of `tile` into `scores`, one channel each `pitch` values,
@@ -68,32 +86,25 @@ impl<'a> Kernel<'a> {
         &self,
         (tile, balance): &(Tile, Balance),
         norms: &Norms,
-        scratch: &mut Scratch,
         scores: &mut [f32],
         pitch: usize,
     ) {
-        let identity = |t: &crate::descriptor::Translation| t.rows == 0 && t.cols == 0;
-        for (t, channel) in self.family.translations.iter().zip(scores.chunks_mut(pitch)) {
-            if identity(t) {
-                channel[..tile.count.area()].fill(1.0);
-            }
-        }
-        let job = Job { kernel: self, tile, centre: balance.centre, pitch };
-        if balance.ill_conditioned() {
-            let (first, count) = (tile.first, tile.count);
-            let (margin, stride) = (self.family.margin(), self.grid.stride);
-            let (top, left) = (first.rows * stride, first.cols * stride);
-            let part = self.image.slice(s![
-                top..top + (count.rows - 1) * stride + 2 * margin.rows + 1,
-                left..left + (count.cols - 1) * stride + 2 * margin.cols + 1
-            ]);
-            let grid = SiteGrid { margin, stride, count };
-            let norms = Norms::<f64>::new(part, self.family, &grid, 0..count.rows);
-            let placed = Placed { norms: &norms, first: Extent::default() };
-            job.run::<f64, false>(&placed, &mut scratch.wide, scores);
-        } else {
-            let placed = Placed { norms, first: tile.first };
-            run_f32(&job, &placed, &mut scratch.narrow, scores);
+        let mut channels: Vec<Option<&mut [f32]>> =
+            scores.chunks_mut(pitch).map(|c| Some(&mut c[..tile.count.area()])).collect();
+        let mut take = |channel: usize| channels[channel].take().expect("one pass fills a channel");
+        let mut filling = |&pass: &Pass| Filling {
+            pass,
+            own: take(pass.channel),
+            mirror: pass.mirror.map(|m| take(m.channel)),
+        };
+        let work: Vec<Vec<Filling<'_>>> =
+            self.groups.iter().map(|group| group.iter().map(&mut filling).collect()).collect();
+        // What no pass fills is the identity.
+        channels.into_iter().flatten().for_each(|channel| channel.fill(1.0));
+        let job = Job { kernel: self, tile, centre: balance.centre };
+        match balance.ill_conditioned() {
+            true => job.run_wide(work),
+            false => job.run_narrow(norms, work),
         }
     }
 }
@@ -103,31 +114,69 @@ struct Job<'a, 'i> {
     kernel: &'a Kernel<'i>,
     tile: &'a Tile,
     centre: f32,
-    pitch: usize,
 }
 
 impl Job<'_, '_> {
-    /// Scores with sums of type `F`.
+    /// Scores with sums in f32.
+    fn run_narrow(&self, norms: &Norms, work: Vec<Vec<Filling<'_>>>) {
+        let placed = Placed { norms, first: self.tile.first };
+        let pool = &self.kernel.scratch.narrow;
+        pool.with(|buffers| {
+            copy_region_f32(self, &mut buffers.region);
+            let region = &buffers.region;
+            work.into_par_iter().for_each(|mut group| {
+                pool.with(|Buffers { sums, scores, .. }| {
+                    score_f32(self, &placed, region, sums, scores, &mut group);
+                });
+            });
+        });
+    }
+
+    /// Scores with sums and norms in f64.
+    fn run_wide(&self, work: Vec<Vec<Filling<'_>>>) {
+        let Kernel { image, family, grid, scratch, .. } = self.kernel;
+        let pool = &scratch.wide;
+        let (margin, stride, count) = (family.margin(), grid.stride, self.tile.count);
+        let (rows, cols) = self.reach();
+        let grid = SiteGrid { margin, stride, count };
+        let norms = Norms::<f64>::new(image.slice(s![rows, cols]), family, &grid, 0..count.rows);
+        let placed = Placed { norms: &norms, first: Extent::default() };
+        pool.with(|buffers| {
+            self.copy_region(&mut buffers.region);
+            let region = &buffers.region;
+            work.into_par_iter().for_each(|mut group| {
+                pool.with(|Buffers { sums, scores, .. }| {
+                    self.run::<f64, false>(&placed, region, sums, scores, &mut group);
+                });
+            });
+        });
+    }
+
+    /// Scores of a group with sums of type `F`.
     #[inline(always)]
     fn run<F: Sum, const FUSED: bool>(
         &self,
         norms: &Placed<'_, F>,
-        buffers: &mut Buffers<F>,
-        scores: &mut [f32],
+        region: &Region<F>,
+        sums: &mut Sums<F>,
+        row: &mut Vec<f32>,
+        group: &mut [Filling<'_>],
     ) {
-        let Kernel { family, grid, groups, .. } = self.kernel;
-        let (stride, full) = (grid.stride, family.patch.full());
-        buffers.sums.stride = stride;
-        buffers.sums.rows = Some(Cut::new(full.rows, stride));
-        buffers.sums.cols = Some(Cut::new(full.cols, stride));
-        self.copy_region(&mut buffers.region);
-        for group in groups {
-            match group.len() {
-                1 => self.score::<F, 1, FUSED>(group, norms, buffers, scores),
-                2 => self.score::<F, 2, FUSED>(group, norms, buffers, scores),
-                _ => self.score::<F, GROUP, FUSED>(group, norms, buffers, scores),
-            }
+        match group.len() {
+            1 => self.score::<F, 1, FUSED>(norms, region, sums, row, group),
+            2 => self.score::<F, 2, FUSED>(norms, region, sums, row, group),
+            _ => self.score::<F, GROUP, FUSED>(norms, region, sums, row, group),
         }
+    }
+
+    /// Pixel rows and columns of the tile's patches and all their translations.
+    fn reach(&self) -> (Range<usize>, Range<usize>) {
+        let Kernel { family, grid, .. } = self.kernel;
+        let (first, count, margin) = (self.tile.first, self.tile.count, family.margin());
+        let along = |first: usize, count: usize, margin: usize| {
+            first * grid.stride..(first + count - 1) * grid.stride + 2 * margin + 1
+        };
+        (along(first.rows, count.rows, margin.rows), along(first.cols, count.cols, margin.cols))
     }
 
     /// Blocks along a row for sites `cols` wide.
@@ -145,30 +194,34 @@ impl Job<'_, '_> {
     /// stride phase; rows beyond the last patch and columns beyond are 0.
     #[inline(always)]
     fn copy_region<F: Sum>(&self, region: &mut Region<F>) {
-        let Kernel { image, family, grid, groups } = self.kernel;
-        let (stride, margin, window) = (grid.stride, family.margin(), family.window);
-        let (first, count) = (self.tile.first, self.tile.count);
-        let beside = groups.iter().map(|g| left(g) + right(g)).max().unwrap_or(0);
+        let Kernel { image, family, grid, groups, .. } = self.kernel;
+        let stride = grid.stride;
+        let beside = groups.iter().map(|g| left(g.iter()) + right(g.iter())).max().unwrap_or(0);
         // A translation starts up to two windows into the region, and before it
         // for sites beside the tile that others of its group need.
-        let reach = (2 * window.cols).div_ceil(stride) + 1 + self.pad();
-        region.pitch = (self.blocks(count.cols + beside) + reach).next_multiple_of(LANES);
+        let reach = (2 * family.window.cols).div_ceil(stride) + 1 + self.pad();
+        let blocks = self.blocks(self.tile.count.cols + beside);
+        region.pitch = (blocks + reach).next_multiple_of(LANES);
         // An odd number of cache lines, so that rows do not share few cache sets.
-        region.line = (stride * region.pitch / LANES | 1) * LANES;
-        let rows = (count.rows - 1) * stride + 2 * margin.rows + 1;
+        region.line = ((stride * region.pitch / LANES) | 1) * LANES;
+        let (rows, cols) = self.reach();
         region.values.clear();
         // The last block of the last site row may be computed beyond its patch.
-        region.values.resize((rows + stride) * region.line, F::zero());
-        let width = (count.cols - 1) * stride + 2 * margin.cols + 1;
-        let (top, left) = (first.rows * stride, first.cols * stride);
-        let pixels = image.slice(s![top..top + rows, left..left + width]);
+        region.values.resize((rows.len() + stride) * region.line, F::zero());
+        let pixels = image.slice(s![rows, cols]);
         let centre = F::from_f32(self.centre);
         for (line, pixels) in region.values.chunks_exact_mut(region.line).zip(pixels.rows()) {
             let pixels = pixels.to_slice().expect("rows of images are contiguous");
-            for (phase, line) in line.chunks_mut(region.pitch).take(stride).enumerate() {
-                let pixels = pixels[phase.min(pixels.len())..].iter().step_by(stride);
-                let line = line[self.pad()..].iter_mut().zip(pixels);
-                line.for_each(|(to, &v)| *to = F::from_f32(v) - centre);
+            let line = Phased { values: line, pitch: region.pitch, pad: self.pad() };
+            match stride {
+                1 => line.fill::<1>(pixels, centre),
+                2 => line.fill::<2>(pixels, centre),
+                3 => line.fill::<3>(pixels, centre),
+                4 => line.fill::<4>(pixels, centre),
+                5 => line.fill::<5>(pixels, centre),
+                6 => line.fill::<6>(pixels, centre),
+                8 => line.fill::<8>(pixels, centre),
+                _ => line.fill_any(pixels, centre, stride),
             }
         }
     }
@@ -177,36 +230,34 @@ impl Job<'_, '_> {
     #[inline(always)]
     fn score<F: Sum, const T: usize, const FUSED: bool>(
         &self,
-        group: &[Pass],
         norms: &Placed<'_, F>,
-        buffers: &mut Buffers<F>,
-        scores: &mut [f32],
+        region: &Region<F>,
+        sums: &mut Sums<F>,
+        row: &mut Vec<f32>,
+        group: &mut [Filling<'_>],
     ) {
         let Kernel { family, grid, .. } = self.kernel;
-        let Buffers { region, sums, scores: row } = buffers;
         let (stride, window, count) = (grid.stride, family.window, self.tile.count);
-        let (up, left) = (group[0].up(), left(group));
-        let cols = left + count.cols + right(group);
+        let shared = group[0].pass;
+        let left = left(group.iter().map(|g| &g.pass));
+        let cols = left + count.cols + right(group.iter().map(|g| &g.pass));
         let origin = (self.pad() - left) * stride + window.cols;
-        let offset = |col: usize| col % stride * region.pitch + col / stride;
-        sums.here = (0..stride).map(|phase| offset(origin + phase)).collect();
-        for (there, pass) in sums.there.iter_mut().zip(group) {
-            let origin = origin.wrapping_add_signed(pass.t.cols as isize);
-            *there = (0..stride).map(|phase| offset(origin + phase)).collect();
-        }
-        sums.reset(self.blocks(cols));
+        let shifts = std::array::from_fn::<_, T, _>(|t| group[t].pass.t.cols as isize);
+        sums.reset(stride, family.patch.full(), self.blocks(cols));
+        sums.place(region, origin, &shifts);
         let whole = family.patch.full().rows / stride;
-        for block in 0..count.rows + up + whole {
-            let here = window.rows + block * stride - up * stride;
-            let there = here.wrapping_add_signed(group[0].t.rows as isize);
+        for block in 0..count.rows + shared.up() + whole {
+            let here = window.rows + block * stride - shared.up() * stride;
+            let there = here.wrapping_add_signed(shared.t.rows as isize);
             sums.push::<T, FUSED>(block, region, (here * region.line, there * region.line));
             let Some(i) = block.checked_sub(whole) else { continue };
-            for (t, pass) in group.iter().enumerate() {
+            for (t, filling) in group.iter_mut().enumerate() {
                 // Those of its columns that this pass needs.
+                let pass = filling.pass;
                 let first = left - pass.left();
                 row.resize(count.cols + pass.left() + pass.right(), 0.0);
-                self.normalise(i, pass, norms, &sums.windows(t)[first..], row);
-                self.store(i, pass, row, scores);
+                self.normalise(i, &pass, norms, &sums.windows(t)[first..], row);
+                self.store(i, filling, row);
             }
         }
     }
@@ -242,48 +293,93 @@ impl Job<'_, '_> {
     /// Puts the scores of a row (see [`normalise`](Self::normalise)) where they
     /// belong: to the sites for `t`, to the sites displaced by `t` for `-t`.
     #[inline(always)]
-    fn store(&self, i: usize, pass: &Pass, row: &[f32], scores: &mut [f32]) {
-        let Extent { rows, cols } = self.tile.count;
-        let mut put = |channel: usize, i: usize, from: usize| {
-            let to = channel * self.pitch + i * cols;
-            scores[to..to + cols].copy_from_slice(&row[from..from + cols]);
+    fn store(&self, i: usize, filling: &mut Filling<'_>, row: &[f32]) {
+        let (Extent { rows, cols }, pass) = (self.tile.count, &filling.pass);
+        let put = |scores: &mut [f32], i: usize, from: usize| {
+            scores[i * cols..(i + 1) * cols].copy_from_slice(&row[from..from + cols]);
         };
         if i >= pass.up() {
-            put(pass.channel, i - pass.up(), pass.left());
+            put(filling.own, i - pass.up(), pass.left());
         }
-        if let Some(mirror) = pass.mirror
+        if let Some(mirror) = &mut filling.mirror
             && i < rows
         {
-            put(mirror.channel, i, pass.right());
+            put(mirror, i, pass.right());
         }
     }
 }
 
-fn left(group: &[Pass]) -> usize {
-    group.iter().map(Pass::left).max().unwrap_or(0)
+/// A row of a region, `[stride phase][pitch]`, with `pad` blocks before the first.
+struct Phased<'a, F> {
+    values: &'a mut [F],
+    pitch: usize,
+    pad: usize,
 }
 
-fn right(group: &[Pass]) -> usize {
-    group.iter().map(Pass::right).max().unwrap_or(0)
+impl<F: Sum> Phased<'_, F> {
+    /// Puts a row of pixels in its place for a stride known to the compiler,
+    /// which then moves whole vectors.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "phase is an index of each block of pixels")]
+    fn fill<const STRIDE: usize>(self, pixels: &[f32], centre: F) {
+        let (blocks, _) = pixels.as_chunks::<STRIDE>();
+        let (vectors, _) = blocks.as_chunks::<LANES>();
+        for (i, vector) in vectors.iter().enumerate() {
+            for phase in 0..STRIDE {
+                let at = phase * self.pitch + self.pad + i * LANES;
+                let to: &mut [F; LANES] =
+                    self.values[at..].first_chunk_mut().expect("rows end with whole vectors");
+                *to = std::array::from_fn(|lane| F::from_f32(vector[lane][phase]) - centre);
+            }
+        }
+        let done = vectors.len() * LANES;
+        let rest = Phased { pad: self.pad + done, ..self };
+        rest.fill_any(&pixels[done * STRIDE..], centre, STRIDE);
+    }
+
+    /// The same for any stride.
+    fn fill_any(self, pixels: &[f32], centre: F, stride: usize) {
+        for phase in 0..stride.min(pixels.len()) {
+            let line = &mut self.values[phase * self.pitch + self.pad..];
+            let pixels = pixels[phase..].iter().step_by(stride);
+            line.iter_mut().zip(pixels).for_each(|(to, &v)| *to = F::from_f32(v) - centre);
+        }
+    }
 }
 
-/// The kernel compiled for each instruction set; everything it calls is inlined
+fn left<'p>(group: impl Iterator<Item = &'p Pass>) -> usize {
+    group.map(Pass::left).max().unwrap_or(0)
+}
+
+fn right<'p>(group: impl Iterator<Item = &'p Pass>) -> usize {
+    group.map(Pass::right).max().unwrap_or(0)
+}
+
+/// [`Job::run`] compiled for each instruction set; everything it calls is inlined
 /// into it, so that it takes on the same.
 #[multiversion(targets(
     "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
     "x86_64+avx2+fma",
     "aarch64+neon"
 ))]
-fn run_f32(
+fn score_f32(
     job: &Job<'_, '_>,
     norms: &Placed<'_, f32>,
-    buffers: &mut Buffers<f32>,
-    scores: &mut [f32],
+    region: &Region<f32>,
+    sums: &mut Sums<f32>,
+    row: &mut Vec<f32>,
+    group: &mut [Filling<'_>],
 ) {
     multiversion::target::match_target! {
-        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => job.run::<f32, true>(norms, buffers, scores),
-        "x86_64+avx2+fma" => job.run::<f32, true>(norms, buffers, scores),
-        "aarch64+neon" => job.run::<f32, true>(norms, buffers, scores),
-        _ => job.run::<f32, false>(norms, buffers, scores),
+        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => job.run::<f32, true>(norms, region, sums, row, group),
+        "x86_64+avx2+fma" => job.run::<f32, true>(norms, region, sums, row, group),
+        "aarch64+neon" => job.run::<f32, true>(norms, region, sums, row, group),
+        _ => job.run::<f32, false>(norms, region, sums, row, group),
     }
+}
+
+/// [`Job::copy_region`] likewise.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw", "x86_64+avx2", "aarch64+neon"))]
+fn copy_region_f32(job: &Job<'_, '_>, region: &mut Region<f32>) {
+    job.copy_region(region);
 }

@@ -1,11 +1,15 @@
-//! A device with its queue, and the few things that every kernel needs of it.
+//! A device with its queue, its buffers and its limits.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use bytemuck::{AnyBitPattern, NoUninit};
+use bytemuck::NoUninit;
 use wgpu::util::DeviceExt;
-use wgpu::{Buffer, BufferUsages, ComputePipeline};
+use wgpu::{Buffer, BufferUsages};
 
+use super::kernel::{Kernel, Source};
+use super::pipeline_cache::Cache;
 use super::shaders::Shaders;
 use crate::{Error, Result};
 
@@ -14,34 +18,40 @@ use crate::{Error, Result};
 pub struct Options {
     /// Pretend that no buffer binding may be larger, bytes.
     pub binding_limit: Option<u64>,
+    /// Pretend that a workgroup has no more memory, bytes; kernels that can do
+    /// with less do so.
+    pub workgroup_memory: Option<u32>,
     /// Fill buffers with NaN before kernels write them.
     pub poison: bool,
     /// The kernels' sources: a test changes one to see that it shows.
     pub shaders: Shaders,
+    /// Folder for compiled pipelines; none are kept without.
+    pub pipeline_cache: Option<PathBuf>,
 }
 
 /// A logical device.
 pub(super) struct Device {
     pub(super) inner: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    name: String,
     pub(super) options: Options,
+    pub(super) cache: Cache,
+    name: String,
     failure: Arc<Mutex<Option<String>>>,
+    /// Kernels by name and constants, compiled once.
+    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
-/// A compiled kernel.
-pub(super) struct Kernel {
-    name: &'static str,
-    pipeline: ComputePipeline,
-}
+/// Name of a kernel and the bits of its constants.
+type Key = (&'static str, Vec<u64>);
 
-/// Workgroups on each axis.
-pub(super) type Groups = [u32; 3];
+/// Largest buffer, bytes: kernels count in 32 bits, and no buffer needs more.
+const INDEXABLE: u64 = u32::MAX as u64;
 
 impl Device {
-    /// Asks `adapter` for a device with all its limits on buffers and workgroups.
+    /// Asks `adapter` for a device with all its limits on buffers and workgroup
+    /// memory.
     pub(super) fn new(adapter: &wgpu::Adapter, options: Options) -> Result<Self> {
-        let name = adapter.get_info().name;
+        let info = adapter.get_info();
         let has = adapter.limits();
         let limits = wgpu::Limits {
             max_buffer_size: has.max_buffer_size,
@@ -49,20 +59,24 @@ impl Device {
             max_compute_workgroup_storage_size: has.max_compute_workgroup_storage_size,
             ..wgpu::Limits::default()
         };
+        let folder = options.pipeline_cache.as_deref();
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("stemseg"),
+            required_features: Cache::features(adapter, folder),
             required_limits: limits,
             ..Default::default()
         });
         let (inner, queue) = pollster::block_on(request)
-            .map_err(|e| Error::Device { device: name.clone(), reason: e.to_string() })?;
+            .map_err(|e| Error::Device { device: info.name.clone(), reason: e.to_string() })?;
         let failure = Arc::new(Mutex::new(None));
         let sink = Arc::clone(&failure);
         inner.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let mut slot = sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             slot.get_or_insert_with(|| error.to_string());
         }));
-        Ok(Self { inner, queue, name, options, failure })
+        let cache = Cache::open(&inner, &info, folder);
+        let kernels = Mutex::default();
+        Ok(Self { inner, queue, options, cache, name: info.name, failure, kernels })
     }
 
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {
@@ -79,43 +93,27 @@ impl Device {
     pub(super) fn binding_limit(&self) -> u64 {
         let limits = self.inner.limits();
         let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        self.options.binding_limit.map_or(most, |limit| most.min(limit))
+        self.options.binding_limit.unwrap_or(u64::MAX).min(most).min(INDEXABLE)
     }
 
-    /// A kernel from WGSL with its `override` constants; `shared` is what a
-    /// workgroup needs of workgroup memory, bytes, which drivers do not all check.
-    pub(super) fn kernel(
-        &self,
-        name: &'static str,
-        source: &str,
-        constants: &[(&str, f64)],
-        shared: u64,
-    ) -> Result<Kernel> {
-        let most = u64::from(self.inner.limits().max_compute_workgroup_storage_size);
-        if shared > most {
-            return Err(self.error(format!(
-                "kernel {name} needs {shared} bytes of workgroup memory but there are {most}; \
-                 give a smaller --patch or use --device cpu"
-            )));
+    /// Memory that a workgroup may have, bytes.
+    pub(super) fn workgroup_memory(&self) -> u32 {
+        let most = self.inner.limits().max_compute_workgroup_storage_size;
+        self.options.workgroup_memory.map_or(most, |limit| most.min(limit))
+    }
+
+    /// The kernel of `source`, compiled where this device has not done so before.
+    pub(super) fn kernel(&self, source: &Source<'_>) -> Result<Arc<Kernel>> {
+        let constants = source.constants.iter().map(|(_, value)| value.to_bits()).collect();
+        let key = (source.name, constants);
+        let mut kernels = self.kernels.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(found) = kernels.get(&key) {
+            return Ok(Arc::clone(found));
         }
-        let module = self.inner.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
-        let pipeline = self.inner.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(name),
-            layout: None,
-            module: &module,
-            entry_point: Some(name),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants,
-                // Every kernel writes its workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        });
-        self.check()?;
-        Ok(Kernel { name, pipeline })
+        let kernel = Arc::new(source.compile(self)?);
+        self.cache.save();
+        kernels.insert(key, Arc::clone(&kernel));
+        Ok(kernel)
     }
 
     /// A buffer that holds `data`; at least one element, since none may be empty.
@@ -163,47 +161,6 @@ impl Device {
         Ok(())
     }
 
-    /// Runs `kernel` over `groups` with `params` as binding 0 and `buffers` as
-    /// bindings 1 and on.
-    pub(super) fn run<P: NoUninit>(
-        &self,
-        kernel: &Kernel,
-        params: &P,
-        buffers: &[&Buffer],
-        groups: Groups,
-    ) -> Result<()> {
-        let most = self.inner.limits().max_compute_workgroups_per_dimension;
-        if let Some(&count) = groups.iter().find(|&&g| g > most) {
-            let name = kernel.name;
-            return Err(self.error(format!(
-                "kernel {name} asks for {count} workgroups in a row; {most} are possible"
-            )));
-        }
-        let params = self.upload("params", std::slice::from_ref(params), BufferUsages::UNIFORM)?;
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = std::iter::once(&params)
-            .chain(buffers.iter().copied())
-            .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                binding,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
-        let bindings = self.inner.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel.name),
-            layout: &kernel.pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        let mut encoder = self.inner.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&kernel.pipeline);
-            pass.set_bind_group(0, &bindings, &[]);
-            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-        }
-        self.queue.submit([encoder.finish()]);
-        self.check()
-    }
-
     /// Workgroups of 256 threads for `count` elements, as rows of a length that
     /// the device can dispatch.
     pub(super) fn rows_of_groups(&self, count: u64) -> [u32; 2] {
@@ -212,35 +169,23 @@ impl Device {
         let per_row = groups.min(most);
         [per_row as u32, groups.div_ceil(per_row) as u32]
     }
+}
 
-    /// The first `count` elements of `buffer`, once everything submitted is done.
-    pub(super) fn read<T: AnyBitPattern>(&self, buffer: &Buffer, count: usize) -> Result<Vec<T>> {
-        let size = (count * size_of::<T>()) as u64;
-        let staging = self.inner.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read back"),
-            size,
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.inner.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, size);
-        self.queue.submit([encoder.finish()]);
-        let (sender, receiver) = std::sync::mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver waits below; it cannot be gone.
-            let _ = sender.send(result);
-        });
-        self.inner
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| self.error(e.to_string()))?;
-        self.check()?;
-        // Another thread's poll may be the one that runs the callback: wait for it.
-        match receiver.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(self.error(e.to_string())),
-            Err(_) => return Err(self.error("the device was lost while it computed")),
-        }
-        let view = staging.get_mapped_range(..).map_err(|e| self.error(e.to_string()))?;
-        Ok(bytemuck::cast_slice(&view).to_vec())
+/// A storage buffer that is used again and again, and grows where it must: a new
+/// one costs more than to fill it.
+#[derive(Default)]
+pub(super) struct Scratch {
+    buffer: Option<Buffer>,
+}
+
+impl Scratch {
+    /// The buffer with room for `count` elements of 4 bytes.
+    pub(super) fn get(&mut self, device: &Device, label: &str, count: u64) -> Result<&Buffer> {
+        let fits = |buffer: &Buffer| buffer.size() >= 4 * count && !device.options.poison;
+        let buffer = match self.buffer.take().filter(fits) {
+            Some(buffer) => buffer,
+            None => device.storage(label, count)?,
+        };
+        Ok(self.buffer.insert(buffer))
     }
 }

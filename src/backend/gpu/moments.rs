@@ -1,20 +1,25 @@
 //! Launcher of `shaders/moments.wgsl`: sums for mean and covariance.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 use ndarray::{Array2, s};
-use wgpu::{Buffer, BufferUsages};
+use wgpu::Buffer;
 
-use super::device::{Device, Kernel};
+use super::commands::Commands;
+use super::device::{Device, Scratch};
+use super::fold::Totals;
+use super::kernel::{Kernel, Source};
 use crate::Result;
 use crate::pca::{Moments, PIECE};
 use crate::plan::Plan;
 use crate::sites::{Band, blocks};
 
 /// Channels on a side of a workgroup's block.
-const BLOCK: usize = 16;
+const BLOCK: usize = 64;
 
-/// Partial sums that are read back at once, bytes.
-const READ_BACK: u64 = 64 << 20;
+/// Workgroup memory, bytes: two sides of 16 sites of 17 vectors.
+pub const SHARED: u64 = 2 * 16 * 17 * 16;
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
@@ -23,54 +28,123 @@ const READ_BACK: u64 = 64 << 20;
 pub struct Params {
     pub sites: u32,
     pub channels: u32,
-    pub first_piece: u32,
+    pub first_part: u32,
+    pub masked: u32,
 }
 
-pub(super) fn kernel(device: &Device) -> Result<Kernel> {
-    device.kernel("moments", &device.options.shaders.moments, &[], 2 * 4 * (BLOCK * BLOCK) as u64)
+pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
+    device.kernel(&Source {
+        name: "moments",
+        wgsl: &device.options.shaders.moments,
+        constants: &[("PIECE", PIECE as f64)],
+        threads: [16, 16, 1],
+        shared: SHARED,
+    })
 }
 
-/// Moments of the band's active sites from `descriptors` `[D][sites]`.
-pub(super) fn accumulate(
-    device: &Device,
-    kernel: &Kernel,
-    plan: &Plan,
-    band: &Band,
-    descriptors: &Buffer,
-) -> Result<Moments> {
-    let channels = plan.channels();
-    let size = channels + 1;
-    let weights: Vec<f32> = band.sites().map(|i| f32::from(u8::from(plan.is_active(i)))).collect();
-    let weights = device.upload("weights", &weights, BufferUsages::STORAGE)?;
-    let pieces: Vec<[u32; 2]> = (0..band.rows.len())
-        .flat_map(|row| blocks(row * band.cols..(row + 1) * band.cols, PIECE))
-        .map(|piece| [piece.start as u32, piece.len() as u32])
-        .collect();
-    let piece_buffer = device.upload("pieces", &pieces, BufferUsages::STORAGE)?;
-    let block_rows = size.div_ceil(BLOCK);
-    let block_count = block_rows * (block_rows + 1) / 2;
+/// Moments of bands, summed on the device.
+pub(super) struct Sums<'a> {
+    device: &'a Device,
+    kernel: Arc<Kernel>,
+    plan: &'a Plan,
+    totals: Totals<'a>,
+    weights: Scratch,
+    parts: Scratch,
+}
 
-    let bytes = 4 * (size * size) as u64;
-    let at_once = (READ_BACK.min(device.binding_limit()) / bytes).clamp(1, 1 << 15) as usize;
-    let mut total = Moments::zero(channels);
-    let partial = device.storage("products", (at_once.min(pieces.len()) * size * size) as u64)?;
-    for batch in blocks(0..pieces.len(), at_once) {
-        let params = Params {
-            sites: band.len() as u32,
-            channels: channels as u32,
-            first_piece: batch.start as u32,
-        };
-        let buffers = [descriptors, &weights, &piece_buffer, &partial];
-        device.run(kernel, &params, &buffers, [batch.len() as u32, block_count as u32, 1])?;
-        let sums: Vec<f32> = device.read(&partial, batch.len() * size * size)?;
-        for sum in sums.chunks_exact(size * size) {
-            total.add(&widen(sum, channels));
-        }
+impl<'a> Sums<'a> {
+    pub(super) fn new(device: &'a Device, plan: &'a Plan) -> Result<Self> {
+        let size = plan.channels() as u64 + 1;
+        Ok(Self {
+            device,
+            kernel: kernel(device)?,
+            plan,
+            totals: Totals::new(device, size * size)?,
+            weights: Scratch::default(),
+            parts: Scratch::default(),
+        })
     }
-    Ok(total)
+
+    /// Adds the band's active sites, with `descriptors` `[D][sites]`.
+    pub(super) fn add(
+        &mut self,
+        commands: &mut Commands<'_>,
+        band: &Band,
+        descriptors: &Buffer,
+    ) -> Result<()> {
+        let weights = self.write_weights(commands, band)?;
+        let parts = self.parts_of(band);
+        let part_buffer = self.parts.get(self.device, "parts", 2 * parts.len() as u64)?.clone();
+        commands.write(&part_buffer, &parts);
+        let side = (self.plan.channels() + 1).div_ceil(BLOCK);
+        let block_count = side * (side + 1) / 2;
+        let work = (block_count * BLOCK * BLOCK * self.part_sites()) as u64;
+        let at_once = self.totals.at_once(work).min(parts.len() as u64);
+        let room = self.totals.room(at_once)?;
+        for batch in blocks(0..parts.len(), at_once as usize) {
+            let params = Params {
+                sites: band.len() as u32,
+                channels: self.plan.channels() as u32,
+                first_part: batch.start as u32,
+                masked: u32::from(weights.is_some()),
+            };
+            // Without weights something must be bound that is not read.
+            let buffers =
+                [descriptors, weights.as_ref().unwrap_or(descriptors), &part_buffer, &room];
+            let groups = [block_count as u32, batch.len() as u32, 1];
+            let work = work * batch.len() as u64;
+            commands.dispatch(&self.kernel, &params, &buffers, groups, work)?;
+            self.totals.add(commands, &room, batch.len() as u64)?;
+        }
+        Ok(())
+    }
+
+    /// Which sites of the band take part, where not all of the image's do.
+    fn write_weights(
+        &mut self,
+        commands: &mut Commands<'_>,
+        band: &Band,
+    ) -> Result<Option<Buffer>> {
+        if self.plan.active.is_none() {
+            return Ok(None);
+        }
+        let weight = |site| f32::from(u8::from(self.plan.is_active(site)));
+        let weights: Vec<f32> = band.sites().map(weight).collect();
+        let buffer = self.weights.get(self.device, "weights", weights.len() as u64)?.clone();
+        commands.write(&buffer, &weights);
+        Ok(Some(buffer))
+    }
+
+    /// First site and number of sites of the band's parts. They begin afresh at
+    /// each row of tiles, so that they do not depend on the bands.
+    fn parts_of(&self, band: &Band) -> Vec<[u32; 2]> {
+        blocks(0..band.rows.len(), self.plan.tile.rows)
+            .flat_map(|rows| {
+                blocks(rows.start * band.cols..rows.end * band.cols, self.part_sites())
+            })
+            .map(|part| [part.start as u32, part.len() as u32])
+            .collect()
+    }
+
+    /// Sites of a part: few where there are few channels, so that enough
+    /// workgroups run at once; many where the sums are large.
+    fn part_sites(&self) -> usize {
+        PIECE * (self.plan.channels() / BLOCK).clamp(2, 32)
+    }
+
+    /// The sums over all that was added; the next begin at zero.
+    pub(super) fn collect(&mut self, commands: &mut Commands<'_>) -> Result<Moments> {
+        let channels = self.plan.channels();
+        let mut moments = Moments::zero(channels);
+        for (total, bytes) in self.totals.finish() {
+            let sums: Vec<f32> = commands.read(total, bytes as usize / 4)?;
+            moments.add(&widen(&sums, channels));
+        }
+        Ok(moments)
+    }
 }
 
-/// One piece's sums `[D + 1][D + 1]` in f64.
+/// Sums `[D + 1][D + 1]` in f64.
 fn widen(sum: &[f32], channels: usize) -> Moments {
     let sum = Array2::from_shape_fn((channels + 1, channels + 1), |(i, j)| {
         // Above the diagonal the kernel writes what it likes.

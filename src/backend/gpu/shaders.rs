@@ -7,21 +7,30 @@ use std::borrow::Cow;
 pub struct Shaders {
     /// Local correlation map.
     pub translation: Cow<'static, str>,
+    /// Scores from the host in place of the device's.
+    pub repair: Cow<'static, str>,
     /// Sums for mean and covariance.
     pub moments: Cow<'static, str>,
     /// Features from descriptors.
     pub project: Cow<'static, str>,
     /// Nearest centroid of each point.
     pub assign: Cow<'static, str>,
+    /// Sums over the points of each cluster.
+    pub cluster_sums: Cow<'static, str>,
+    /// Sums of partial sums.
+    pub fold: Cow<'static, str>,
 }
 
 impl Default for Shaders {
     fn default() -> Self {
         Self {
             translation: include_str!("../../../shaders/translation.wgsl").into(),
+            repair: include_str!("../../../shaders/repair.wgsl").into(),
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),
             assign: include_str!("../../../shaders/assign.wgsl").into(),
+            cluster_sums: include_str!("../../../shaders/cluster_sums.wgsl").into(),
+            fold: include_str!("../../../shaders/fold.wgsl").into(),
         }
     }
 }

@@ -1,40 +1,48 @@
 //! Launcher of `shaders/translation.wgsl`: the local correlation map.
 
+mod layout;
+
+use std::sync::Arc;
+
 use bytemuck::{NoUninit, Pod, Zeroable};
 use ndarray::ArrayView2;
 use wgpu::{Buffer, BufferUsages};
 
-use super::device::{Device, Kernel};
+use super::commands::{Commands, WORK_PER_DISPATCH};
+use super::device::{Device, Scratch};
+use super::kernel::{Kernel, Source};
+use super::pixels::Rows;
+use super::repair::{self, Repair};
 use crate::Result;
-use crate::backend::cpu;
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
-
-const THREADS: u32 = 256;
-
-/// Products that one dispatch may form: a few ms on a slow integrated GPU.
-const PRODUCTS_PER_DISPATCH: u64 = 1 << 28;
+use layout::{LANES, Layout, Slab};
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[allow(missing_docs, reason = "the shader documents them")]
 pub struct Params {
-    pub image_cols: u32,
     pub first_row: u32,
-    pub margin_rows: u32,
-    pub margin_cols: u32,
+    pub pitch: u32,
+    pub top: u32,
+    pub left: u32,
     pub stride: u32,
-    pub patch_rows: u32,
-    pub patch_cols: u32,
+    pub height: u32,
+    pub whole: u32,
+    pub rest: u32,
+    pub fold: u32,
+    pub begins: u32,
+    pub ends: u32,
     pub norm_first: u32,
     pub norm_line: u32,
     pub sites: u32,
     pub site_cols: u32,
     pub first_site_row: u32,
     pub first_tile: u32,
-    pub first_translation: u32,
+    pub first_four: u32,
+    pub translations: u32,
     pub first_channel: u32,
     pub patch_pixels: f32,
 }
@@ -54,11 +62,17 @@ pub struct GpuTile {
 /// The kernel for one family of one plan.
 pub(super) struct Launcher<'a> {
     device: &'a Device,
-    kernel: Kernel,
+    kernel: Arc<Kernel>,
+    layout: Layout,
     family: &'a Family,
     plan: &'a Plan,
     /// The family's first channel among all.
     first_channel: usize,
+    translations: Option<Buffer>,
+    mean: Scratch,
+    inverse: Scratch,
+    tiles: Scratch,
+    repair: Repair,
 }
 
 impl<'a> Launcher<'a> {
@@ -68,136 +82,148 @@ impl<'a> Launcher<'a> {
         plan: &'a Plan,
         first_channel: usize,
     ) -> Result<Self> {
-        let (columns, blocks) = workgroup_sizes(family, plan);
-        let constants = [
-            ("THREADS", f64::from(THREADS)),
-            ("COLUMNS", columns as f64),
-            ("BLOCKS", blocks as f64),
-        ];
-        let shared = 4 * (columns + 2 * blocks);
-        let kernel = device.kernel(
-            "translation",
-            &device.options.shaders.translation,
-            &constants,
-            shared as u64,
-        )?;
-        Ok(Self { device, kernel, family, plan, first_channel })
+        let layout = Layout::new(device, family, plan);
+        let (blocks, groups) = (layout.blocks, layout.groups);
+        let kernel = device.kernel(&Source {
+            name: "translation",
+            wgsl: &device.options.shaders.translation,
+            constants: &[
+                ("BLOCKS", blocks as f64),
+                ("GROUPS", groups as f64),
+                ("ALL", (blocks * groups) as f64),
+            ],
+            threads: [blocks as u32, groups as u32, 1],
+            shared: layout.shared(),
+        })?;
+        Ok(Self {
+            device,
+            kernel,
+            layout,
+            family,
+            plan,
+            first_channel,
+            translations: None,
+            mean: Scratch::default(),
+            inverse: Scratch::default(),
+            tiles: Scratch::default(),
+            repair: Repair::default(),
+        })
     }
 
-    /// Fills the family's channels of `descriptors` `[D][sites of the band]`.
-    /// `pixels` holds the band's pixel rows of `image`.
+    /// Fills the family's channels of `descriptors` `[D][sites of the band]` from
+    /// `image` and its rows on the device.
     pub(super) fn describe(
-        &self,
-        image: ArrayView2<'_, f32>,
+        &mut self,
+        commands: &mut Commands<'_>,
+        (image, pixels): (ArrayView2<'_, f32>, &Rows),
         band: &Band,
-        pixels: &Buffer,
         descriptors: &Buffer,
     ) -> Result<()> {
         let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
         let Maps { norms, tiles } = Maps::new(image, self.family, &self.plan.grid, rows, tiles);
-        let translations: Vec<[i32; 4]> = self
-            .family
-            .translations
-            .iter()
-            .map(|t| [t.rows, t.cols, norms.shift(t) as i32, 0])
-            .collect();
-        let translations =
-            self.device.upload("translations", &translations, BufferUsages::STORAGE)?;
-        let mean = self.device.upload("mean", &norms.mean, BufferUsages::STORAGE)?;
-        let inverse = self.device.upload("inverse", &norms.inverse, BufferUsages::STORAGE)?;
-        let on_device: Vec<GpuTile> = tiles.iter().map(gpu_tile).collect();
-        let tile_buffer = self.device.upload("tiles", &on_device, BufferUsages::STORAGE)?;
-        let buffers = [pixels, &mean, &inverse, &translations, &tile_buffer, descriptors];
+        // What lies before the band's own norms is not needed there.
+        let own = norms.around(band.rows.clone(), 0..band.cols).next().map_or(0, |r| r.start);
+        let mean = self.mean.get(self.device, "mean", (norms.mean.len() - own) as u64)?.clone();
+        commands.write(&mean, &norms.mean[own..]);
+        let count = (norms.inverse.len() - own) as u64;
+        let inverse = self.inverse.get(self.device, "inverse", count)?.clone();
+        commands.write(&inverse, &norms.inverse[own..]);
+        let parts: Vec<GpuTile> = self.layout.split(&tiles).iter().map(gpu_tile).collect();
+        let size = size_of_val(&parts[..]) as u64 / 4;
+        let tile_buffer = self.tiles.get(self.device, "tiles", size)?.clone();
+        commands.write(&tile_buffer, &parts);
+        let translations = self.translations(&norms)?;
+        let buffers = [&pixels.buffer, &mean, &inverse, &translations, &tile_buffer, descriptors];
 
-        let params = self.params(band, &norms);
-        let channels = self.family.translations.len() as u32;
-        for [first_tile, tile_count, first_translation, count] in self.dispatches(&tiles, channels)
-        {
-            let params = Params { first_tile, first_translation, ..params };
-            self.device.run(&self.kernel, &params, &buffers, [tile_count, count, 1])?;
+        let last = self.layout.slabs.len() - 1;
+        for (i, slab) in self.layout.slabs.iter().enumerate() {
+            let params = Params {
+                begins: u32::from(i == 0),
+                ends: u32::from(i == last),
+                norm_first: (norms.index(band.rows.start as isize, 0) - own) as u32,
+                norm_line: norms.line() as u32,
+                ..self.params(band, pixels, slab)
+            };
+            self.launch(commands, params, &buffers, parts.len())?;
         }
-        let ill = tiles.iter().filter(|(_, balance)| balance.ill_conditioned());
-        self.repair(image, band, &norms, ill, descriptors)
+        let job = repair::Job {
+            device: self.device,
+            image,
+            plan: self.plan,
+            family: self.family,
+            norms: &norms,
+            band,
+            first_channel: self.first_channel,
+        };
+        self.repair.run(commands, &job, &tiles, descriptors)
     }
 
-    fn params(&self, band: &Band, norms: &Norms) -> Params {
+    /// The translations on the device, in whole vectors; they are the same for all
+    /// bands.
+    fn translations(&mut self, norms: &Norms) -> Result<Buffer> {
+        if let Some(buffer) = &self.translations {
+            return Ok(buffer.clone());
+        }
+        let of = |t: &crate::descriptor::Translation| [t.rows, t.cols, norms.shift(t) as i32, 0];
+        let mut values: Vec<[i32; 4]> = self.family.translations.iter().map(of).collect();
+        // Lanes beyond the last work like the first, and are not stored.
+        values.resize(values.len().next_multiple_of(LANES), values[0]);
+        let buffer = self.device.upload("translations", &values, BufferUsages::STORAGE)?;
+        Ok(self.translations.insert(buffer).clone())
+    }
+
+    fn params(&self, band: &Band, pixels: &Rows, slab: &Slab) -> Params {
         let (grid, patch) = (&self.plan.grid, self.family.patch);
         Params {
-            image_cols: self.plan.shape.cols as u32,
-            first_row: self.plan.pixel_rows(band).start as u32,
-            margin_rows: grid.margin.rows as u32,
-            margin_cols: grid.margin.cols as u32,
+            first_row: pixels.first as u32,
+            pitch: pixels.pitch as u32,
+            top: (grid.margin.rows - patch.rows) as u32,
+            left: (grid.margin.cols - patch.cols + slab.left) as u32,
             stride: grid.stride as u32,
-            patch_rows: patch.rows as u32,
-            patch_cols: patch.cols as u32,
-            norm_first: norms.index(band.rows.start as isize, 0) as u32,
-            norm_line: norms.line() as u32,
+            height: patch.full().rows as u32,
+            whole: slab.whole as u32,
+            rest: slab.rest as u32,
+            fold: slab.whole.isqrt().max(1) as u32,
             sites: band.len() as u32,
             site_cols: band.cols as u32,
             first_site_row: band.rows.start as u32,
-            first_tile: 0,
-            first_translation: 0,
+            translations: self.family.translations.len() as u32,
             first_channel: self.first_channel as u32,
             patch_pixels: patch.full().area() as f32,
+            ..Params::zeroed()
         }
     }
 
-    /// `[first tile, tiles, first translation, translations]` of short dispatches.
-    fn dispatches(&self, tiles: &[(Tile, Balance)], translations: u32) -> Vec<[u32; 4]> {
-        let (columns, _) = workgroup_sizes(self.family, self.plan);
-        let rows = self.plan.tile.rows * self.plan.grid.stride + self.family.patch.full().rows;
-        let pairs = (PRODUCTS_PER_DISPATCH / (2 * columns * rows) as u64).max(1);
-        let count = translations.min(pairs.min(1 << 12) as u32);
-        let tile_count = (pairs / u64::from(count)).clamp(1, 1 << 15) as u32;
-        let total = tiles.len() as u32;
-        (0..total)
-            .step_by(tile_count as usize)
-            .flat_map(|tile| (0..translations).step_by(count as usize).map(move |t| (tile, t)))
-            .map(|(tile, t)| [tile, tile_count.min(total - tile), t, count.min(translations - t)])
-            .collect()
-    }
-
-    /// Puts f64 sums made on the host in place of the tiles that f32 cannot do.
-    fn repair<'t>(
+    /// Runs the kernel over `tiles` tiles and all translations, in short dispatches.
+    fn launch(
         &self,
-        image: ArrayView2<'_, f32>,
-        band: &Band,
-        norms: &Norms,
-        tiles: impl Iterator<Item = &'t (Tile, Balance)>,
-        descriptors: &Buffer,
+        commands: &mut Commands<'_>,
+        params: Params,
+        buffers: &[&Buffer],
+        tiles: usize,
     ) -> Result<()> {
-        for tile in tiles {
-            let scores = cpu::repair(image, self.family, norms, &self.plan.grid, tile);
-            let (tile, _) = tile;
-            let (rows, cols) = (tile.count.rows, tile.count.cols);
-            let values = scores.as_slice().unwrap_or_default();
-            let staging = self.device.upload("repair", values, BufferUsages::COPY_SRC)?;
-            let mut encoder = self.device.inner.create_command_encoder(&Default::default());
-            for t in 0..self.family.translations.len() {
-                for row in 0..rows {
-                    let site =
-                        (tile.first.rows + row - band.rows.start) * band.cols + tile.first.cols;
-                    let to = (self.first_channel + t) * band.len() + site;
-                    let from = (t * rows + row) * cols;
-                    encoder.copy_buffer_to_buffer(
-                        &staging,
-                        4 * from as u64,
-                        descriptors,
-                        4 * to as u64,
-                        4 * cols as u64,
-                    );
-                }
+        let (tile, stride) = (self.plan.tile, self.plan.grid.stride);
+        let rows = 2 * tile.rows * stride + params.height as usize;
+        let threads = self.layout.blocks * self.layout.groups;
+        let work = (threads * LANES * rows * stride.min(params.height as usize)) as u64;
+        let vectors = self.family.translations.len().div_ceil(LANES);
+        let across = vectors.div_ceil(self.layout.groups);
+        let pairs = (WORK_PER_DISPATCH / work).max(1) as usize;
+        let at_once = across.min(pairs);
+        let tiles_at_once = (pairs / at_once).clamp(1, 1 << 15);
+        for first_tile in (0..tiles).step_by(tiles_at_once) {
+            for first in (0..across).step_by(at_once) {
+                let first_four = (first * self.layout.groups) as u32;
+                let params = Params { first_tile: first_tile as u32, first_four, ..params };
+                let count = tiles_at_once.min(tiles - first_tile);
+                let across = at_once.min(across - first);
+                let groups = [across as u32, count as u32, 1];
+                let work = work * (across * count) as u64;
+                commands.dispatch(&self.kernel, &params, buffers, groups, work)?;
             }
-            self.device.queue.submit([encoder.finish()]);
         }
-        self.device.check()
+        Ok(())
     }
-}
-
-/// Pixel columns of the widest tile, and blocks of one stride in them.
-fn workgroup_sizes(family: &Family, plan: &Plan) -> (usize, usize) {
-    let (tile, full, stride) = (plan.tile, family.patch.full(), plan.grid.stride);
-    ((tile.cols - 1) * stride + full.cols, tile.cols + full.cols / stride)
 }
 
 fn gpu_tile((tile, balance): &(Tile, Balance)) -> GpuTile {

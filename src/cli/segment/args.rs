@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use stemseg::backend::Choice;
 use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
-use stemseg::{Params, Result};
+use stemseg::{Error, Params, Plan, Result, memory};
 
 use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
 use crate::cli::descriptor::DescriptorArgs;
@@ -24,15 +24,21 @@ With --roi they have its size; masked pixels get label 0.
 
 Examples:
   stemseg segment grain.npy -k 2
+  stemseg segment day1/*.tif -k 2 --out results
   stemseg segment grain.tif -k 2,3,4 --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2";
 
-/// Segment one micrograph.
+/// Segment micrographs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
+    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content. With several, a file that
+    /// cannot be segmented is named at the end, and the others are done.
+    #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
+    pub(super) files: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(super) input: InputArgs,
 
@@ -43,6 +49,10 @@ pub(crate) struct Args {
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
     pub(super) device: Choice,
+
+    /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 2 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
+    memory: Option<u64>,
 
     #[command(flatten)]
     descriptor: DescriptorArgs,
@@ -58,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "size", help_heading = "Label map")]
     order: OrderArg,
 
-    /// Folder for the result [default: NAME.stemseg beside the image].
+    /// Folder for the result, with several images for one NAME.stemseg each [default: NAME.stemseg beside the image].
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
@@ -97,7 +107,7 @@ impl Args {
     ///
     /// # Errors
     /// As [`DescriptorArgs::families`].
-    pub(super) fn params(&self, micrograph: &Micrograph) -> Result<Params> {
+    fn params(&self, micrograph: &Micrograph) -> Result<Params> {
         Ok(Params {
             families: self.descriptor.families(micrograph)?,
             weights: self.descriptor.weights(),
@@ -117,16 +127,51 @@ impl Args {
         })
     }
 
-    /// The folder for the result.
-    pub(super) fn target(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| self.input.file.with_extension("stemseg"))
+    /// Checks what can be checked without an image.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::check`]; two images whose results would have one name.
+    pub(super) fn check(&self) -> Result<()> {
+        self.descriptor.check()?;
+        let mut targets = std::collections::HashMap::new();
+        for file in &self.files {
+            if let Some(other) = targets.insert(self.target(file), file) {
+                let reason = format!(
+                    "{} and {} would both have it as their result; segment them one by one",
+                    other.display(),
+                    file.display()
+                );
+                return Err(Error::parameter("out", self.target(file).display(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan for an image, within the memory that was given.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::families`], [`Plan::of`] and [`Plan::within`].
+    pub(super) fn plan(&self, micrograph: &Micrograph) -> Result<Plan> {
+        let plan = Plan::of(self.params(micrograph)?, micrograph)?;
+        let free = || memory::default_budget().max(plan.least_memory());
+        let budget = self.memory.unwrap_or_else(free);
+        plan.within(budget)
+    }
+
+    /// The folder for the result of `file`.
+    pub(super) fn target(&self, file: &Path) -> PathBuf {
+        let beside = file.with_extension("stemseg");
+        match (&self.out, self.files.len()) {
+            (None, _) => beside,
+            (Some(out), 1) => out.clone(),
+            (Some(out), _) => beside.file_name().map_or_else(|| out.clone(), |name| out.join(name)),
+        }
     }
 
     /// Every file that is read.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn all_files(&self) -> impl Iterator<Item = &Path> {
         let others = [self.input.mask.as_ref(), self.descriptor.file()];
-        std::iter::once(self.input.file.as_path())
-            .chain(others.into_iter().flatten().map(PathBuf::as_path))
+        self.files.iter().chain(others.into_iter().flatten()).map(PathBuf::as_path)
     }
 
     /// Whether `what` is to be written too.

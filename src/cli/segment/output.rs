@@ -1,11 +1,14 @@
 //! What `stemseg segment` writes and says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
-use stemseg::io::write::{ResultFolder, write_labels_tiff, write_map_tiff, write_npy};
+use stemseg::io::write::{
+    ResultFolder, sync_file, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
+};
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
@@ -38,7 +41,6 @@ impl Output<'_> {
         folder: &ResultFolder,
         bar: &Bar,
     ) -> Result<String> {
-        bar.stage("write");
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
             let count = found.plan.grid.count;
@@ -78,35 +80,42 @@ impl Output<'_> {
         if several {
             write_json(&folder.path("summary.json"), &summary)?;
         }
-        Ok(format!("{summary:#}"))
+        Ok(match self.args.files.len() {
+            1 => format!("{summary:#}"),
+            // A line for each image.
+            _ => summary.to_string(),
+        })
     }
 
     fn write_maps(
         &self,
         found: &Segmentation,
         patterns: &Patterns,
-        place: &dyn Fn(&str) -> std::path::PathBuf,
+        place: &(dyn Fn(&str) -> std::path::PathBuf + Sync),
     ) -> Result<()> {
         let Patterns { map, memberships, .. } = patterns;
-        let pixels = map.pixels.view();
-        if map.largest() <= MOST_U8 {
-            write_npy(&place("labels.npy"), map.pixels.mapv(|l| l as u8).view())?;
-        } else {
-            write_npy(&place("labels.npy"), pixels)?;
-        }
+        let size = self.input.summary.pixel_size_nm;
         if !self.args.save.is_empty() {
             write_npy(&place("site_labels.npy"), map.sites.view())?;
         }
-        let size = self.input.summary.pixel_size_nm;
-        write_labels_tiff(&place("labels.tif"), pixels, colour, size)?;
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &serde_json::json!(model))?;
-        let confidence = map.spread(memberships, &found.plan);
-        write_map_tiff(&place("confidence.tif"), confidence.view(), size)?;
-        let options = OverlayOptions { pixel_size: size, ..Default::default() };
-        let picture = overlay(self.input.micrograph.pixels(), pixels, &options)?;
-        let path = place("overlay.png");
-        picture.save(&path).map_err(|e| Error::Io { path, source: std::io::Error::other(e) })
+        let overlay_to = |path: &Path| {
+            let options = OverlayOptions { pixel_size: size, ..Default::default() };
+            write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
+        };
+        let array_to = |path: &Path| match map.largest() <= MOST_U8 {
+            true => write_npy_rows(path, map, |label| label as u8),
+            false => write_npy_rows(path, map, |label| label),
+        };
+        let labels_to = |path: &Path| write_labels_tiff(path, map, colour, size);
+        let confidence_to = |path: &Path| write_map_tiff(path, &map.spread(memberships), size);
+        in_parallel(&[
+            (place("overlay.png"), &overlay_to),
+            (place("labels.npy"), &array_to),
+            (place("labels.tif"), &labels_to),
+            (place("confidence.tif"), &confidence_to),
+        ])
     }
 
     /// The result in a few lines, for people.
@@ -143,6 +152,36 @@ fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> S
     let sure =
         memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;
     format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
+}
+
+/// What writes one file.
+type Write<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
+
+/// Writes each file in a thread of its own, for compressing takes most of the
+/// time, and waits there until the disk has it.
+fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
+    let write = |path: &Path, write: Write<'_>| write(path).and_then(|()| sync_file(path));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            files.iter().map(|(path, work)| scope.spawn(move || write(path, *work))).collect();
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+/// Writes a picture fast: the choice of a filter for each line takes longer than
+/// it saves on noisy images.
+fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
+    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    let file = std::io::BufWriter::new(file);
+    let png = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Sub);
+    let failed = |e| match e {
+        image::ImageError::IoError(e) => Error::io(path)(e),
+        e => Error::io(path)(std::io::Error::other(e)),
+    };
+    picture.write_with_encoder(png).map_err(failed)
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

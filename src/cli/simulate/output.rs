@@ -33,12 +33,12 @@ impl Output<'_> {
         self.write_image(image, &folder.path(self.image_name()))?;
         bar.check()?;
         write_npy(&folder.path("labels.npy"), labels.mapv(|label| label as u8).view())?;
-        write_labels_tiff(&folder.path("labels.tif"), labels, colour, size)?;
+        write_labels_tiff(&folder.path("labels.tif"), &labels, colour, size)?;
         bar.check()?;
         let options = OverlayOptions { pixel_size: size, ..Default::default() };
         for (name, drawing) in [
             ("image.png", DynamicImage::ImageLuma8(picture(image, size)?)),
-            ("overlay.png", DynamicImage::ImageRgb8(overlay(image, labels, &options)?)),
+            ("overlay.png", DynamicImage::ImageRgb8(overlay(image, &labels, &options)?)),
         ] {
             let path = folder.path(name);
             drawing
@@ -70,9 +70,9 @@ impl Output<'_> {
         let counts = self.is_u16().then(|| image.mapv(|count| count as u16));
         match (counts, self.args.format) {
             (Some(counts), Format::Npy) => write_npy(path, counts.view()),
-            (Some(counts), Format::Tiff) => write_counts_tiff(path, counts.view(), size),
+            (Some(counts), Format::Tiff) => write_counts_tiff(path, &counts.view(), size),
             (None, Format::Npy) => write_npy(path, image),
-            (None, Format::Tiff) => write_map_tiff(path, image, size),
+            (None, Format::Tiff) => write_map_tiff(path, &image, size),
         }
     }
 

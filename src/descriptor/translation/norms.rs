@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 use ndarray::ArrayView2;
-use num_traits::{AsPrimitive, Float};
+use num_traits::Float;
 use rayon::prelude::*;
 
 use super::{FLAT_SHARE, Family, Translation};
@@ -65,10 +65,7 @@ impl Phases {
     }
 }
 
-impl<F: Float + Send + 'static> Norms<F>
-where
-    f64: AsPrimitive<F>,
-{
+impl<F: Precision> Norms<F> {
     /// Norm maps of `image` `[rows, cols]` (mean 0, variance 1) for the sites of
     /// `rows`.
     pub(crate) fn new(
@@ -115,15 +112,13 @@ struct Places<'a> {
 impl Places<'_> {
     /// Fills row block `block` (counted from `-reach`); patches that leave the
     /// image stay 0, since no site uses them.
-    fn fill_block<F: Float + 'static>(
+    fn fill_block<F: Precision>(
         &self,
         block: usize,
-        sums: &mut BoxSums<'_>,
+        sums: &mut BoxSums<'_, F>,
         mean: &mut [F],
         inverse: &mut [F],
-    ) where
-        f64: AsPrimitive<F>,
-    {
+    ) {
         let Extent { rows: reach, .. } = self.phases.reach;
         let line = self.phases.cols.len() * self.pitch;
         for (slot, phase) in self.phases.rows.iter().enumerate() {
@@ -138,10 +133,7 @@ impl Places<'_> {
     }
 
     /// Picks the patches of all column phases from those of a whole row.
-    fn gather<F: Float + 'static>(&self, row: &[f64], to: &mut [F])
-    where
-        f64: AsPrimitive<F>,
-    {
+    fn gather<F: Precision>(&self, row: &[F], to: &mut [F]) {
         let stride = self.grid.stride;
         let start = self.phases.reach.cols * stride + self.family.patch.cols;
         for (to, phase) in to.chunks_mut(self.pitch).zip(&self.phases.cols) {
@@ -151,12 +143,19 @@ impl Places<'_> {
             let Some(to) = to.get_mut(outside..) else { continue };
             let left = first + outside * stride - start;
             let from = row.get(left..).unwrap_or_default().iter().step_by(stride);
-            to.iter_mut().zip(from).for_each(|(to, v)| *to = v.as_());
+            to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
         }
     }
 }
 
 impl<F> Norms<F> {
+    /// Most values of each map for `rows` rows of sites, wherever they begin.
+    pub(crate) fn most_values(family: &Family, grid: &SiteGrid, rows: usize) -> usize {
+        let phases = Phases::new(family, grid.stride);
+        let pitch = grid.count.cols + 2 * phases.reach.cols;
+        phases.rows.len() * phases.cols.len() * pitch * (rows + 2 * phases.reach.rows)
+    }
+
     /// Values per row block.
     pub(crate) fn line(&self) -> usize {
         self.phases.rows.len() * self.phases.cols.len() * self.pitch
@@ -202,7 +201,7 @@ impl<F> Norms<F> {
 
 /// Mean and inverse norm of the patches of one pixel row after the other, from
 /// running sums of pixels and squares over the patch's rows.
-struct BoxSums<'a> {
+struct BoxSums<'a, F> {
     image: ArrayView2<'a, f32>,
     full: Extent,
     /// Top row of the patches that `mean` and `inverse` are of.
@@ -213,15 +212,16 @@ struct BoxSums<'a> {
     /// Sums over 1, 2, 4, ... columns and the next of them.
     doubled: Vec<f64>,
     spare: Vec<f64>,
-    /// Per patch of the row: sums at first, results at last.
-    mean: Vec<f64>,
-    inverse: Vec<f64>,
+    /// Per patch of the row: sums of pixels and of squares.
+    sums: [Vec<f64>; 2],
+    mean: Vec<F>,
+    inverse: Vec<F>,
 }
 
-impl<'a> BoxSums<'a> {
+impl<'a, F: Precision> BoxSums<'a, F> {
     fn new(image: ArrayView2<'a, f32>, full: Extent) -> Self {
         let cols = || vec![0.0; image.ncols()];
-        let patches = || vec![0.0; image.ncols() + 1 - full.cols];
+        let patches = image.ncols() + 1 - full.cols;
         Self {
             image,
             full,
@@ -230,8 +230,9 @@ impl<'a> BoxSums<'a> {
             squares: cols(),
             doubled: cols(),
             spare: cols(),
-            mean: patches(),
-            inverse: patches(),
+            sums: [vec![0.0; patches], vec![0.0; patches]],
+            mean: vec![F::zero(); patches],
+            inverse: vec![F::zero(); patches],
         }
     }
 
@@ -253,10 +254,11 @@ impl<'a> BoxSums<'a> {
             }
         }
         self.top = Some(top);
-        let Self { sum, squares, doubled, spare, mean, inverse, .. } = self;
-        windows(sum, self.full.cols, doubled, spare, mean);
-        windows(squares, self.full.cols, doubled, spare, inverse);
-        normalise(mean, inverse, self.full.area() as f64);
+        let Self { sum, squares, doubled, spare, sums: [pixels, powers], .. } = self;
+        windows(sum, self.full.cols, doubled, spare, pixels);
+        windows(squares, self.full.cols, doubled, spare, powers);
+        let n = self.full.area() as f64;
+        F::normalise(&self.sums, n, &mut self.mean, &mut self.inverse);
         true
     }
 
@@ -270,33 +272,32 @@ impl<'a> BoxSums<'a> {
     }
 }
 
+/// So many columns at once that their sums stay in registers.
+const LANES: usize = 16;
+
+/// Rows as whole vectors and what is left.
+fn in_vectors<'r>(rows: &[&'r [f32]]) -> Vec<(&'r [[f32; LANES]], &'r [f32])> {
+    rows.iter().map(|row| row.as_chunks()).collect()
+}
+
 /// Adds the rows of `new`, and their squares, and takes off those of `old`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
 fn add_rows(new: &[&[f32]], old: &[&[f32]], sum: &mut [f64], squares: &mut [f64]) {
-    // So many columns at once that their sums stay in registers.
-    const LANES: usize = 16;
-    let chunks = sum.chunks_mut(LANES).zip(squares.chunks_mut(LANES));
-    for (i, (sum, squares)) in chunks.enumerate() {
-        let mut sums = [[0.0; LANES]; 2];
-        sums[0][..sum.len()].copy_from_slice(sum);
-        sums[1][..sum.len()].copy_from_slice(squares);
-        let mut add = |row: &[f32], sign: f64| {
-            let row = &row[i * LANES..];
-            match row.first_chunk::<LANES>() {
-                Some(values) => add_signed(values, sign, &mut sums),
-                None => add_signed(row, sign, &mut sums),
-            }
-        };
-        new.iter().for_each(|row| add(row, 1.0));
-        old.iter().for_each(|row| add(row, -1.0));
-        sum.copy_from_slice(&sums[0][..sum.len()]);
-        squares.copy_from_slice(&sums[1][..squares.len()]);
+    let (new, old) = (in_vectors(new), in_vectors(old));
+    let (sums, sum_rest) = sum.as_chunks_mut::<LANES>();
+    let (powers, power_rest) = squares.as_chunks_mut::<LANES>();
+    for (i, (sum, squares)) in sums.iter_mut().zip(powers).enumerate() {
+        let (mut s, mut q) = (*sum, *squares);
+        new.iter().for_each(|(row, _)| add_signed(&row[i], 1.0, &mut s, &mut q));
+        old.iter().for_each(|(row, _)| add_signed(&row[i], -1.0, &mut s, &mut q));
+        (*sum, *squares) = (s, q);
     }
+    new.iter().for_each(|(_, rest)| add_signed(rest, 1.0, sum_rest, power_rest));
+    old.iter().for_each(|(_, rest)| add_signed(rest, -1.0, sum_rest, power_rest));
 }
 
 #[inline(always)]
-fn add_signed<const N: usize>(values: &[f32], sign: f64, sums: &mut [[f64; N]; 2]) {
-    let [sum, squares] = sums;
+fn add_signed(values: &[f32], sign: f64, sum: &mut [f64], squares: &mut [f64]) {
     for ((&v, sum), squares) in values.iter().zip(sum).zip(squares) {
         let wide = f64::from(v);
         *sum += sign * wide;
@@ -329,13 +330,40 @@ fn windows(
     }
 }
 
-/// From sums of pixels and squares to mean and inverse norm, 0 where flat.
+/// A precision of norm maps; their sums are in f64.
+pub(crate) trait Precision: Float + Send + Sync + 'static {
+    /// From sums of pixels and squares to mean and inverse norm, 0 where flat.
+    fn normalise(sums: &[Vec<f64>; 2], n: f64, mean: &mut [Self], inverse: &mut [Self]);
+}
+
+impl Precision for f64 {
+    fn normalise(sums: &[Vec<f64>; 2], n: f64, mean: &mut [f64], inverse: &mut [f64]) {
+        let sums = sums[0].iter().zip(&sums[1]);
+        for ((mean, inverse), (&sum, &squares)) in mean.iter_mut().zip(inverse).zip(sums) {
+            *mean = sum / n;
+            let variance = squares / n - *mean * *mean;
+            let flat = variance < FLAT_SHARE;
+            *inverse = if flat { 0.0 } else { 1.0 / (variance * n).sqrt() };
+        }
+    }
+}
+
+impl Precision for f32 {
+    fn normalise(sums: &[Vec<f64>; 2], n: f64, mean: &mut [f32], inverse: &mut [f32]) {
+        normalise_f32(sums, n, mean, inverse);
+    }
+}
+
+/// Only differences need f64; roots and quotients in f32 are several times faster.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
-fn normalise(mean: &mut [f64], inverse: &mut [f64], n: f64) {
-    for (mean, inverse) in mean.iter_mut().zip(inverse) {
-        *mean /= n;
-        let variance = *inverse / n - *mean * *mean;
-        let norm = 1.0 / (variance.max(FLAT_SHARE) * n).sqrt();
-        *inverse = if variance < FLAT_SHARE { 0.0 } else { norm };
+fn normalise_f32(sums: &[Vec<f64>; 2], n: f64, mean: &mut [f32], inverse: &mut [f32]) {
+    let (per_pixel, flat) = (1.0 / n, FLAT_SHARE * n);
+    let sums = sums[0].iter().zip(&sums[1]);
+    for ((mean, inverse), (&sum, &squares)) in mean.iter_mut().zip(inverse).zip(sums) {
+        let average = sum * per_pixel;
+        let spread = squares - sum * average;
+        *mean = average as f32;
+        let norm = 1.0 / (spread.max(flat) as f32).sqrt();
+        *inverse = if spread < flat { 0.0 } else { norm };
     }
 }

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
+use bytemuck::Pod;
 use ndarray::{ArrayD, Ix2, Ix3, IxDyn, ShapeBuilder};
 use npyz::npz::{NpzArchive, array_name_from_file_name};
-use npyz::{DType, Deserialize, TypeChar, TypeRead, TypeStr};
+use npyz::{DType, Deserialize, Endianness, TypeChar, TypeRead, TypeStr};
 
 use super::pixels::{is_real, with_type};
 use super::{Entry, Format, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size, open};
@@ -245,7 +246,7 @@ impl Header {
 
     fn read_as<T>(&self, reader: impl Read, frame: usize) -> io::Result<(Pixels, Vec<String>)>
     where
-        T: Deserialize + Pixel + PartialEq,
+        T: Deserialize + Pixel + Pod + PartialEq,
         Pixels: From<ndarray::Array2<T>>,
     {
         let shape = IxDyn(self.image_shape()).set_f(self.fortran);
@@ -261,7 +262,7 @@ impl Header {
 
     /// The elements of one image in the order of the file, whose frames are
     /// interleaved where it is column-major.
-    fn read_elements<T: Deserialize>(
+    fn read_elements<T: Deserialize + Pod>(
         &self,
         mut reader: impl Read,
         frame: usize,
@@ -276,7 +277,12 @@ impl Header {
             [frames, _, _] if self.fortran && !self.is_colour() => (frames, frame),
             _ => (1, 0),
         };
-        let count = self.image_shape().iter().product();
+        let count: usize = self.image_shape().iter().product();
+        if lanes == 1 && self.is_native(size_of::<T>()) {
+            let mut values = vec![T::zeroed(); count];
+            reader.read_exact(bytemuck::cast_slice_mut(&mut values))?;
+            return Ok(values);
+        }
         let mut values = Vec::with_capacity(count);
         for _ in 0..count {
             for lane in 0..lanes {
@@ -287,6 +293,15 @@ impl Header {
             }
         }
         Ok(values)
+    }
+
+    /// Whether elements of `size` bytes are in the file as they are in memory.
+    fn is_native(&self, size: usize) -> bool {
+        let own = if cfg!(target_endian = "little") { Endianness::Little } else { Endianness::Big };
+        self.element.as_ref().is_some_and(|element| {
+            let order = element.endianness();
+            element.size_field() == size as u64 && (order == own || order == Endianness::Irrelevant)
+        })
     }
 }
 

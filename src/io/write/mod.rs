@@ -5,6 +5,6 @@ mod folder;
 mod npy;
 mod tiff;
 
-pub use self::folder::ResultFolder;
-pub use self::npy::{NpyRows, NpyValue, write_npy};
+pub use self::folder::{ResultFolder, sync_file};
+pub use self::npy::{NpyRows, NpyValue, write_npy, write_npy_rows};
 pub use self::tiff::{write_counts_tiff, write_labels_tiff, write_map_tiff};

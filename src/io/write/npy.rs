@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayView, ArrayView3, Dimension};
 use npyz::WriterBuilder;
 
+use crate::rows::Rows;
 use crate::{Error, Result};
 
 /// What [`write_npy`] stores; its bytes in memory are its bytes in the file.
@@ -23,6 +24,28 @@ impl NpyValue for f32 {}
 pub fn write_npy<T: NpyValue, D: Dimension>(path: &Path, array: ArrayView<'_, T, D>) -> Result<()> {
     let mut out = begin::<T>(path, array.shape())?;
     write_values(&mut out, array).and_then(|()| out.flush()).map_err(Error::io(path))
+}
+
+/// Writes an image row by row, each value turned by `narrow` into what is stored.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write_npy_rows<T: Copy + Default, U: NpyValue>(
+    path: &Path,
+    image: &dyn Rows<T>,
+    narrow: impl Fn(T) -> U,
+) -> Result<()> {
+    let (rows, cols) = image.shape();
+    let mut out = begin::<U>(path, &[rows, cols])?;
+    let mut line = vec![T::default(); cols];
+    let mut stored = Vec::with_capacity(cols);
+    for row in 0..rows {
+        image.fill(row, &mut line);
+        stored.clear();
+        stored.extend(line.iter().map(|&v| narrow(v)));
+        out.write_all(bytemuck::cast_slice(&stored)).map_err(Error::io(path))?;
+    }
+    out.flush().map_err(Error::io(path))
 }
 
 /// A NumPy file of `f32` `[rows, cols, D]` that is written band by band, for
@@ -153,6 +176,15 @@ mod tests {
         assert_eq!(read::<u16>(&path), (vec![], vec![7]));
         write_npy(&path, Array3::<f32>::zeros((0, 4, 2)).view()).unwrap();
         assert_eq!(read::<f32>(&path), (vec![0, 4, 2], vec![]));
+    }
+
+    #[test]
+    fn rows_make_the_whole_array() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.npy");
+        let array = Array::from_shape_fn((7, 5), |(r, c)| (10 * r + c) as u16);
+        write_npy_rows(&path, &array.view(), |v| v as u8).unwrap();
+        assert_eq!(read(&path), (vec![7, 5], array.iter().map(|&v| v as u8).collect()));
     }
 
     #[test]

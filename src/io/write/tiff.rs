@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use ndarray::ArrayView2;
+use bytemuck::Pod;
+use flate2::write::ZlibEncoder;
+use rayon::prelude::*;
 use tiff::encoder::colortype::{ColorType, Gray8, Gray16, Gray32Float};
-use tiff::encoder::{
-    Compression, DeflateLevel, DirectoryEncoder, Rational, TiffEncoder, TiffKindStandard, TiffValue,
-};
-use tiff::tags::{PhotometricInterpretation, Tag};
+use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKind};
+use tiff::tags::{CompressionMethod, PhotometricInterpretation, ResolutionUnit, Tag};
 use tiff::{TiffError, TiffResult};
 
 use crate::micrograph::PixelSize;
+use crate::rows::{self, Rows};
+use crate::sites::blocks;
 use crate::{Error, Result};
 
 /// Most labels for 8 bits; one value is spare, as a mark in other programs.
@@ -22,7 +24,14 @@ const MOST_IN_U8: u16 = 254;
 /// Bytes of a strip before compression, about.
 const STRIP_BYTES: usize = 1 << 18;
 
-type Tags<'a, 'w> = DirectoryEncoder<'a, &'w mut BufWriter<File>, TiffKindStandard>;
+type Tags<'a, 'w, K> = DirectoryEncoder<'a, &'w mut BufWriter<File>, K>;
+
+/// Strips that are compressed at once.
+const STRIPS: usize = 64;
+
+/// Most bytes of values in a classic TIFF, whose offsets have 32 bits; deflate
+/// may add a little, tags come to a few kilobytes.
+const MOST_CLASSIC: u64 = (1 << 32) - (1 << 24);
 
 /// Writes `labels` `[rows, cols]`: 8 bits with a colour table from `palette`
 /// (label 0 black), or plain 16 bits above 254 labels. The stored values are
@@ -32,21 +41,16 @@ type Tags<'a, 'w> = DirectoryEncoder<'a, &'w mut BufWriter<File>, TiffKindStanda
 /// [`Error::Io`] with the path, also for an image without pixels.
 pub fn write_labels_tiff(
     path: &Path,
-    labels: ArrayView2<'_, u16>,
+    labels: &dyn Rows<u16>,
     palette: impl Fn(usize) -> [u8; 3],
     pixel_size: Option<PixelSize>,
 ) -> Result<()> {
-    let most = labels.iter().copied().max().unwrap_or(0);
+    let most = most_of(labels);
     if most > MOST_IN_U8 {
         let range = format!("min=0.0\nmax={most}.0\n");
-        return encode::<Gray16>(path, labels, pixel_size, &range, |_| Ok(()));
+        return encode::<Gray16>(path, labels, pixel_size, &range, None);
     }
-    let small = labels.mapv(|label| label as u8);
-    encode::<Gray8>(path, small.view(), pixel_size, "", |tags| {
-        let kind = PhotometricInterpretation::RGBPalette.to_u16();
-        tags.write_tag(Tag::PhotometricInterpretation, kind)?;
-        tags.write_tag(Tag::ColorMap, &colour_map(palette)[..])
-    })
+    encode::<Gray8>(path, &Narrow(labels), pixel_size, "", Some(&colour_map(palette)))
 }
 
 /// Writes `map` `[rows, cols]` (a confidence, a score) as 32-bit floats.
@@ -55,14 +59,18 @@ pub fn write_labels_tiff(
 /// [`Error::Io`] with the path, also for an image without pixels.
 pub fn write_map_tiff(
     path: &Path,
-    map: ArrayView2<'_, f32>,
+    map: &dyn Rows<f32>,
     pixel_size: Option<PixelSize>,
 ) -> Result<()> {
-    let finite = map.iter().copied().filter(|v| v.is_finite());
-    let (low, high) =
-        finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let widen = |range: &mut (f32, f32), line: &[f32]| {
+        for &v in line.iter().filter(|v| v.is_finite()) {
+            *range = (range.0.min(v), range.1.max(v));
+        }
+    };
+    let none = || (f32::INFINITY, f32::NEG_INFINITY);
+    let (low, high) = rows::fold(map, none, widen, |a, b| (a.0.min(b.0), a.1.max(b.1)));
     let range = if low < high { format!("min={low}\nmax={high}\n") } else { String::new() };
-    encode::<Gray32Float>(path, map, pixel_size, &range, |_| Ok(()))
+    encode::<Gray32Float>(path, map, pixel_size, &range, None)
 }
 
 /// Writes `counts` `[rows, cols]` (an image) as 16-bit integers.
@@ -71,12 +79,11 @@ pub fn write_map_tiff(
 /// [`Error::Io`] with the path, also for an image without pixels.
 pub fn write_counts_tiff(
     path: &Path,
-    counts: ArrayView2<'_, u16>,
+    counts: &dyn Rows<u16>,
     pixel_size: Option<PixelSize>,
 ) -> Result<()> {
-    let most = counts.iter().copied().max().unwrap_or(0);
-    let range = format!("min=0.0\nmax={most}.0\n");
-    encode::<Gray16>(path, counts, pixel_size, &range, |_| Ok(()))
+    let range = format!("min=0.0\nmax={}.0\n", most_of(counts));
+    encode::<Gray16>(path, counts, pixel_size, &range, None)
 }
 
 /// All reds, all greens, all blues, 16 bits each. ImageJ takes the high byte.
@@ -86,53 +93,134 @@ fn colour_map(palette: impl Fn(usize) -> [u8; 3]) -> Vec<u16> {
     (0..3).flat_map(|c| colours.iter().map(move |rgb| u16::from(rgb[c]) * 257)).collect()
 }
 
-/// Writes one image; `display` goes into ImageJ's description, `finish` may set
-/// further tags.
+fn most_of(values: &dyn Rows<u16>) -> u16 {
+    let larger = |most: &mut u16, line: &[u16]| *most = line.iter().fold(*most, |a, &b| a.max(b));
+    rows::fold(values, || 0, larger, u16::max)
+}
+
+/// Labels that fit 8 bits.
+struct Narrow<'a>(&'a dyn Rows<u16>);
+
+impl Rows<u8> for Narrow<'_> {
+    fn shape(&self) -> (usize, usize) {
+        self.0.shape()
+    }
+
+    fn fill(&self, row: usize, to: &mut [u8]) {
+        let mut wide = vec![0; to.len()];
+        self.0.fill(row, &mut wide);
+        to.iter_mut().zip(wide).for_each(|(to, label)| *to = label as u8);
+    }
+}
+
+/// Writes one image; `display` goes into ImageJ's description, `colours` is a
+/// colour table for 8 bits. Above 4 GiB it is a BigTIFF.
 fn encode<C: ColorType>(
     path: &Path,
-    image: ArrayView2<'_, C::Inner>,
+    image: &dyn Rows<C::Inner>,
     pixel_size: Option<PixelSize>,
     display: &str,
-    finish: impl FnOnce(&mut Tags<'_, '_>) -> TiffResult<()>,
+    colours: Option<&[u16]>,
 ) -> Result<()>
 where
-    C::Inner: Clone,
-    [C::Inner]: TiffValue,
+    C::Inner: Pod + Default,
 {
     let mut out = BufWriter::new(File::create(path).map_err(Error::io(path))?);
-    let write = || -> TiffResult<()> {
-        let (rows, cols) = image.dim();
-        let level = Compression::Deflate(DeflateLevel::Fast);
-        let mut file = TiffEncoder::new(&mut out)?.with_compression(level);
-        let mut page = file.new_image::<C>(u32::try_from(cols)?, u32::try_from(rows)?)?;
-        let strip = STRIP_BYTES / (cols * size_of::<C::Inner>());
-        page.rows_per_strip(u32::try_from(strip.clamp(1, rows))?)?;
-        let tags = page.encoder();
-        tags.write_tag(Tag::Software, concat!("stemseg ", env!("CARGO_PKG_VERSION")))?;
-        describe(tags, pixel_size, display)?;
-        finish(tags)?;
-        let values = image.as_standard_layout();
-        page.write_data(values.as_slice().unwrap_or_default())
+    let (rows, cols) = image.shape();
+    if rows == 0 || cols == 0 {
+        let empty = format!("an image of {rows} x {cols} pixels cannot be a TIFF");
+        return Err(Error::io(path)(std::io::Error::other(empty)));
+    }
+    let bytes = rows as u64 * cols as u64 * size_of::<C::Inner>() as u64;
+    let done = match bytes <= MOST_CLASSIC {
+        true => TiffEncoder::new(&mut out)
+            .and_then(|file| page::<C, _>(file, image, pixel_size, display, colours)),
+        false => TiffEncoder::new_big(&mut out)
+            .and_then(|file| page::<C, _>(file, image, pixel_size, display, colours)),
     };
-    write().map_err(|error| match error {
+    done.map_err(|error| match error {
         TiffError::IoError(error) => Error::io(path)(error),
         other => Error::io(path)(std::io::Error::other(other)),
     })?;
     out.flush().map_err(Error::io(path))
 }
 
+fn page<C: ColorType, K: TiffKind>(
+    file: TiffEncoder<&mut BufWriter<File>, K>,
+    image: &dyn Rows<C::Inner>,
+    pixel_size: Option<PixelSize>,
+    display: &str,
+    colours: Option<&[u16]>,
+) -> TiffResult<()>
+where
+    C::Inner: Pod + Default,
+{
+    let (rows, cols) = image.shape();
+    let mut file = file;
+    let mut tags = file.image_directory()?;
+    let strip = (STRIP_BYTES / (cols * size_of::<C::Inner>()).max(1)).clamp(1, rows.max(1));
+    tags.write_tag(Tag::ImageWidth, u32::try_from(cols)?)?;
+    tags.write_tag(Tag::ImageLength, u32::try_from(rows)?)?;
+    tags.write_tag(Tag::RowsPerStrip, u32::try_from(strip)?)?;
+    tags.write_tag(Tag::SamplesPerPixel, 1_u16)?;
+    tags.write_tag(Tag::BitsPerSample, C::BITS_PER_SAMPLE)?;
+    tags.write_tag(Tag::SampleFormat, C::SAMPLE_FORMAT[0].to_u16())?;
+    tags.write_tag(Tag::Compression, CompressionMethod::Deflate.to_u16())?;
+    tags.write_tag(Tag::PhotometricInterpretation, C::TIFF_VALUE.to_u16())?;
+    tags.write_tag(Tag::ResolutionUnit, ResolutionUnit::None.to_u16())?;
+    tags.write_tag(Tag::Software, concat!("stemseg ", env!("CARGO_PKG_VERSION")))?;
+    describe(&mut tags, pixel_size, display)?;
+    if let Some(colours) = colours {
+        let kind = PhotometricInterpretation::RGBPalette.to_u16();
+        tags.write_tag(Tag::PhotometricInterpretation, kind)?;
+        tags.write_tag(Tag::ColorMap, colours)?;
+    }
+    let (mut offsets, mut sizes) = (Vec::new(), Vec::new());
+    // A batch bounds how much waits for the file.
+    for batch in blocks(0..rows, strip * STRIPS) {
+        let strips: Vec<_> = blocks(batch, strip).collect();
+        let strips: Vec<Vec<u8>> =
+            strips.into_par_iter().map(|rows| deflated(image, rows)).collect::<Result<_, _>>()?;
+        for bytes in &strips {
+            offsets.push(K::convert_offset(tags.write_data(&bytes[..])?)?);
+            sizes.push(K::convert_offset(bytes.len() as u64)?);
+        }
+    }
+    tags.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))?;
+    tags.write_tag(Tag::StripByteCounts, K::convert_slice(&sizes))?;
+    tags.finish()
+}
+
+/// Some rows of an image, compressed. The tiff crate (0.11) compresses only images
+/// that are there as a whole: its `write_strip` writes them as they are.
+fn deflated<T: Pod + Default>(
+    image: &dyn Rows<T>,
+    rows: std::ops::Range<usize>,
+) -> std::io::Result<Vec<u8>> {
+    let cols = image.shape().1;
+    let mut values = vec![T::default(); rows.len() * cols];
+    rows.zip(values.chunks_exact_mut(cols)).for_each(|(row, to)| image.fill(row, to));
+    let mut encoder = ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytemuck::cast_slice(&values))?;
+    encoder.finish()
+}
+
 /// ImageJ's description and the calibration in the ways ImageJ (pixels per
 /// unit) and DigitalMicrograph (private tags, which HyperSpy needs too) know.
-fn describe(tags: &mut Tags<'_, '_>, size: Option<PixelSize>, display: &str) -> TiffResult<()> {
+fn describe<K: TiffKind>(
+    tags: &mut Tags<'_, '_, K>,
+    size: Option<PixelSize>,
+    display: &str,
+) -> TiffResult<()> {
     let calibration =
         size.and_then(|s| Some((s, rational(1.0 / s.cols)?, rational(1.0 / s.rows)?)));
     let unit = if calibration.is_some() { "unit=nm\n" } else { "" };
     let description = format!("ImageJ=1.54f\n{unit}{display}");
     tags.write_tag(Tag::ImageDescription, description.as_str())?;
     let Some((size, per_nm_x, per_nm_y)) = calibration else {
-        return Ok(());
+        tags.write_tag(Tag::XResolution, Rational { n: 1, d: 1 })?;
+        return tags.write_tag(Tag::YResolution, Rational { n: 1, d: 1 });
     };
-    // ResolutionUnit is none already: the encoder's default.
     tags.write_tag(Tag::XResolution, per_nm_x)?;
     tags.write_tag(Tag::YResolution, per_nm_y)?;
     for (unit, origin, scale, nm) in

@@ -28,7 +28,7 @@ fn few_labels_are_8_bits_with_colours() {
     let (_place, path) = place();
     // Several strips, and a layout that is not C order.
     let labels = Array2::from_shape_fn((301, 1700), |(r, c)| ((r / 9 + c / 7) % 255) as u16);
-    write_labels_tiff(&path, labels.t(), colour, None).unwrap();
+    write_labels_tiff(&path, &labels.t(), colour, None).unwrap();
     let mut file = open(&path);
     assert_eq!(file.dimensions().unwrap(), (301, 1700));
     assert!(file.get_tag_u32_vec(Tag::StripOffsets).unwrap().len() > 1);
@@ -51,7 +51,7 @@ fn the_255th_label_needs_16_bits() {
     let (_place, path) = place();
     for (most, bits) in [(254, 8), (255, 16), (65535, 16)] {
         let labels = array![[0_u16, 1, most], [2, 3, 4]];
-        write_labels_tiff(&path, labels.view(), colour, None).unwrap();
+        write_labels_tiff(&path, &labels.view(), colour, None).unwrap();
         let mut file = open(&path);
         assert_eq!(file.get_tag_u32(Tag::BitsPerSample).unwrap(), bits, "{most}");
         if bits == 16 {
@@ -65,7 +65,7 @@ fn the_255th_label_needs_16_bits() {
 fn pixel_sizes_are_kept_per_axis() {
     let (_place, path) = place();
     let size = PixelSize { rows: 0.0123456789, cols: 0.02 };
-    write_labels_tiff(&path, array![[1_u16, 2]].view(), colour, Some(size)).unwrap();
+    write_labels_tiff(&path, &array![[1_u16, 2]].view(), colour, Some(size)).unwrap();
     let mut file = open(&path);
     let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
     assert!(text.starts_with("ImageJ=") && text.contains("\nunit=nm\n"), "{text}");
@@ -82,7 +82,7 @@ fn without_a_pixel_size_there_is_no_unit() {
     let (_place, path) = place();
     let odd = PixelSize { rows: f64::NAN, cols: 1e30 };
     for size in [None, Some(odd)] {
-        write_labels_tiff(&path, array![[1_u16, 2]].view(), colour, size).unwrap();
+        write_labels_tiff(&path, &array![[1_u16, 2]].view(), colour, size).unwrap();
         let mut file = open(&path);
         let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
         assert!(!text.contains("unit"), "{text}");
@@ -107,7 +107,7 @@ fn rationals_are_precise() {
 fn maps_keep_their_values_and_range() {
     let (_place, path) = place();
     let map = array![[0.25_f32, f32::NAN], [1.0, -3.5]];
-    write_map_tiff(&path, map.view(), None).unwrap();
+    write_map_tiff(&path, &map.view(), None).unwrap();
     let mut file = open(&path);
     let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
     assert!(text.contains("min=-3.5\nmax=1\n"), "{text}");
@@ -119,9 +119,9 @@ fn maps_keep_their_values_and_range() {
 fn errors_name_the_file() {
     let empty = Array2::<u16>::zeros((0, 4));
     let (_place, path) = place();
-    let error = write_labels_tiff(&path, empty.view(), colour, None).unwrap_err();
+    let error = write_labels_tiff(&path, &empty.view(), colour, None).unwrap_err();
     assert!(error.to_string().contains("labels.tif"), "{error}");
     let nowhere = Path::new("/no/such/folder/labels.tif");
-    let error = write_map_tiff(nowhere, array![[1.0]].view(), None).unwrap_err();
+    let error = write_map_tiff(nowhere, &array![[1.0]].view(), None).unwrap_err();
     assert!(error.to_string().contains("/no/such/folder"), "{error}");
 }

@@ -1,10 +1,10 @@
 //! The legend: a swatch, the label and its share of the area.
 
 use image::RgbImage;
-use ndarray::ArrayView2;
 
 use super::shape::{Rect, fill};
 use crate::report::{colours, text};
+use crate::rows::{self, Rows};
 
 /// Labels with an entry of their own; the rest share one.
 const MOST_ENTRIES: usize = 64;
@@ -14,16 +14,25 @@ const INK: [u8; 3] = [34, 34, 38];
 
 /// Share of the image of each label, 0 to 1, label 0 (not segmented) first, up
 /// to the largest label in `labels` `[rows, cols]`.
-pub fn area_shares(labels: ArrayView2<'_, u16>) -> Vec<f64> {
-    let mut counts = vec![0_u64; 1];
-    for &label in labels {
-        let label = usize::from(label);
-        if label >= counts.len() {
-            counts.resize(label + 1, 0);
+pub fn area_shares(labels: &dyn Rows<u16>) -> Vec<f64> {
+    let count = |counts: &mut Vec<u64>, line: &[u16]| {
+        for &label in line {
+            let label = usize::from(label);
+            if label >= counts.len() {
+                counts.resize(label + 1, 0);
+            }
+            counts[label] += 1;
         }
-        counts[label] += 1;
-    }
-    let all = labels.len().max(1) as f64;
+    };
+    let merge = |mut a: Vec<u64>, mut b: Vec<u64>| {
+        if a.len() < b.len() {
+            std::mem::swap(&mut a, &mut b);
+        }
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        a
+    };
+    let counts = rows::fold(labels, || vec![0; 1], count, merge);
+    let all = counts.iter().sum::<u64>().max(1) as f64;
     counts.into_iter().map(|count| count as f64 / all).collect()
 }
 
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn shares_count_every_pixel() {
         let labels = array![[1_u16, 1, 3, 0], [1, 1, 3, 1]];
-        assert_eq!(area_shares(labels.view()), [0.125, 0.625, 0.0, 0.25]);
+        assert_eq!(area_shares(&labels.view()), [0.125, 0.625, 0.0, 0.25]);
     }
 
     #[test]

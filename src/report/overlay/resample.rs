@@ -1,7 +1,9 @@
 //! The image and its labels at the size they are drawn in.
 
-use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
+
+use crate::rows::Rows;
 
 /// Longest side that is drawn.
 const LONGEST: usize = 8192;
@@ -9,31 +11,35 @@ const LONGEST: usize = 8192;
 /// Narrower images are enlarged, so that legend and scale bar find room.
 const NARROWEST: usize = 240;
 
-/// An image and its labels, reduced or enlarged by a whole factor.
+/// An image and its labels, reduced or enlarged by a whole factor, row by row.
 pub(super) struct Scaled<'a> {
-    image: CowArray<'a, f32, Ix2>,
-    labels: CowArray<'a, u16, Ix2>,
+    image: ArrayView2<'a, f32>,
+    labels: &'a dyn Rows<u16>,
     reduced: usize,
     enlarged: usize,
 }
 
 impl<'a> Scaled<'a> {
     /// `image` and `labels` `[rows, cols]`, of one shape and not empty.
-    pub(super) fn new(image: ArrayView2<'a, f32>, labels: ArrayView2<'a, u16>) -> Self {
+    pub(super) fn new(image: ArrayView2<'a, f32>, labels: &'a dyn Rows<u16>) -> Self {
         let (rows, cols) = image.dim();
         let reduced = rows.max(cols).div_ceil(LONGEST);
-        if reduced > 1 {
-            let image = reduce(image, reduced, mean).into();
-            let labels = reduce(labels, reduced, majority).into();
-            return Self { image, labels, reduced, enlarged: 1 };
-        }
-        let enlarged = NARROWEST.div_ceil(cols).min(LONGEST / rows).max(1);
-        Self { image: image.into(), labels: labels.into(), reduced, enlarged }
+        let enlarged = match reduced {
+            1 => NARROWEST.div_ceil(cols).min(LONGEST / rows).max(1),
+            _ => 1,
+        };
+        Self { image, labels, reduced, enlarged }
+    }
+
+    /// Rows and columns before they are enlarged.
+    fn small(&self) -> (usize, usize) {
+        let (rows, cols) = self.image.dim();
+        (rows.div_ceil(self.reduced), cols.div_ceil(self.reduced))
     }
 
     /// Rows and columns as drawn.
     pub(super) fn shape(&self) -> (usize, usize) {
-        let (rows, cols) = self.image.dim();
+        let (rows, cols) = self.small();
         (rows * self.enlarged, cols * self.enlarged)
     }
 
@@ -42,44 +48,55 @@ impl<'a> Scaled<'a> {
         self.enlarged as f64 / self.reduced as f64
     }
 
-    /// The image before it is enlarged.
-    pub(super) fn image(&self) -> ArrayView2<'_, f32> {
-        self.image.view()
+    /// About `count` values, or all where there are fewer: whole rows.
+    pub(super) fn sample(&self, count: usize) -> Vec<f32> {
+        let (rows, cols) = self.small();
+        let step = (rows * cols / count).max(1);
+        // Not evenly spaced, which would beat with a lattice.
+        let row = |i: usize| (i * step + i * 7919 % step).min(rows - 1);
+        let rows: Vec<usize> = (0..rows.div_ceil(step)).map(row).collect();
+        rows.into_par_iter().flat_map_iter(|row| self.values(row)).collect()
     }
 
-    /// The labels before they are enlarged.
-    pub(super) fn labels(&self) -> ArrayView2<'_, u16> {
-        self.labels.view()
-    }
-
-    /// Values and labels of one drawn row.
-    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (f32, u16)> {
+    /// Values and labels of one drawn row, and how often each is drawn.
+    pub(super) fn row(&self, row: usize) -> (Vec<f32>, Vec<u16>, usize) {
         let row = row / self.enlarged;
-        let pairs = self.image.row(row).into_iter().zip(self.labels.row(row));
-        pairs.flat_map(|(&value, &label)| std::iter::repeat_n((value, label), self.enlarged))
+        (self.values(row), self.labels(row), self.enlarged)
+    }
+
+    fn values(&self, row: usize) -> Vec<f32> {
+        reduced_row(&self.image, row, self.reduced, mean)
+    }
+
+    fn labels(&self, row: usize) -> Vec<u16> {
+        reduced_row(self.labels, row, self.reduced, majority)
     }
 }
 
-/// `array` `[rows, cols]` by blocks of `factor` px (smaller at the far edges),
-/// each given to `summary`, which may reorder its values.
-fn reduce<T: Copy + Default + Send + Sync>(
-    array: ArrayView2<'_, T>,
+/// Row `row` of an image by blocks of `factor` px (smaller at the far edges), each
+/// given to `summary`, which may reorder its values.
+fn reduced_row<T: Copy + Default>(
+    image: &dyn Rows<T>,
+    row: usize,
     factor: usize,
-    summary: impl Fn(&mut [T]) -> T + Sync,
-) -> Array2<T> {
-    let (rows, cols) = array.dim();
-    let mut small = Array2::default((rows.div_ceil(factor), cols.div_ceil(factor)));
-    let lines = small.axis_iter_mut(Axis(0)).into_par_iter();
-    let bands = array.axis_chunks_iter(Axis(0), factor).into_par_iter();
-    lines.zip(bands).for_each(|(line, band)| {
-        let mut block = Vec::with_capacity(factor * factor);
-        for (value, part) in line.into_iter().zip(band.axis_chunks_iter(Axis(1), factor)) {
-            block.clear();
-            block.extend(part.iter().copied());
-            *value = summary(&mut block);
+    summary: impl Fn(&mut [T]) -> T,
+) -> Vec<T> {
+    let (rows, cols) = image.shape();
+    let band = row * factor..rows.min((row + 1) * factor);
+    let mut lines = vec![T::default(); band.len() * cols];
+    band.zip(lines.chunks_exact_mut(cols)).for_each(|(row, to)| image.fill(row, to));
+    if factor == 1 {
+        return lines;
+    }
+    let mut block = Vec::with_capacity(factor * factor);
+    let mut of_block = |first: usize| {
+        block.clear();
+        for line in lines.chunks_exact(cols) {
+            block.extend_from_slice(&line[first..cols.min(first + factor)]);
         }
-    });
-    small
+        summary(&mut block)
+    };
+    (0..cols).step_by(factor).map(&mut of_block).collect()
 }
 
 /// Mean of the finite values, NaN where there are none.
@@ -100,11 +117,12 @@ fn majority(block: &mut [u16]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{Array2, array};
 
     fn scaled(rows: usize, cols: usize) -> ((usize, usize), f64) {
         let (image, labels) = (Array2::zeros((rows, cols)), Array2::zeros((rows, cols)));
-        let scaled = Scaled::new(image.view(), labels.view());
+        let labels = labels.view();
+        let scaled = Scaled::new(image.view(), &labels);
         (scaled.shape(), scaled.factor())
     }
 
@@ -122,21 +140,35 @@ mod tests {
     #[test]
     fn blocks_are_averaged_and_labels_voted_on() {
         let image = array![[1.0_f32, 3.0, 7.0], [5.0, 7.0, f32::NAN], [2.0, 4.0, f32::INFINITY]];
-        let small = reduce(image.view(), 2, mean);
-        assert_eq!(small.dim(), (2, 2));
-        assert_eq!((small[(0, 0)], small[(0, 1)], small[(1, 0)]), (4.0, 7.0, 3.0));
-        assert!(small[(1, 1)].is_nan());
+        let row = |row| reduced_row(&image.view(), row, 2, mean);
+        assert_eq!(row(0), [4.0, 7.0]);
+        assert!(row(1)[0] == 3.0 && row(1)[1].is_nan());
         let labels = array![[2_u16, 1, 9], [9, 2, 4], [5, 3, 0]];
-        assert_eq!(reduce(labels.view(), 2, majority), array![[2, 4], [3, 0]]);
+        let row = |row| reduced_row(&labels.view(), row, 2, majority);
+        assert_eq!([row(0), row(1)], [[2, 4], [3, 0]]);
+    }
+
+    #[test]
+    fn a_sample_has_all_phases_of_a_lattice() {
+        let image = Array2::from_shape_fn((4096, 64), |(r, _)| (r % 16) as f32);
+        let labels = Array2::zeros(image.dim());
+        let labels = labels.view();
+        let scaled = Scaled::new(image.view(), &labels);
+        let sample = scaled.sample(1 << 14);
+        for phase in 0..16 {
+            let share = sample.iter().filter(|&&v| v == phase as f32).count() as f64;
+            assert!((share / sample.len() as f64 - 1.0 / 16.0).abs() < 0.02, "phase {phase}");
+        }
+        assert_eq!(scaled.sample(usize::MAX).len(), image.len());
     }
 
     #[test]
     fn enlarged_rows_repeat_each_pixel() {
         let (image, labels) = (array![[1.0_f32, 2.0], [3.0, 4.0]], array![[1_u16, 2], [3, 4]]);
-        let scaled = Scaled::new(image.view(), labels.view());
-        let row: Vec<_> = scaled.row(120).collect();
-        assert_eq!(row.len(), 240);
-        assert_eq!((row[119], row[120]), ((3.0, 3), (4.0, 4)));
-        assert_eq!(scaled.row(119).next(), Some((1.0, 1)));
+        let labels = labels.view();
+        let scaled = Scaled::new(image.view(), &labels);
+        assert_eq!(scaled.shape(), (240, 240));
+        assert_eq!(scaled.row(119), (vec![1.0, 2.0], vec![1, 2], 120));
+        assert_eq!(scaled.row(120), (vec![3.0, 4.0], vec![3, 4], 120));
     }
 }

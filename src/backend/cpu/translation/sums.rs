@@ -4,6 +4,7 @@
 use num_traits::Float;
 
 use super::GROUP;
+use crate::sites::Extent;
 
 /// Loops run over whole vectors of the widest instruction set.
 pub(super) const LANES: usize = 16;
@@ -12,14 +13,14 @@ pub(super) const LANES: usize = 16;
 type Vector<F> = [F; LANES];
 
 /// A patch's extent along one axis in blocks of one stride.
-#[derive(Clone, Copy)]
-pub(super) struct Cut {
-    pub(super) whole: usize,
-    pub(super) rest: usize,
+#[derive(Debug, Clone, Copy, Default)]
+struct Cut {
+    whole: usize,
+    rest: usize,
 }
 
 impl Cut {
-    pub(super) fn new(length: usize, stride: usize) -> Self {
+    fn new(length: usize, stride: usize) -> Self {
         Self { whole: length / stride, rest: length % stride }
     }
 
@@ -30,7 +31,7 @@ impl Cut {
 }
 
 /// A tile's pixels minus its constant, `[row][stride phase][block]`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Region<F> {
     pub(super) values: Vec<F>,
     /// Values from one phase to the next, and from one row to the next.
@@ -39,17 +40,18 @@ pub(super) struct Region<F> {
 }
 
 /// Sums of products for up to [`GROUP`] translations at once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Sums<F> {
-    pub(super) stride: usize,
-    pub(super) rows: Option<Cut>,
-    pub(super) cols: Option<Cut>,
+    stride: usize,
+    /// The patch.
+    rows: Cut,
+    cols: Cut,
     /// Blocks along a row that are computed, whole vectors.
-    pub(super) blocks: usize,
+    blocks: usize,
     /// Where the first block of a row begins, for each phase: in the site's patch
     /// and in the translated ones.
-    pub(super) here: Vec<usize>,
-    pub(super) there: [Vec<usize>; GROUP],
+    here: Vec<usize>,
+    there: [Vec<usize>; GROUP],
     vertical: [Vertical<F>; GROUP],
     /// Sums over 1, 2, 4, ... blocks along the row, and the next of them.
     doubled: Vec<F>,
@@ -59,7 +61,7 @@ pub(super) struct Sums<F> {
 }
 
 /// Sums down the rows of one translation, per block.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Vertical<F> {
     /// Over all columns of a block.
     full: Slide<F>,
@@ -68,7 +70,7 @@ struct Vertical<F> {
 }
 
 /// A running sum of blocks down the rows.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Slide<F> {
     /// The last `whole` blocks, `[block][column]`.
     ring: Vec<F>,
@@ -95,21 +97,25 @@ impl<F: Sum> Slide<F> {
             return;
         }
         let slot = block % whole * self.running.len() + at;
-        let (running, ring) = (vector_mut(&mut self.running, at), vector_mut(&mut self.ring, slot));
-        *vector_mut(&mut self.out, at) = add(*running, top);
-        for lane in 0..LANES {
-            let old = if block < whole { F::zero() } else { ring[lane] };
-            running[lane] = running[lane] + (all[lane] - old);
-            ring[lane] = all[lane];
-        }
+        let running = *vector(&self.running, at);
+        *vector_mut(&mut self.out, at) = add(running, top);
+        let leaving = match block < whole {
+            true => [F::zero(); LANES],
+            false => *vector(&self.ring, slot),
+        };
+        let change = std::array::from_fn(|lane| all[lane] - leaving[lane]);
+        *vector_mut(&mut self.running, at) = add(running, change);
+        *vector_mut(&mut self.ring, slot) = all;
     }
 }
 
 impl<F: Sum> Sums<F> {
-    /// Makes room for `blocks` along a row and starts afresh.
-    pub(super) fn reset(&mut self, blocks: usize) {
-        let (Some(rows), Some(cols)) = (self.rows, self.cols) else { return };
-        self.blocks = blocks;
+    /// Makes room for `blocks` along a row and starts afresh, for patches of
+    /// `full` px.
+    pub(super) fn reset(&mut self, stride: usize, full: Extent, blocks: usize) {
+        let cut = |length| Cut::new(length, stride);
+        let (rows, cols) = (cut(full.rows), cut(full.cols));
+        (self.stride, self.rows, self.cols, self.blocks) = (stride, rows, cols, blocks);
         // Loops read up to a window beyond the last block that counts.
         let pad = (cols.whole + 1).next_multiple_of(LANES);
         for vertical in &mut self.vertical {
@@ -122,6 +128,19 @@ impl<F: Sum> Sums<F> {
         self.total.resize(blocks, F::zero());
     }
 
+    /// Says where rows begin: the first site's patch at column `origin` of
+    /// `region`, the translated ones `shifts` columns from there.
+    pub(super) fn place(&mut self, region: &Region<F>, origin: usize, shifts: &[isize]) {
+        let offset = |col: usize| col % self.stride * region.pitch + col / self.stride;
+        let row = |col: usize| (col..col + self.stride).map(offset);
+        self.here.clear();
+        self.here.extend(row(origin));
+        for (there, &shift) in self.there.iter_mut().zip(shifts) {
+            there.clear();
+            there.extend(row(origin.wrapping_add_signed(shift)));
+        }
+    }
+
     /// Takes in row block `block` of `T` translations; `starts` says where its
     /// rows begin, for the site's patch and for the translated ones.
     #[inline(always)]
@@ -131,7 +150,7 @@ impl<F: Sum> Sums<F> {
         region: &Region<F>,
         starts: (usize, usize),
     ) {
-        let (Some(rows), Some(cols)) = (self.rows, self.cols) else { return };
+        let (rows, cols) = (self.rows, self.cols);
         let used = Cut { rest: rows.rest, whole: rows.used(self.stride) };
         let there: [&[usize]; T] = std::array::from_fn(|t| &self.there[t][..]);
         let (edge, others) = (0..cols.rest, cols.rest..self.stride);
@@ -161,7 +180,7 @@ impl<F: Sum> Sums<F> {
     /// pushed last.
     #[inline(always)]
     pub(super) fn windows(&mut self, t: usize) -> &[F] {
-        let Some(Cut { whole, rest }) = self.cols else { return &[] };
+        let Cut { whole, rest } = self.cols;
         let Vertical { full, edge } = &self.vertical[t];
         let Self { doubled, spare, total, blocks, .. } = self;
         let blocks = *blocks;

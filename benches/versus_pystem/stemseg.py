@@ -1,0 +1,56 @@
+"""Calls of the stemseg program."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import numpy
+
+
+class Stemseg:
+    def __init__(self, program, scratch):
+        self.program = str(Path(program).resolve())
+        self.scratch = Path(scratch)
+
+    def call(self, *words):
+        """What a call prints."""
+        command = [self.program, *map(str, words)]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=self.scratch, env=os.environ).stdout
+
+    def simulate(self, size):
+        """A noisy polycrystal, f32 `[size, size]`."""
+        settings = ["--size", size, "--grains", 5, "--dose", 80]
+        self.call("simulate", "polycrystal", *settings, "--out", "simulated", "--quiet")
+        return numpy.load(self.scratch / "simulated" / "image.npy").astype(numpy.float32)
+
+    def bench(self, image, stage, half, stride, *more):
+        """Warm time of a stage, ms: the median of seven rounds after one that does
+        not count. With more stages their sum."""
+        stages = [stage, *more]
+        words = ["--stage", ",".join(stages), "--repeats", 7, "--device", "cpu", "--json"]
+        words += ["--patch", half, "--window", half, "--stride", stride]
+        if image is None:
+            words += ["--size", 128]
+        else:
+            words += ["--image", self.save(image)]
+        rows = json.loads(self.call("bench", *words))["rows"]
+        assert sorted(row["stage"] for row in rows) == sorted(stages), rows
+        return sum(row["median_ms"] for row in rows)
+
+    def segment(self, image, half, stride, clusters):
+        """Seconds of a whole process, the labels, and its own timings."""
+        path = self.save(image)
+        words = ["-k", clusters, "--patch", half, "--window", half, "--stride", stride]
+        begun = time.perf_counter()
+        printed = self.call("segment", path, *words, "--device", "cpu", "--out", "result", "--force", "--json")
+        seconds = time.perf_counter() - begun
+        return seconds, numpy.load(self.scratch / "result" / "labels.npy"), json.loads(printed)["timings_ms"]
+
+    def save(self, image):
+        """The image as a file, written only where it is another one."""
+        path = self.scratch / f"{image.shape[0]}x{image.shape[1]}.npy"
+        if not path.exists():
+            numpy.save(path, image)
+        return path

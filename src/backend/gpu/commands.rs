@@ -1,0 +1,208 @@
+//! Work for the queue: recorded, submitted in portions, read back.
+
+use std::num::NonZeroU64;
+use std::sync::mpsc::{Receiver, channel};
+
+use bytemuck::{AnyBitPattern, NoUninit};
+use wgpu::{
+    BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferUsages, CommandEncoder, PollType,
+    SubmissionIndex,
+};
+
+use super::device::Device;
+use super::kernel::{Groups, Kernel};
+use crate::Result;
+
+/// Multiply-adds that one dispatch may do: some 50 ms on a slow
+/// integrated GPU.
+pub(super) const WORK_PER_DISPATCH: u64 = 1 << 31;
+
+/// Multiply-adds that are submitted at once: a tenth of a second there, since a
+/// watchdog may look at the whole submission.
+const WORK_PER_SUBMIT: u64 = 1 << 32;
+
+/// Dispatches that are submitted at once, each with its own place for parameters.
+const SLOTS: usize = 64;
+
+/// Records work in the order it is to be done.
+pub(super) struct Commands<'a> {
+    device: &'a Device,
+    encoder: Option<CommandEncoder>,
+    /// Parameters of the dispatches in the encoder, one slot each.
+    slots: Vec<u8>,
+    slot: usize,
+    params: Buffer,
+    work: u64,
+    /// Buffers for reading back that are free again.
+    spare: Vec<Buffer>,
+}
+
+/// Values on their way back.
+pub(super) struct ReadBack {
+    staging: Buffer,
+    bytes: u64,
+    submission: SubmissionIndex,
+    mapped: Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl<'a> Commands<'a> {
+    pub(super) fn new(device: &'a Device) -> Self {
+        let slot = device.inner.limits().min_uniform_buffer_offset_alignment as usize;
+        let params = device.inner.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("params"),
+            size: (slot * SLOTS) as u64,
+            usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self { device, encoder: None, slots: Vec::new(), slot, params, work: 0, spare: Vec::new() }
+    }
+
+    fn encoder(&mut self) -> &mut CommandEncoder {
+        let device = &self.device.inner;
+        self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
+    }
+
+    /// Puts `data` into `buffer`, after all that was recorded before.
+    pub(super) fn write<T: NoUninit>(&mut self, buffer: &Buffer, data: &[T]) {
+        // The queue writes before the commands that are submitted next.
+        self.submit();
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(data));
+    }
+
+    /// Runs `kernel` over `groups` with `params` as binding 0 and `buffers` as
+    /// bindings 1 and on; `work` is about how many multiply-adds that is.
+    pub(super) fn dispatch<P: NoUninit>(
+        &mut self,
+        kernel: &Kernel,
+        params: &P,
+        buffers: &[&Buffer],
+        groups: Groups,
+        work: u64,
+    ) -> Result<()> {
+        kernel.check(self.device, buffers, groups)?;
+        let full = self.slots.len() == self.slot * SLOTS;
+        if full || (self.work > 0 && self.work + work > WORK_PER_SUBMIT) {
+            self.submit();
+        }
+        self.work += work;
+        let offset = self.slots.len();
+        self.slots.extend_from_slice(bytemuck::bytes_of(params));
+        self.slots.resize(offset + self.slot, 0);
+        let params = BindingResource::Buffer(BufferBinding {
+            buffer: &self.params,
+            offset: offset as u64,
+            size: NonZeroU64::new(size_of::<P>() as u64),
+        });
+        let entries: Vec<BindGroupEntry<'_>> = std::iter::once(params)
+            .chain(buffers.iter().map(|buffer| buffer.as_entire_binding()))
+            .zip(0..)
+            .map(|(resource, binding)| BindGroupEntry { binding, resource })
+            .collect();
+        let bindings = self.device.inner.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &kernel.pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let mut pass = self.encoder().begin_compute_pass(&Default::default());
+        pass.set_pipeline(&kernel.pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        drop(pass);
+        self.device.check()
+    }
+
+    fn copy(&mut self, (from, at): (&Buffer, u64), (to, to_at): (&Buffer, u64), bytes: u64) {
+        self.encoder().copy_buffer_to_buffer(from, at, to, to_at, bytes);
+    }
+
+    /// Gives what was recorded to the queue.
+    pub(super) fn submit(&mut self) -> Option<SubmissionIndex> {
+        let encoder = self.encoder.take()?;
+        if !self.slots.is_empty() {
+            self.device.queue.write_buffer(&self.params, 0, &self.slots);
+        }
+        self.slots.clear();
+        self.work = 0;
+        Some(self.device.queue.submit([encoder.finish()]))
+    }
+
+    /// Waits until `submission` and all before it are done.
+    pub(super) fn wait(&self, submission: SubmissionIndex) -> Result<()> {
+        wait(self.device, submission)
+    }
+
+    /// Begins to read the first so many bytes of each of `buffers`, after all
+    /// that was recorded before.
+    pub(super) fn read_back(&mut self, buffers: &[(&Buffer, u64)]) -> Result<ReadBack> {
+        let bytes = buffers.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let staging = self.staging(bytes)?;
+        let mut at = 0;
+        for (buffer, bytes) in buffers {
+            self.copy((buffer, 0), (&staging, at), *bytes);
+            at += bytes;
+        }
+        let submission = self.submit().ok_or_else(|| self.device.error("nothing to read back"))?;
+        let (sender, mapped) = channel();
+        staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+            // Nobody waits any more where a session ended early.
+            let _ = sender.send(result);
+        });
+        self.device.check()?;
+        Ok(ReadBack { staging, bytes, submission, mapped })
+    }
+
+    fn staging(&mut self, bytes: u64) -> Result<Buffer> {
+        if let Some(at) = self.spare.iter().position(|buffer| buffer.size() >= bytes) {
+            return Ok(self.spare.swap_remove(at));
+        }
+        let most = self.device.inner.limits().max_buffer_size;
+        if bytes > most {
+            return Err(self
+                .device
+                .error(format!("{bytes} bytes are to be read back but {most} are possible")));
+        }
+        Ok(self.device.inner.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read back"),
+            size: bytes.max(4),
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// The values of `read_back`, once they are there.
+    pub(super) fn take<T: NoUninit + AnyBitPattern>(&mut self, back: ReadBack) -> Result<Vec<T>> {
+        let ReadBack { staging, bytes, submission, mapped } = back;
+        wait(self.device, submission)?;
+        // Another thread's poll may be the one that runs the callback: wait for it.
+        match mapped.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(self.device.error(e.to_string())),
+            Err(_) => return Err(self.device.error("the device was lost while it computed")),
+        }
+        let view =
+            staging.get_mapped_range(..bytes).map_err(|e| self.device.error(e.to_string()))?;
+        let values = bytemuck::pod_collect_to_vec::<u8, T>(&view);
+        drop(view);
+        staging.unmap();
+        self.spare.push(staging);
+        Ok(values)
+    }
+
+    /// The first `count` elements of `buffer`, once all that was recorded is done.
+    pub(super) fn read<T: NoUninit + AnyBitPattern>(
+        &mut self,
+        buffer: &Buffer,
+        count: usize,
+    ) -> Result<Vec<T>> {
+        let back = self.read_back(&[(buffer, (count * size_of::<T>()) as u64)])?;
+        self.take(back)
+    }
+}
+
+fn wait(device: &Device, submission: SubmissionIndex) -> Result<()> {
+    device
+        .inner
+        .poll(PollType::Wait { submission_index: Some(submission), timeout: None })
+        .map_err(|e| device.error(e.to_string()))?;
+    device.check()
+}

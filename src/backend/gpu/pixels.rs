@@ -1,0 +1,92 @@
+//! The image on the device.
+//!
+//! A row of pixels is cut by stride phase, `[row][phase][block]`: pixel
+//! `block * stride + phase` stands beside that one stride further, so that the
+//! threads of neighbouring sites read neighbouring values.
+
+use ndarray::{ArrayView2, s};
+use rayon::prelude::*;
+use wgpu::Buffer;
+
+use super::commands::Commands;
+use super::device::{Device, Scratch};
+use crate::Result;
+use crate::plan::Plan;
+use crate::sites::Band;
+
+/// All of the image where a binding can hold it, else the rows of one band.
+pub(super) struct Pixels<'a> {
+    device: &'a Device,
+    image: ArrayView2<'a, f32>,
+    plan: &'a Plan,
+    buffer: Scratch,
+    /// Whether the whole image is there, or nothing that lasts.
+    whole: Option<Buffer>,
+}
+
+/// Rows of the image on the device.
+pub(super) struct Rows {
+    pub(super) buffer: Buffer,
+    /// Pixel row at which it begins.
+    pub(super) first: usize,
+    /// Values of one phase of a row.
+    pub(super) pitch: usize,
+}
+
+/// Values of one phase of a row of the plan's image.
+fn pitch(plan: &Plan) -> usize {
+    plan.shape.cols.div_ceil(plan.grid.stride)
+}
+
+/// Bytes of `rows` pixel rows of the plan's image.
+pub(super) fn bytes(plan: &Plan, rows: usize) -> u64 {
+    4 * (rows * plan.grid.stride * pitch(plan)) as u64
+}
+
+impl<'a> Pixels<'a> {
+    pub(super) fn new(device: &'a Device, image: ArrayView2<'a, f32>, plan: &'a Plan) -> Self {
+        Self { device, image, plan, buffer: Scratch::default(), whole: None }
+    }
+
+    /// The rows that `band` depends on, at least.
+    pub(super) fn rows(&mut self, commands: &mut Commands<'_>, band: &Band) -> Result<Rows> {
+        let pitch = pitch(self.plan);
+        if let Some(buffer) = &self.whole {
+            return Ok(Rows { buffer: buffer.clone(), first: 0, pitch });
+        }
+        let whole = bytes(self.plan, self.plan.shape.rows) <= self.device.binding_limit();
+        let rows = if whole { 0..self.plan.shape.rows } else { self.plan.pixel_rows(band) };
+        let values = by_phase(self.image.slice(s![rows.clone(), ..]), self.plan.grid.stride, pitch);
+        let buffer = self.buffer.get(self.device, "image", values.len() as u64)?.clone();
+        commands.write(&buffer, &values);
+        self.whole = whole.then(|| buffer.clone());
+        Ok(Rows { buffer, first: rows.start, pitch })
+    }
+}
+
+/// The pixels as `[row][phase][block]`, 0 where the last block ends beyond the row.
+fn by_phase(image: ArrayView2<'_, f32>, stride: usize, pitch: usize) -> Vec<f32> {
+    let mut values = vec![0.0; image.nrows() * stride * pitch];
+    values.par_chunks_mut(stride * pitch).enumerate().for_each(|(row, line)| {
+        let pixels = image.row(row);
+        let pixels = pixels.to_slice().expect("rows of images are contiguous");
+        for (phase, line) in line.chunks_mut(pitch).enumerate() {
+            let own = pixels.get(phase..).unwrap_or_default().iter().step_by(stride);
+            line.iter_mut().zip(own).for_each(|(to, &v)| *to = v);
+        }
+    });
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_of_a_phase_stand_together() {
+        let image = ndarray::array![[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]];
+        let values = by_phase(image.view(), 3, 2);
+        let expected = [0.0, 3.0, 1.0, 4.0, 2.0, 0.0, 5.0, 8.0, 6.0, 9.0, 7.0, 0.0];
+        assert_eq!(values, expected);
+    }
+}

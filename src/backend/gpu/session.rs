@@ -1,0 +1,167 @@
+//! An image on the device: bands described, summed and projected there.
+//!
+//! Nothing but `describe`, `moments` and `features` waits for results. The host
+//! makes the tables of one band while the device works on those before, of which
+//! at most [`IN_FLIGHT`] are there at once.
+
+use std::collections::{HashMap, VecDeque};
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use wgpu::{Buffer, SubmissionIndex};
+
+use super::commands::Commands;
+use super::device::{Device, Scratch};
+use super::pixels::Pixels;
+use super::{moments, project, translation};
+use crate::backend::Describe;
+use crate::descriptor::Family;
+use crate::pca::{Moments, Pca};
+use crate::plan::Plan;
+use crate::sites::Band;
+use crate::{Error, Result};
+
+/// Bands that the device may have before it.
+pub(super) const IN_FLIGHT: usize = 2;
+
+/// The kernel of one family.
+enum Launcher<'a> {
+    Translation(translation::Launcher<'a>),
+}
+
+/// What to say where there is no kernel for `family`.
+pub(super) fn missing(device: &Device, family: &Family) -> Error {
+    let name = family.name();
+    device.error(format!("the family {name} is not yet on the GPU, use --device cpu"))
+}
+
+pub(super) struct Session<'a> {
+    device: &'a Device,
+    image: ArrayView2<'a, f32>,
+    plan: &'a Plan,
+    commands: Commands<'a>,
+    submitted: VecDeque<SubmissionIndex>,
+    pixels: Pixels<'a>,
+    launchers: Vec<Launcher<'a>>,
+    descriptors: Descriptors,
+    moments: moments::Sums<'a>,
+    features: project::Features<'a>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        device: &'a Device,
+        image: ArrayView2<'a, f32>,
+        plan: &'a Plan,
+    ) -> Result<Self> {
+        let mut launchers = Vec::new();
+        let mut channel = 0;
+        for family in &plan.families {
+            launchers.push(match family {
+                Family::Translation(family) => Launcher::Translation(translation::Launcher::new(
+                    device, family, plan, channel,
+                )?),
+                other => return Err(missing(device, other)),
+            });
+            channel += family.channels();
+        }
+        Ok(Self {
+            device,
+            image,
+            plan,
+            commands: Commands::new(device),
+            submitted: VecDeque::new(),
+            pixels: Pixels::new(device, image, plan),
+            launchers,
+            descriptors: Descriptors::new(plan.budget),
+            moments: moments::Sums::new(device, plan)?,
+            features: project::Features::new(device)?,
+        })
+    }
+
+    /// The band's descriptors, `[D][sites]`: those that were kept, or new ones.
+    fn descriptors(&mut self, band: &Band) -> Result<Buffer> {
+        if let Some(kept) = self.descriptors.kept.get(band) {
+            return Ok(kept.clone());
+        }
+        let count = (band.len() * self.plan.channels()) as u64;
+        let descriptors = self.descriptors.room(self.device, band, count)?;
+        let rows = self.pixels.rows(&mut self.commands, band)?;
+        for launcher in &mut self.launchers {
+            match launcher {
+                Launcher::Translation(launcher) => launcher.describe(
+                    &mut self.commands,
+                    (self.image, &rows),
+                    band,
+                    &descriptors,
+                )?,
+            }
+        }
+        Ok(descriptors)
+    }
+
+    /// Submits the band; waits for earlier ones where too many are under way.
+    fn end_band(&mut self) -> Result<()> {
+        self.submitted.extend(self.commands.submit());
+        while self.submitted.len() > IN_FLIGHT {
+            let Some(oldest) = self.submitted.pop_front() else { break };
+            self.commands.wait(oldest)?;
+        }
+        Ok(())
+    }
+}
+
+impl Describe for Session<'_> {
+    fn describe(&mut self, band: &Band, mut out: ArrayViewMut2<'_, f32>) -> Result<()> {
+        let descriptors = self.descriptors(band)?;
+        let (sites, channels) = (band.len(), self.plan.channels());
+        let values = self.commands.read(&descriptors, sites * channels)?;
+        let by_channel = Array2::from_shape_vec((channels, sites), values);
+        out.assign(&by_channel.expect("as many values as were asked for").t());
+        Ok(())
+    }
+
+    fn accumulate(&mut self, band: &Band) -> Result<()> {
+        let descriptors = self.descriptors(band)?;
+        self.moments.add(&mut self.commands, band, &descriptors)?;
+        self.end_band()
+    }
+
+    fn moments(&mut self) -> Result<Moments> {
+        self.moments.collect(&mut self.commands)
+    }
+
+    fn project(&mut self, band: &Band, pca: &Pca) -> Result<()> {
+        let descriptors = self.descriptors(band)?;
+        self.features.add(&mut self.commands, (band, pca), &descriptors, IN_FLIGHT)
+    }
+
+    fn features(&mut self) -> Result<Array2<f32>> {
+        self.features.collect(&mut self.commands)
+    }
+}
+
+/// Descriptors of bands: kept while they fit a budget, so that `project` need not
+/// make again what `accumulate` did; else in a buffer for one band after another.
+struct Descriptors {
+    kept: HashMap<Band, Buffer>,
+    budget: u64,
+    scratch: Scratch,
+}
+
+impl Descriptors {
+    fn new(budget: u64) -> Self {
+        Self { kept: HashMap::new(), budget, scratch: Scratch::default() }
+    }
+
+    /// Room for `count` descriptors of `band`.
+    fn room(&mut self, device: &Device, band: &Band, count: u64) -> Result<Buffer> {
+        let bytes = 4 * count;
+        if bytes > self.budget {
+            return Ok(self.scratch.get(device, "descriptors", count)?.clone());
+        }
+        let buffer = device.storage("descriptors", count)?;
+        self.budget -= bytes;
+        self.kept.insert(band.clone(), buffer.clone());
+        Ok(buffer)
+    }
+}

@@ -1,0 +1,78 @@
+//! `stemseg bench`: how long each stage takes on this machine.
+
+mod args;
+mod earlier;
+mod table;
+
+use ndarray::Array2;
+use stemseg::backend::{self, Backend, Choice};
+use stemseg::bench;
+use stemseg::io::read;
+use stemseg::micrograph::{Micrograph, NonFinite};
+use stemseg::simulate::{Scene, Settings, simulate};
+use stemseg::sites::Extent;
+use stemseg::{Progress, Result};
+
+use super::progress::Bar;
+use super::{Failure, input, print};
+pub(super) use args::Args;
+use earlier::Earlier;
+
+/// Electrons in a pixel of the simulated image, and grains of its polycrystal.
+const DOSE: f64 = 80.0;
+const GRAINS: usize = 5;
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    args.check()?;
+    let earlier = args.compare.as_deref().map(Earlier::read).transpose()?;
+    let bar = Bar::new(&args.talk);
+    let images = images(args, &bar)?;
+    let settings = args.settings(&Micrograph::new(images[0].view(), None, NonFinite::Fail)?)?;
+    if let Some(warning) = earlier.as_ref().and_then(|e| e.warning(&settings.params)) {
+        bar.note(warning);
+    }
+    let backends = backends(&args.device, &bar)?;
+    let report = bench::run(&images, &backends, &settings, &bar)?;
+    bar.finish();
+    match (args.talk.json, args.talk.quiet) {
+        (true, _) => print(&format!("{:#}", serde_json::json!(report))),
+        (false, true) => Ok(()),
+        (false, false) => print(&table::table(&report, earlier.as_ref())),
+    }
+}
+
+/// The images: the file's pixels, or simulated ones, the same on every machine.
+fn images(args: &Args, progress: &dyn Progress) -> Result<Vec<Array2<f32>>> {
+    let Some(path) = &args.image else {
+        return args.size.iter().map(|&size| simulated(size, progress)).collect();
+    };
+    let pixels = read::read(path, None)?.pixels;
+    let micrograph = pixels
+        .to_micrograph(None, NonFinite::Fail)
+        .and_then(|micrograph| micrograph.standardised().map(|pixels| pixels.to_owned()));
+    Ok(vec![micrograph.map_err(|e| input::with_path(path, e))?])
+}
+
+fn simulated(size: usize, progress: &dyn Progress) -> Result<Array2<f32>> {
+    let scene = Scene::new("polycrystal", &[], Some(GRAINS))?;
+    let size = Extent::square(size);
+    let settings = Settings { size, dose: Some(DOSE), ..Default::default() };
+    Ok(simulate(&scene, &settings, progress)?.image)
+}
+
+/// The devices, each once.
+fn backends(choices: &[Choice], bar: &Bar) -> Result<Vec<Box<dyn Backend>>> {
+    let mut backends: Vec<Box<dyn Backend>> = Vec::new();
+    for choice in choices {
+        let (backend, note) = backend::open(choice)?;
+        note.iter().for_each(|note| bar.note(note));
+        match backends.iter().any(|there| there.device() == backend.device()) {
+            true => {
+                bar.note(&format!("{} is listed twice; it is timed once", backend.device().name))
+            }
+            false => backends.push(backend),
+        }
+    }
+    Ok(backends)
+}

@@ -1,0 +1,181 @@
+//! Corner cases of the GPU backend alone: little memory, changed kernels, the
+//! cache of pipelines.
+
+use libtest_mimic::{Failed, Trial};
+use ndarray::{Array2, s};
+use stemseg::Error;
+use stemseg::backend::gpu::{Gpu, Options};
+use stemseg::backend::{Backend, Step};
+use stemseg::descriptor::{Translation, translation};
+use stemseg::pca::{Moments, Pca};
+use stemseg::plan::Components;
+use stemseg::sites::Extent;
+
+use crate::contract::{
+    assignment, check_definition, describe, family, moments_and_features, noise, tiles,
+};
+use crate::devices::Devices;
+use crate::verify::mutated;
+
+/// A check that a changed kernel must fail.
+type Check = fn(&dyn Backend) -> Result<(), Failed>;
+
+/// Shader, what is changed, and the check that must show it.
+const MUTATIONS: [(&str, &str, &str, Check); 13] = [
+    ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
+    ("assign", "first + 5u", "first + 6u", assignment),
+    ("cluster_sums", "return 1.0", "return 1.01", assignment),
+    ("cluster_sums", "p += params.segments", "p += params.segments + 1u", assignment),
+    ("cluster_sums", "s < params.segments", "s + 1u < params.segments", assignment),
+    ("cluster_sums", "let first_column = group.z", "let first_column = 0u", assignment),
+    ("fold", "params.fresh == 0u", "params.fresh == 2u", moments_and_features),
+    ("moments", "params.masked == 0u", "params.masked == 1u", moments_and_features),
+    ("moments", "piece + PIECE, part.y", "piece + PIECE - 1u, part.y", moments_and_features),
+    ("translation", "params.begins == 0u", "params.begins == 2u", several_slabs),
+    ("translation", "params.ends == 0u", "params.ends == 2u", several_slabs),
+    ("repair", "own % tile.cols", "0u", step_in_columns),
+    ("repair", "+ group.y * count", "", step_in_columns),
+];
+
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
+    let Devices::Adapter(adapter) = devices else { return Vec::new() };
+    let mut trials = Vec::new();
+    let mut with = |name: &str, options: Options, test: fn(&Gpu, &Gpu) -> Result<(), Failed>| {
+        let adapter = adapter.clone();
+        trials.push(devices.gpu_trial(&format!("gpu::{name}"), move |whole| {
+            let options = Options { poison: true, ..options.clone() };
+            test(whole, &Gpu::with_options(&adapter, options)?)
+        }));
+    };
+    let tiny = Options { binding_limit: Some(300_000), ..Default::default() };
+    with("tiny_bindings_change_nothing", tiny, tiny_bindings_change_nothing);
+    let hopeless = Options { binding_limit: Some(1000), ..Default::default() };
+    with("too_little_is_an_error", hopeless, too_little_is_an_error);
+    let cramped = Options { workgroup_memory: Some(3 << 10), ..Default::default() };
+    with("little_workgroup_memory_is_enough", cramped, little_workgroup_memory_is_enough);
+    for (i, (shader, from, to, check)) in MUTATIONS.into_iter().enumerate() {
+        let adapter = adapter.clone();
+        let name = format!("gpu::mutation_{i}_of_{shader}_shows");
+        trials.push(devices.gpu_trial(&name, move |_| {
+            let shaders = mutated(shader, from, to);
+            // Little enough for several slabs.
+            let workgroup_memory = Some(3 << 10);
+            let options = Options { poison: true, shaders, workgroup_memory, ..Default::default() };
+            match check(&Gpu::with_options(&adapter, options)?) {
+                Err(_) => Ok(()),
+                Ok(()) => Err(format!("'{to}' does not show").into()),
+            }
+        }));
+    }
+    let adapter = adapter.clone();
+    trials.push(devices.gpu_trial("gpu::pipelines_are_kept_on_disk", move |_| {
+        pipelines_are_kept_on_disk(&adapter)
+    }));
+    trials
+}
+
+fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
+    let (image, mut plan) = tiles((470, 300), 5)?;
+    let count = (plan.grid.count.rows, plan.grid.count.cols);
+    plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 3 * j) % 7 != 0));
+    if tiny.band_rows(&plan, u64::MAX)? >= plan.grid.count.rows {
+        return Err("the limit does not force a second band".into());
+    }
+    let run = |gpu: &Gpu| -> Result<(Array2<f32>, Moments, Array2<f32>), Failed> {
+        let bands = plan.bands(gpu.band_rows(&plan, u64::MAX)?);
+        let mut session = gpu.upload(image.view(), &plan)?;
+        bands.iter().try_for_each(|band| session.accumulate(band))?;
+        let moments = session.moments()?;
+        let pca = Pca::new(&moments, Components::Count(3))?;
+        bands.iter().try_for_each(|band| session.project(band, &pca))?;
+        Ok((describe(gpu, image.view(), &plan, usize::MAX)?, moments, session.features()?))
+    };
+    if run(whole)? != run(tiny)? {
+        return Err("tiny bindings change descriptors, moments or features".into());
+    }
+    let points = Array2::from_shape_fn((60_000, 5), |(i, f)| ((i * 31 + f * 7) % 1009) as f32);
+    let assign = |gpu: &Gpu| -> Result<Vec<(Vec<u32>, Step)>, Failed> {
+        let mut assigner = gpu.assigner(points.view())?;
+        let mut step = |clusters: usize| -> Result<_, Failed> {
+            let (mut labels, mut distances) = (vec![0; 60_000], vec![0.0; 60_000]);
+            let step = assigner.step(points.slice(s![..clusters, ..]))?;
+            assigner.labels(&mut labels, &mut distances)?;
+            Ok((labels, step))
+        };
+        Ok(vec![step(7)?, step(7)?, step(11)?])
+    };
+    match assign(whole)? == assign(tiny)? {
+        true => Ok(()),
+        false => Err("tiny bindings change labels or sums".into()),
+    }
+}
+
+fn too_little_is_an_error(_: &Gpu, hopeless: &Gpu) -> Result<(), Failed> {
+    let (_, plan) = tiles((60, 60), 5)?;
+    match hopeless.band_rows(&plan, u64::MAX) {
+        Err(Error::Device { reason, .. }) if reason.contains("binds 1000") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn little_workgroup_memory_is_enough(_: &Gpu, cramped: &Gpu) -> Result<(), Failed> {
+    several_slabs(cramped)?;
+    step_in_columns(cramped)?;
+    assignment(cramped)
+}
+
+/// Patches that 3 KiB of workgroup memory hold in one, two and three slabs, with
+/// and without a part of a block left.
+fn several_slabs(backend: &dyn Backend) -> Result<(), Failed> {
+    let shift = |rows, cols| Translation { rows, cols };
+    let list = vec![shift(-3, 2), shift(0, 0), shift(1, 5), shift(2, -7), shift(0, 1)];
+    for (patch, stride) in [(20, 5), (20, 1), (30, 1), (45, 2), (40, 1)] {
+        let patch = Extent { rows: 6, cols: patch };
+        let list = Some(list.clone());
+        let params = translation::Params { patch, list, ..Default::default() };
+        let image = noise((40, 180), patch.cols as u64);
+        check_definition(backend, &family(params, stride), &image, false)?;
+    }
+    Ok(())
+}
+
+/// A step that tiles of f32 sums cannot do.
+fn step_in_columns(backend: &dyn Backend) -> Result<(), Failed> {
+    let mut image = noise((90, 110), 4);
+    image.slice_mut(s![.., 51..]).mapv_inplace(|v| v + 900.0);
+    let params = translation::Params {
+        patch: Extent::square(6),
+        window: Extent::square(7),
+        max_points: 9,
+        list: None,
+    };
+    check_definition(backend, &family(params, 3), &image, false)
+}
+
+fn pipelines_are_kept_on_disk(adapter: &wgpu::Adapter) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let cache = folder.path().join("pipelines");
+    let open = || {
+        let pipeline_cache = Some(cache.clone());
+        Gpu::with_options(adapter, Options { pipeline_cache, ..Default::default() })
+    };
+    drop(open()?);
+    if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) {
+        return Ok(());
+    }
+    let files = || -> Result<Vec<_>, Failed> {
+        Ok(std::fs::read_dir(&cache)?.collect::<Result<Vec<_>, _>>()?)
+    };
+    let [file] = &files()?[..] else { return Err("one file is not what was written".into()) };
+    let written = std::fs::read(file.path())?;
+    assignment(&open()?)?;
+    // Neither rubbish nor a file cut short may do harm.
+    for rubbish in [&b"rubbish"[..], &written[..written.len() / 2]] {
+        std::fs::write(file.path(), rubbish)?;
+        assignment(&open()?)?;
+    }
+    // A folder that cannot be made is no reason to fail.
+    std::fs::remove_dir_all(&cache)?;
+    std::fs::write(&cache, "a file")?;
+    assignment(&open()?)
+}
