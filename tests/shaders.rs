@@ -9,7 +9,8 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, cluster_sums, fold, moments, project, repair, translation,
+    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels, project,
+    repair, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -117,6 +118,70 @@ fn translation_shader() {
     );
     assert_bindings(&module, 7);
     assert_entry(&module, "translation");
+}
+
+/// The struct that kernels share which read single pixels.
+fn assert_image(module: &Module) {
+    assert_layout!(module, "Image", pixels::Image { first_row, pitch, stride, unused });
+}
+
+#[test]
+fn intensity_shader() {
+    let module = parse("intensity", &Shaders::default().intensity);
+    assert_image(&module);
+    assert_layout!(
+        module,
+        "Params",
+        intensity::Params {
+            image,
+            half_rows,
+            half_cols,
+            height,
+            width,
+            top,
+            left,
+            stride,
+            sites,
+            site_cols,
+            first_site_row,
+            first_row,
+            first_channel
+        }
+    );
+    assert_bindings(&module, 3);
+    assert_entry(&module, "intensity");
+}
+
+#[test]
+fn harmonic_shader() {
+    let module = parse("harmonic", &Shaders::default().harmonic);
+    assert_image(&module);
+    assert_layout!(
+        module,
+        "Params",
+        harmonic::Params {
+            image,
+            top,
+            left,
+            stride,
+            first_inner_row,
+            rows,
+            cols,
+            first_row,
+            positions
+        }
+    );
+    assert_bindings(&module, 8);
+    assert_entry(&module, "harmonic");
+}
+
+#[test]
+fn maximum_shader() {
+    let module = parse("maximum", &Shaders::default().maximum);
+    assert_layout!(module, "Params", maximum::Params { rows, cols, sites, site_cols, first_row });
+    assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
+    assert_bindings(&module, 6);
+    assert_entry(&module, "maximum");
 }
 
 #[test]

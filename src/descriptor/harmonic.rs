@@ -14,6 +14,8 @@
 //! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`] sites
 //! in a site's window; `m = 0` has the two signs only.
 
+mod folded;
+
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,7 @@ use super::inner::{self, Inner};
 use super::{Choose, FLAT_SHARE, Measure};
 use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
+pub(crate) use folded::Folded;
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

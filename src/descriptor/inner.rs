@@ -4,12 +4,15 @@
 //! it is taken on a fine grid of inner sites, and a site gets the largest scores
 //! of the inner sites in the window around it, wherever in the cell they are.
 
+mod norms;
+
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
+pub(crate) use norms::Norms;
 
 /// Sites of pooled families that are best computed in together: whole vectors a
 /// row, and few enough that their scores stay in the cache.
@@ -47,6 +50,12 @@ impl Inner {
     pub fn rows_of(&self, band: &Band, grid: &SiteGrid) -> Range<usize> {
         let (first, last) = (grid.row(band.rows.start), grid.row(band.rows.end - 1));
         self.rows(first).start..self.rows(last).end
+    }
+
+    /// Most inner rows that `rows` neighbouring rows of sites `stride` px apart pool.
+    pub(crate) fn most_rows(&self, rows: usize, stride: usize) -> usize {
+        let extent = rows.saturating_sub(1) * stride + 2 * self.window.rows + 1;
+        (extent / self.grid.stride + 1).min(self.grid.count.rows)
     }
 
     /// Distance that sites keep from the border, px.

@@ -23,26 +23,43 @@ const FAMILIES: [&str; 6] =
 /// What a value may be off the definition, relative to the largest.
 const BOUND: f64 = 1e-5;
 
+/// Families that have no shader yet.
+const CPU_ALONE: [&str; 4] = ["rotation", "reflection", "glide", "power-spectrum"];
+
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in FAMILIES {
+        let alone = CPU_ALONE.contains(&name);
+        let mut each = |title: &str, test: fn(&dyn Backend, &'static str, u64) -> Outcome, seed| {
+            let title = format!("families::{name}_{title}");
+            match alone {
+                true => trials.push(Trial::test(format!("{title}::cpu"), move || {
+                    test(&Cpu::new(), name, seed)
+                })),
+                false => trials.extend(devices.each(&title, move |b| test(b, name, seed))),
+            }
+        };
         for seed in 0..8 {
-            let title = format!("families::{name}_random_plan_{seed}::cpu");
-            trials.push(Trial::test(title, move || random_plan(name, seed)));
+            each(&format!("random_plan_{seed}"), random_plan, seed);
         }
-        let title = format!("families::{name}_bands_and_threads_change_nothing::cpu");
-        trials.push(Trial::test(title, move || bands_and_threads(name)));
-        let title = format!("families::{name}_far_from_zero::cpu");
-        trials.push(Trial::test(title, move || far_from_zero(name)));
-        let title = format!("families::{name}_is_refused");
-        trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
+        each("bands_change_nothing", bands, 3);
+        each("far_from_zero", far_from_zero, 7);
+        let title = format!("families::{name}_threads_change_nothing::cpu");
+        trials.push(Trial::test(title, move || threads(name)));
+        if alone {
+            let title = format!("families::{name}_is_refused");
+            trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
+        }
     }
     for seed in 0..3 {
-        let title = format!("families::together_{seed}::cpu");
-        trials.push(Trial::test(title, move || together(seed)));
+        trials.extend(
+            devices.each(&format!("families::together_{seed}"), move |b| together(b, seed)),
+        );
     }
     trials
 }
+
+type Outcome = Result<(), Failed>;
 
 /// Parameters with which a small image has many sites.
 fn random_family(name: &str, random: &mut Random) -> FamilyParams {
@@ -114,11 +131,16 @@ fn image(shape: (usize, usize), seed: u64) -> Array2<f64> {
     image
 }
 
-/// Compares the CPU with the definition, family by family.
-fn follows(params: Params, image: &Array2<f64>, bound: f64) -> Result<(), Failed> {
+/// Compares a backend with the definition, family by family.
+fn follows(
+    backend: &dyn Backend,
+    params: Params,
+    image: &Array2<f64>,
+    bound: f64,
+) -> Result<(), Failed> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let plan = Plan::of(params, &micrograph)?;
-    let got = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+    let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let mut first = 0;
     for family in &plan.families {
         let expected = family.by_definition(image.view(), &plan.grid);
@@ -135,50 +157,67 @@ fn follows(params: Params, image: &Array2<f64>, bound: f64) -> Result<(), Failed
     Ok(())
 }
 
-fn random_plan(name: &str, seed: u64) -> Result<(), Failed> {
+fn random_plan(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed + 100);
     let families = vec![random_family(name, &mut random)];
     let params = Params { families, stride: 1 + random.below(7), ..Default::default() };
     let shape = (40 + random.below(60), 40 + random.below(60));
-    follows(params, &image(shape, seed), BOUND)
+    follows(backend, params, &image(shape, seed), BOUND)
 }
 
-fn together(seed: u64) -> Result<(), Failed> {
+fn together(backend: &dyn Backend, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed + 900);
     let mut families = vec![random_family("translation", &mut random)];
-    families.extend(FAMILIES.iter().map(|name| random_family(name, &mut random)));
+    let gpu = backend.device().kind != "cpu";
+    let known = FAMILIES.iter().filter(|name| !(gpu && CPU_ALONE.contains(name)));
+    families.extend(known.map(|name| random_family(name, &mut random)));
     let params = Params { families, stride: 3, ..Default::default() };
-    follows(params, &image((80, 91), seed), BOUND)
+    follows(backend, params, &image((80, 91), seed), BOUND)
 }
 
 /// A step of a hundred times the contrast, and a far offset.
-fn far_from_zero(name: &str) -> Result<(), Failed> {
-    let mut random = Random::new(7);
+fn far_from_zero(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
+    let mut random = Random::new(seed);
     let families = vec![random_family(name, &mut random)];
     let params = Params { families, stride: 3, ..Default::default() };
     let mut image = noise((70, 80), 5).mapv(|v| v + 1e6);
     image.slice_mut(s![.., 45..]).mapv_inplace(|v| v + 2000.0);
-    follows(params, &image, BOUND)
+    follows(backend, params, &image, BOUND)
 }
 
-fn bands_and_threads(name: &str) -> Result<(), Failed> {
-    let mut random = Random::new(3);
+/// A plan of several bands, and its image.
+fn several_bands(name: &str, seed: u64) -> Result<(Micrograph, Plan), Failed> {
+    let mut random = Random::new(seed);
     let families = vec![random_family(name, &mut random)];
     let params = Params { families, stride: 2, ..Default::default() };
     let image = image((170, 190), 4);
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let plan = Plan::of(params, &micrograph)?;
-    if plan.bands(1).len() < 3 {
-        return Err("too few bands to show anything".into());
+    match plan.bands(1).len() {
+        0..3 => Err("too few bands to show anything".into()),
+        _ => Ok((micrograph, plan)),
     }
-    let run = |threads, rows| -> Result<Array2<f32>, Failed> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| describe(&Cpu::new(), micrograph.standardised()?, &plan, rows))
-    };
-    let whole = run(1, usize::MAX)?;
-    match run(3, 1)? == whole && run(2, 2 * plan.tile.rows)? == whole {
+}
+
+fn bands(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
+    let (micrograph, plan) = several_bands(name, seed)?;
+    let run = |rows| describe(backend, micrograph.standardised()?, &plan, rows);
+    let whole = run(usize::MAX)?;
+    match run(1)? == whole && run(2 * plan.tile.rows)? == whole {
         true => Ok(()),
-        false => Err("bands or threads change descriptors".into()),
+        false => Err("bands change descriptors".into()),
+    }
+}
+
+fn threads(name: &str) -> Result<(), Failed> {
+    let (micrograph, plan) = several_bands(name, 3)?;
+    let run = |threads| -> Result<Array2<f32>, Failed> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        pool.install(|| describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX))
+    };
+    match run(1)? == run(3)? {
+        true => Ok(()),
+        false => Err("threads change descriptors".into()),
     }
 }
 

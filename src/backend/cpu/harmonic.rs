@@ -13,25 +13,13 @@ use ndarray::ArrayView2;
 
 use super::inner::{InnerMaps, Phased, mean_and_inverse};
 use super::vector::{LANES, Vector, matrix_products, vector};
-use crate::descriptor::harmonic::Family;
-
-/// Kernels that are even or odd alike.
-struct Class {
-    /// Channels of the maps.
-    channels: Vec<usize>,
-    /// `[channels][positions]`.
-    weights: Vec<f32>,
-}
+use crate::descriptor::harmonic::{Family, Folded};
 
 /// Real and imaginary parts of one family of one image.
 pub(super) struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
     pub(super) family: &'a Family,
-    /// Rows and columns, not negative, of the pixels of a quarter of the disc.
-    quarter: Vec<[usize; 2]>,
-    /// By sign under a change of sign of the rows, then of the columns: even and
-    /// even, even and odd, odd and even, odd and odd.
-    classes: [Class; 4],
+    folded: Folded,
     /// Of each kernel, its real part and its imaginary one, if it has any.
     pub(super) parts: Vec<(usize, Option<usize>)>,
     channels: usize,
@@ -47,31 +35,8 @@ struct Scratch {
 
 impl<'a> Kernel<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family) -> Self {
-        let radius = family.radius;
-        let all = (0..=radius).flat_map(|r| (0..=radius).map(move |c| [r, c]));
-        let quarter: Vec<[usize; 2]> =
-            all.filter(|&[r, c]| family.in_disc(r as isize, c as isize)).collect();
-        let mut classes: [Class; 4] =
-            std::array::from_fn(|_| Class { channels: Vec::new(), weights: Vec::new() });
-        let mut channels = 0;
-        let mut add = |class: usize, weights: &ndarray::Array2<f64>| {
-            let weight = |&[r, c]: &[usize; 2]| {
-                // A pixel on an axis is folded onto itself.
-                let times = [r, c].iter().filter(|&&v| v == 0).count() as i32;
-                (weights[(radius + r, radius + c)] * 0.5_f64.powi(times)) as f32
-            };
-            classes[class].channels.push(channels);
-            classes[class].weights.extend(quarter.iter().map(weight));
-            channels += 1;
-            channels - 1
-        };
-        let part = |kernel: crate::descriptor::harmonic::Kernel| {
-            let odd = kernel.order % 2;
-            let re = add(odd, &kernel.re);
-            (re, (kernel.order > 0).then(|| add(3 - odd, &kernel.im)))
-        };
-        let parts = family.kernels().into_iter().map(part).collect();
-        Self { image, family, quarter, classes, parts, channels }
+        let (parts, channels) = (family.parts(), family.part_count());
+        Self { image, family, folded: family.folded(), parts, channels }
     }
 
     /// Real and imaginary parts for `rows` of inner sites.
@@ -107,10 +72,10 @@ impl<'a> Kernel<'a> {
         pitch: usize,
     ) {
         let (mean, inverse) = self.norms(image, (row, col));
-        let count = self.quarter.len();
+        let count = self.folded.quarter.len();
         scratch.folded.resize(4 * count, [0.0; LANES]);
         scratch.sums.resize(self.channels, [0.0; LANES]);
-        for (i, &[r, c]) in self.quarter.iter().enumerate() {
+        for (i, &[r, c]) in self.folded.quarter.iter().enumerate() {
             let (above, below) = (image.row(row - r), image.row(row + r));
             let (left, right) = (image.at(col - c), image.at(col + c));
             let [a, b] = [left, right].map(|at| vector(below, at));
@@ -128,7 +93,7 @@ impl<'a> Kernel<'a> {
                 scratch.folded[class * count + i] = *folded;
             }
         }
-        for (class, folded) in self.classes.iter().zip(scratch.folded.chunks_exact(count)) {
+        for (class, folded) in self.folded.classes.iter().zip(scratch.folded.chunks_exact(count)) {
             let sums = &mut scratch.sums[..class.channels.len()];
             matrix_products::<FUSED>(&class.weights, folded, sums);
             for (&channel, sum) in class.channels.iter().zip(sums.iter()) {
@@ -150,7 +115,7 @@ impl<'a> Kernel<'a> {
         let mut n = 0;
         for r in 0..=2 * radius {
             let pixels = image.row(row + r - radius);
-            let reach = self.reach(r.abs_diff(radius));
+            let reach = self.family.reach(r.abs_diff(radius));
             let [mut line, mut line_squares] = [[0.0; LANES]; 2];
             for c in col - reach..=col + reach {
                 let values = vector(pixels, image.at(c));
@@ -173,11 +138,6 @@ impl<'a> Kernel<'a> {
             inverse[lane] = i as f32;
         }
         (mean, inverse)
-    }
-
-    /// Half the width of the disc `r` rows from its centre.
-    fn reach(&self, r: usize) -> usize {
-        (self.family.radius * self.family.radius - r * r).isqrt()
     }
 }
 

@@ -12,6 +12,7 @@ use wgpu::{
 use super::device::Device;
 use super::kernel::{Groups, Kernel};
 use crate::Result;
+use crate::sites::blocks;
 
 /// Multiply-adds that one dispatch may do: some 50 ms on a slow
 /// integrated GPU.
@@ -35,6 +36,15 @@ pub(super) struct Commands<'a> {
     work: u64,
     /// Buffers for reading back that are free again.
     spare: Vec<Buffer>,
+}
+
+/// Rows of workgroups, each of which does as much as the others.
+pub(super) struct Rows {
+    pub(super) count: usize,
+    /// Workgroups of a row on the axes x and z.
+    pub(super) groups: [u32; 2],
+    /// Multiply-adds of a row, about.
+    pub(super) work: u64,
 }
 
 /// Values on their way back.
@@ -109,6 +119,25 @@ impl<'a> Commands<'a> {
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         drop(pass);
         self.device.check()
+    }
+
+    /// Runs `kernel` over `rows` in short dispatches; `params` takes the first row of
+    /// one, and y counts from there.
+    pub(super) fn dispatch_rows<P: NoUninit>(
+        &mut self,
+        kernel: &Kernel,
+        rows: &Rows,
+        buffers: &[&Buffer],
+        params: impl Fn(usize) -> P,
+    ) -> Result<()> {
+        let [x, z] = rows.groups;
+        let at_once = (WORK_PER_DISPATCH / rows.work.max(1)).clamp(1, 1 << 15);
+        for part in blocks(0..rows.count, at_once as usize) {
+            let work = rows.work * part.len() as u64;
+            let groups = [x, part.len() as u32, z];
+            self.dispatch(kernel, &params(part.start), buffers, groups, work)?;
+        }
+        Ok(())
     }
 
     fn copy(&mut self, (from, at): (&Buffer, u64), (to, to_at): (&Buffer, u64), bytes: u64) {

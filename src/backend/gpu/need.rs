@@ -1,8 +1,8 @@
 //! What a band needs of the device's memory, and how high bands may be.
 
 use super::device::Device;
-use super::pixels;
-use super::session::{IN_FLIGHT, missing};
+use super::session::IN_FLIGHT;
+use super::{harmonic, pixels};
 use crate::Result;
 use crate::descriptor::Family;
 use crate::descriptor::translation::Norms;
@@ -33,10 +33,11 @@ impl Need {
             Family::Translation(family) => {
                 4 * Norms::<f32>::most_values(family, &plan.grid, rows) as u64
             }
-            // Refused before.
             _ => 0,
         });
         let norms = norms.max().unwrap_or(0);
+        let maps = plan.families.iter().map(|family| maps(family, rows, plan.grid.stride));
+        let (largest_maps, maps) = maps.fold((0, 0), |(most, sum), m| (m.max(most), sum + m));
         // Bands have rows of their own only where the image is too large to stay.
         let mut pixels = pixels::bytes(plan, plan.shape.rows);
         if pixels > limit {
@@ -47,17 +48,23 @@ impl Need {
         }
         let on_way = IN_FLIGHT as u64 * (2 * norms + pixels + weights + 4 * sites * features);
         Self {
-            largest: descriptors.max(norms).max(pixels).max(weights),
-            all: descriptors + 2 * norms + pixels + weights + 4 * sites * features + on_way,
+            largest: descriptors.max(norms).max(largest_maps).max(pixels).max(weights),
+            all: descriptors + maps + 2 * norms + pixels + weights + 4 * sites * features + on_way,
         }
+    }
+}
+
+/// Bytes of the scores at inner sites for bands of `rows` site rows `stride` px apart.
+fn maps(family: &Family, rows: usize, stride: usize) -> u64 {
+    match family {
+        Family::Harmonic(family) => harmonic::bytes(family, rows, stride),
+        _ => 0,
     }
 }
 
 /// Most site rows of a band whose buffers fit the device and, together, about
 /// `budget` bytes; at least one row of tiles.
 pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usize> {
-    let other = plan.families.iter().find(|f| !matches!(f, Family::Translation(_)));
-    other.map_or(Ok(()), |family| Err(missing(device, family)))?;
     let limit = device.binding_limit();
     let tile = plan.tile.rows;
     let least = Need::new(plan, tile, limit);

@@ -4,6 +4,7 @@
 //! `block * stride + phase` stands beside that one stride further, so that the
 //! threads of neighbouring sites read neighbouring values.
 
+use bytemuck::{Pod, Zeroable};
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use wgpu::Buffer;
@@ -31,6 +32,27 @@ pub(super) struct Rows {
     pub(super) first: usize,
     /// Values of one phase of a row.
     pub(super) pitch: usize,
+    /// Number of phases.
+    stride: usize,
+}
+
+/// `Image` of the shaders; see `shaders/pixels.wgsl` for meanings and units.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[allow(missing_docs, reason = "the shader documents them")]
+pub struct Image {
+    pub first_row: u32,
+    pub pitch: u32,
+    pub stride: u32,
+    pub unused: u32,
+}
+
+impl Rows {
+    /// Where pixels are, for shaders.
+    pub(super) fn image(&self) -> Image {
+        let (first_row, pitch, stride) = (self.first as u32, self.pitch as u32, self.stride as u32);
+        Image { first_row, pitch, stride, unused: 0 }
+    }
 }
 
 /// Values of one phase of a row of the plan's image.
@@ -50,17 +72,17 @@ impl<'a> Pixels<'a> {
 
     /// The rows that `band` depends on, at least.
     pub(super) fn rows(&mut self, commands: &mut Commands<'_>, band: &Band) -> Result<Rows> {
-        let pitch = pitch(self.plan);
+        let (pitch, stride) = (pitch(self.plan), self.plan.grid.stride);
         if let Some(buffer) = &self.whole {
-            return Ok(Rows { buffer: buffer.clone(), first: 0, pitch });
+            return Ok(Rows { buffer: buffer.clone(), first: 0, pitch, stride });
         }
         let whole = bytes(self.plan, self.plan.shape.rows) <= self.device.binding_limit();
         let rows = if whole { 0..self.plan.shape.rows } else { self.plan.pixel_rows(band) };
-        let values = by_phase(self.image.slice(s![rows.clone(), ..]), self.plan.grid.stride, pitch);
+        let values = by_phase(self.image.slice(s![rows.clone(), ..]), stride, pitch);
         let buffer = self.buffer.get(self.device, "image", values.len() as u64)?.clone();
         commands.write(&buffer, &values);
         self.whole = whole.then(|| buffer.clone());
-        Ok(Rows { buffer, first: rows.start, pitch })
+        Ok(Rows { buffer, first: rows.start, pitch, stride })
     }
 }
 

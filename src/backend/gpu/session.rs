@@ -11,37 +11,23 @@ use wgpu::{Buffer, SubmissionIndex};
 
 use super::commands::Commands;
 use super::device::{Device, Scratch};
-use super::pixels::Pixels;
-use super::{moments, project, translation};
+use super::kernels::Kernels;
+use super::{moments, project};
+use crate::Result;
 use crate::backend::Describe;
-use crate::descriptor::Family;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::Band;
-use crate::{Error, Result};
 
 /// Bands that the device may have before it.
 pub(super) const IN_FLIGHT: usize = 2;
 
-/// The kernel of one family.
-enum Launcher<'a> {
-    Translation(translation::Launcher<'a>),
-}
-
-/// What to say where there is no kernel for `family`.
-pub(super) fn missing(device: &Device, family: &Family) -> Error {
-    let name = family.name();
-    device.error(format!("the family {name} is not yet on the GPU, use --device cpu"))
-}
-
 pub(super) struct Session<'a> {
     device: &'a Device,
-    image: ArrayView2<'a, f32>,
     plan: &'a Plan,
     commands: Commands<'a>,
     submitted: VecDeque<SubmissionIndex>,
-    pixels: Pixels<'a>,
-    launchers: Vec<Launcher<'a>>,
+    kernels: Kernels<'a>,
     descriptors: Descriptors,
     moments: moments::Sums<'a>,
     features: project::Features<'a>,
@@ -53,25 +39,12 @@ impl<'a> Session<'a> {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Result<Self> {
-        let mut launchers = Vec::new();
-        let mut channel = 0;
-        for family in &plan.families {
-            launchers.push(match family {
-                Family::Translation(family) => Launcher::Translation(translation::Launcher::new(
-                    device, family, plan, channel,
-                )?),
-                other => return Err(missing(device, other)),
-            });
-            channel += family.channels();
-        }
         Ok(Self {
             device,
-            image,
             plan,
             commands: Commands::new(device),
             submitted: VecDeque::new(),
-            pixels: Pixels::new(device, image, plan),
-            launchers,
+            kernels: Kernels::new(device, image, plan)?,
             descriptors: Descriptors::new(plan.budget),
             moments: moments::Sums::new(device, plan)?,
             features: project::Features::new(device)?,
@@ -85,17 +58,7 @@ impl<'a> Session<'a> {
         }
         let count = (band.len() * self.plan.channels()) as u64;
         let descriptors = self.descriptors.room(self.device, band, count)?;
-        let rows = self.pixels.rows(&mut self.commands, band)?;
-        for launcher in &mut self.launchers {
-            match launcher {
-                Launcher::Translation(launcher) => launcher.describe(
-                    &mut self.commands,
-                    (self.image, &rows),
-                    band,
-                    &descriptors,
-                )?,
-            }
-        }
+        self.kernels.describe(&mut self.commands, band, &descriptors)?;
         Ok(descriptors)
     }
 

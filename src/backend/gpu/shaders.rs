@@ -9,6 +9,12 @@ pub struct Shaders {
     pub translation: Cow<'static, str>,
     /// Scores from the host in place of the device's.
     pub repair: Cow<'static, str>,
+    /// Mean and standard deviation of patches.
+    pub intensity: Cow<'static, str>,
+    /// Circular harmonics at inner sites.
+    pub harmonic: Cow<'static, str>,
+    /// Largest projections of harmonics in windows.
+    pub maximum: Cow<'static, str>,
     /// Sums for mean and covariance.
     pub moments: Cow<'static, str>,
     /// Features from descriptors.
@@ -21,11 +27,25 @@ pub struct Shaders {
     pub fold: Cow<'static, str>,
 }
 
+/// A kernel that reads single pixels.
+macro_rules! with_pixels {
+    ($name:literal) => {
+        concat!(
+            include_str!("../../../shaders/pixels.wgsl"),
+            include_str!(concat!("../../../shaders/", $name, ".wgsl"))
+        )
+        .into()
+    };
+}
+
 impl Default for Shaders {
     fn default() -> Self {
         Self {
             translation: include_str!("../../../shaders/translation.wgsl").into(),
             repair: include_str!("../../../shaders/repair.wgsl").into(),
+            intensity: with_pixels!("intensity"),
+            harmonic: with_pixels!("harmonic"),
+            maximum: include_str!("../../../shaders/maximum.wgsl").into(),
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),
             assign: include_str!("../../../shaders/assign.wgsl").into(),

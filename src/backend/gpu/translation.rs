@@ -5,12 +5,12 @@ mod layout;
 use std::sync::Arc;
 
 use bytemuck::{NoUninit, Pod, Zeroable};
-use ndarray::ArrayView2;
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, WORK_PER_DISPATCH};
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
+use super::kernels::{Job, Launch};
 use super::pixels::Rows;
 use super::repair::{self, Repair};
 use crate::Result;
@@ -110,54 +110,6 @@ impl<'a> Launcher<'a> {
         })
     }
 
-    /// Fills the family's channels of `descriptors` `[D][sites of the band]` from
-    /// `image` and its rows on the device.
-    pub(super) fn describe(
-        &mut self,
-        commands: &mut Commands<'_>,
-        (image, pixels): (ArrayView2<'_, f32>, &Rows),
-        band: &Band,
-        descriptors: &Buffer,
-    ) -> Result<()> {
-        let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
-        let Maps { norms, tiles } = Maps::new(image, self.family, &self.plan.grid, rows, tiles);
-        // What lies before the band's own norms is not needed there.
-        let own = norms.around(band.rows.clone(), 0..band.cols).next().map_or(0, |r| r.start);
-        let mean = self.mean.get(self.device, "mean", (norms.mean.len() - own) as u64)?.clone();
-        commands.write(&mean, &norms.mean[own..]);
-        let count = (norms.inverse.len() - own) as u64;
-        let inverse = self.inverse.get(self.device, "inverse", count)?.clone();
-        commands.write(&inverse, &norms.inverse[own..]);
-        let parts: Vec<GpuTile> = self.layout.split(&tiles).iter().map(gpu_tile).collect();
-        let size = size_of_val(&parts[..]) as u64 / 4;
-        let tile_buffer = self.tiles.get(self.device, "tiles", size)?.clone();
-        commands.write(&tile_buffer, &parts);
-        let translations = self.translations(&norms)?;
-        let buffers = [&pixels.buffer, &mean, &inverse, &translations, &tile_buffer, descriptors];
-
-        let last = self.layout.slabs.len() - 1;
-        for (i, slab) in self.layout.slabs.iter().enumerate() {
-            let params = Params {
-                begins: u32::from(i == 0),
-                ends: u32::from(i == last),
-                norm_first: (norms.index(band.rows.start as isize, 0) - own) as u32,
-                norm_line: norms.line() as u32,
-                ..self.params(band, pixels, slab)
-            };
-            self.launch(commands, params, &buffers, parts.len())?;
-        }
-        let job = repair::Job {
-            device: self.device,
-            image,
-            plan: self.plan,
-            family: self.family,
-            norms: &norms,
-            band,
-            first_channel: self.first_channel,
-        };
-        self.repair.run(commands, &job, &tiles, descriptors)
-    }
-
     /// The translations on the device, in whole vectors; they are the same for all
     /// bands.
     fn translations(&mut self, norms: &Norms) -> Result<Buffer> {
@@ -223,6 +175,49 @@ impl<'a> Launcher<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl Launch for Launcher<'_> {
+    fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
+        let Job { image, pixels, band, descriptors, .. } = *job;
+        let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
+        let Maps { norms, tiles } = Maps::new(image, self.family, &self.plan.grid, rows, tiles);
+        // What lies before the band's own norms is not needed there.
+        let own = norms.around(band.rows.clone(), 0..band.cols).next().map_or(0, |r| r.start);
+        let mean = self.mean.get(self.device, "mean", (norms.mean.len() - own) as u64)?.clone();
+        commands.write(&mean, &norms.mean[own..]);
+        let count = (norms.inverse.len() - own) as u64;
+        let inverse = self.inverse.get(self.device, "inverse", count)?.clone();
+        commands.write(&inverse, &norms.inverse[own..]);
+        let parts: Vec<GpuTile> = self.layout.split(&tiles).iter().map(gpu_tile).collect();
+        let size = size_of_val(&parts[..]) as u64 / 4;
+        let tile_buffer = self.tiles.get(self.device, "tiles", size)?.clone();
+        commands.write(&tile_buffer, &parts);
+        let translations = self.translations(&norms)?;
+        let buffers = [&pixels.buffer, &mean, &inverse, &translations, &tile_buffer, descriptors];
+
+        let last = self.layout.slabs.len() - 1;
+        for (i, slab) in self.layout.slabs.iter().enumerate() {
+            let params = Params {
+                begins: u32::from(i == 0),
+                ends: u32::from(i == last),
+                norm_first: (norms.index(band.rows.start as isize, 0) - own) as u32,
+                norm_line: norms.line() as u32,
+                ..self.params(band, pixels, slab)
+            };
+            self.launch(commands, params, &buffers, parts.len())?;
+        }
+        let job = repair::Job {
+            device: self.device,
+            image,
+            plan: self.plan,
+            family: self.family,
+            norms: &norms,
+            band,
+            first_channel: self.first_channel,
+        };
+        self.repair.run(commands, &job, &tiles, descriptors)
     }
 }
 

@@ -1,0 +1,139 @@
+//! Launcher of `shaders/harmonic.wgsl`: circular harmonics at inner sites.
+
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+use wgpu::{Buffer, BufferUsages};
+
+use super::commands::{Commands, Rows};
+use super::device::{Device, Scratch};
+use super::inner::{self, Maps};
+use super::kernel::{Kernel, Source};
+use super::kernels::{Job, Score};
+use super::pixels::Image;
+use crate::Result;
+use crate::descriptor::harmonic::{Family, Folded};
+use crate::descriptor::inner::Norms;
+use crate::sites::SiteGrid;
+
+/// Inner sites of a workgroup.
+const SITES: usize = 128;
+
+/// `Params` of the shader; see there for meanings and units.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[allow(missing_docs, reason = "the shader documents them")]
+pub struct Params {
+    pub image: Image,
+    pub top: u32,
+    pub left: u32,
+    pub stride: u32,
+    pub first_inner_row: u32,
+    pub rows: u32,
+    pub cols: u32,
+    pub first_row: u32,
+    pub positions: u32,
+}
+
+/// The kernel for one family of one plan.
+pub(super) struct Launcher<'a> {
+    device: &'a Device,
+    kernel: Arc<Kernel>,
+    family: &'a Family,
+    grid: &'a SiteGrid,
+    reach: Vec<usize>,
+    /// Number of the disc's positions, of fours of kernels, of channels.
+    positions: usize,
+    fours: usize,
+    channels: usize,
+    /// Positions, weights and channels on the device.
+    tables: [Buffer; 3],
+    offset: Scratch,
+    inverse: Scratch,
+    maps: Scratch,
+}
+
+impl<'a> Launcher<'a> {
+    /// For sites of `grid`.
+    pub(super) fn new(device: &'a Device, family: &'a Family, grid: &'a SiteGrid) -> Result<Self> {
+        let kernel = device.kernel(&Source {
+            name: "harmonic",
+            wgsl: &device.options.shaders.harmonic,
+            constants: &[],
+            threads: [64, 1, 1],
+            shared: 0,
+        })?;
+        let Folded { quarter, classes } = family.folded();
+        let fours = classes.iter().map(|class| class.channels.len().div_ceil(4)).max().unwrap_or(0);
+        let mut weights = vec![[0.0_f32; 4]; fours * quarter.len() * 4];
+        let mut channels = vec![[u32::MAX; 4]; fours * 4];
+        for (c, class) in classes.iter().enumerate() {
+            let rows = class.weights.chunks_exact(quarter.len());
+            for (i, (&channel, row)) in class.channels.iter().zip(rows).enumerate() {
+                let (four, lane) = (i / 4, i % 4);
+                channels[four * 4 + c][lane] = channel as u32;
+                for (p, &weight) in row.iter().enumerate() {
+                    weights[(four * quarter.len() + p) * 4 + c][lane] = weight;
+                }
+            }
+        }
+        let positions: Vec<[u32; 2]> = quarter.iter().map(|d| d.map(|v| v as u32)).collect();
+        let upload = BufferUsages::STORAGE;
+        Ok(Self {
+            device,
+            kernel,
+            family,
+            grid,
+            reach: (0..=family.radius).map(|r| family.reach(r)).collect(),
+            positions: positions.len(),
+            fours,
+            channels: family.part_count(),
+            tables: [
+                device.upload("positions", &positions, upload)?,
+                device.upload("weights", &weights, upload)?,
+                device.upload("channels", &channels, upload)?,
+            ],
+            offset: Scratch::default(),
+            inverse: Scratch::default(),
+            maps: Scratch::default(),
+        })
+    }
+}
+
+impl Score for Launcher<'_> {
+    fn maps(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<Maps> {
+        let inner = &self.family.inner;
+        let rows = inner.rows_of(job.band, self.grid);
+        let (count, cols) = (rows.len(), inner.grid.count.cols);
+        let norms = Norms::new(job.image, inner, rows.clone(), &self.reach);
+        let sites = (count * cols) as u64;
+        let offset = self.offset.get(self.device, "offset", sites)?;
+        commands.write(offset, &norms.offset);
+        let inverse = self.inverse.get(self.device, "inverse", sites)?;
+        commands.write(inverse, &norms.inverse);
+        let size = sites * self.channels as u64;
+        let maps = self.maps.get(self.device, "harmonics", size)?.clone();
+        let [positions, weights, channels] = &self.tables;
+        let buffers = [&job.pixels.buffer, offset, inverse, positions, weights, channels, &maps];
+        let across = cols.div_ceil(SITES);
+        let work = across * SITES * self.fours * self.positions * 32;
+        let all = Rows { count, groups: [across as u32, self.fours as u32], work: work as u64 };
+        commands.dispatch_rows(&self.kernel, &all, &buffers, |row| Params {
+            image: job.pixels.image(),
+            top: inner.grid.margin.rows as u32,
+            left: inner.grid.margin.cols as u32,
+            stride: inner.grid.stride as u32,
+            first_inner_row: rows.start as u32,
+            rows: count as u32,
+            cols: cols as u32,
+            first_row: row as u32,
+            positions: self.positions as u32,
+        })?;
+        Ok(Maps { buffer: maps, rows, cols })
+    }
+}
+
+/// Bytes of maps and norms for a band of `rows` site rows `stride` px apart.
+pub(super) fn bytes(family: &Family, rows: usize, stride: usize) -> u64 {
+    inner::bytes(&family.inner, family.part_count() + 2, rows, stride)
+}
