@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Failed, Trial};
 use ndarray::Axis;
 use serde_json::Value;
-use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::backend::Backend;
 use stemseg::confidence::ClassSums;
 use stemseg::descriptor::{
     FamilyParams, Translation, power_spectrum, reflection, rotation, translation,
@@ -20,6 +20,7 @@ use stemseg::{Params, Plan, Silent, pipeline};
 use crate::contract::describe;
 use crate::data::{self, adjusted_rand_index, compare, load, load2};
 use crate::devices::Devices;
+use crate::families::where_possible;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = of_folder(devices, "reference", &data::reference());
@@ -48,7 +49,9 @@ fn of_folder(devices: &Devices, tag: &str, folder: &Path) -> Vec<Trial> {
                 let case = std::sync::Arc::new(case);
                 let same = case.clone();
                 trials.push(Trial::test(format!("{name}::definition"), move || same.definition()));
-                trials.push(Trial::test(format!("{name}::cpu"), move || case.pooled()));
+                let family = kind.replace('_', "-");
+                let test = move |b: &dyn Backend| case.pooled(b);
+                trials.extend(where_possible(devices, &[&family], &name, test));
             }
             other => {
                 let why = format!("no test knows the kind '{other}'");
@@ -211,11 +214,11 @@ impl Case {
     }
 
     /// The CPU against the reference.
-    fn pooled(&self) -> Result<(), Failed> {
+    fn pooled(&self, backend: &dyn Backend) -> Result<(), Failed> {
         let micrograph = data::micrograph(&self.path("image")?)?;
         let plan = Plan::of(self.pooled_params()?, &micrograph)?;
         let (expected, tolerance) = self.expected(plan.channels())?;
-        let got = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+        let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
         let got: Vec<f32> = got.iter().copied().collect();
         compare("descriptors", &got, &expected, plan.channels(), tolerance)
     }

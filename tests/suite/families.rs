@@ -24,20 +24,14 @@ const FAMILIES: [&str; 6] =
 const BOUND: f64 = 1e-5;
 
 /// Families that have no shader yet.
-const CPU_ALONE: [&str; 4] = ["rotation", "reflection", "glide", "power-spectrum"];
+pub(crate) const CPU_ALONE: [&str; 4] = ["rotation", "reflection", "glide", "power-spectrum"];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in FAMILIES {
-        let alone = CPU_ALONE.contains(&name);
         let mut each = |title: &str, test: fn(&dyn Backend, &'static str, u64) -> Outcome, seed| {
             let title = format!("families::{name}_{title}");
-            match alone {
-                true => trials.push(Trial::test(format!("{title}::cpu"), move || {
-                    test(&Cpu::new(), name, seed)
-                })),
-                false => trials.extend(devices.each(&title, move |b| test(b, name, seed))),
-            }
+            trials.extend(where_possible(devices, &[name], &title, move |b| test(b, name, seed)));
         };
         for seed in 0..8 {
             each(&format!("random_plan_{seed}"), random_plan, seed);
@@ -46,7 +40,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         each("far_from_zero", far_from_zero, 7);
         let title = format!("families::{name}_threads_change_nothing::cpu");
         trials.push(Trial::test(title, move || threads(name)));
-        if alone {
+        if CPU_ALONE.contains(&name) {
             let title = format!("families::{name}_is_refused");
             trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
         }
@@ -60,6 +54,19 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
 }
 
 type Outcome = Result<(), Failed>;
+
+/// Trials of `test` on each device that has all the `families`.
+pub(crate) fn where_possible(
+    devices: &Devices,
+    families: &[&str],
+    title: &str,
+    test: impl Fn(&dyn Backend) -> Outcome + Send + Sync + 'static,
+) -> Vec<Trial> {
+    match families.iter().any(|name| CPU_ALONE.contains(name)) {
+        true => vec![Trial::test(format!("{title}::cpu"), move || test(&Cpu::new()))],
+        false => devices.each(title, test),
+    }
+}
 
 /// Parameters with which a small image has many sites.
 fn random_family(name: &str, random: &mut Random) -> FamilyParams {

@@ -40,7 +40,7 @@ fn main() {
     let mut trials = cases::trials(&devices);
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
-    trials.extend(symmetry::trials());
+    trials.extend(symmetry::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));

@@ -3,7 +3,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayView2, s};
-use stemseg::backend::cpu::Cpu;
+use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, glide, harmonic, reflection, rotation};
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::simulate::{Scene, Settings, simulate};
@@ -12,22 +12,25 @@ use stemseg::{Params, Plan, Silent};
 
 use crate::contract::{describe, noise};
 use crate::data::compare;
+use crate::devices::Devices;
+use crate::families::where_possible;
 
-pub(crate) fn trials() -> Vec<Trial> {
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in ["rotation", "reflection", "glide", "harmonic"] {
-        let title = format!("symmetry::{name}_of_a_turned_image::cpu");
-        trials.push(Trial::test(title, move || turned(name)));
-        let title = format!("symmetry::{name}_of_a_mirrored_image::cpu");
-        trials.push(Trial::test(title, move || mirrored(name)));
+        let title = format!("symmetry::{name}_of_a_turned_image");
+        trials.extend(where_possible(devices, &[name], &title, move |b| turned(b, name)));
+        let title = format!("symmetry::{name}_of_a_mirrored_image");
+        trials.extend(where_possible(devices, &[name], &title, move |b| mirrored(b, name)));
     }
     for name in FamilyParams::NAMES {
-        let title = format!("symmetry::{name}_repeats_with_the_crystal::cpu");
-        trials.push(Trial::test(title, move || repeats(name)));
+        let title = format!("symmetry::{name}_repeats_with_the_crystal");
+        trials.extend(where_possible(devices, &[name], &title, move |b| repeats(b, name)));
     }
     for group in ["p4mm", "p31m", "pg", "p6"] {
-        let title = format!("symmetry::of_{group}::cpu");
-        trials.push(Trial::test(title, move || of_group(group)));
+        let (families, title) =
+            (["rotation", "reflection", "glide"], format!("symmetry::of_{group}"));
+        trials.extend(where_possible(devices, &families, &title, move |b| of_group(b, group)));
     }
     trials
 }
@@ -74,11 +77,15 @@ fn family(name: &str) -> FamilyParams {
 }
 
 /// Descriptors of a square image `[site row, site col][channel]`.
-fn described(name: &str, image: ArrayView2<'_, f64>) -> Result<(Plan, Array2<f32>), Failed> {
+fn described(
+    backend: &dyn Backend,
+    name: &str,
+    image: ArrayView2<'_, f64>,
+) -> Result<(Plan, Array2<f32>), Failed> {
     let params = Params { families: vec![family(name)], stride: 4, ..Default::default() };
     let micrograph = Micrograph::new(image, None, NonFinite::Fail)?;
     let plan = Plan::of(params, &micrograph)?;
-    let found = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+    let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     Ok((plan, found))
 }
 
@@ -128,12 +135,12 @@ fn check_partners(
 }
 
 /// A quarter of a turn takes the angle 90 degrees to 0.
-fn turned(name: &'static str) -> Result<(), Failed> {
+fn turned(backend: &dyn Backend, name: &'static str) -> Result<(), Failed> {
     let image = symmetric_image();
     let n = image.nrows();
     let turned = Array2::from_shape_fn((n, n), |(r, c)| image[(c, n - 1 - r)]);
-    let (plan, original) = described(name, image.view())?;
-    let (_, changed) = described(name, turned.view())?;
+    let (plan, original) = described(backend, name, image.view())?;
+    let (_, changed) = described(backend, name, turned.view())?;
     let last = plan.grid.count.rows - 1;
     let axis = |a| (a + AXES / 2) % AXES;
     let phase = |order, q| (q + order * ANGLES / 4) % ANGLES;
@@ -142,10 +149,10 @@ fn turned(name: &'static str) -> Result<(), Failed> {
 }
 
 /// A mirror changes the sign of angles.
-fn mirrored(name: &'static str) -> Result<(), Failed> {
+fn mirrored(backend: &dyn Backend, name: &'static str) -> Result<(), Failed> {
     let image = symmetric_image();
-    let (plan, original) = described(name, image.view())?;
-    let (_, changed) = described(name, image.slice(s![..;-1, ..]))?;
+    let (plan, original) = described(backend, name, image.view())?;
+    let (_, changed) = described(backend, name, image.slice(s![..;-1, ..]))?;
     let last = plan.grid.count.rows - 1;
     let axis = |a| (AXES - a) % AXES;
     let phase = |_, q| (ANGLES - q) % ANGLES;
@@ -154,7 +161,7 @@ fn mirrored(name: &'static str) -> Result<(), Failed> {
 }
 
 /// Sites a period apart have the same descriptors, where the grids have the period.
-fn repeats(name: &'static str) -> Result<(), Failed> {
+fn repeats(backend: &dyn Backend, name: &'static str) -> Result<(), Failed> {
     let wave = |x: usize| (x as f64 * std::f64::consts::TAU / 12.0).cos();
     let image = Array2::from_shape_fn((131, 131), |(r, c)| {
         wave(r) * 3.0 + wave(c) + wave(2 * r + c) + wave(5 * c + r) * 0.5
@@ -166,7 +173,7 @@ fn repeats(name: &'static str) -> Result<(), Failed> {
     let params = Params { families: vec![family], stride: 6, ..Default::default() };
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let plan = Plan::of(params, &micrograph)?;
-    let found = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+    let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let cols = plan.grid.count.cols;
     let channels = plan.channels();
     let largest = found.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
@@ -198,7 +205,7 @@ impl Scores {
     }
 }
 
-fn scores_of(group: &str, seed: u64) -> Result<Scores, Failed> {
+fn scores_of(backend: &dyn Backend, group: &str, seed: u64) -> Result<Scores, Failed> {
     let scene = Scene::new("plane-group", &[group.to_owned()], None)?;
     let settings = Settings {
         size: Extent::square(210),
@@ -246,7 +253,7 @@ fn scores_of(group: &str, seed: u64) -> Result<Scores, Failed> {
     ];
     let params = Params { families, stride: 20, ..Default::default() };
     let plan = Plan::of(params, &micrograph)?;
-    let found = describe(&Cpu::new(), micrograph.standardised()?, &plan, usize::MAX)?;
+    let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let score = |(name, column): (String, ndarray::ArrayView1<'_, f32>)| {
         let most = column.iter().fold(-1.0_f32, |a, &b| a.max(b));
         (name, most, column.sum() / column.len() as f32)
@@ -257,9 +264,9 @@ fn scores_of(group: &str, seed: u64) -> Result<Scores, Failed> {
 /// Scores of the symmetries that a crystal has reach 0.95 (where a centre lies on a
 /// pixel), of others they stay below 0.85. Seeds with motifs that have no local
 /// mirror by chance.
-fn of_group(group: &'static str) -> Result<(), Failed> {
+fn of_group(backend: &dyn Backend, group: &'static str) -> Result<(), Failed> {
     let seed = if group == "p6" { 9 } else { 0 };
-    let scores = scores_of(group, seed)?;
+    let scores = scores_of(backend, group, seed)?;
     let (folds, mirror, glide): (&[usize], _, _) = match group {
         "p4mm" => (&[2, 4], true, true),
         "p31m" => (&[3], true, true),
