@@ -24,6 +24,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 use ndarray::{ArrayView2, s};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::pool::Pool;
@@ -126,7 +127,7 @@ impl Job<'_, '_> {
             let region = &buffers.region;
             work.into_par_iter().for_each(|mut group| {
                 pool.with(|Buffers { sums, scores, .. }| {
-                    score_f32(self, &placed, region, sums, scores, &mut group);
+                    self.run(&placed, region, sums, scores, &mut group);
                 });
             });
         });
@@ -146,15 +147,14 @@ impl Job<'_, '_> {
             let region = &buffers.region;
             work.into_par_iter().for_each(|mut group| {
                 pool.with(|Buffers { sums, scores, .. }| {
-                    self.run::<f64, false>(&placed, region, sums, scores, &mut group);
+                    self.run(&placed, region, sums, scores, &mut group);
                 });
             });
         });
     }
 
-    /// Scores of a group with sums of type `F`.
-    #[inline(always)]
-    fn run<F: Sum, const FUSED: bool>(
+    /// Scores of a group.
+    fn run<F: Sum>(
         &self,
         norms: &Placed<'_, F>,
         region: &Region<F>,
@@ -162,11 +162,7 @@ impl Job<'_, '_> {
         row: &mut Vec<f32>,
         group: &mut [Filling<'_>],
     ) {
-        match group.len() {
-            1 => self.score::<F, 1, FUSED>(norms, region, sums, row, group),
-            2 => self.score::<F, 2, FUSED>(norms, region, sums, row, group),
-            _ => self.score::<F, GROUP, FUSED>(norms, region, sums, row, group),
-        }
+        Arch::new().dispatch(Scoring { job: self, norms, region, sums, row, group });
     }
 
     /// Pixel rows and columns of the tile's patches and all their translations.
@@ -226,42 +222,6 @@ impl Job<'_, '_> {
         }
     }
 
-    /// Scores of a group of `T` passes.
-    #[inline(always)]
-    fn score<F: Sum, const T: usize, const FUSED: bool>(
-        &self,
-        norms: &Placed<'_, F>,
-        region: &Region<F>,
-        sums: &mut Sums<F>,
-        row: &mut Vec<f32>,
-        group: &mut [Filling<'_>],
-    ) {
-        let Kernel { family, grid, .. } = self.kernel;
-        let (stride, window, count) = (grid.stride, family.window, self.tile.count);
-        let shared = group[0].pass;
-        let left = left(group.iter().map(|g| &g.pass));
-        let cols = left + count.cols + right(group.iter().map(|g| &g.pass));
-        let origin = (self.pad() - left) * stride + window.cols;
-        let shifts = std::array::from_fn::<_, T, _>(|t| group[t].pass.t.cols as isize);
-        sums.reset(stride, family.patch.full(), self.blocks(cols));
-        sums.place(region, origin, &shifts);
-        let whole = family.patch.full().rows / stride;
-        for block in 0..count.rows + shared.up() + whole {
-            let here = window.rows + block * stride - shared.up() * stride;
-            let there = here.wrapping_add_signed(shared.t.rows as isize);
-            sums.push::<T, FUSED>(block, region, (here * region.line, there * region.line));
-            let Some(i) = block.checked_sub(whole) else { continue };
-            for (t, filling) in group.iter_mut().enumerate() {
-                // Those of its columns that this pass needs.
-                let pass = filling.pass;
-                let first = left - pass.left();
-                row.resize(count.cols + pass.left() + pass.right(), 0.0);
-                self.normalise(i, &pass, norms, &sums.windows(t)[first..], row);
-                self.store(i, filling, row);
-            }
-        }
-    }
-
     /// Pearson scores of a row of sites from its sums of products: row `i` of
     /// those of the pass, which begin above and beside the tile.
     #[inline(always)]
@@ -305,6 +265,62 @@ impl Job<'_, '_> {
             && i < rows
         {
             put(mirror, i, pass.right());
+        }
+    }
+}
+
+/// A group of passes over one tile, for each instruction set; everything it calls
+/// is inlined into it, so that it takes on the same.
+struct Scoring<'s, 'j, 'i, 'f, F> {
+    job: &'s Job<'j, 'i>,
+    norms: &'s Placed<'s, F>,
+    region: &'s Region<F>,
+    sums: &'s mut Sums<F>,
+    row: &'s mut Vec<f32>,
+    group: &'s mut [Filling<'f>],
+}
+
+impl<F: Sum> WithSimd for Scoring<'_, '_, '_, '_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.group.len() {
+            1 => self.score::<S, 1>(simd),
+            2 => self.score::<S, 2>(simd),
+            _ => self.score::<S, GROUP>(simd),
+        }
+    }
+}
+
+impl<F: Sum> Scoring<'_, '_, '_, '_, F> {
+    /// Scores of a group of `T` passes.
+    #[inline(always)]
+    fn score<S: Simd, const T: usize>(self, simd: S) {
+        let Self { job, norms, region, sums, row, group } = self;
+        let Kernel { family, grid, .. } = job.kernel;
+        let (stride, window, count) = (grid.stride, family.window, job.tile.count);
+        let shared = group[0].pass;
+        let left = left(group.iter().map(|g| &g.pass));
+        let cols = left + count.cols + right(group.iter().map(|g| &g.pass));
+        let origin = (job.pad() - left) * stride + window.cols;
+        let shifts = std::array::from_fn::<_, T, _>(|t| group[t].pass.t.cols as isize);
+        sums.reset(stride, family.patch.full(), job.blocks(cols));
+        sums.place(region, origin, &shifts);
+        let whole = family.patch.full().rows / stride;
+        for block in 0..count.rows + shared.up() + whole {
+            let here = window.rows + block * stride - shared.up() * stride;
+            let there = here.wrapping_add_signed(shared.t.rows as isize);
+            sums.push::<S, T>(simd, block, region, (here * region.line, there * region.line));
+            let Some(i) = block.checked_sub(whole) else { continue };
+            for (t, filling) in group.iter_mut().enumerate() {
+                // Those of its columns that this pass needs.
+                let pass = filling.pass;
+                let first = left - pass.left();
+                row.resize(count.cols + pass.left() + pass.right(), 0.0);
+                job.normalise(i, &pass, norms, &sums.windows(t)[first..], row);
+                job.store(i, filling, row);
+            }
         }
     }
 }
@@ -355,30 +371,7 @@ fn right<'p>(group: impl Iterator<Item = &'p Pass>) -> usize {
     group.map(Pass::right).max().unwrap_or(0)
 }
 
-/// [`Job::run`] compiled for each instruction set; everything it calls is inlined
-/// into it, so that it takes on the same.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
-    "x86_64+avx2+fma",
-    "aarch64+neon"
-))]
-fn score_f32(
-    job: &Job<'_, '_>,
-    norms: &Placed<'_, f32>,
-    region: &Region<f32>,
-    sums: &mut Sums<f32>,
-    row: &mut Vec<f32>,
-    group: &mut [Filling<'_>],
-) {
-    multiversion::target::match_target! {
-        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => job.run::<f32, true>(norms, region, sums, row, group),
-        "x86_64+avx2+fma" => job.run::<f32, true>(norms, region, sums, row, group),
-        "aarch64+neon" => job.run::<f32, true>(norms, region, sums, row, group),
-        _ => job.run::<f32, false>(norms, region, sums, row, group),
-    }
-}
-
-/// [`Job::copy_region`] likewise.
+/// [`Job::copy_region`] compiled for each instruction set.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw", "x86_64+avx2", "aarch64+neon"))]
 fn copy_region_f32(job: &Job<'_, '_>, region: &mut Region<f32>) {
     job.copy_region(region);

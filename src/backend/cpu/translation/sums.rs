@@ -2,6 +2,7 @@
 //! for the way they fit together.
 
 use num_traits::Float;
+use pulp::Simd;
 
 use super::GROUP;
 use crate::sites::Extent;
@@ -9,8 +10,9 @@ use crate::sites::Extent;
 /// Loops run over whole vectors of the widest instruction set.
 pub(super) const LANES: usize = 16;
 
-/// Values of neighbouring sites.
-type Vector<F> = [F; LANES];
+/// Registers along a row that are summed together, so that finding where their
+/// pixels stand does not cost more than they do.
+const MANY: usize = 2;
 
 /// A patch's extent along one axis in blocks of one stride.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,21 +93,27 @@ impl<F: Sum> Slide<F> {
     /// Takes in the sums of `block` at columns `at`: over its first rows, with
     /// which a patch ends, and over all of them.
     #[inline(always)]
-    fn push(&mut self, block: usize, whole: usize, at: usize, top: Vector<F>, all: Vector<F>) {
+    fn push<S: Simd, const W: usize>(
+        &mut self,
+        simd: S,
+        (block, whole): (usize, usize),
+        at: usize,
+        (top, all): ([F::Vector<S>; W], [F::Vector<S>; W]),
+    ) {
+        let out = vectors_mut::<F, S, W>(&mut self.out, at);
         if whole == 0 {
-            *vector_mut(&mut self.out, at) = top;
+            *out = top;
             return;
         }
         let slot = block % whole * self.running.len() + at;
-        let running = *vector(&self.running, at);
-        *vector_mut(&mut self.out, at) = add(running, top);
-        let leaving = match block < whole {
-            true => [F::zero(); LANES],
-            false => *vector(&self.ring, slot),
-        };
-        let change = std::array::from_fn(|lane| all[lane] - leaving[lane]);
-        *vector_mut(&mut self.running, at) = add(running, change);
-        *vector_mut(&mut self.ring, slot) = all;
+        let running = vectors_mut::<F, S, W>(&mut self.running, at);
+        let ring = vectors_mut::<F, S, W>(&mut self.ring, slot);
+        for w in 0..W {
+            out[w] = F::plus(simd, running[w], top[w]);
+            let leaving = if block < whole { F::splat(simd, F::zero()) } else { ring[w] };
+            running[w] = F::plus(simd, running[w], F::minus(simd, all[w], leaving));
+        }
+        *ring = all;
     }
 }
 
@@ -144,35 +152,61 @@ impl<F: Sum> Sums<F> {
     /// Takes in row block `block` of `T` translations; `starts` says where its
     /// rows begin, for the site's patch and for the translated ones.
     #[inline(always)]
-    pub(super) fn push<const T: usize, const FUSED: bool>(
+    pub(super) fn push<S: Simd, const T: usize>(
         &mut self,
+        simd: S,
         block: usize,
         region: &Region<F>,
         starts: (usize, usize),
     ) {
+        let many = MANY * lanes::<F, S>();
+        let mut at = 0;
+        while at < self.blocks {
+            if self.blocks - at >= many {
+                self.push_at::<S, T, MANY>(simd, block, region, starts, at);
+                at += many;
+            } else {
+                self.push_at::<S, T, 1>(simd, block, region, starts, at);
+                at += lanes::<F, S>();
+            }
+        }
+    }
+
+    /// Takes in `W` registers of it, from column `at` on.
+    #[inline(always)]
+    fn push_at<S: Simd, const T: usize, const W: usize>(
+        &mut self,
+        simd: S,
+        block: usize,
+        region: &Region<F>,
+        starts: (usize, usize),
+        at: usize,
+    ) {
         let (rows, cols) = (self.rows, self.cols);
         let used = Cut { rest: rows.rest, whole: rows.used(self.stride) };
+        let starts = (starts.0 + at, starts.1 + at);
         let there: [&[usize]; T] = std::array::from_fn(|t| &self.there[t][..]);
         let (edge, others) = (0..cols.rest, cols.rest..self.stride);
         let edge = (&self.here[edge.clone()], there.map(|t| &t[edge.clone()]));
         let others = (&self.here[others.clone()], there.map(|t| &t[others.clone()]));
-        for at in (0..self.blocks).step_by(LANES) {
-            let (edge_top, edge_all) = products::<F, T, FUSED>(region, starts, edge, at, used);
-            let (mut top, mut all) = (edge_top, edge_all);
-            if cols.whole > 0 {
-                let others = products::<F, T, FUSED>(region, starts, others, at, used);
-                for t in 0..T {
-                    top[t] = add(top[t], others.0[t]);
-                    all[t] = add(all[t], others.1[t]);
-                }
-            }
+        let place = (block, rows.whole);
+        let (mut top, mut all) = products::<F, S, T, W>(simd, region, starts, edge, used);
+        if cols.rest > 0 {
             for t in 0..T {
-                let vertical = &mut self.vertical[t];
-                vertical.full.push(block, rows.whole, at, top[t], all[t]);
-                if cols.rest > 0 {
-                    vertical.edge.push(block, rows.whole, at, edge_top[t], edge_all[t]);
+                self.vertical[t].edge.push(simd, place, at, (top[t], all[t]));
+            }
+        }
+        if cols.whole > 0 {
+            let others = products::<F, S, T, W>(simd, region, starts, others, used);
+            for t in 0..T {
+                for w in 0..W {
+                    top[t][w] = F::plus(simd, top[t][w], others.0[t][w]);
+                    all[t][w] = F::plus(simd, all[t][w], others.1[t][w]);
                 }
             }
+        }
+        for t in 0..T {
+            self.vertical[t].full.push(simd, place, at, (top[t], all[t]));
         }
     }
 
@@ -208,97 +242,142 @@ impl<F: Sum> Sums<F> {
     }
 }
 
-/// Sums of products over the first `rows.rest` rows of a block and over its first
-/// `rows.whole`, for a vector of blocks from `at` on, over the phases of `offsets`.
+/// Sums over the phases of `offsets` and over the first `rows.rest` rows of a
+/// block, and over its first `rows.whole`, for `W` registers of blocks.
+type Products<F, S, const T: usize, const W: usize> =
+    ([[<F as Sum>::Vector<S>; W]; T], [[<F as Sum>::Vector<S>; W]; T]);
+
+/// Sums of products of the pixels from `here` on with those from each of `there`
+/// on, phases `offsets` of rows that begin at `starts`.
 #[inline(always)]
-fn products<F: Sum, const T: usize, const FUSED: bool>(
+fn products<F: Sum, S: Simd, const T: usize, const W: usize>(
+    simd: S,
     region: &Region<F>,
-    (here_row, there_row): (usize, usize),
-    (here, there): (&[usize], [&[usize]; T]),
-    at: usize,
+    (mut here, mut there): (usize, usize),
+    offsets: (&[usize], [&[usize]; T]),
     rows: Cut,
-) -> ([Vector<F>; T], [Vector<F>; T]) {
-    let mut sums = [[F::zero(); LANES]; T];
-    let (mut a, mut b) = (here_row + at, there_row + at);
-    for _ in 0..rows.rest {
-        add_row::<F, T, FUSED>(&region.values, (a, b), (here, there), &mut sums);
-        (a, b) = (a + region.line, b + region.line);
+) -> Products<F, S, T, W> {
+    let mut sums = [[F::splat(simd, F::zero()); W]; T];
+    let mut top = sums;
+    for row in 0..rows.whole {
+        if row == rows.rest {
+            top = sums;
+        }
+        for (q, &offset) in offsets.0.iter().enumerate() {
+            let a = vectors::<F, S, W>(&region.values, here + offset);
+            for t in 0..T {
+                let b = vectors::<F, S, W>(&region.values, there + offsets.1[t][q]);
+                for w in 0..W {
+                    sums[t][w] = F::plus_product(simd, sums[t][w], a[w], b[w]);
+                }
+            }
+        }
+        (here, there) = (here + region.line, there + region.line);
     }
-    let top = sums;
-    for _ in rows.rest..rows.whole {
-        add_row::<F, T, FUSED>(&region.values, (a, b), (here, there), &mut sums);
-        (a, b) = (a + region.line, b + region.line);
+    if rows.whole == rows.rest {
+        top = sums;
     }
     (top, sums)
 }
 
-/// Adds the products of one row of pixels.
+/// Values of a register.
+const fn lanes<F: Sum, S: Simd>() -> usize {
+    size_of::<F::Vector<S>>() / size_of::<F>()
+}
+
+/// The `W` registers from `at` on.
 #[inline(always)]
-fn add_row<F: Sum, const T: usize, const FUSED: bool>(
-    values: &[F],
-    (here_row, there_row): (usize, usize),
-    (here, there): (&[usize], [&[usize]; T]),
-    sums: &mut [Vector<F>; T],
-) {
-    for (q, &offset) in here.iter().enumerate() {
-        let a = vector(values, here_row + offset);
-        for t in 0..T {
-            let b = vector(values, there_row + there[t][q]);
-            for lane in 0..LANES {
-                sums[t][lane] = F::fma::<FUSED>(a[lane], b[lane], sums[t][lane]);
-            }
-        }
-    }
+fn vectors<F: Sum, S: Simd, const W: usize>(values: &[F], at: usize) -> &[F::Vector<S>; W] {
+    let values = &values[at..][..W * lanes::<F, S>()];
+    F::vectors::<S>(values).first_chunk().expect("as many values as make the registers")
 }
 
 #[inline(always)]
-fn add<F: Sum>(a: Vector<F>, b: Vector<F>) -> Vector<F> {
-    std::array::from_fn(|lane| a[lane] + b[lane])
+fn vectors_mut<F: Sum, S: Simd, const W: usize>(
+    values: &mut [F],
+    at: usize,
+) -> &mut [F::Vector<S>; W] {
+    let values = &mut values[at..][..W * lanes::<F, S>()];
+    F::vectors_mut::<S>(values).first_chunk_mut().expect("as many values as make the registers")
 }
 
-/// The vector from `at` on.
-#[inline(always)]
-fn vector<F>(values: &[F], at: usize) -> &Vector<F> {
-    values[at..].first_chunk().expect("buffers end with whole vectors")
-}
-
-#[inline(always)]
-fn vector_mut<F>(values: &mut [F], at: usize) -> &mut Vector<F> {
-    values[at..].first_chunk_mut().expect("buffers end with whole vectors")
-}
-
-/// A precision for sums.
+/// A precision for sums, and its registers.
 pub(super) trait Sum: Float + Default + Send + Sync {
+    type Vector<S: Simd>: Copy;
+
     fn from_f32(v: f32) -> Self;
     fn into_f32(self) -> f32;
 
-    /// `a b + c`, rounded once if `FUSED`: for instruction sets that have it.
-    #[inline(always)]
-    fn fma<const FUSED: bool>(a: Self, b: Self, c: Self) -> Self {
-        if FUSED { a.mul_add(b, c) } else { a * b + c }
-    }
+    /// Whole registers of `values`.
+    fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
+    fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
+
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// `sum + a b`, rounded once where the instruction set can.
+    fn plus_product<S: Simd>(
+        simd: S,
+        sum: Self::Vector<S>,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+    ) -> Self::Vector<S>;
 }
 
-impl Sum for f32 {
-    #[inline(always)]
-    fn from_f32(v: f32) -> Self {
-        v
-    }
+/// Implements [`Sum`] with the operations that `pulp` has for a type.
+macro_rules! sum {
+    ($float:ty, $vector:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul_add:ident) => {
+        impl Sum for $float {
+            type Vector<S: Simd> = S::$vector;
 
-    #[inline(always)]
-    fn into_f32(self) -> f32 {
-        self
-    }
+            #[inline(always)]
+            fn from_f32(v: f32) -> Self {
+                v.into()
+            }
+
+            #[inline(always)]
+            fn into_f32(self) -> f32 {
+                self as f32
+            }
+
+            #[inline(always)]
+            fn vectors<S: Simd>(values: &[Self]) -> &[S::$vector] {
+                S::$as(values).0
+            }
+
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [S::$vector] {
+                S::$as_mut(values).0
+            }
+
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, value: Self) -> S::$vector {
+                simd.$splat(value)
+            }
+
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
+            }
+
+            #[inline(always)]
+            fn plus_product<S: Simd>(
+                simd: S,
+                sum: S::$vector,
+                a: S::$vector,
+                b: S::$vector,
+            ) -> S::$vector {
+                simd.$mul_add(a, b, sum)
+            }
+        }
+    };
 }
 
-impl Sum for f64 {
-    #[inline(always)]
-    fn from_f32(v: f32) -> Self {
-        v.into()
-    }
-
-    #[inline(always)]
-    fn into_f32(self) -> f32 {
-        self as f32
-    }
-}
+sum!(f32, f32s, as_simd_f32s, as_mut_simd_f32s, splat_f32s, add_f32s, sub_f32s, mul_add_e_f32s);
+sum!(f64, f64s, as_simd_f64s, as_mut_simd_f64s, splat_f64s, add_f64s, sub_f64s, mul_add_e_f64s);
