@@ -134,9 +134,6 @@ impl Family {
         let tapered = Array2::from_shape_fn((rows, cols), |(r, c)| {
             (window[(r, c)] - mean) * down[r] * along[c]
         });
-        let turn = |k: usize, i: usize, n: usize| {
-            (std::f64::consts::TAU * ((k * i) % n) as f64 / n as f64).sin_cos()
-        };
         // First along the rows, then down the columns.
         let half = Array2::from_shape_fn((rows, cols), |(r, k)| {
             (0..cols).fold((0.0, 0.0), |(re, im), c| {
@@ -158,6 +155,11 @@ impl Family {
         };
         self.frequencies.iter().map(power).collect()
     }
+}
+
+/// Sine and cosine of `k i / n` turns, exact whatever their number.
+pub(crate) fn turn(k: usize, i: usize, n: usize) -> (f64, f64) {
+    (std::f64::consts::TAU * ((k * i) % n) as f64 / n as f64).sin_cos()
 }
 
 impl Measure for Family {

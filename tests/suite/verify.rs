@@ -68,6 +68,10 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let source = match shader {
         "translation" => &mut shaders.translation,
         "moments" => &mut shaders.moments,
+        "intensity" => &mut shaders.intensity,
+        "harmonic" => &mut shaders.harmonic,
+        "maximum" => &mut shaders.maximum,
+        "power_spectrum" => &mut shaders.power_spectrum,
         "project" => &mut shaders.project,
         "repair" => &mut shaders.repair,
         "fold" => &mut shaders.fold,
