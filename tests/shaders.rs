@@ -9,8 +9,8 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels, project,
-    repair, translation,
+    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels,
+    power_spectrum, project, repair, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -182,6 +182,44 @@ fn maximum_shader() {
     assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
     assert_bindings(&module, 6);
     assert_entry(&module, "maximum");
+}
+
+#[test]
+fn power_spectrum_shader() {
+    let module = parse("power_spectrum", &Shaders::default().power_spectrum);
+    assert_layout!(
+        module,
+        "Params",
+        power_spectrum::Params {
+            origin,
+            below,
+            sites,
+            site_cols,
+            across,
+            first_group,
+            at_once,
+            threads,
+            memory,
+            long,
+            short,
+            long_eights,
+            short_eights,
+            whole,
+            lines,
+            pixels,
+            pitch,
+            eights,
+            sums_at,
+            sums_pitch,
+            first_channel,
+            logarithm,
+            area,
+            scale,
+            most
+        }
+    );
+    assert_bindings(&module, 7);
+    assert_entry(&module, "power_spectrum");
 }
 
 #[test]

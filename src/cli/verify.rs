@@ -13,11 +13,13 @@ use super::progress::Bar;
 use super::{Failure, input, parse, print};
 
 const AFTER_HELP: &str = "\
-Each stage runs on the CPU and on the adapter with the same input. The bound is what rounding can
-explain (eps = 6e-8, and how many terms a sum has); a difference beyond it exits with 1.
+Each stage runs on the CPU and on the adapter with the same input; descriptors are a stage for each
+family. The bound is what rounding can explain (eps = 6e-8, how many terms a sum has, how large they are
+against it); a difference beyond it exits with 1. The worst is what comes closest to its own bound.
 
 Examples:
   stemseg verify grain.npy
+  stemseg verify grain.npy --descriptor translation+harmonic
   stemseg verify grain.npy --device llvmpipe -k 2,3 --json";
 
 /// Run every stage on the CPU and on a GPU and compare.
@@ -90,19 +92,19 @@ fn table(report: &Report) -> String {
     let mut lines = vec![
         format!("{} checked against {}", report.checked.name, report.reference.name),
         String::new(),
-        format!("{:<12} {:>10}  {:>9}  {:>9}  verdict", "stage", "values", "worst", "bound"),
+        format!("{:<14} {:>10}  {:>9}  {:>9}  verdict", "stage", "values", "worst", "bound"),
     ];
     for stage in &report.stages {
         let verdict = if stage.passed { "agrees" } else { "DIFFERS" };
         lines.push(format!(
-            "{:<12} {:>10}  {:>9.2e}  {:>9.2e}  {verdict}",
+            "{:<14} {:>10}  {:>9.2e}  {:>9.2e}  {verdict}",
             stage.name, stage.values, stage.worst, stage.bound
         ));
         lines.push(format!(
-            "{:13}worst at {}: {} and {}",
+            "{:15}worst at {}: {} and {}",
             "", stage.place, stage.pair[0], stage.pair[1]
         ));
-        lines.push(format!("{:13}bound: {}", "", stage.reason));
+        lines.push(format!("{:15}bound: {}", "", stage.reason));
     }
     lines.join("\n")
 }

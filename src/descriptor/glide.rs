@@ -18,11 +18,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inner::{self, Inner};
-use super::polar::Polar;
+use super::polar::{Polar, Shift};
+use super::rounding::Rounding;
 use super::{Choose, Measure, reflection};
 use crate::lattice;
 use crate::micrograph::Micrograph;
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.
@@ -256,5 +258,13 @@ impl Measure for Family {
             }
         }
         self.inner.largest(scores.view(), grid, self.pool_top)
+    }
+
+    /// See [`Polar::rounding`].
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let here = ([0, 0], [0.0; 2]);
+        let ways = |glide: &Glide| [true, false].map(|forwards| [here, glide.split(forwards)]);
+        let pairs: Vec<[Shift; 2]> = self.glides.iter().flat_map(ways).collect();
+        self.polar.rounding(image, (plan, band), &self.inner, &pairs)
     }
 }

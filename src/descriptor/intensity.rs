@@ -6,9 +6,11 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rounding::{self, EPS, Rounding};
 use super::{Choose, Measure};
 use crate::Result;
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +78,24 @@ impl Measure for Family {
                 0 => (patch.sum() / patch.len() as f64 - mean) / deviation,
                 _ => patch.std(0.0) / deviation,
             }
+        })
+    }
+
+    /// Sums over the columns, then over the rows of columns, of pixels about one of
+    /// them: each is at most the band's range R. The deviation is a root of squares
+    /// about such a mean, which takes over the mean's error, and as long sums.
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let Extent { rows, cols } = self.patch.full();
+        let (sums, range) =
+            (rounding::sum(rows) + rounding::sum(cols), rounding::range(image, plan, band));
+        let mean = (sums + 2.0 * EPS) * range;
+        let reason = format!(
+            "2 eps (sqrt({rows} rows) + sqrt({cols} columns) + 2) x range {range:.1}, and 2 eps              (2 mean, or (sqrt({rows}) + sqrt({cols}) + 4) deviation)"
+        );
+        Rounding::new(reason, move |_, values, out| {
+            let [value, deviation] = [0, 1].map(|channel| f64::from(values[channel]).abs());
+            out[0] = 2.0 * (mean + 2.0 * EPS * value);
+            out[1] = 2.0 * (mean + (sums + 4.0 * EPS) * deviation);
         })
     }
 }

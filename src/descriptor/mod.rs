@@ -4,7 +4,7 @@
 //! formula and f64 definition; its kernels are `backend/cpu/NAME.rs` and
 //! `shaders/NAME.wgsl` with the launcher `backend/gpu/NAME.rs`. What several
 //! families share has files of its own: [`inner`] sites and their pooling,
-//! [`polar`] sampling, cubic [`spline`]s.
+//! [`polar`] sampling, cubic [`spline`]s, `rounding`.
 
 pub mod glide;
 pub mod harmonic;
@@ -14,6 +14,7 @@ pub mod polar;
 pub mod power_spectrum;
 pub mod reflection;
 pub mod rotation;
+pub(crate) mod rounding;
 pub mod spline;
 pub mod translation;
 
@@ -21,8 +22,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
+use rounding::Rounding;
 pub use translation::Translation;
 
 /// A patch whose variance is below this share of the image's is flat: it
@@ -110,6 +113,9 @@ trait Measure {
 
     /// See [`Family::by_definition`].
     fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64>;
+
+    /// See [`Family::rounding`].
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_>;
 }
 
 impl FamilyParams {
@@ -215,6 +221,17 @@ impl Family {
     /// is in the file's units; gives `[sites, D]`.
     pub fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
         self.measure().by_definition(image, grid)
+    }
+
+    /// How far the descriptors of two backends may be apart at the sites of `band`, in
+    /// `image` `[rows, cols]` of mean 0 and variance 1.
+    pub(crate) fn rounding(
+        &self,
+        image: ArrayView2<'_, f32>,
+        plan: &Plan,
+        band: &Band,
+    ) -> Rounding<'_> {
+        self.measure().rounding(image, plan, band)
     }
 
     fn measure(&self) -> &dyn Measure {

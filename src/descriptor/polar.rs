@@ -6,11 +6,14 @@
 //! `row = r sin(angle)` and `col = r cos(angle)`. Samples of ring `k` are
 //! multiplied by `r_k`, so that each stands for as much of the square.
 
+mod loss;
+
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
 use super::{FLAT_SHARE, spline};
 use crate::{Error, Result};
+pub(super) use loss::Shift;
 
 /// Fewest angles of a ring.
 const LEAST_ANGLES: usize = 60;

@@ -12,8 +12,11 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::inner::{Inner, Norms};
+use super::rounding::{self, EPS, Rounding};
 use super::{Choose, MOST_CHANNELS, Measure};
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// Which frequencies are channels.
@@ -134,9 +137,6 @@ impl Family {
         let tapered = Array2::from_shape_fn((rows, cols), |(r, c)| {
             (window[(r, c)] - mean) * down[r] * along[c]
         });
-        let turn = |k: usize, i: usize, n: usize| {
-            (std::f64::consts::TAU * ((k * i) % n) as f64 / n as f64).sin_cos()
-        };
         // First along the rows, then down the columns.
         let half = Array2::from_shape_fn((rows, cols), |(r, k)| {
             (0..cols).fold((0.0, 0.0), |(re, im), c| {
@@ -199,6 +199,107 @@ impl Measure for Family {
         }
         all
     }
+
+    /// Rounding moves amplitudes, and values by what follows from that whatever their
+    /// size. An amplitude is a sum over half a line, then over half the lines, with four
+    /// more operations a pixel; the terms' sizes come to at most `sqrt(n)` times the norm
+    /// of the tapered window, which the site's own powers tell (Parseval). Pixels less
+    /// the centre are rounded before the mean is taken off, each for itself. What the
+    /// mean is off, a sum over lines and then over these, leaks into a frequency as the
+    /// tapers have it.
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let (full, half) = (self.window.full(), self.window + Extent::square(1));
+        let n = full.area() as f64;
+        let of_norm = rounding::sum(half.rows) + rounding::sum(half.cols) + 4.0 * EPS;
+        let of_mean = rounding::sum(full.rows) + rounding::sum(full.cols) + 2.0 * EPS;
+        let (range, unit) = (rounding::range(image, plan, band), plan.deviation);
+        let (means, (leaks, tapers)) = (self.means(image, plan, band), self.leaks());
+        let reason = format!(
+            "amplitudes within 2 eps (sqrt({n} px) (sqrt({}) + sqrt({}) + 4) norm of the tapered \
+             window + 8 (mean - centre) norm of the tapers + (sqrt({}) + sqrt({}) + 2) (range + \
+             mean) tapers there)",
+            half.rows, half.cols, full.rows, full.cols
+        );
+        Rounding::new(reason, move |site, values, out| {
+            let [mean, offset] = means[site];
+            let norm = (self.energy(values) / n).sqrt();
+            let all = of_norm * n.sqrt() * norm + 8.0 * EPS * offset.abs() * tapers * unit;
+            let of_mean = of_mean * (range + mean.abs()) * unit;
+            for ((out, &value), leak) in out.iter_mut().zip(values).zip(&leaks) {
+                *out = self.spread(value.into(), 2.0 * (all + of_mean * leak));
+            }
+        })
+    }
+}
+
+/// What [`Family::rounding`] is made of.
+impl Family {
+    /// Mean of the window of each site of `band`, and that less its centre.
+    fn means(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Vec<[f64; 2]> {
+        let inner = Inner { grid: plan.grid, window: Extent::default() };
+        let reach = vec![self.window.cols; self.window.rows + 1];
+        let offsets = Norms::new(image, &inner, band.rows.clone(), &reach).offset;
+        let mean = |(site, offset): (usize, f32)| {
+            let (row, col) = (band.rows.start + site / band.cols, site % band.cols);
+            let centre = image[(plan.grid.row(row), plan.grid.col(col))];
+            [f64::from(centre) + f64::from(offset), offset.into()]
+        };
+        offsets.into_iter().enumerate().map(mean).collect()
+    }
+
+    /// Spectrum of the tapers at each channel, and their norm.
+    fn leaks(&self) -> (Vec<f64>, f64) {
+        let axis = |half: usize| {
+            let n = 2 * half + 1;
+            let taper = Self::taper(n);
+            let at = |k: usize| -> f64 {
+                let term = |(i, v): (usize, &f64)| v * turn(k, i + n - half, n).1;
+                taper.iter().enumerate().map(term).sum()
+            };
+            let spectrum: Vec<f64> = (0..n).map(at).collect();
+            (spectrum, taper.iter().map(|v| v * v).sum::<f64>().sqrt())
+        };
+        let ((rows, down), (cols, along)) = (axis(self.window.rows), axis(self.window.cols));
+        let leak = |&[row, col]: &[usize; 2]| (rows[row] * cols[col]).abs();
+        (self.frequencies.iter().map(leak).collect(), down * along)
+    }
+
+    /// Sum of the powers of all frequencies of a site, those that are no channels too.
+    fn energy(&self, values: &[f32]) -> f64 {
+        let all = self.frequencies.len() == self.window.full().area();
+        let times = |at: &[usize; 2]| if all || *at == [0, 0] { 1.0 } else { 2.0 };
+        let powers = self.frequencies.iter().zip(values);
+        powers.map(|(at, &v)| times(at) * self.power(v.into())).sum()
+    }
+
+    /// The squared amplitude that `value` stands for.
+    fn power(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Log => value.exp_m1(),
+            Scale::Linear => value,
+        }
+    }
+
+    /// How far `value` moves where its amplitude does so by `loss`, with what both
+    /// backends round by afterwards.
+    fn spread(&self, value: f64, loss: f64) -> f64 {
+        let power = self.power(value).max(0.0);
+        let high = (power.sqrt() + loss).powi(2);
+        let low = (power.sqrt() - loss).max(0.0).powi(2);
+        match self.scale {
+            Scale::Linear => high - power + 8.0 * EPS * high,
+            // Squares, their sum and 1 + p; logarithms by 2^-21 or 3 last places.
+            Scale::Log => {
+                let farther = (high.ln_1p() - value).max(value - low.ln_1p());
+                farther + 2.0 * EPS * (5.0 + 8.0 + 6.0 * value)
+            }
+        }
+    }
+}
+
+/// Sine and cosine of `k i / n` turns, exact whatever their number.
+pub(crate) fn turn(k: usize, i: usize, n: usize) -> (f64, f64) {
+    (std::f64::consts::TAU * ((k * i) % n) as f64 / n as f64).sin_cos()
 }
 
 #[cfg(test)]

@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use super::inner::{self, Inner};
 use super::polar::Polar;
+use super::rounding::Rounding;
 use super::{Choose, Measure};
 use crate::Result;
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -156,5 +158,11 @@ impl Measure for Family {
             }
         }
         self.inner.largest(scores.view(), grid, self.pool_top)
+    }
+
+    /// See [`Polar::rounding`].
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let here = ([0, 0], [0.0; 2]);
+        self.polar.rounding(image, (plan, band), &self.inner, &[[here, here]])
     }
 }

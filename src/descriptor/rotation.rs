@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::inner::{self, Inner};
 use super::polar::Polar;
+use super::rounding::Rounding;
 use super::{Choose, Measure};
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.
@@ -172,5 +174,11 @@ impl Measure for Family {
             }
         }
         self.inner.largest(scores.view(), grid, self.pool_top)
+    }
+
+    /// See [`Polar::rounding`].
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let here = ([0, 0], [0.0; 2]);
+        self.polar.rounding(image, (plan, band), &self.inner, &[[here, here]])
     }
 }

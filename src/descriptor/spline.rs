@@ -60,17 +60,18 @@ pub fn mirrored(i: isize, length: usize) -> usize {
 pub fn coefficients(values: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut all = values.to_owned();
     for axis in [Axis(0), Axis(1)] {
-        all.lanes_mut(axis).into_iter().for_each(filter);
+        let start = start_weights(all.len_of(axis));
+        all.lanes_mut(axis).into_iter().for_each(|line| filter(line, &start));
     }
     all
 }
 
-fn filter(mut line: ArrayViewMut1<'_, f64>) {
+fn filter(mut line: ArrayViewMut1<'_, f64>, start: &[f64]) {
     let n = line.len();
     if n == 1 {
         return;
     }
-    line[0] = line.iter().zip(start_weights(n)).map(|(v, w)| v * w).sum();
+    line[0] = line.iter().zip(start).map(|(v, w)| v * w).sum();
     for k in 1..n {
         line[k] += POLE * line[k - 1];
     }

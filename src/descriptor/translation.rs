@@ -21,8 +21,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rounding::{self, EPS, Rounding};
 use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure, TILE_SCORES};
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;
@@ -192,22 +194,8 @@ impl Family {
         Measure::margin(self)
     }
 
-    /// Condition of the worst tile of `image` (mean 0, variance 1) that is
-    /// summed in f32.
-    pub(crate) fn condition(
-        &self,
-        image: ArrayView2<'_, f32>,
-        grid: &SiteGrid,
-        tile: Extent,
-    ) -> f64 {
-        let rows = 0..grid.count.rows;
-        let tiles = Maps::new(image, self, grid, rows.clone(), grid.tiles(rows, tile)).tiles;
-        let narrow = tiles.iter().filter(|(_, balance)| !balance.ill_conditioned());
-        narrow.map(|(_, balance)| balance.condition).fold(0.0, f32::max).into()
-    }
-
     /// Products that go through one running sum of a tile of `tile` sites, at most.
-    pub(crate) fn terms(&self, stride: usize, tile: Extent) -> usize {
+    fn terms(&self, stride: usize, tile: Extent) -> usize {
         let height = self.patch.full().rows;
         match stride < height {
             true => height + 2 * stride * (tile.rows - 1),
@@ -236,6 +224,28 @@ impl Measure for Family {
 
     fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
         by_definition(image, self, grid)
+    }
+
+    /// A running sum of the tile loses `eps sqrt(T)` of the sum of its products' sizes,
+    /// which is `1 + kappa` times the scale of the covariance, kappa being the tile's
+    /// condition; three more operations make a score of it. Tiles that f64 sums keep
+    /// the rounding of the score alone.
+    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+        let terms = self.terms(plan.grid.stride, plan.tile);
+        let maps = Maps::new(image, self, &plan.grid, band.rows.clone(), plan.tiles(band));
+        let mut bounds = vec![0.0; band.len()];
+        for (tile, balance) in &maps.tiles {
+            let loss = match balance.ill_conditioned() {
+                true => 0.0,
+                false => rounding::sum(terms) * (1.0 + f64::from(balance.condition)),
+            };
+            for row in tile.first.rows..tile.first.rows + tile.count.rows {
+                let first = (row - band.rows.start) * band.cols + tile.first.cols;
+                bounds[first..first + tile.count.cols].fill(2.0 * (loss + 3.0 * EPS));
+            }
+        }
+        let reason = format!("2 eps (sqrt({terms} terms) (1 + kappa of the tile) + 3)");
+        Rounding::of_sites(reason, bounds)
     }
 
     /// Sites per tile. A tile has about 200 x 400 px (what a core's cache holds),

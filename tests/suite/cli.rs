@@ -65,7 +65,7 @@ fn verify_reports_every_stage() {
     assert_eq!(json["passed"], true);
     let stages = json["stages"].as_array().expect("stages");
     let names: Vec<&str> = stages.iter().filter_map(|s| s["name"].as_str()).collect();
-    assert_eq!(names, ["descriptors", "moments", "features", "assignment"]);
+    assert_eq!(names, ["translation", "moments", "features", "assignment"]);
     for stage in stages {
         assert!(stage["worst"].as_f64() <= stage["bound"].as_f64(), "{stage}");
     }

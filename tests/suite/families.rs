@@ -24,7 +24,7 @@ const FAMILIES: [&str; 6] =
 const BOUND: f64 = 1e-5;
 
 /// Families that have no shader yet.
-pub(crate) const CPU_ALONE: [&str; 4] = ["rotation", "reflection", "glide", "power-spectrum"];
+pub(crate) const CPU_ALONE: [&str; 3] = ["rotation", "reflection", "glide"];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -36,6 +36,9 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         for seed in 0..8 {
             each(&format!("random_plan_{seed}"), random_plan, seed);
         }
+        for (case, title) in CORNERS.into_iter().enumerate() {
+            each(title, corner, case as u64);
+        }
         each("bands_change_nothing", bands, 3);
         each("far_from_zero", far_from_zero, 7);
         let title = format!("families::{name}_threads_change_nothing::cpu");
@@ -45,6 +48,10 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
             trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
         }
     }
+    trials.extend(devices.each("families::bright_centres", bright_centres));
+    trials.extend(devices.each("families::spots", spots));
+    trials.extend(devices.each("families::windows_of_spectra", windows_of_spectra));
+    trials.extend(devices.each("families::powers_that_overflow", powers_that_overflow));
     for seed in 0..3 {
         trials.extend(
             devices.each(&format!("families::together_{seed}"), move |b| together(b, seed)),
@@ -127,6 +134,183 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
         "intensity" => FamilyParams::Intensity(intensity::Params { patch: window }),
         other => panic!("no parameters for {other}"),
     }
+}
+
+/// Corners of the parameters.
+pub(crate) const CORNERS: [&str; 5] =
+    ["one_site_wide", "one_site_high", "stride_beyond_window", "wide_window", "high_window"];
+
+/// [`CORNERS`]: one site in each row or column, sites farther apart than windows and
+/// patches reach, windows of more than 256 columns or rows.
+pub(crate) fn corner(backend: &dyn Backend, name: &'static str, case: u64) -> Outcome {
+    let random = |stride: usize| {
+        let families = vec![random_family(name, &mut Random::new(70 + case))];
+        Params { families, stride, ..Default::default() }
+    };
+    let least = |params: &Params| -> Result<Extent, Failed> {
+        Ok(params.families[0].plan(Extent::square(900))?.margin().full())
+    };
+    let (params, shape) = match case {
+        0 | 1 => {
+            let params = random(2);
+            let Extent { rows, cols } = least(&params)?;
+            let shape = if case == 0 { (rows + 41, cols) } else { (rows, cols + 140) };
+            (params, shape)
+        }
+        2 => {
+            let params = random(37);
+            let Extent { rows, cols } = least(&params)?;
+            (params, (rows + 90, cols + 120))
+        }
+        _ => {
+            let params = elongated(name, case == 3);
+            let Extent { rows, cols } = least(&params)?;
+            (params, (rows + 3, cols + 80))
+        }
+    };
+    follows(backend, params, &image(shape, 2 * case + 1), BOUND)
+}
+
+/// A window, or patch, of more than 256 columns or rows, inner sites at each of them.
+fn elongated(name: &str, wide: bool) -> Params {
+    let window = match wide {
+        true => Extent { rows: 1, cols: 140 },
+        false => Extent { rows: 140, cols: 1 },
+    };
+    let (radius, rings, inner_stride, pool_top) = (2, 2, 1, 3);
+    let family = match name {
+        "rotation" => FamilyParams::Rotation(rotation::Params {
+            radius,
+            window,
+            folds: vec![2, 3],
+            rings,
+            inner_stride,
+            pool_top,
+        }),
+        "reflection" => FamilyParams::Reflection(reflection::Params {
+            radius,
+            window,
+            axes: 2,
+            rings,
+            inner_stride,
+            pool_top,
+        }),
+        "glide" => FamilyParams::Glide(glide::Params {
+            radius,
+            window,
+            axes: 2,
+            periods: vec![3.1],
+            rings,
+            inner_stride,
+            pool_top,
+        }),
+        "harmonic" => FamilyParams::Harmonic(harmonic::Params {
+            radius,
+            window,
+            orders: vec![0, 1, 2],
+            rings,
+            angles: 5,
+            inner_stride,
+        }),
+        "power-spectrum" => {
+            FamilyParams::PowerSpectrum(power_spectrum::Params { window, ..Default::default() })
+        }
+        "intensity" => FamilyParams::Intensity(intensity::Params { patch: window }),
+        other => panic!("no parameters for {other}"),
+    };
+    Params { families: vec![family], stride: 3, ..Default::default() }
+}
+
+/// Windows of power spectra from the smallest to the most channels there may be, also
+/// those that no workgroup holds as a whole, and spectra of all frequencies.
+pub(crate) fn windows_of_spectra(backend: &dyn Backend) -> Outcome {
+    let extents = [(1, 1), (2, 1), (1, 9), (7, 8), (12, 12), (20, 20), (30, 31), (33, 40)];
+    for (i, (rows, cols)) in extents.into_iter().enumerate() {
+        let spectrum = if i % 2 == 0 { Spectrum::Full } else { Spectrum::Half };
+        check_window(backend, Extent { rows, cols }, spectrum)?;
+    }
+    check_window(backend, Extent { rows: 1300, cols: 1 }, Spectrum::Half)?;
+    check_window(backend, Extent { rows: 2, cols: 800 }, Spectrum::Half)
+}
+
+/// Those of them that little workgroup memory is enough for.
+pub(crate) fn small_windows_of_spectra(backend: &dyn Backend) -> Outcome {
+    for (rows, cols) in [(3, 4), (12, 12), (9, 30), (70, 2)] {
+        check_window(backend, Extent { rows, cols }, Spectrum::Full)?;
+    }
+    Ok(())
+}
+
+fn check_window(backend: &dyn Backend, window: Extent, spectrum: Spectrum) -> Outcome {
+    let full = window.full();
+    let scale = if full.area() % 4 == 1 { Scale::Log } else { Scale::Linear };
+    let family = power_spectrum::Params { window, spectrum, scale };
+    let families = vec![FamilyParams::PowerSpectrum(family)];
+    let params = Params { families, stride: 2, ..Default::default() };
+    let image = noise((full.rows + 4, full.cols + 9), full.area() as u64);
+    follows(backend, params, &image, BOUND)
+}
+
+/// Discs with a pixel in their centre that is far brighter than what is around it: sums
+/// about the centre lose digits unless the mean is taken off first.
+pub(crate) fn bright_centres(backend: &dyn Backend) -> Outcome {
+    let window = Extent::square(1);
+    let family = harmonic::Params { window, inner_stride: 1, ..Default::default() };
+    let families = vec![FamilyParams::Harmonic(family)];
+    let params = Params { families, stride: 5, ..Default::default() };
+    let mut image = noise((90, 100), 6);
+    for (row, col) in [(20, 20), (20, 60), (60, 20), (60, 60)] {
+        image[(row, col)] = 60_000.0;
+    }
+    follows(backend, params, &image, 0.15 * BOUND)
+}
+
+/// Spots in weak noise at both ends of the inner columns that workgroups look at
+/// together, and between: each counts for the sites whose windows hold it, for no other.
+pub(crate) fn spots(backend: &dyn Backend) -> Outcome {
+    let (radius, inner_stride) = (5, 1);
+    let window = Extent { rows: 1, cols: 130 };
+    let (orders, rings, angles) = (vec![0, 1], 2, 4);
+    let family = harmonic::Params { radius, window, orders, rings, angles, inner_stride };
+    let families = vec![FamilyParams::Harmonic(family)];
+    let params = Params { families, stride: 5, ..Default::default() };
+    let mut image = noise((14, 620), 4).mapv(|v| 0.1 * v);
+    // Counted in inner columns.
+    for column in [30, 255, 256, 390, 511] {
+        for ((r, c), v) in image.indexed_iter_mut() {
+            let (down, right) = (r as f64 - 6.0, c as f64 - (radius + column) as f64);
+            *v += (3.0 * column as f64) * (-(down * down + right * right) / 6.0).exp();
+        }
+    }
+    follows(backend, params, &image, BOUND)
+}
+
+/// Powers beyond what f32 holds are its largest value.
+pub(crate) fn powers_that_overflow(backend: &dyn Backend) -> Outcome {
+    for scale in [Scale::Linear, Scale::Log] {
+        let window = Extent { rows: 4, cols: 6 };
+        let family = power_spectrum::Params { window, scale, ..Default::default() };
+        let families = vec![FamilyParams::PowerSpectrum(family)];
+        let params = Params { families, stride: 5, ..Default::default() };
+        let image = noise((40, 44), 9).mapv(|v| v * 4e16);
+        let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
+        let plan = Plan::of(params, &micrograph)?;
+        let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
+        let largest = |v: f64| match scale {
+            Scale::Linear => v.min(f32::MAX.into()),
+            Scale::Log => v.min(f64::from(f32::MAX).ln()),
+        };
+        let expected = plan.families[0].by_definition(image.view(), &plan.grid).mapv(largest);
+        let clipped = expected.iter().filter(|&&v| v == largest(f64::INFINITY)).count();
+        if clipped == 0 || clipped == expected.len() {
+            return Err(format!("{clipped} powers of {} overflow", expected.len()).into());
+        }
+        let most = largest(f64::INFINITY);
+        let got: Vec<f32> = got.iter().map(|&v| (f64::from(v) / most) as f32).collect();
+        let expected: Vec<f64> = expected.iter().map(|v| v / most).collect();
+        compare("power-spectrum", &got, &expected, plan.channels(), 1e-5)?;
+    }
+    Ok(())
 }
 
 /// A lattice with noise; a corner of it is flat.

@@ -15,19 +15,46 @@ use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
 };
 use crate::devices::Devices;
+use crate::families::{
+    CORNERS, bright_centres, corner, powers_that_overflow, small_windows_of_spectra, spots,
+};
 use crate::verify::mutated;
 
 /// A check that a changed kernel must fail.
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 13] = [
+const MUTATIONS: [(&str, &str, &str, Check); 37] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
     ("cluster_sums", "p += params.segments", "p += params.segments + 1u", assignment),
     ("cluster_sums", "s < params.segments", "s + 1u < params.segments", assignment),
     ("cluster_sums", "let first_column = group.z", "let first_column = 0u", assignment),
+    ("intensity", "left + chunk + c,", "left + c,", intensity_corners),
+    ("intensity", "let start = max(own, chunk)", "let start = own", intensity_corners),
+    ("intensity", "own + params.width, min(", "own + params.width, max(", intensity_corners),
+    ("intensity", "(here - 1u) * params.stride", "here - 1u", intensity_corners),
+    ("intensity", "off = means[c - chunk] - mean", "off = means[c - chunk]", intensity_corners),
+    ("harmonic", "two = site(row, col + THREADS)", "two = site(row, col)", harmonic_corners),
+    ("harmonic", "col = group.x * 2u * THREADS", "col = group.x * THREADS", harmonic_corners),
+    ("harmonic", "NONE: u32 = 0xffffffffu", "NONE: u32 = 0u", harmonic_corners),
+    ("harmonic", "min(col, params.cols - 1u)", "min(col, params.cols - 2u)", harmonic_corners),
+    ("harmonic", "- 4.0 * site.offset", "", bright_centres),
+    ("maximum", "max(own.x, chunk)", "chunk", spots),
+    ("maximum", "min(own.y, beyond)", "beyond", spots),
+    ("maximum", "columns[col - chunk]);", "columns[col - start]);", spots),
+    ("maximum", "min(chunk + COLUMNS, end)", "min(chunk + COLUMNS - 1u, end)", spots),
+    ("maximum", "params.site_cols) - 1u", "params.site_cols) - 2u", harmonic_corners),
+    ("maximum", "row < rows.y", "row + 1u < rows.y", harmonic_corners),
+    ("power_spectrum", "share(pixel) * share(line)", "share(line)", spectra),
+    ("power_spectrum", "min(PARTS, params.threads)", "PARTS - 1u", spectra),
+    ("power_spectrum", "8u * (eight - slice)", "8u * eight", spectra),
+    ("power_spectrum", "first * params.long_eights +", "", spectra),
+    ("power_spectrum", "col = (group % params.across)", "col = group", spectra),
+    ("power_spectrum", "put(to.y, site, power.x)", "put(to.y, site, power.y)", spectra),
+    ("power_spectrum", "params.short - block)", "1u)", spectra),
+    ("power_spectrum", "vec2<f32>(LARGEST)", "vec2<f32>(1.0)", powers_that_overflow),
     ("fold", "params.fresh == 0u", "params.fresh == 2u", moments_and_features),
     ("moments", "params.masked == 0u", "params.masked == 1u", moments_and_features),
     ("moments", "piece + PIECE, part.y", "piece + PIECE - 1u, part.y", moments_and_features),
@@ -121,6 +148,7 @@ fn too_little_is_an_error(_: &Gpu, hopeless: &Gpu) -> Result<(), Failed> {
 fn little_workgroup_memory_is_enough(_: &Gpu, cramped: &Gpu) -> Result<(), Failed> {
     several_slabs(cramped)?;
     step_in_columns(cramped)?;
+    small_windows_of_spectra(cramped)?;
     assignment(cramped)
 }
 
@@ -137,6 +165,22 @@ fn several_slabs(backend: &dyn Backend) -> Result<(), Failed> {
         check_definition(backend, &family(params, stride), &image, false)?;
     }
     Ok(())
+}
+
+fn corners(backend: &dyn Backend, name: &'static str) -> Result<(), Failed> {
+    (0..CORNERS.len() as u64).try_for_each(|case| corner(backend, name, case))
+}
+
+fn intensity_corners(backend: &dyn Backend) -> Result<(), Failed> {
+    corners(backend, "intensity")
+}
+
+fn harmonic_corners(backend: &dyn Backend) -> Result<(), Failed> {
+    corners(backend, "harmonic")
+}
+
+fn spectra(backend: &dyn Backend) -> Result<(), Failed> {
+    corners(backend, "power-spectrum").and(small_windows_of_spectra(backend))
 }
 
 /// A step that tiles of f32 sums cannot do.

@@ -2,60 +2,89 @@
 //! shader is changed.
 
 use libtest_mimic::{Failed, Trial};
+use ndarray::ArrayView2;
 use stemseg::backend::cpu::Cpu;
-use stemseg::backend::gpu::{Options, Shaders};
-use stemseg::descriptor::{FamilyParams, translation};
+use stemseg::backend::gpu::{Gpu, Options, Shaders};
+use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
+use stemseg::descriptor::FamilyParams;
+use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
 use stemseg::verify::{Report, verify};
-use stemseg::{Params, Silent};
+use stemseg::{Params, Plan, Silent};
 
+use crate::contract::noise;
 use crate::data;
 use crate::devices::Devices;
+use crate::families::CPU_ALONE;
 
-/// Shader, what is changed, and the first stage that must show it.
-const MUTATIONS: [(&str, &str, &str, &str); 13] = [
-    ("translation", "leave + params.height", "leave + params.height + 1u", "descriptors"),
-    ("translation", "select(rho, 1.0, identity)", "select(rho, 0.999, identity)", "descriptors"),
+/// Shader, what is changed, the families that are verified, and the first stage that
+/// must show it.
+type Mutation = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// One constant each; where it is a factor, it is wrong by a thousandth.
+const MUTATIONS: [Mutation; 21] = [
+    ("translation", "leave + params.height", "leave + params.height + 1u", "translation", ""),
+    (
+        "translation",
+        "select(rho, 1.0, identity)",
+        "select(rho, 0.999, identity)",
+        "translation",
+        "",
+    ),
     (
         "translation",
         "clamp(covariance * inverse[norm]",
         "clamp(1.001 * covariance * inverse[norm]",
-        "descriptors",
+        "translation",
+        "",
     ),
-    ("translation", "column + 1u == params.rest", "column == params.rest", "descriptors"),
-    ("translation", "k = folded * params.fold;", "k = folded;", "descriptors"),
-    ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "moments"),
-    ("moments", "select(0.0, 1.0, channel", "select(0.0, 2.0, channel", "moments"),
-    ("moments", "row2 += x.z * y", "row2 += x.y * y", "moments"),
-    ("fold", "sum += partial[at]", "sum += 1.01 * partial[at]", "moments"),
-    ("project", "const GROUP: u32 = 8u", "const GROUP: u32 = 2u", "features"),
-    ("project", "low[c % 4u], c < 4u", "low[c % 4u], c < 3u", "features"),
-    ("assign", "var first = 0u", "var first = 8u", "assignment"),
-    ("assign", "low += a * a", "low += 1.01 * a * a", "assignment"),
+    ("translation", "column + 1u == params.rest", "column == params.rest", "translation", ""),
+    ("translation", "k = folded * params.fold;", "k = folded;", "translation", ""),
+    ("intensity", "= centre + mean", "= centre + 1.001 * mean", "intensity", ""),
+    ("intensity", "sqrt(square / f32", "sqrt(1.002 * square / f32", "intensity", ""),
+    ("harmonic", "sums * inverse[site.at]", "1.001 * sums * inverse[site.at]", "harmonic", ""),
+    ("harmonic", "sums_one[3] += a.w * z", "sums_one[3] += 1.001 * a.w * z", "harmonic", ""),
+    ("maximum", "phase.cos * re", "1.001 * phase.cos * re", "translation+harmonic", "harmonic"),
+    ("maximum", "phase.sin * im", "1.001 * phase.sin * im", "harmonic", ""),
+    ("power_spectrum", "= 4.0 * total", "= 4.004 * total", "power-spectrum", ""),
+    ("power_spectrum", "dot(same, same)", "1.001 * dot(same, same)", "power-spectrum", ""),
+    ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "translation", "moments"),
+    ("moments", "select(0.0, 1.0, channel", "select(0.0, 2.0, channel", "translation", "moments"),
+    ("moments", "row2 += x.z * y", "row2 += 1.001 * x.z * y", "power-spectrum", "moments"),
+    ("fold", "sum += partial[at]", "sum += 1.001 * partial[at]", "translation", "moments"),
+    ("project", "const GROUP: u32 = 8u", "const GROUP: u32 = 2u", "translation", "features"),
+    ("project", "low += x * ", "low += 1.001 * x * ", "power-spectrum", "features"),
+    ("assign", "var first = 0u", "var first = 8u", "translation", "assignment"),
+    ("assign", "low += a * a", "low += 1.01 * a * a", "translation", "assignment"),
 ];
+
+/// What is verified of each family, and of several together.
+const TOGETHER: [&str; 3] =
+    ["translation+harmonic", "harmonic+intensity+power-spectrum", "power-spectrum+translation"];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for image in ["tilt.npy", "square_hex.npy", "vacuum.npy"] {
-        trials.push(devices.gpu_trial(&format!("verify::agrees_on_{image}"), move |gpu| {
-            let report = report(image, gpu)?;
-            match report.passed {
-                true => Ok(()),
-                false => Err(format!("{report:#?}").into()),
-            }
-        }));
+    let known = FamilyParams::NAMES.into_iter().filter(|name| !CPU_ALONE.contains(name));
+    for families in known.chain(TOGETHER) {
+        for image in ["tilt.npy", "square_hex.npy", "vacuum.npy"] {
+            let name = format!("verify::agrees_on_{families}_of_{image}");
+            trials.push(devices.gpu_trial(&name, move |gpu| agrees(families, image, gpu)));
+        }
     }
+    trials.push(devices.gpu_trial("verify::bands_change_no_verdict", bands_change_no_verdict));
     let Devices::Adapter(_) = devices else { return trials };
-    for (i, (shader, from, to, stage)) in MUTATIONS.into_iter().enumerate() {
+    for (i, (shader, from, to, families, stage)) in MUTATIONS.into_iter().enumerate() {
         let gpu = devices.gpu(Options { shaders: mutated(shader, from, to), ..Default::default() });
         trials.push(devices.gpu_trial(
             &format!("verify::mutation_{i}_of_{shader}_shows"),
             move |_| {
-                let report = report("tilt.npy", gpu.as_ref().map_err(|e| format!("{e:?}"))?)?;
+                let gpu = gpu.as_ref().map_err(|e| format!("{e:?}"))?;
+                let report = report(families, "tilt.npy", gpu)?;
                 let failed = report.stages.iter().find(|s| !s.passed).map(|s| s.name);
+                let stage = if stage.is_empty() { families } else { stage };
                 match failed == Some(stage) && !report.passed {
                     true => Ok(()),
-                    false => Err(format!("'{to}': the first stage to fail is {failed:?}").into()),
+                    false => Err(format!("'{to}': {report:#?}").into()),
                 }
             },
         ));
@@ -63,11 +92,29 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
 }
 
+fn agrees(families: &str, image: &str, gpu: &Gpu) -> Result<(), Failed> {
+    let report = report(families, image, gpu)?;
+    if !report.passed {
+        return Err(format!("{report:#?}").into());
+    }
+    let names: Vec<&str> = report.stages.iter().map(|s| s.name).collect();
+    let stages = ["moments", "features", "assignment", "assignment"];
+    let expected: Vec<&str> = families.split('+').chain(stages).collect();
+    match names == expected {
+        true => Ok(()),
+        false => Err(format!("stages {names:?} instead of {expected:?}").into()),
+    }
+}
+
 pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let mut shaders = Shaders::default();
     let source = match shader {
         "translation" => &mut shaders.translation,
         "moments" => &mut shaders.moments,
+        "intensity" => &mut shaders.intensity,
+        "harmonic" => &mut shaders.harmonic,
+        "maximum" => &mut shaders.maximum,
+        "power_spectrum" => &mut shaders.power_spectrum,
         "project" => &mut shaders.project,
         "repair" => &mut shaders.repair,
         "fold" => &mut shaders.fold,
@@ -79,19 +126,77 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     shaders
 }
 
-fn report(image: &str, gpu: &stemseg::backend::gpu::Gpu) -> Result<Report, Failed> {
+fn params(families: &str) -> Result<Params, Failed> {
+    let family = |name: &str| -> Result<FamilyParams, Failed> {
+        let mut family = FamilyParams::from_name(name)?;
+        match &mut family {
+            FamilyParams::Translation(p) => {
+                (p.patch, p.window, p.max_points) = (Extent::square(9), Extent::square(8), 81);
+            }
+            FamilyParams::Rotation(p) => (p.radius, p.window) = (9, Extent::square(8)),
+            FamilyParams::Reflection(p) => (p.radius, p.window) = (9, Extent::square(8)),
+            FamilyParams::Glide(p) => {
+                (p.radius, p.window, p.periods) = (9, Extent::square(8), vec![9.3]);
+                p.rings = 12;
+            }
+            FamilyParams::Harmonic(p) => (p.radius, p.window) = (9, Extent::square(8)),
+            FamilyParams::PowerSpectrum(p) => p.window = Extent { rows: 9, cols: 11 },
+            FamilyParams::Intensity(p) => p.patch = Extent::square(9),
+        }
+        Ok(family)
+    };
+    let families = families.split('+').map(family).collect::<Result<_, _>>()?;
+    Ok(Params { families, stride: 3, clusters: vec![2, 3], ..Default::default() })
+}
+
+fn report(families: &str, image: &str, gpu: &Gpu) -> Result<Report, Failed> {
     let micrograph = data::micrograph(&data::reference().join(image))?;
-    let family = translation::Params {
-        patch: Extent::square(9),
-        window: Extent::square(8),
-        max_points: 81,
-        list: None,
+    Ok(verify(&micrograph, params(families)?, &Cpu::new(), gpu, &Silent)?)
+}
+
+/// A backend that can do one row of tiles at a time.
+struct Low<'a>(&'a dyn Backend);
+
+impl Backend for Low<'_> {
+    fn device(&self) -> &DeviceInfo {
+        self.0.device()
+    }
+
+    fn band_rows(&self, _: &Plan, _: u64) -> stemseg::Result<usize> {
+        Ok(1)
+    }
+
+    fn upload<'a>(
+        &'a self,
+        image: ArrayView2<'a, f32>,
+        plan: &'a Plan,
+    ) -> stemseg::Result<Box<dyn Describe + 'a>> {
+        self.0.upload(image, plan)
+    }
+
+    fn assigner<'a>(
+        &'a self,
+        points: ArrayView2<'a, f32>,
+    ) -> stemseg::Result<Box<dyn Assign + 'a>> {
+        self.0.assigner(points)
+    }
+}
+
+/// The worst values are the same, whatever the bands.
+fn bands_change_no_verdict(gpu: &Gpu) -> Result<(), Failed> {
+    let families = "intensity+power-spectrum";
+    let micrograph = Micrograph::new(noise((160, 90), 8).view(), None, NonFinite::Fail)?;
+    let run = |checked: &dyn Backend| {
+        verify(&micrograph, params(families)?, &Cpu::new(), checked, &Silent).map_err(Failed::from)
     };
-    let params = Params {
-        families: vec![FamilyParams::Translation(family)],
-        stride: 3,
-        clusters: vec![2, 3],
-        ..Default::default()
-    };
-    Ok(verify(&micrograph, params, &Cpu::new(), gpu, &Silent)?)
+    let (whole, low) = (run(gpu)?, run(&Low(gpu))?);
+    for (a, b) in whole.stages.iter().zip(&low.stages) {
+        if (a.worst, a.pair, &a.place, a.values) != (b.worst, b.pair, &b.place, b.values) {
+            return Err(format!("{a:#?} or {b:#?}").into());
+        }
+    }
+    match whole.passed && low.passed {
+        true => Ok(()),
+        false => Err(format!("{low:#?}").into()),
+    }
 }

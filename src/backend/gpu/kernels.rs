@@ -7,7 +7,7 @@ use super::commands::Commands;
 use super::device::Device;
 use super::inner::{Maps, Windows};
 use super::pixels::Pixels;
-use super::{harmonic, intensity, maximum, translation};
+use super::{harmonic, intensity, maximum, power_spectrum, translation};
 use crate::descriptor::Family;
 use crate::plan::Plan;
 use crate::sites::Band;
@@ -80,6 +80,9 @@ impl<'a> Kernels<'a> {
             }
             Family::Intensity(family) => {
                 Box::new(intensity::Launcher::new(device, family, plan, channel)?)
+            }
+            Family::PowerSpectrum(family) => {
+                Box::new(power_spectrum::Launcher::new(device, family, plan, channel)?)
             }
             Family::Harmonic(family) => {
                 let source = self.source(harmonic::Launcher::new(device, family, &plan.grid)?);

@@ -20,6 +20,7 @@ pub mod moments;
 mod need;
 mod pipeline_cache;
 pub mod pixels;
+pub mod power_spectrum;
 pub mod project;
 pub mod repair;
 mod session;

@@ -56,7 +56,7 @@ impl Rows {
 }
 
 /// Values of one phase of a row of the plan's image.
-fn pitch(plan: &Plan) -> usize {
+pub(super) fn pitch(plan: &Plan) -> usize {
     plan.shape.cols.div_ceil(plan.grid.stride)
 }
 

@@ -15,6 +15,8 @@ pub struct Shaders {
     pub harmonic: Cow<'static, str>,
     /// Largest projections of harmonics in windows.
     pub maximum: Cow<'static, str>,
+    /// Power spectra of windows.
+    pub power_spectrum: Cow<'static, str>,
     /// Sums for mean and covariance.
     pub moments: Cow<'static, str>,
     /// Features from descriptors.
@@ -46,6 +48,7 @@ impl Default for Shaders {
             intensity: with_pixels!("intensity"),
             harmonic: with_pixels!("harmonic"),
             maximum: include_str!("../../../shaders/maximum.wgsl").into(),
+            power_spectrum: include_str!("../../../shaders/power_spectrum.wgsl").into(),
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),
             assign: include_str!("../../../shaders/assign.wgsl").into(),
