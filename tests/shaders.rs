@@ -9,8 +9,8 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels,
-    power_spectrum, project, repair, translation,
+    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels, polar,
+    pooling, power_spectrum, project, repair, square, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -182,6 +182,62 @@ fn maximum_shader() {
     assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
     assert_bindings(&module, 6);
     assert_entry(&module, "maximum");
+}
+
+/// The struct that kernels share which sample squares.
+fn assert_inner(module: &Module) {
+    assert_image(module);
+    assert_layout!(
+        module,
+        "Inner",
+        square::Inner {
+            image,
+            top,
+            left,
+            stride,
+            first_inner_row,
+            rows,
+            cols,
+            first_row,
+            first_col
+        }
+    );
+}
+
+#[test]
+fn polar_shader() {
+    let module = parse("polar", &Shaders::default().polar);
+    assert_inner(&module);
+    assert_layout!(module, "Params", polar::Params { inner, blocks, scores, entries, norm });
+    assert_layout!(module, "Block", polar::Block { step, first, mirrored, unused });
+    assert_layout!(module, "Entry", polar::Entry { sum, weight });
+    assert_bindings(&module, 8);
+    assert_entry(&module, "polar");
+}
+
+#[test]
+fn pooling_shader() {
+    let module = parse("pooling", &Shaders::default().pooling);
+    assert_layout!(
+        module,
+        "Params",
+        pooling::Params {
+            rows,
+            cols,
+            sites,
+            site_cols,
+            first_row,
+            first_group,
+            first_score,
+            scores,
+            map,
+            channel,
+            first_rank,
+            ranks
+        }
+    );
+    assert_bindings(&module, 5);
+    assert_entry(&module, "pooling");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Tap {
     pub row: usize,
     /// Column of the first.
     pub col: usize,
+    /// How far the sample lies beyond the second row and column, 0 to 1 px.
+    pub fractions: [f64; 2],
     /// Weights of the rows, the ring's included.
     pub rows: [f64; 4],
     /// Weights of the columns.
@@ -110,10 +112,12 @@ impl Polar {
             // a sample on the last row beyond it.
             let at = self.radius as f64 + offset[axis] + shift[axis];
             let first = at.floor().clamp(0.0, (self.side() - 2) as f64);
-            (first as usize, spline::weights(at - first))
+            (first as usize, at - first)
         });
-        let [(row, rows), (col, cols)] = place;
-        Tap { row, col, rows: rows.map(|w| w * self.ring(k)), cols }
+        let [(row, down), (col, right)] = place;
+        let (rows, cols) = (spline::weights(down), spline::weights(right));
+        let rows = rows.map(|w| w * self.ring(k));
+        Tap { row, col, fractions: [down, right], rows, cols }
     }
 
     /// Weighted samples `[rings, angles]` of the square around `(row, col)` by the

@@ -24,7 +24,7 @@ const FAMILIES: [&str; 6] =
 const BOUND: f64 = 1e-5;
 
 /// Families that have no shader yet.
-pub(crate) const CPU_ALONE: [&str; 3] = ["rotation", "reflection", "glide"];
+pub(crate) const CPU_ALONE: [&str; 1] = ["glide"];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -57,6 +57,9 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
             devices.each(&format!("families::together_{seed}"), move |b| together(b, seed)),
         );
     }
+    trials.extend(devices.each("families::point_symmetries_by_default", default_symmetries));
+    trials.extend(devices.each("families::many_axes_and_folds", many_axes_and_folds));
+    trials.extend(devices.each("families::many_ranks", many_ranks));
     trials
 }
 
@@ -366,6 +369,66 @@ fn together(backend: &dyn Backend, seed: u64) -> Result<(), Failed> {
     follows(backend, params, &image((80, 91), seed), BOUND)
 }
 
+/// Rotations and reflections, which share their samples.
+fn symmetries(
+    backend: &dyn Backend,
+    (rotation, reflection): (rotation::Params, reflection::Params),
+    (shape, stride): ((usize, usize), usize),
+) -> Outcome {
+    let families = vec![FamilyParams::Rotation(rotation), FamilyParams::Reflection(reflection)];
+    let params = Params { families, stride, ..Default::default() };
+    follows(backend, params, &image(shape, 2), BOUND)
+}
+
+pub(crate) fn default_symmetries(backend: &dyn Backend) -> Outcome {
+    symmetries(backend, Default::default(), ((100, 109), 4))
+}
+
+/// Squares so small that they are mirrored more than once.
+pub(crate) fn small_symmetries(backend: &dyn Backend) -> Outcome {
+    let window = Extent::square(4);
+    let rotation = rotation::Params { radius: 2, window, rings: 3, ..Default::default() };
+    let reflection = reflection::Params { radius: 2, window, rings: 3, ..Default::default() };
+    symmetries(backend, (rotation, reflection), ((30, 37), 3))
+}
+
+/// As many samples as little workgroup memory holds in two parts.
+pub(crate) fn many_rings(backend: &dyn Backend) -> Outcome {
+    let window = Extent::square(5);
+    let rotation = rotation::Params { radius: 8, window, rings: 20, ..Default::default() };
+    let reflection = reflection::Params { radius: 8, window, rings: 20, ..Default::default() };
+    symmetries(backend, (rotation, reflection), ((50, 47), 3))
+}
+
+/// More sums than a workgroup adds at once.
+fn many_axes_and_folds(backend: &dyn Backend) -> Outcome {
+    let window = Extent { rows: 3, cols: 5 };
+    let (radius, rings, pool_top) = (6, 3, 2);
+    let folds = vec![2, 4, 5, 7, 8, 10, 14, 20, 28, 35];
+    let rotation = rotation::Params { radius, window, folds, rings, pool_top, inner_stride: 3 };
+    let reflection =
+        reflection::Params { radius, window, axes: 140, rings, pool_top, inner_stride: 3 };
+    symmetries(backend, (rotation, reflection), ((40, 51), 5))
+}
+
+/// More ranks than a pass of a GPU finds, and than some windows have scores.
+pub(crate) fn many_ranks(backend: &dyn Backend) -> Outcome {
+    let pooled = |window, pool_top| {
+        let rotation = rotation::Params {
+            radius: 4,
+            window,
+            folds: vec![2, 3],
+            pool_top,
+            ..Default::default()
+        };
+        let reflection =
+            reflection::Params { radius: 4, window, axes: 2, pool_top: 17, ..Default::default() };
+        symmetries(backend, (rotation, reflection), ((60, 190), 1))
+    };
+    pooled(Extent { rows: 6, cols: 7 }, 53)?;
+    pooled(Extent { rows: 3, cols: 4 }, 25)
+}
+
 /// A step of a hundred times the contrast, and a far offset.
 fn far_from_zero(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed);
@@ -388,6 +451,16 @@ fn several_bands(name: &str, seed: u64) -> Result<(Micrograph, Plan), Failed> {
         0..3 => Err("too few bands to show anything".into()),
         _ => Ok((micrograph, plan)),
     }
+}
+
+/// A plan of all families that pool inner sites and that every backend has.
+pub(crate) fn pooled_plan() -> Result<(Micrograph, Plan), Failed> {
+    let mut random = Random::new(11);
+    let pooled = ["rotation", "reflection", "harmonic"];
+    let families = pooled.map(|name| random_family(name, &mut random)).to_vec();
+    let micrograph = Micrograph::new(image((170, 190), 4).view(), None, NonFinite::Fail)?;
+    let plan = Plan::of(Params { families, stride: 2, ..Default::default() }, &micrograph)?;
+    Ok((micrograph, plan))
 }
 
 fn bands(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {

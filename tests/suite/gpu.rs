@@ -16,7 +16,8 @@ use crate::contract::{
 };
 use crate::devices::Devices;
 use crate::families::{
-    CORNERS, bright_centres, corner, powers_that_overflow, small_windows_of_spectra, spots,
+    CORNERS, bright_centres, corner, default_symmetries, many_ranks, many_rings, pooled_plan,
+    powers_that_overflow, small_symmetries, small_windows_of_spectra, spots,
 };
 use crate::verify::mutated;
 
@@ -24,7 +25,7 @@ use crate::verify::mutated;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 37] = [
+const MUTATIONS: [(&str, &str, &str, Check); 45] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
@@ -60,6 +61,14 @@ const MUTATIONS: [(&str, &str, &str, Check); 37] = [
     ("moments", "piece + PIECE, part.y", "piece + PIECE - 1u, part.y", moments_and_features),
     ("translation", "params.begins == 0u", "params.begins == 2u", several_slabs),
     ("translation", "params.ends == 0u", "params.ends == 2u", several_slabs),
+    ("polar", "coefficient(first + step)", "0.0", small_symmetries),
+    ("polar", "STARTS: u32 = 16u", "STARTS: u32 = 2u", small_symmetries),
+    ("polar", "2u * x == block.step", "false", default_symmetries),
+    ("polar", "own < params.blocks", "own < 2u", default_symmetries),
+    ("pooling", "equal > written", "equal > 0u", many_ranks),
+    ("pooling", "var count = 1u", "var count = 16u", many_ranks),
+    ("pooling", "if rank < count", "if true", many_ranks),
+    ("pooling", "own.y, chunk_end", "own.y, chunk_end - 1u", many_ranks),
     ("repair", "own % tile.cols", "0u", step_in_columns),
     ("repair", "+ group.y * count", "", step_in_columns),
 ];
@@ -76,10 +85,24 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     };
     let tiny = Options { binding_limit: Some(300_000), ..Default::default() };
     with("tiny_bindings_change_nothing", tiny, tiny_bindings_change_nothing);
+    let tiny = Options { binding_limit: Some(1_000_000), ..Default::default() };
+    with("tiny_bindings_change_no_pooled_score", tiny, tiny_bindings_change_no_pooled_score);
     let hopeless = Options { binding_limit: Some(1000), ..Default::default() };
     with("too_little_is_an_error", hopeless, too_little_is_an_error);
     let cramped = Options { workgroup_memory: Some(3 << 10), ..Default::default() };
     with("little_workgroup_memory_is_enough", cramped, little_workgroup_memory_is_enough);
+    // Rings in two parts, and squares that do not fit.
+    let two_parts = Options { workgroup_memory: Some(6300), ..Default::default() };
+    with("few_rings_at_a_time", two_parts, |_, gpu| many_rings(gpu));
+    let spilt = Options {
+        workgroup_memory: Some(3 << 10),
+        binding_limit: Some(300_000),
+        ..Default::default()
+    };
+    with("squares_outside_of_workgroups", spilt, |_, gpu| {
+        default_symmetries(gpu)?;
+        many_rings(gpu)
+    });
     for (i, (shader, from, to, check)) in MUTATIONS.into_iter().enumerate() {
         let adapter = adapter.clone();
         let name = format!("gpu::mutation_{i}_of_{shader}_shows");
@@ -134,6 +157,19 @@ fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
     match assign(whole)? == assign(tiny)? {
         true => Ok(()),
         false => Err("tiny bindings change labels or sums".into()),
+    }
+}
+
+fn tiny_bindings_change_no_pooled_score(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
+    let (micrograph, plan) = pooled_plan()?;
+    let image = micrograph.standardised()?;
+    let rows = tiny.band_rows(&plan, u64::MAX)?;
+    if rows >= plan.grid.count.rows {
+        return Err("the limit does not force a second band".into());
+    }
+    match describe(whole, image, &plan, usize::MAX)? == describe(tiny, image, &plan, rows)? {
+        true => Ok(()),
+        false => Err("tiny bindings change descriptors".into()),
     }
 }
 

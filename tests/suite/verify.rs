@@ -110,6 +110,8 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let mut shaders = Shaders::default();
     let source = match shader {
         "translation" => &mut shaders.translation,
+        "polar" => &mut shaders.polar,
+        "pooling" => &mut shaders.pooling,
         "moments" => &mut shaders.moments,
         "intensity" => &mut shaders.intensity,
         "harmonic" => &mut shaders.harmonic,

@@ -47,6 +47,33 @@ pub(super) struct Rows {
     pub(super) work: u64,
 }
 
+/// Workgroups on three axes, each of which does as much as the others.
+pub(super) struct Grid {
+    pub(super) groups: [usize; 3],
+    /// Multiply-adds of one workgroup, about.
+    pub(super) work: u64,
+    /// Workgroups that one dispatch may have, where there is room for few.
+    pub(super) most: usize,
+}
+
+impl Grid {
+    /// Workgroups of the largest dispatch.
+    pub(super) fn at_once(&self) -> usize {
+        self.part().iter().product()
+    }
+
+    /// Workgroups of a dispatch on each axis.
+    fn part(&self) -> [usize; 3] {
+        let within_work = (WORK_PER_DISPATCH / self.work.max(1)).max(1) as usize;
+        let mut left = self.most.clamp(1, within_work);
+        self.groups.map(|count| {
+            let part = count.clamp(1, left.min(1 << 15));
+            left /= part;
+            part
+        })
+    }
+}
+
 /// Values on their way back.
 pub(super) struct ReadBack {
     staging: Buffer,
@@ -136,6 +163,29 @@ impl<'a> Commands<'a> {
             let work = rows.work * part.len() as u64;
             let groups = [x, part.len() as u32, z];
             self.dispatch(kernel, &params(part.start), buffers, groups, work)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `kernel` over `grid` in short dispatches; `params` takes the first workgroup
+    /// of one, from which it counts.
+    pub(super) fn dispatch_grid<P: NoUninit>(
+        &mut self,
+        kernel: &Kernel,
+        grid: &Grid,
+        buffers: &[&Buffer],
+        params: impl Fn([usize; 3]) -> P,
+    ) -> Result<()> {
+        let [x, y, z] = grid.part();
+        for z in blocks(0..grid.groups[2], z) {
+            for y in blocks(0..grid.groups[1], y) {
+                for x in blocks(0..grid.groups[0], x) {
+                    let groups = [&x, &y, &z].map(|part| part.len() as u32);
+                    let work = grid.work * groups.map(u64::from).iter().product::<u64>();
+                    let params = params([x.start, y.start, z.start]);
+                    self.dispatch(kernel, &params, buffers, groups, work)?;
+                }
+            }
         }
         Ok(())
     }
@@ -234,4 +284,19 @@ fn wait(device: &Device, submission: SubmissionIndex) -> Result<()> {
         .poll(PollType::Wait { submission_index: Some(submission), timeout: None })
         .map_err(|e| device.error(e.to_string()))?;
     device.check()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispatches_stay_within_work_and_room() {
+        let part = |groups, work, most| Grid { groups, work, most }.part();
+        assert_eq!(part([2000, 300, 4], 1 << 10, usize::MAX), [2000, 300, 3]);
+        assert_eq!(part([2000, 300, 4], 1 << 11, 5000), [2000, 2, 1]);
+        assert_eq!(part([2000, 300, 4], 1 << 31, 7), [1, 1, 1]);
+        assert_eq!(part([70_000, 300, 1], 1 << 10, usize::MAX), [1 << 15, 64, 1]);
+        assert_eq!(part([70_000, 300, 1], 1 << 40, 0), [1, 1, 1]);
+    }
 }

@@ -1,5 +1,7 @@
 //! The families' kernels, and the sources of inner scores that they share.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 use wgpu::Buffer;
 
@@ -7,8 +9,10 @@ use super::commands::Commands;
 use super::device::Device;
 use super::inner::{Maps, Windows};
 use super::pixels::Pixels;
-use super::{harmonic, intensity, maximum, power_spectrum, translation};
+use super::{harmonic, intensity, maximum, polar, pooling, power_spectrum, translation};
 use crate::descriptor::Family;
+use crate::descriptor::inner::Inner;
+use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
 use crate::sites::Band;
 use crate::{Error, Result};
@@ -42,6 +46,8 @@ pub(super) struct Kernels<'a> {
     image: ArrayView2<'a, f32>,
     pixels: Pixels<'a>,
     sources: Vec<Box<dyn Score + 'a>>,
+    /// Scores of rotations and reflections in the sources: family, source, channels.
+    polar: Vec<(usize, usize, Range<usize>)>,
     launchers: Vec<Box<dyn Launch + 'a>>,
 }
 
@@ -58,10 +64,11 @@ impl<'a> Kernels<'a> {
         plan: &'a Plan,
     ) -> Result<Self> {
         let pixels = Pixels::new(device, image, plan);
-        let mut kernels = Self { image, pixels, sources: Vec::new(), launchers: Vec::new() };
+        let (sources, polar, launchers) = Default::default();
+        let mut kernels = Self { image, pixels, sources, polar, launchers };
         let mut channel = 0;
-        for family in &plan.families {
-            kernels.add(device, family, plan, channel)?;
+        for (i, family) in plan.families.iter().enumerate() {
+            kernels.add(device, (i, family), plan, channel)?;
             channel += family.channels();
         }
         Ok(kernels)
@@ -70,10 +77,15 @@ impl<'a> Kernels<'a> {
     fn add(
         &mut self,
         device: &'a Device,
-        family: &'a Family,
+        (index, family): (usize, &'a Family),
         plan: &'a Plan,
         channel: usize,
     ) -> Result<()> {
+        let mut ranked = |polar, inner, top| {
+            let (source, channels) = self.polar(device, plan, index, (polar, inner))?;
+            let ranked = pooling::Ranked { inner, source, channels, top };
+            pooling::Launcher::new(device, ranked, &plan.grid, channel)
+        };
         let launcher: Box<dyn Launch + 'a> = match family {
             Family::Translation(family) => {
                 Box::new(translation::Launcher::new(device, family, plan, channel)?)
@@ -89,10 +101,36 @@ impl<'a> Kernels<'a> {
                 let windows = Windows::new(device, &family.inner, &plan.grid);
                 Box::new(maximum::Launcher::new(device, family, (source, windows), channel)?)
             }
+            Family::Rotation(family) => {
+                Box::new(ranked(&family.polar, &family.inner, family.pool_top)?)
+            }
+            Family::Reflection(family) => {
+                Box::new(ranked(&family.polar, &family.inner, family.pool_top)?)
+            }
             other => return Err(missing(device, other)),
         };
         self.launchers.push(launcher);
         Ok(())
+    }
+
+    /// The source of a family's scores of rotations or reflections, and its channels there;
+    /// families with the same samples share one.
+    fn polar(
+        &mut self,
+        device: &'a Device,
+        plan: &'a Plan,
+        family: usize,
+        samples: (&'a Polar, &'a Inner),
+    ) -> Result<(usize, Range<usize>)> {
+        if !self.polar.iter().any(|(of, ..)| *of == family) {
+            let launcher = polar::Launcher::new(device, plan, samples)?;
+            let channels = launcher.channels.clone();
+            let source = self.source(launcher);
+            self.polar.extend(channels.into_iter().map(|(of, range)| (of, source, range)));
+        }
+        let found = self.polar.iter().find(|(of, ..)| *of == family);
+        let (_, source, channels) = found.expect("a source has the family it was made for");
+        Ok((*source, channels.clone()))
     }
 
     /// Adds a source, and says which it is.

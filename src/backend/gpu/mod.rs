@@ -20,11 +20,14 @@ pub mod moments;
 mod need;
 mod pipeline_cache;
 pub mod pixels;
+pub mod polar;
+pub mod pooling;
 pub mod power_spectrum;
 pub mod project;
 pub mod repair;
 mod session;
 mod shaders;
+pub mod square;
 pub mod translation;
 
 use ndarray::ArrayView2;

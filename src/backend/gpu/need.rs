@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::session::IN_FLIGHT;
-use super::{harmonic, pixels};
+use super::{harmonic, pixels, polar};
 use crate::Result;
 use crate::descriptor::Family;
 use crate::descriptor::translation::Norms;
@@ -18,8 +18,9 @@ struct Need {
 }
 
 impl Need {
-    /// For bands of `rows` site rows, where a binding holds `limit`.
-    fn new(plan: &Plan, rows: usize, limit: u64) -> Self {
+    /// For bands of `rows` site rows on `device`.
+    fn new(device: &Device, plan: &Plan, rows: usize) -> Self {
+        let limit = device.binding_limit();
         let rows = rows.min(plan.grid.count.rows);
         let sites = (rows * plan.grid.count.cols) as u64;
         let channels = plan.channels() as u64;
@@ -36,8 +37,9 @@ impl Need {
             _ => 0,
         });
         let norms = norms.max().unwrap_or(0);
-        let maps = plan.families.iter().map(|family| maps(family, rows, plan.grid.stride));
-        let (largest_maps, maps) = maps.fold((0, 0), |(most, sum), m| (m.max(most), sum + m));
+        let maps = (0..plan.families.len()).map(|i| maps(device, plan, i, rows));
+        let (largest_maps, maps) =
+            maps.fold((0, 0), |(most, sum), (largest, all)| (largest.max(most), sum + all));
         // Bands have rows of their own only where the image is too large to stay.
         let mut pixels = pixels::bytes(plan, plan.shape.rows);
         if pixels > limit {
@@ -54,11 +56,18 @@ impl Need {
     }
 }
 
-/// Bytes of the scores at inner sites for bands of `rows` site rows `stride` px apart.
-fn maps(family: &Family, rows: usize, stride: usize) -> u64 {
-    match family {
-        Family::Harmonic(family) => harmonic::bytes(family, rows, stride),
-        _ => 0,
+/// Bytes of the largest buffer, and of all, for the scores at inner sites that family
+/// `of` needs for bands of `rows` site rows.
+fn maps(device: &Device, plan: &Plan, of: usize, rows: usize) -> (u64, u64) {
+    match &plan.families[of] {
+        Family::Harmonic(family) => {
+            let bytes = harmonic::bytes(family, rows, plan.grid.stride);
+            (bytes, bytes)
+        }
+        Family::Rotation(_) | Family::Reflection(_) => {
+            polar::bytes(device, plan, of, rows).unwrap_or_default()
+        }
+        _ => (0, 0),
     }
 }
 
@@ -67,7 +76,7 @@ fn maps(family: &Family, rows: usize, stride: usize) -> u64 {
 pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usize> {
     let limit = device.binding_limit();
     let tile = plan.tile.rows;
-    let least = Need::new(plan, tile, limit);
+    let least = Need::new(device, plan, tile);
     if least.largest > limit {
         let (block, need) = (tile.min(plan.grid.count.rows), least.largest);
         return Err(device.error(format!(
@@ -76,7 +85,7 @@ pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usi
         )));
     }
     let fits = |tiles: usize| {
-        let need = Need::new(plan, tiles * tile, limit);
+        let need = Need::new(device, plan, tiles * tile);
         need.largest <= limit && need.all <= budget
     };
     let (mut fitting, mut beyond) = (1, plan.grid.count.rows.div_ceil(tile) + 1);

@@ -11,6 +11,10 @@ pub struct Shaders {
     pub repair: Cow<'static, str>,
     /// Mean and standard deviation of patches.
     pub intensity: Cow<'static, str>,
+    /// Scores of rotations and reflections at inner sites.
+    pub polar: Cow<'static, str>,
+    /// Largest scores in windows.
+    pub pooling: Cow<'static, str>,
     /// Circular harmonics at inner sites.
     pub harmonic: Cow<'static, str>,
     /// Largest projections of harmonics in windows.
@@ -29,12 +33,12 @@ pub struct Shaders {
     pub fold: Cow<'static, str>,
 }
 
-/// A kernel that reads single pixels.
+/// A kernel that reads single pixels, with what else stands before it.
 macro_rules! with_pixels {
-    ($name:literal) => {
+    ($($name:literal),+) => {
         concat!(
             include_str!("../../../shaders/pixels.wgsl"),
-            include_str!(concat!("../../../shaders/", $name, ".wgsl"))
+            $(include_str!(concat!("../../../shaders/", $name, ".wgsl"))),+
         )
         .into()
     };
@@ -46,6 +50,8 @@ impl Default for Shaders {
             translation: include_str!("../../../shaders/translation.wgsl").into(),
             repair: include_str!("../../../shaders/repair.wgsl").into(),
             intensity: with_pixels!("intensity"),
+            polar: with_pixels!("square", "polar"),
+            pooling: include_str!("../../../shaders/pooling.wgsl").into(),
             harmonic: with_pixels!("harmonic"),
             maximum: include_str!("../../../shaders/maximum.wgsl").into(),
             power_spectrum: include_str!("../../../shaders/power_spectrum.wgsl").into(),
