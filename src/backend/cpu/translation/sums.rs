@@ -82,6 +82,9 @@ struct Slide<F> {
     out: Vec<F>,
 }
 
+/// Sums over the first rows of a block, and over all of them, for `W` registers.
+type Rows<F, S, const W: usize> = ([<F as Sum>::Vector<S>; W], [<F as Sum>::Vector<S>; W]);
+
 impl<F: Sum> Slide<F> {
     fn reset(&mut self, whole: usize, blocks: usize, pad: usize) {
         self.ring.resize(whole * blocks, F::zero());
@@ -98,7 +101,7 @@ impl<F: Sum> Slide<F> {
         simd: S,
         (block, whole): (usize, usize),
         at: usize,
-        (top, all): ([F::Vector<S>; W], [F::Vector<S>; W]),
+        (top, all): Rows<F, S, W>,
     ) {
         let out = vectors_mut::<F, S, W>(&mut self.out, at);
         if whole == 0 {
@@ -265,10 +268,10 @@ fn products<F: Sum, S: Simd, const T: usize, const W: usize>(
         }
         for (q, &offset) in offsets.0.iter().enumerate() {
             let a = vectors::<F, S, W>(&region.values, here + offset);
-            for t in 0..T {
-                let b = vectors::<F, S, W>(&region.values, there + offsets.1[t][q]);
+            for (sums, offsets) in sums.iter_mut().zip(offsets.1) {
+                let b = vectors::<F, S, W>(&region.values, there + offsets[q]);
                 for w in 0..W {
-                    sums[t][w] = F::plus_product(simd, sums[t][w], a[w], b[w]);
+                    sums[w] = F::plus_product(simd, sums[w], a[w], b[w]);
                 }
             }
         }
