@@ -61,6 +61,7 @@ pub mod report;
 pub mod rows;
 pub mod simulate;
 pub mod sites;
+pub mod symmetry_maps;
 pub mod verify;
 
 pub use error::{Error, Result};

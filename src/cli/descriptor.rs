@@ -166,6 +166,11 @@ impl DescriptorArgs {
         self.file().map_or(Ok(()), |file| parse::translations(file).map(drop))
     }
 
+    /// The families' names; none where one is unknown.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.terms().unwrap_or_default().into_iter().map(|term| term.name).collect()
+    }
+
     /// The families' weights, in the same order.
     pub(super) fn weights(&self) -> Vec<f64> {
         let terms = self.terms().unwrap_or_default();

@@ -5,6 +5,7 @@
 
 mod args;
 mod job;
+mod maps;
 mod output;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

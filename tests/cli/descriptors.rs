@@ -86,6 +86,55 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     }
 }
 
+/// Shape and mean of a TIFF of floats.
+fn tiff(place: &Place, name: &str) -> ([u32; 2], f32) {
+    let file = std::io::Cursor::new(place.bytes(name));
+    let mut decoder = tiff::decoder::Decoder::new(file).unwrap();
+    let (width, height) = decoder.dimensions().unwrap();
+    let tiff::decoder::DecodingResult::F32(values) = decoder.read_image().unwrap() else {
+        panic!("{name} holds no f32")
+    };
+    ([height, width], values.iter().sum::<f32>() / values.len() as f32)
+}
+
+#[test]
+fn maps_are_saved_with_what_they_are() {
+    let place = Place::with_scene();
+    let options = [("--radius", "12"), ("--inner-stride", "3"), ("--folds", "2,3")];
+    let job = Job::new().set("--descriptor", "rotation+reflection").set("--patch", GONE);
+    let job = job.with(&options).set("--save", "maps").set("--out", "out");
+    job.succeed(&place);
+    let list = place.json("out/maps/maps.json");
+    let names: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|map| map["files"].as_array().unwrap())
+        .map(|file| file["file"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "rotation_best.tif",
+        "rotation_order.tif",
+        "rotation_2-fold.tif",
+        "rotation_3-fold.tif",
+        "reflection_best.tif",
+        "reflection_angle.tif",
+    ];
+    assert_eq!(names, expected);
+    // 90 x 100 px less 12 px on each side, every 3 px.
+    assert_eq!(list[0]["shape"], serde_json::json!([22, 26]));
+    assert_eq!(list[0]["first_px"], serde_json::json!({ "row": 12, "col": 12 }));
+    for name in names {
+        let (shape, mean) = tiff(&place, &format!("out/maps/{name}"));
+        assert_eq!(shape, [22, 26], "{name}");
+        let most = if name.ends_with("angle.tif") { 180.0 } else { 3.0 };
+        assert!(mean != 0.0 && mean.abs() < most, "{name}: {mean}");
+    }
+    assert!(!place.path("out/site_labels.npy").exists(), "maps are not of sites");
+    let job = Job::new().set("--save", "maps");
+    job.refused(&place, "save = maps", &["rotation, reflection, glide", "--descriptor"]);
+}
+
 #[test]
 fn a_radius_too_large_is_answered_with_one_that_fits() {
     let place = Place::with_scene();

@@ -15,6 +15,7 @@ mod devices;
 mod families;
 mod gpu;
 mod lattices;
+mod maps;
 mod precision;
 mod properties;
 mod scenes;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(families::trials(&devices));
     trials.extend(symmetry::trials(&devices));
     trials.extend(lattices::trials());
+    trials.extend(maps::trials(&devices));
     trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));

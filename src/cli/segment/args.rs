@@ -11,6 +11,7 @@ use stemseg::{Error, Params, Plan, Result, memory};
 use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
 use crate::cli::descriptor::DescriptorArgs;
 use crate::cli::parse;
+use crate::cli::segment::maps;
 
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
@@ -76,7 +77,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     pub(super) force: bool,
 
-    /// Also write descriptors.npy [site rows, site cols, D] or features.npy [.., q]; either adds site_labels.npy.
+    /// Also write descriptors.npy [site rows, site cols, D] or features.npy [.., q], either with site_labels.npy; or maps/: symmetry scores before pooling, best order or axis angle (rotation, reflection, glide).
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum, help_heading = "Output")]
     pub(super) save: Vec<Save>,
 
@@ -100,6 +101,7 @@ enum OrderArg {
 pub(super) enum Save {
     Descriptors,
     Features,
+    Maps,
 }
 
 impl Args {
@@ -133,6 +135,9 @@ impl Args {
     /// As [`DescriptorArgs::check`]; two images whose results would have one name.
     pub(super) fn check(&self) -> Result<()> {
         self.descriptor.check()?;
+        if self.saves(Save::Maps) {
+            maps::check(&self.descriptor.names())?;
+        }
         let mut targets = std::collections::HashMap::new();
         for file in &self.files {
             if let Some(other) = targets.insert(self.target(file), file) {

@@ -13,6 +13,7 @@ use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result};
 
 use super::args::{Args, Save};
+use super::maps;
 use super::output::Output;
 use crate::cli::progress::Bar;
 use crate::cli::{Failure, input};
@@ -63,6 +64,9 @@ impl Job {
             (self.segment(args, backend, bar), sha256.join())
         });
         let found = found?;
+        if args.saves(Save::Maps) {
+            self.write_maps(&found.plan, backend, bar)?;
+        }
         self.input.summary.sha256 =
             sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
         if found.pca.report.skipped {
@@ -72,6 +76,13 @@ impl Job {
             self.input.notes.push(note);
         }
         Ok(Computed { job: self, found, device: backend.device().clone() })
+    }
+
+    /// Symmetry maps of the families, with the device that is at hand.
+    fn write_maps(&self, plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure> {
+        let (micrograph, size) = (&self.input.micrograph, self.input.summary.pixel_size_nm);
+        let folder = self.folder.path("maps");
+        maps::write(&folder, micrograph, size, (plan, backend), bar).map_err(Failure::in_run)
     }
 
     fn segment(

@@ -95,7 +95,7 @@ impl Output<'_> {
     ) -> Result<()> {
         let Patterns { map, memberships, .. } = patterns;
         let size = self.input.summary.pixel_size_nm;
-        if !self.args.save.is_empty() {
+        if self.args.saves(Save::Descriptors) || self.args.saves(Save::Features) {
             write_npy(&place("site_labels.npy"), map.sites.view())?;
         }
         let model = Model::new(found, patterns, size);
