@@ -58,9 +58,8 @@ struct Entry {
 override AT_ONCE: u32 = 20u;
 // Threads of a team, a multiple of PART.
 override TEAM: u32 = 32u;
-// Values of `samples`, and where threads' sums begin in it: at 0 where samples are no
-// longer needed then.
-override SAMPLES: u32 = 1200u;
+// Where in `samples` the sums of threads begin, [8][THREADS + 1]: at 0 where samples are
+// no longer needed then.
 override PARTIAL: u32 = 0u;
 // All sums, whole blocks.
 override SUMS: u32 = 24u;
@@ -75,8 +74,6 @@ const PART: u32 = 8u;
 // [score][inner row][col].
 @group(0) @binding(7) var<storage, read_write> maps: array<f32>;
 
-// [ring][angle]; then sums of threads, [8][THREADS + 1].
-var<workgroup> samples: array<f32, SAMPLES>;
 // Sums of PART threads, [part][8].
 var<workgroup> parts: array<f32, THREADS>;
 var<workgroup> sums: array<f32, SUMS>;
@@ -84,28 +81,6 @@ var<workgroup> sums: array<f32, SUMS>;
 struct Eight {
     low: vec4<f32>,
     high: vec4<f32>,
-}
-
-fn sample(at: u32) -> f32 {
-    if SPILLS {
-        return slots[slot + WIDTH * WIDTH + at];
-    }
-    return samples[at];
-}
-
-// Samples of `rings` rings from `first` on.
-fn take(first: u32, rings: u32, local: u32) {
-    for (var i = local; i < rings * ANGLES; i += THREADS) {
-        let tap = taps[first * ANGLES + i];
-        let ring = tap.y >> 16u;
-        let at = (ring - first) * ANGLES + (tap.y & 0xffffu);
-        let weighted = radius(ring) * value(tap);
-        if SPILLS {
-            slots[slot + WIDTH * WIDTH + at] = weighted;
-        } else {
-            samples[at] = weighted;
-        }
-    }
 }
 
 fn forward(at: u32, step: u32) -> u32 {

@@ -1,4 +1,4 @@
-// Squares around inner sites: from pixels to spline coefficients to samples.
+// Squares around inner sites: from pixels to spline coefficients to samples on rings.
 // Stands after pixels.wgsl, before each kernel that samples squares.
 //
 // A workgroup works on one square at a time. Its pixels, their mean taken off,
@@ -21,6 +21,8 @@ override ANGLES: u32 = 60u;
 override SPILLS: bool = false;
 // Coefficients in workgroup memory: WIDTH x WIDTH, or 1 where they are in slots.
 override SQUARE: u32 = 1849u;
+// Values of `samples`, 1 or more.
+override SAMPLES: u32 = 1200u;
 // Values of a slot: coefficients, then samples.
 override SLOT: u32 = 0u;
 
@@ -59,6 +61,8 @@ struct Inner {
 
 // Coefficients, [WIDTH][WIDTH].
 var<workgroup> square: array<f32, SQUARE>;
+// Samples times the radius of their ring, [ring][angle], unless they are in slots.
+var<workgroup> samples: array<f32, SAMPLES>;
 // First value of the own slot.
 var<private> slot: u32;
 
@@ -171,4 +175,26 @@ fn value(tap: vec4<u32>) -> f32 {
 // Radius of ring `k`, px: the weight of its samples.
 fn radius(k: u32) -> f32 {
     return 1.0 + f32(k * (SIDE - 3u)) / f32(2u * RINGS);
+}
+
+fn sample(at: u32) -> f32 {
+    if SPILLS {
+        return slots[slot + WIDTH * WIDTH + at];
+    }
+    return samples[at];
+}
+
+// Takes the samples of `rings` rings from `first` on.
+fn take(first: u32, rings: u32, local: u32) {
+    for (var i = local; i < rings * ANGLES; i += THREADS) {
+        let tap = taps[first * ANGLES + i];
+        let ring = tap.y >> 16u;
+        let at = (ring - first) * ANGLES + (tap.y & 0xffffu);
+        let weighted = radius(ring) * value(tap);
+        if SPILLS {
+            slots[slot + WIDTH * WIDTH + at] = weighted;
+        } else {
+            samples[at] = weighted;
+        }
+    }
 }

@@ -9,8 +9,8 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, cluster_sums, fold, harmonic, intensity, maximum, moments, pixels, polar,
-    pooling, power_spectrum, project, repair, square, translation,
+    Shaders, assign, cluster_sums, fold, glide, harmonic, intensity, maximum, moments, pixels,
+    polar, pooling, power_spectrum, project, repair, square, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -213,6 +213,20 @@ fn polar_shader() {
     assert_layout!(module, "Entry", polar::Entry { sum, weight });
     assert_bindings(&module, 8);
     assert_entry(&module, "polar");
+}
+
+#[test]
+fn glide_shader() {
+    let module = parse("glide", &Shaders::default().glide);
+    assert_inner(&module);
+    assert_layout!(
+        module,
+        "Params",
+        glide::Params { inner, norm_row, norm_cols, glides, at_once, first_part }
+    );
+    assert_layout!(module, "Move", glide::Move { rows, cols, turn, unused });
+    assert_bindings(&module, 7);
+    assert_entry(&module, "glide");
 }
 
 #[test]

@@ -20,7 +20,6 @@ use stemseg::{Params, Plan, Silent, pipeline};
 use crate::contract::describe;
 use crate::data::{self, adjusted_rand_index, compare, load, load2};
 use crate::devices::Devices;
-use crate::families::where_possible;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = of_folder(devices, "reference", &data::reference());
@@ -49,9 +48,7 @@ fn of_folder(devices: &Devices, tag: &str, folder: &Path) -> Vec<Trial> {
                 let case = std::sync::Arc::new(case);
                 let same = case.clone();
                 trials.push(Trial::test(format!("{name}::definition"), move || same.definition()));
-                let family = kind.replace('_', "-");
-                let test = move |b: &dyn Backend| case.pooled(b);
-                trials.extend(where_possible(devices, &[&family], &name, test));
+                trials.extend(devices.each(&name, move |b| case.pooled(b)));
             }
             other => {
                 let why = format!("no test knows the kind '{other}'");
@@ -213,7 +210,7 @@ impl Case {
         compare("definition", &got, &expected, plan.channels(), tolerance)
     }
 
-    /// The CPU against the reference.
+    /// A backend against the reference.
     fn pooled(&self, backend: &dyn Backend) -> Result<(), Failed> {
         let micrograph = data::micrograph(&self.path("image")?)?;
         let plan = Plan::of(self.pooled_params()?, &micrograph)?;

@@ -23,15 +23,12 @@ const FAMILIES: [&str; 6] =
 /// What a value may be off the definition, relative to the largest.
 const BOUND: f64 = 1e-5;
 
-/// Families that have no shader yet.
-pub(crate) const CPU_ALONE: [&str; 1] = ["glide"];
-
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in FAMILIES {
         let mut each = |title: &str, test: fn(&dyn Backend, &'static str, u64) -> Outcome, seed| {
             let title = format!("families::{name}_{title}");
-            trials.extend(where_possible(devices, &[name], &title, move |b| test(b, name, seed)));
+            trials.extend(devices.each(&title, move |b| test(b, name, seed)));
         };
         for seed in 0..8 {
             each(&format!("random_plan_{seed}"), random_plan, seed);
@@ -43,10 +40,6 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         each("far_from_zero", far_from_zero, 7);
         let title = format!("families::{name}_threads_change_nothing::cpu");
         trials.push(Trial::test(title, move || threads(name)));
-        if CPU_ALONE.contains(&name) {
-            let title = format!("families::{name}_is_refused");
-            trials.push(devices.gpu_trial(&title, move |gpu| is_refused(gpu, name)));
-        }
     }
     trials.extend(devices.each("families::bright_centres", bright_centres));
     trials.extend(devices.each("families::spots", spots));
@@ -60,23 +53,12 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials.extend(devices.each("families::point_symmetries_by_default", default_symmetries));
     trials.extend(devices.each("families::many_axes_and_folds", many_axes_and_folds));
     trials.extend(devices.each("families::many_ranks", many_ranks));
+    trials.extend(devices.each("families::glides_by_default", default_glides));
+    trials.extend(devices.each("families::glides_over_flat_ground", glides));
     trials
 }
 
 type Outcome = Result<(), Failed>;
-
-/// Trials of `test` on each device that has all the `families`.
-pub(crate) fn where_possible(
-    devices: &Devices,
-    families: &[&str],
-    title: &str,
-    test: impl Fn(&dyn Backend) -> Outcome + Send + Sync + 'static,
-) -> Vec<Trial> {
-    match families.iter().any(|name| CPU_ALONE.contains(name)) {
-        true => vec![Trial::test(format!("{title}::cpu"), move || test(&Cpu::new()))],
-        false => devices.each(title, test),
-    }
-}
 
 /// Parameters with which a small image has many sites.
 fn random_family(name: &str, random: &mut Random) -> FamilyParams {
@@ -362,9 +344,7 @@ fn random_plan(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Faile
 fn together(backend: &dyn Backend, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed + 900);
     let mut families = vec![random_family("translation", &mut random)];
-    let gpu = backend.device().kind != "cpu";
-    let known = FAMILIES.iter().filter(|name| !(gpu && CPU_ALONE.contains(name)));
-    families.extend(known.map(|name| random_family(name, &mut random)));
+    families.extend(FAMILIES.iter().map(|name| random_family(name, &mut random)));
     let params = Params { families, stride: 3, ..Default::default() };
     follows(backend, params, &image((80, 91), seed), BOUND)
 }
@@ -429,6 +409,30 @@ pub(crate) fn many_ranks(backend: &dyn Backend) -> Outcome {
     pooled(Extent { rows: 3, cols: 4 }, 25)
 }
 
+fn default_glides(backend: &dyn Backend) -> Outcome {
+    let family = glide::Params { periods: vec![14.7], inner_stride: 4, ..Default::default() };
+    let families = vec![FamilyParams::Glide(family)];
+    let params = Params { families, stride: 9, ..Default::default() };
+    follows(backend, params, &image((121, 134), 3), BOUND)
+}
+
+/// Glides that lead to squares around other pixels than inner sites are, and off their
+/// middles; some of the squares are flat, here or there.
+pub(crate) fn glides(backend: &dyn Backend) -> Outcome {
+    let family = glide::Params {
+        radius: 7,
+        window: Extent { rows: 2, cols: 3 },
+        axes: 4,
+        periods: vec![7.4, 0.0, 11.3, 6.0],
+        rings: 9,
+        inner_stride: 3,
+        pool_top: 2,
+    };
+    let families = vec![FamilyParams::Glide(family)];
+    let params = Params { families, stride: 3, ..Default::default() };
+    follows(backend, params, &image((58, 75), 2), BOUND)
+}
+
 /// A step of a hundred times the contrast, and a far offset.
 fn far_from_zero(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed);
@@ -453,10 +457,10 @@ fn several_bands(name: &str, seed: u64) -> Result<(Micrograph, Plan), Failed> {
     }
 }
 
-/// A plan of all families that pool inner sites and that every backend has.
+/// A plan of all families that pool inner sites.
 pub(crate) fn pooled_plan() -> Result<(Micrograph, Plan), Failed> {
     let mut random = Random::new(11);
-    let pooled = ["rotation", "reflection", "harmonic"];
+    let pooled = ["rotation", "reflection", "glide", "harmonic"];
     let families = pooled.map(|name| random_family(name, &mut random)).to_vec();
     let micrograph = Micrograph::new(image((170, 190), 4).view(), None, NonFinite::Fail)?;
     let plan = Plan::of(Params { families, stride: 2, ..Default::default() }, &micrograph)?;
@@ -482,16 +486,5 @@ fn threads(name: &str) -> Result<(), Failed> {
     match run(1)? == run(3)? {
         true => Ok(()),
         false => Err("threads change descriptors".into()),
-    }
-}
-
-/// No shader computes the family yet: the GPU says so.
-fn is_refused(gpu: &dyn Backend, name: &str) -> Result<(), Failed> {
-    let families = vec![random_family(name, &mut Random::new(1))];
-    let micrograph = Micrograph::new(noise((60, 60), 1).view(), None, NonFinite::Fail)?;
-    let plan = Plan::of(Params { families, ..Default::default() }, &micrograph)?;
-    match gpu.upload(micrograph.standardised()?, &plan).err() {
-        Some(e) if e.to_string().contains("not yet on the GPU, use --device cpu") => Ok(()),
-        other => Err(format!("{name}: {other:?}").into()),
     }
 }

@@ -4,6 +4,7 @@
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
 use stemseg::Error;
+use stemseg::Plan;
 use stemseg::backend::gpu::{Gpu, Options};
 use stemseg::backend::{Backend, Step};
 use stemseg::descriptor::{Translation, translation};
@@ -16,8 +17,8 @@ use crate::contract::{
 };
 use crate::devices::Devices;
 use crate::families::{
-    CORNERS, bright_centres, corner, default_symmetries, many_ranks, many_rings, pooled_plan,
-    powers_that_overflow, small_symmetries, small_windows_of_spectra, spots,
+    CORNERS, bright_centres, corner, default_symmetries, glides, many_ranks, many_rings,
+    pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra, spots,
 };
 use crate::verify::mutated;
 
@@ -25,7 +26,7 @@ use crate::verify::mutated;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 45] = [
+const MUTATIONS: [(&str, &str, &str, Check); 56] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
@@ -65,6 +66,17 @@ const MUTATIONS: [(&str, &str, &str, Check); 45] = [
     ("polar", "STARTS: u32 = 16u", "STARTS: u32 = 2u", small_symmetries),
     ("polar", "2u * x == block.step", "false", default_symmetries),
     ("polar", "own < params.blocks", "own < 2u", default_symmetries),
+    ("glide", "2u * i + 1u, row", "2u * i, row", glides),
+    ("glide", "(turn + ANGLES", "(turn + 1u + ANGLES", glides),
+    ("glide", "(step + 1u) * RINGS", "step * RINGS", glides),
+    ("glide", "moves[step].cols", "0", glides),
+    ("glide", "return 0.0;", "return 1.0;", glides),
+    ("glide", "maps[i * size + site] = 0.0", "maps[i * size + site] = 1.0", glides),
+    ("glide", "i += FOLDED", "i += 2u * FOLDED", glides),
+    ("glide", "i < FOLDED", "i + 1u < FOLDED", glides),
+    ("glide", "+ col - SIDE / 2u", "+ col - SIDE / 2u + 1u", glides),
+    ("glide", "vec2<f32>(0.0, squares(local))", "vec2<f32>(0.0, 1.0)", glides),
+    ("glide", "params.first_part + group.z", "group.z", glides),
     ("pooling", "equal > written", "equal > 0u", many_ranks),
     ("pooling", "var count = 1u", "var count = 16u", many_ranks),
     ("pooling", "if rank < count", "if true", many_ranks),
@@ -72,6 +84,9 @@ const MUTATIONS: [(&str, &str, &str, Check); 45] = [
     ("repair", "own % tile.cols", "0u", step_in_columns),
     ("repair", "+ group.y * count", "", step_in_columns),
 ];
+
+/// Multiply-adds of a dispatch of which even small images need many.
+const SHORT: u64 = 1 << 17;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let Devices::Adapter(adapter) = devices else { return Vec::new() };
@@ -87,6 +102,8 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     with("tiny_bindings_change_nothing", tiny, tiny_bindings_change_nothing);
     let tiny = Options { binding_limit: Some(1_000_000), ..Default::default() };
     with("tiny_bindings_change_no_pooled_score", tiny, tiny_bindings_change_no_pooled_score);
+    let short = Options { work_per_dispatch: Some(SHORT), ..Default::default() };
+    with("short_dispatches_change_nothing", short, short_dispatches_change_nothing);
     let hopeless = Options { binding_limit: Some(1000), ..Default::default() };
     with("too_little_is_an_error", hopeless, too_little_is_an_error);
     let cramped = Options { workgroup_memory: Some(3 << 10), ..Default::default() };
@@ -101,6 +118,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     };
     with("squares_outside_of_workgroups", spilt, |_, gpu| {
         default_symmetries(gpu)?;
+        glides(gpu)?;
         many_rings(gpu)
     });
     for (i, (shader, from, to, check)) in MUTATIONS.into_iter().enumerate() {
@@ -108,9 +126,14 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         let name = format!("gpu::mutation_{i}_of_{shader}_shows");
         trials.push(devices.gpu_trial(&name, move |_| {
             let shaders = mutated(shader, from, to);
-            // Little enough for several slabs.
-            let workgroup_memory = Some(3 << 10);
-            let options = Options { poison: true, shaders, workgroup_memory, ..Default::default() };
+            let options = Options {
+                poison: true,
+                shaders,
+                // Little enough for several slabs, and several dispatches.
+                workgroup_memory: Some(3 << 10),
+                work_per_dispatch: Some(SHORT),
+                ..Default::default()
+            };
             match check(&Gpu::with_options(&adapter, options)?) {
                 Err(_) => Ok(()),
                 Ok(()) => Err(format!("'{to}' does not show").into()),
@@ -124,25 +147,51 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
 }
 
-fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
+/// A plan of many tiles, some of whose sites are not segmented, and its image.
+fn masked_tiles() -> Result<(Array2<f32>, Plan), Failed> {
     let (image, mut plan) = tiles((470, 300), 5)?;
     let count = (plan.grid.count.rows, plan.grid.count.cols);
     plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 3 * j) % 7 != 0));
+    Ok((image, plan))
+}
+
+fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
+    let (image, plan) = masked_tiles()?;
     if tiny.band_rows(&plan, u64::MAX)? >= plan.grid.count.rows {
         return Err("the limit does not force a second band".into());
     }
+    match same_results(whole, tiny, &image, &plan)? {
+        true => Ok(()),
+        false => Err("tiny bindings change descriptors, moments, features or labels".into()),
+    }
+}
+
+/// What pooled families and translations give, however it is parted.
+fn short_dispatches_change_nothing(whole: &Gpu, short: &Gpu) -> Result<(), Failed> {
+    let (image, plan) = masked_tiles()?;
+    if !same_results(whole, short, &image, &plan)? {
+        return Err("short dispatches change descriptors, moments, features or labels".into());
+    }
+    let (micrograph, plan) = pooled_plan()?;
+    let image = micrograph.standardised()?;
+    let run = |gpu: &Gpu| describe(gpu, image, &plan, usize::MAX);
+    match run(whole)? == run(short)? {
+        true => Ok(()),
+        false => Err("short dispatches change pooled scores".into()),
+    }
+}
+
+/// Whether both give the same descriptors, moments, features and labels, bit for bit.
+fn same_results(a: &Gpu, b: &Gpu, image: &Array2<f32>, plan: &Plan) -> Result<bool, Failed> {
     let run = |gpu: &Gpu| -> Result<(Array2<f32>, Moments, Array2<f32>), Failed> {
-        let bands = plan.bands(gpu.band_rows(&plan, u64::MAX)?);
-        let mut session = gpu.upload(image.view(), &plan)?;
+        let bands = plan.bands(gpu.band_rows(plan, u64::MAX)?);
+        let mut session = gpu.upload(image.view(), plan)?;
         bands.iter().try_for_each(|band| session.accumulate(band))?;
         let moments = session.moments()?;
         let pca = Pca::new(&moments, Components::Count(3))?;
         bands.iter().try_for_each(|band| session.project(band, &pca))?;
-        Ok((describe(gpu, image.view(), &plan, usize::MAX)?, moments, session.features()?))
+        Ok((describe(gpu, image.view(), plan, usize::MAX)?, moments, session.features()?))
     };
-    if run(whole)? != run(tiny)? {
-        return Err("tiny bindings change descriptors, moments or features".into());
-    }
     let points = Array2::from_shape_fn((60_000, 5), |(i, f)| ((i * 31 + f * 7) % 1009) as f32);
     let assign = |gpu: &Gpu| -> Result<Vec<(Vec<u32>, Step)>, Failed> {
         let mut assigner = gpu.assigner(points.view())?;
@@ -154,10 +203,7 @@ fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
         };
         Ok(vec![step(7)?, step(7)?, step(11)?])
     };
-    match assign(whole)? == assign(tiny)? {
-        true => Ok(()),
-        false => Err("tiny bindings change labels or sums".into()),
-    }
+    Ok(run(a)? == run(b)? && assign(a)? == assign(b)?)
 }
 
 fn tiny_bindings_change_no_pooled_score(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {

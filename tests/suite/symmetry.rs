@@ -13,24 +13,22 @@ use stemseg::{Params, Plan, Silent};
 use crate::contract::{describe, noise};
 use crate::data::compare;
 use crate::devices::Devices;
-use crate::families::where_possible;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in ["rotation", "reflection", "glide", "harmonic"] {
         let title = format!("symmetry::{name}_of_a_turned_image");
-        trials.extend(where_possible(devices, &[name], &title, move |b| turned(b, name)));
+        trials.extend(devices.each(&title, move |b| turned(b, name)));
         let title = format!("symmetry::{name}_of_a_mirrored_image");
-        trials.extend(where_possible(devices, &[name], &title, move |b| mirrored(b, name)));
+        trials.extend(devices.each(&title, move |b| mirrored(b, name)));
     }
     for name in FamilyParams::NAMES {
         let title = format!("symmetry::{name}_repeats_with_the_crystal");
-        trials.extend(where_possible(devices, &[name], &title, move |b| repeats(b, name)));
+        trials.extend(devices.each(&title, move |b| repeats(b, name)));
     }
     for group in ["p4mm", "p31m", "pg", "p6"] {
-        let (families, title) =
-            (["rotation", "reflection", "glide"], format!("symmetry::of_{group}"));
-        trials.extend(where_possible(devices, &families, &title, move |b| of_group(b, group)));
+        let title = format!("symmetry::of_{group}");
+        trials.extend(devices.each(&title, move |b| of_group(b, group)));
     }
     trials
 }

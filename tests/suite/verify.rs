@@ -15,14 +15,13 @@ use stemseg::{Params, Plan, Silent};
 use crate::contract::noise;
 use crate::data;
 use crate::devices::Devices;
-use crate::families::CPU_ALONE;
 
 /// Shader, what is changed, the families that are verified, and the first stage that
 /// must show it.
 type Mutation = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// One constant each; where it is a factor, it is wrong by a thousandth.
-const MUTATIONS: [Mutation; 21] = [
+const MUTATIONS: [Mutation; 25] = [
     ("translation", "leave + params.height", "leave + params.height + 1u", "translation", ""),
     (
         "translation",
@@ -42,6 +41,10 @@ const MUTATIONS: [Mutation; 21] = [
     ("translation", "k = folded * params.fold;", "k = folded;", "translation", ""),
     ("intensity", "= centre + mean", "= centre + 1.001 * mean", "intensity", ""),
     ("intensity", "sqrt(square / f32", "sqrt(1.002 * square / f32", "intensity", ""),
+    ("polar", "clamp(total / norm", "clamp(1.001 * total / norm", "rotation", ""),
+    ("polar", "select(2.0, 1.0, alone)", "select(2.002, 1.0, alone)", "reflection", ""),
+    ("glide", "clamp(sum.x", "clamp(1.001 * sum.x", "glide", ""),
+    ("glide", "* ANGLES + mirror)", "* ANGLES + mirror / 2u)", "rotation+glide", "glide"),
     ("harmonic", "sums * inverse[site.at]", "1.001 * sums * inverse[site.at]", "harmonic", ""),
     ("harmonic", "sums_one[3] += a.w * z", "sums_one[3] += 1.001 * a.w * z", "harmonic", ""),
     ("maximum", "phase.cos * re", "1.001 * phase.cos * re", "translation+harmonic", "harmonic"),
@@ -59,13 +62,16 @@ const MUTATIONS: [Mutation; 21] = [
 ];
 
 /// What is verified of each family, and of several together.
-const TOGETHER: [&str; 3] =
-    ["translation+harmonic", "harmonic+intensity+power-spectrum", "power-spectrum+translation"];
+const TOGETHER: [&str; 4] = [
+    "translation+harmonic",
+    "harmonic+intensity+power-spectrum",
+    "power-spectrum+translation",
+    "translation+rotation+reflection+glide",
+];
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
-    let known = FamilyParams::NAMES.into_iter().filter(|name| !CPU_ALONE.contains(name));
-    for families in known.chain(TOGETHER) {
+    for families in FamilyParams::NAMES.into_iter().chain(TOGETHER) {
         for image in ["tilt.npy", "square_hex.npy", "vacuum.npy"] {
             let name = format!("verify::agrees_on_{families}_of_{image}");
             trials.push(devices.gpu_trial(&name, move |gpu| agrees(families, image, gpu)));
@@ -111,6 +117,7 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     let source = match shader {
         "translation" => &mut shaders.translation,
         "polar" => &mut shaders.polar,
+        "glide" => &mut shaders.glide,
         "pooling" => &mut shaders.pooling,
         "moments" => &mut shaders.moments,
         "intensity" => &mut shaders.intensity,

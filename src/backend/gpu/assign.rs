@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use wgpu::{Buffer, BufferUsages};
 
 use super::cluster_sums::{CHUNK, Table};
-use super::commands::{Commands, WORK_PER_DISPATCH};
+use super::commands::Commands;
 use super::device::{Device, Scratch};
 use super::fold::Totals;
 use super::kernel::{Kernel, Source};
@@ -121,7 +121,7 @@ impl<'a> Points<'a> {
         let piece = &self.pieces[index];
         // Three operations for each coordinate of each centroid are two multiply-adds.
         let work = 2 * (clusters * self.features) as u64;
-        let at_once = (WORK_PER_DISPATCH / work).clamp(256, u32::MAX.into()) as usize;
+        let at_once = (self.device.work_per_dispatch() / work).clamp(256, u32::MAX.into()) as usize;
         for first in (0..piece.count).step_by(at_once) {
             let count = at_once.min(piece.count - first);
             let [per_row, rows] = self.device.rows_of_groups(count as u64);

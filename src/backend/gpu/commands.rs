@@ -14,10 +14,6 @@ use super::kernel::{Groups, Kernel};
 use crate::Result;
 use crate::sites::blocks;
 
-/// Multiply-adds that one dispatch may do: some 50 ms on a slow
-/// integrated GPU.
-pub(super) const WORK_PER_DISPATCH: u64 = 1 << 31;
-
 /// Multiply-adds that are submitted at once: a tenth of a second there, since a
 /// watchdog may look at the whole submission.
 const WORK_PER_SUBMIT: u64 = 1 << 32;
@@ -57,14 +53,14 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Workgroups of the largest dispatch.
-    pub(super) fn at_once(&self) -> usize {
-        self.part().iter().product()
+    /// Workgroups of the largest dispatch on `device`.
+    pub(super) fn at_once(&self, device: &Device) -> usize {
+        self.part(device.work_per_dispatch()).iter().product()
     }
 
-    /// Workgroups of a dispatch on each axis.
-    fn part(&self) -> [usize; 3] {
-        let within_work = (WORK_PER_DISPATCH / self.work.max(1)).max(1) as usize;
+    /// Workgroups on each axis of a dispatch of at most `work` multiply-adds.
+    fn part(&self, work: u64) -> [usize; 3] {
+        let within_work = (work / self.work.max(1)).max(1) as usize;
         let mut left = self.most.clamp(1, within_work);
         self.groups.map(|count| {
             let part = count.clamp(1, left.min(1 << 15));
@@ -158,7 +154,7 @@ impl<'a> Commands<'a> {
         params: impl Fn(usize) -> P,
     ) -> Result<()> {
         let [x, z] = rows.groups;
-        let at_once = (WORK_PER_DISPATCH / rows.work.max(1)).clamp(1, 1 << 15);
+        let at_once = (self.device.work_per_dispatch() / rows.work.max(1)).clamp(1, 1 << 15);
         for part in blocks(0..rows.count, at_once as usize) {
             let work = rows.work * part.len() as u64;
             let groups = [x, part.len() as u32, z];
@@ -176,7 +172,7 @@ impl<'a> Commands<'a> {
         buffers: &[&Buffer],
         params: impl Fn([usize; 3]) -> P,
     ) -> Result<()> {
-        let [x, y, z] = grid.part();
+        let [x, y, z] = grid.part(self.device.work_per_dispatch());
         for z in blocks(0..grid.groups[2], z) {
             for y in blocks(0..grid.groups[1], y) {
                 for x in blocks(0..grid.groups[0], x) {
@@ -292,7 +288,7 @@ mod tests {
 
     #[test]
     fn dispatches_stay_within_work_and_room() {
-        let part = |groups, work, most| Grid { groups, work, most }.part();
+        let part = |groups, work, most| Grid { groups, work, most }.part(1 << 31);
         assert_eq!(part([2000, 300, 4], 1 << 10, usize::MAX), [2000, 300, 3]);
         assert_eq!(part([2000, 300, 4], 1 << 11, 5000), [2000, 2, 1]);
         assert_eq!(part([2000, 300, 4], 1 << 31, 7), [1, 1, 1]);

@@ -21,6 +21,8 @@ pub struct Options {
     /// Pretend that a workgroup has no more memory, bytes; kernels that can do
     /// with less do so.
     pub workgroup_memory: Option<u32>,
+    /// Do no more multiply-adds in a dispatch than these, where a kernel can do less.
+    pub work_per_dispatch: Option<u64>,
     /// Fill buffers with NaN before kernels write them.
     pub poison: bool,
     /// The kernels' sources: a test changes one to see that it shows.
@@ -43,6 +45,9 @@ pub(super) struct Device {
 
 /// Name of a kernel and the bits of its constants.
 type Key = (&'static str, Vec<u64>);
+
+/// Multiply-adds that one dispatch may do: some 50 ms on a slow integrated GPU.
+const WORK_PER_DISPATCH: u64 = 1 << 31;
 
 /// Largest buffer, bytes: kernels count in 32 bits, and no buffer needs more.
 const INDEXABLE: u64 = u32::MAX as u64;
@@ -100,6 +105,11 @@ impl Device {
     pub(super) fn workgroup_memory(&self) -> u32 {
         let most = self.inner.limits().max_compute_workgroup_storage_size;
         self.options.workgroup_memory.map_or(most, |limit| most.min(limit))
+    }
+
+    /// Multiply-adds that one dispatch may do, as far as kernels can be parted.
+    pub(super) fn work_per_dispatch(&self) -> u64 {
+        self.options.work_per_dispatch.unwrap_or(WORK_PER_DISPATCH)
     }
 
     /// The kernel of `source`, compiled where this device has not done so before.

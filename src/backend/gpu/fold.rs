@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 use wgpu::Buffer;
 
-use super::commands::{Commands, WORK_PER_DISPATCH};
+use super::commands::Commands;
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
 use crate::Result;
@@ -53,7 +53,7 @@ impl<'a> Totals<'a> {
     /// multiply-adds.
     pub(super) fn at_once(&self, work: u64) -> u64 {
         let memory = AT_ONCE.min(self.device.binding_limit()) / (4 * self.entries);
-        memory.min(WORK_PER_DISPATCH / work.max(1)).clamp(1, 1 << 15)
+        memory.min(self.device.work_per_dispatch() / work.max(1)).clamp(1, 1 << 15)
     }
 
     /// Room for `parts` parts, `[parts][entries]`.

@@ -9,13 +9,13 @@ use super::commands::Commands;
 use super::device::Device;
 use super::inner::{Maps, Windows};
 use super::pixels::Pixels;
-use super::{harmonic, intensity, maximum, polar, pooling, power_spectrum, translation};
-use crate::descriptor::Family;
+use super::{glide, harmonic, intensity, maximum, polar, pooling, power_spectrum, translation};
+use crate::Result;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
+use crate::descriptor::{Family, reflection, rotation};
 use crate::plan::Plan;
 use crate::sites::Band;
-use crate::{Error, Result};
 
 /// One band: what every kernel is given.
 #[derive(Clone, Copy)]
@@ -51,12 +51,6 @@ pub(super) struct Kernels<'a> {
     launchers: Vec<Box<dyn Launch + 'a>>,
 }
 
-/// What to say where there is no kernel for `family`.
-pub(super) fn missing(device: &Device, family: &Family) -> Error {
-    let name = family.name();
-    device.error(format!("the family {name} is not yet on the GPU, use --device cpu"))
-}
-
 impl<'a> Kernels<'a> {
     pub(super) fn new(
         device: &'a Device,
@@ -81,8 +75,7 @@ impl<'a> Kernels<'a> {
         plan: &'a Plan,
         channel: usize,
     ) -> Result<()> {
-        let mut ranked = |polar, inner, top| {
-            let (source, channels) = self.polar(device, plan, index, (polar, inner))?;
+        let ranked = |inner, (source, channels), top| {
             let ranked = pooling::Ranked { inner, source, channels, top };
             pooling::Launcher::new(device, ranked, &plan.grid, channel)
         };
@@ -101,13 +94,16 @@ impl<'a> Kernels<'a> {
                 let windows = Windows::new(device, &family.inner, &plan.grid);
                 Box::new(maximum::Launcher::new(device, family, (source, windows), channel)?)
             }
-            Family::Rotation(family) => {
-                Box::new(ranked(&family.polar, &family.inner, family.pool_top)?)
+            Family::Rotation(rotation::Family { polar, inner, pool_top, .. })
+            | Family::Reflection(reflection::Family { polar, inner, pool_top, .. }) => {
+                let scores = self.polar(device, plan, index, (polar, inner))?;
+                Box::new(ranked(inner, scores, *pool_top)?)
             }
-            Family::Reflection(family) => {
-                Box::new(ranked(&family.polar, &family.inner, family.pool_top)?)
+            Family::Glide(family) => {
+                let source = self.source(glide::Launcher::new(device, family, plan)?);
+                let scores = (source, 0..family.glides.len());
+                Box::new(ranked(&family.inner, scores, family.pool_top)?)
             }
-            other => return Err(missing(device, other)),
         };
         self.launchers.push(launcher);
         Ok(())

@@ -10,6 +10,7 @@ pub mod cluster_sums;
 mod commands;
 mod device;
 pub mod fold;
+pub mod glide;
 pub mod harmonic;
 mod inner;
 pub mod intensity;

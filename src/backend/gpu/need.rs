@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::session::IN_FLIGHT;
-use super::{harmonic, pixels, polar};
+use super::{glide, harmonic, pixels, polar};
 use crate::Result;
 use crate::descriptor::Family;
 use crate::descriptor::translation::Norms;
@@ -67,6 +67,7 @@ fn maps(device: &Device, plan: &Plan, of: usize, rows: usize) -> (u64, u64) {
         Family::Rotation(_) | Family::Reflection(_) => {
             polar::bytes(device, plan, of, rows).unwrap_or_default()
         }
+        Family::Glide(family) => glide::bytes(device, family, plan, rows),
         _ => (0, 0),
     }
 }

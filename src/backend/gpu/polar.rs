@@ -148,7 +148,7 @@ impl Score for Launcher<'_> {
             work: (square::work(self.polar) + products) as u64,
             most: Slots::count(self.device, self.layout.slot),
         };
-        let slots = self.slots.get(self.device, self.layout.slot, all.at_once())?;
+        let slots = self.slots.get(self.device, self.layout.slot, all.at_once(self.device))?;
         let [taps, blocks, entries] = &self.tables;
         let buffers = [&job.pixels.buffer, norm_buffer, taps, slots, blocks, entries, &maps];
         commands.dispatch_grid(&self.kernel, &all, &buffers, |[col, row, _]| Params {

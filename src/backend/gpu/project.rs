@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::Array2;
 use wgpu::{Buffer, BufferUsages};
 
-use super::commands::{Commands, ReadBack, WORK_PER_DISPATCH};
+use super::commands::{Commands, ReadBack};
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
 use crate::Result;
@@ -109,7 +109,7 @@ impl<'a> Features<'a> {
         let [per_row, rows] = self.device.rows_of_groups(sites);
         let buffers = [descriptors, &map.mean, &map.components, features];
         let work = sites * (channels * GROUP) as u64;
-        let at_once = (WORK_PER_DISPATCH / work).max(1) as usize;
+        let at_once = (self.device.work_per_dispatch() / work).max(1) as usize;
         for groups in blocks(0..q.div_ceil(GROUP), at_once) {
             let params = Params {
                 sites: sites as u32,

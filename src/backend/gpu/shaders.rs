@@ -13,6 +13,8 @@ pub struct Shaders {
     pub intensity: Cow<'static, str>,
     /// Scores of rotations and reflections at inner sites.
     pub polar: Cow<'static, str>,
+    /// Scores of glides at inner sites.
+    pub glide: Cow<'static, str>,
     /// Largest scores in windows.
     pub pooling: Cow<'static, str>,
     /// Circular harmonics at inner sites.
@@ -51,6 +53,7 @@ impl Default for Shaders {
             repair: include_str!("../../../shaders/repair.wgsl").into(),
             intensity: with_pixels!("intensity"),
             polar: with_pixels!("square", "polar"),
+            glide: with_pixels!("square", "glide"),
             pooling: include_str!("../../../shaders/pooling.wgsl").into(),
             harmonic: with_pixels!("harmonic"),
             maximum: include_str!("../../../shaders/maximum.wgsl").into(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytemuck::{NoUninit, Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
-use super::commands::{Commands, WORK_PER_DISPATCH};
+use super::commands::Commands;
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
 use super::kernels::{Job, Launch};
@@ -160,7 +160,7 @@ impl<'a> Launcher<'a> {
         let work = (threads * LANES * rows * stride.min(params.height as usize)) as u64;
         let vectors = self.family.translations.len().div_ceil(LANES);
         let across = vectors.div_ceil(self.layout.groups);
-        let pairs = (WORK_PER_DISPATCH / work).max(1) as usize;
+        let pairs = (self.device.work_per_dispatch() / work).max(1) as usize;
         let at_once = across.min(pairs);
         let tiles_at_once = (pairs / at_once).clamp(1, 1 << 15);
         for first_tile in (0..tiles).step_by(tiles_at_once) {
