@@ -11,13 +11,12 @@ use stemseg::{Params, Plan, Silent};
 
 use crate::data::compare;
 use crate::devices::Devices;
-use crate::families::where_possible;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in ["rotation", "reflection", "glide"] {
         let title = format!("maps::{name}_is_the_best_of_the_definition");
-        trials.extend(where_possible(devices, &[name], &title, move |b| by_definition(b, name)));
+        trials.extend(devices.each(&title, move |b| by_definition(b, name)));
     }
     trials.extend(devices.each("maps::angles_of_turned_mirrors", turned_mirrors));
     trials.extend(devices.each("maps::centres_of_a_crystal", centres));
