@@ -41,6 +41,7 @@
 //! [`label_map`] make labels of them; [`io::write`] and [`report`] write them
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
+pub mod accuracy;
 pub mod backend;
 pub mod bench;
 pub mod confidence;
@@ -51,6 +52,7 @@ pub mod kmeans;
 pub mod label_map;
 pub mod lattice;
 pub mod memory;
+pub mod metrics;
 pub mod micrograph;
 pub mod model;
 pub mod pca;

@@ -31,3 +31,13 @@ pub trait Progress: Sync {
 pub struct Silent;
 
 impl Progress for Silent {}
+
+/// Asks whether to go on but does not show what a stage tells of itself: for one
+/// of many runs.
+pub(crate) struct Unseen<'p>(pub(crate) &'p dyn Progress);
+
+impl Progress for Unseen<'_> {
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+}

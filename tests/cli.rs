@@ -1,6 +1,8 @@
 //! The command line from outside: what it writes and prints, and how it refuses.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "cli/accuracy.rs"]
+mod accuracy;
 #[path = "cli/arguments.rs"]
 mod arguments;
 #[path = "cli/bench.rs"]

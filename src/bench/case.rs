@@ -13,18 +13,9 @@ use crate::label_map::LabelMap;
 use crate::micrograph::{Micrograph, NonFinite};
 use crate::pca::{Moments, Pca};
 use crate::plan::{Params, Plan};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unseen};
 use crate::sites::Band;
 use crate::{Result, pipeline};
-
-/// Asks whether to go on but does not show what a stage tells of itself.
-struct Unseen<'p>(&'p dyn Progress);
-
-impl Progress for Unseen<'_> {
-    fn check(&self) -> Result<()> {
-        self.0.check()
-    }
-}
 
 /// What computes the stages that no backend has for its own.
 fn host() -> DeviceInfo {

@@ -1,5 +1,7 @@
-//! `stemseg bench`: how long each stage takes on this machine.
+//! `stemseg bench`: how long each stage takes on this machine, and how well images
+//! with true labels are segmented.
 
+mod accuracy;
 mod args;
 mod earlier;
 mod table;
@@ -27,6 +29,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     let earlier = args.compare.as_deref().map(Earlier::read).transpose()?;
     let bar = Bar::new(&args.talk);
+    if let Some(folder) = &args.accuracy.accuracy {
+        return accuracy::run(folder, args, &bar);
+    }
     let images = images(args, &bar)?;
     let settings = args.settings(&Micrograph::new(images[0].view(), None, NonFinite::Fail)?)?;
     if let Some(warning) = earlier.as_ref().and_then(|e| e.warning(&settings.params)) {

@@ -180,6 +180,11 @@ impl DescriptorArgs {
         }
     }
 
+    /// The families as they were given.
+    pub(super) fn text(&self) -> &str {
+        &self.descriptor
+    }
+
     /// The file that a list of translations is read from.
     pub(super) fn file(&self) -> Option<&PathBuf> {
         self.translation.translations.as_ref()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stemseg::backend::Choice;
 use stemseg::bench::{Settings, Stage};
+use stemseg::metrics;
 use stemseg::micrograph::Micrograph;
 use stemseg::{Params, Result};
 
@@ -30,13 +31,20 @@ other families), covariance D (D + 1) per site, project 2 q D per site, k-means 
 the f32 multiply-adds of all threads, or the bytes that must move at least against copying memory,
 whichever is the larger share.
 
+With --accuracy, all inside the margin: the adjusted Rand index; the mean intersection over union of
+true and found labels, matched one to one; the F1 score of boundary pixels that lie within the
+tolerance of the other map's; and their mean distance from them.
+
 Examples:
   stemseg bench --size 256 --stage descriptors,segment
   stemseg bench --image grain.npy --patch 12 --window 16 --stride 2 --device cpu,gpu
   stemseg bench --image grain.npy --repeats 20 --json
-  stemseg bench --image grain.npy --compare before.json";
+  stemseg bench --image grain.npy --compare before.json
+  stemseg bench --accuracy scenes --descriptor translation+harmonic
+  stemseg bench --accuracy scenes --only tilt,twin --stride 3 --json";
 
-/// Time every stage of a segmentation on this machine.
+/// Time every stage of a segmentation on this machine, or see how well images with true labels are
+/// segmented.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -69,13 +77,46 @@ pub(crate) struct Args {
     clusters: usize,
 
     #[command(flatten)]
-    descriptor: DescriptorArgs,
+    pub(super) accuracy: AccuracyArgs,
+
+    #[command(flatten)]
+    pub(super) descriptor: DescriptorArgs,
 
     #[command(flatten)]
     cluster: ClusterArgs,
 
     #[command(flatten)]
     pub(super) talk: TalkArgs,
+}
+
+/// What is compared with the truth.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Accuracy")]
+pub(super) struct AccuracyArgs {
+    /// Instead of timing, segment the images of this folder into as many patterns as they have
+    /// true labels, and compare: NAME.npy or TIFF with NAME_labels.npy (or without the last _WORD
+    /// of the name), and folders that 'stemseg simulate' has written.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["size", "image", "stage", "repeats", "compare", "clusters"])]
+    pub(super) accuracy: Option<PathBuf>,
+
+    /// Only images whose names contain one of these words.
+    #[arg(long, value_name = "WORD", value_delimiter = ',', requires = "accuracy")]
+    pub(super) only: Vec<String>,
+
+    /// Pixels along every side that do not count.
+    #[arg(long, value_name = "PX", default_value = "40", requires = "accuracy", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    margin: usize,
+
+    /// Distance up to which two boundaries are the same, px.
+    #[arg(long, value_name = "PX", default_value = "5", requires = "accuracy", value_parser = parse::number, allow_negative_numbers = true)]
+    tolerance: f64,
+}
+
+impl AccuracyArgs {
+    /// What is compared.
+    pub(super) fn metrics(&self) -> metrics::Options {
+        metrics::Options { margin: self.margin, tolerance: self.tolerance }
+    }
 }
 
 impl Args {
@@ -96,16 +137,24 @@ impl Args {
             true => Stage::ALL.into(),
             false => self.stage.clone(),
         };
-        let params = Params {
+        let params = self.params(micrograph, self.clusters)?;
+        Ok(Settings { params, stages, repeats: self.repeats })
+    }
+
+    /// The library's parameters.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::families`].
+    pub(super) fn params(&self, micrograph: &Micrograph, clusters: usize) -> Result<Params> {
+        Ok(Params {
             families: self.descriptor.families(micrograph)?,
             weights: self.descriptor.weights(),
             stride: self.descriptor.stride,
             components: self.cluster.components(),
-            clusters: vec![self.clusters],
+            clusters: vec![clusters],
             starts: self.cluster.starts,
             seed: self.cluster.seed,
             ..Default::default()
-        };
-        Ok(Settings { params, stages, repeats: self.repeats })
+        })
     }
 }
