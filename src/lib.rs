@@ -43,6 +43,7 @@
 
 pub mod backend;
 pub mod bench;
+pub mod calibration;
 pub mod confidence;
 pub mod descriptor;
 mod error;

@@ -99,7 +99,7 @@ impl Args {
         let params = Params {
             families: self.descriptor.families(micrograph)?,
             weights: self.descriptor.weights(),
-            stride: self.descriptor.stride,
+            stride: self.descriptor.stride(micrograph.pixel_size())?,
             components: self.cluster.components(),
             clusters: vec![self.clusters],
             starts: self.cluster.starts,
