@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Entry, Frame};
+use super::{Entry, Frame, pixels};
 use crate::calibration::Unit;
 use crate::{Error, Result};
 
@@ -17,7 +17,7 @@ pub(super) fn entry(path: &Path, entries: &[Entry], image: Option<usize>) -> Res
     }
 }
 
-/// The image with most on its side: no survey image before one; in real space
+/// The image with most on its side: numbers before other elements; no survey image before one; in real space
 /// before diffraction patterns and Fourier transforms; grey before colour, since
 /// some microscopes put a colour thumbnail before the data; real before complex;
 /// a single image before a stack; HAADF before other detectors; the first of
@@ -26,6 +26,7 @@ fn best(path: &Path, entries: &[Entry]) -> Result<usize> {
     let against = |entry: &Entry| {
         let name = entry.name.to_lowercase();
         [
+            !pixels::is_number(&entry.dtype),
             SURVEYS.iter().any(|word| name.contains(word)),
             entry.calibration.is_some_and(|c| c.unit != Unit::Nanometre),
             entry.colour,

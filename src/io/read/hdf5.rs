@@ -49,10 +49,7 @@ impl Format for Other {
 pub(super) fn unreadable(path: &Path, error: hdf5_pure::Error) -> Error {
     match error {
         hdf5_pure::Error::Io(error) => failed(path, error),
-        error => {
-            let text = error.to_string().replace(['\n', '\r'], " ").replace(". ", "; ");
-            damaged(path, text)
-        }
+        error => damaged(path, error),
     }
 }
 

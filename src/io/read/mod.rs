@@ -6,6 +6,7 @@ mod colour;
 mod dm;
 mod emd;
 mod entry;
+mod guard;
 mod hdf5;
 mod hspy;
 mod mrc;
@@ -27,6 +28,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 pub use entry::Entry;
+use guard::guarded;
 pub use pixels::Pixels;
 pub use statistics::Statistics;
 
@@ -34,7 +36,6 @@ use crate::{Error, Result};
 
 static FORMATS: [&dyn Format; 14] = [
     &npy::Npy,
-    &zspy::Zspy,
     &npy::Npz,
     &tiff::Tiff,
     &raster::PNG,
@@ -46,6 +47,7 @@ static FORMATS: [&dyn Format; 14] = [
     &emd::Velox,
     &emd::Ncem,
     &hspy::Hspy,
+    &zspy::Zspy,
     &hdf5::Other,
 ];
 
@@ -134,8 +136,11 @@ impl ImageFile {
     /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
     /// [`Error::Io`] where the operating system refuses.
     pub fn open(path: &Path) -> Result<Self> {
-        let format = recognise(path)?;
-        Ok(Self { path: path.into(), format: format.name(), images: format.open(path)? })
+        let (format, images) = guarded(path, || {
+            let format = recognise(path)?;
+            Ok((format.name(), format.open(path)?))
+        })?;
+        Ok(Self { path: path.into(), format, images })
     }
 
     /// The format's name (`TIFF`).
@@ -163,16 +168,21 @@ impl ImageFile {
     pub fn load(&mut self, image: usize, frame: usize) -> Result<Image> {
         let image = choice::entry(&self.path, self.entries(), Some(image))?;
         choice::frame(&self.path, &self.entries()[image], Some(Frame::Number(frame)))?;
-        self.images.load(image, frame)
+        self.load_unchecked(image, frame)
+    }
+
+    /// A frame that is there.
+    fn load_unchecked(&mut self, image: usize, frame: usize) -> Result<Image> {
+        guarded(&self.path, || self.images.load(image, frame))
     }
 
     /// The mean over all frames, as f64.
     fn mean(&mut self, image: usize) -> Result<Image> {
         let count = self.entries()[image].frames().unwrap_or(1);
-        let (first, mut notes) = self.images.load(image, 0)?;
+        let (first, mut notes) = self.load_unchecked(image, 0)?;
         let mut sum = first.to_f64();
         for frame in 1..count {
-            let next = self.images.load(image, frame)?.0.to_f64();
+            let next = self.load_unchecked(image, frame)?.0.to_f64();
             if next.dim() != sum.dim() {
                 return Err(damaged(&self.path, "frames of different sizes"));
             }
@@ -189,7 +199,7 @@ impl ImageFile {
         let entry = self.entries()[number].clone();
         let (frame, note) = choice::frame(&self.path, &entry, frame)?;
         let (pixels, mut notes) = match frame {
-            Frame::Number(frame) => self.images.load(number, frame)?,
+            Frame::Number(frame) => self.load_unchecked(number, frame)?,
             Frame::Mean => self.mean(number)?,
         };
         if image.is_none() {
@@ -304,7 +314,18 @@ fn failed(path: &Path, error: io::Error) -> Error {
 
 /// The error for content that contradicts itself.
 fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+    let what = in_one_sentence(&what.to_string());
     Error::unreadable(path, format!("is damaged ({what}); copy or export it again"))
+}
+
+/// What a crate says, as a part of a sentence.
+fn in_one_sentence(said: &str) -> String {
+    const LONGEST: usize = 200;
+    let said = said.replace(['\n', '\r'], " ").replace(". ", "; ");
+    match said.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &said[..end]),
+        None => said,
+    }
 }
 
 /// Refuses a file whose header declares more bytes (`None` beyond 2^64) than the

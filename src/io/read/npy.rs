@@ -16,7 +16,7 @@ use npyz::{DType, Deserialize, Endianness, TypeChar, TypeRead, TypeStr};
 use super::pixels::{is_real, with_type};
 use super::{
     Entry, Format, Image, Images, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size,
-    open,
+    open, zspy,
 };
 use crate::micrograph::Pixel;
 use crate::{Error, Result};
@@ -83,6 +83,10 @@ impl Format for Npz {
 
     fn recognises(&self, head: &[u8]) -> bool {
         head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
+    }
+
+    fn claims(&self, path: &Path) -> bool {
+        !zspy::is_zspy(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {

@@ -83,6 +83,11 @@ define_pixels! {
 }
 pub(super) use {with_array, with_type};
 
+/// True where elements are pixels, or complex numbers that have a modulus.
+pub(super) fn is_number(dtype: &str) -> bool {
+    is_real(dtype) || ["complex64", "complex128"].contains(&dtype)
+}
+
 impl Pixels {
     /// `(rows, cols)`.
     pub fn shape(&self) -> (usize, usize) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Entry;
-use super::pixels::is_real;
+use super::pixels::is_number;
 use crate::calibration::{Calibration, seconds};
 use crate::{Error, Result};
 
@@ -53,7 +53,7 @@ pub(super) fn entry(
 
 /// Refuses elements that are no numbers.
 pub(super) fn check_element(path: &Path, dtype: &str) -> Result<()> {
-    match is_real(dtype) || dtype.starts_with("complex") {
+    match is_number(dtype) {
         true => Ok(()),
         false => {
             let reason = format!(

@@ -33,7 +33,7 @@ impl ImageFile {
         let mut sums = Sums::default();
         for frame in 0..count {
             progress.step(frame as u64, count as u64)?;
-            let (pixels, _) = self.images.load(image, frame)?;
+            let (pixels, _) = self.load_unchecked(image, frame)?;
             sums.add(&pixels);
         }
         Ok(sums.statistics())

@@ -12,7 +12,9 @@ use tiff::decoder::{Decoder, Limits};
 
 use self::page::Page;
 use self::source::Source;
-use super::{Entry, Format, Image, Images, check_size, damaged, failed, file_size, open};
+use super::{
+    Entry, Format, Image, Images, check_size, damaged, failed, file_size, in_one_sentence, open,
+};
 use crate::{Error, Result};
 
 /// A page is an entry; pages that are alike and follow each other are a stack.
@@ -149,8 +151,11 @@ fn undecodable(path: &Path, error: TiffError) -> Error {
 fn refusal(error: &TiffError) -> String {
     match error {
         TiffError::UnsupportedError(feature) => format!(
-            "is a kind of TIFF that is not read ({feature}); export it as grey, uncompressed TIFF"
+            "is a kind of TIFF that is not read ({}); export it as grey, uncompressed TIFF",
+            in_one_sentence(&feature.to_string())
         ),
-        error => format!("is damaged ({error}); copy or export it again"),
+        error => {
+            format!("is damaged ({}); copy or export it again", in_one_sentence(&error.to_string()))
+        }
     }
 }

@@ -31,8 +31,7 @@ impl Format for Zspy {
     }
 
     fn claims(&self, path: &Path) -> bool {
-        let attributes = Archive::open(path).map(|mut archive| archive.json(".zattrs"));
-        attributes.is_ok_and(|found| found.is_some_and(|root| root["file_format"] == "ZSpy"))
+        is_zspy(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
@@ -47,6 +46,12 @@ impl Format for Zspy {
         }
         Ok(Box::new(Signals { archive, signals, entries, last: None }))
     }
+}
+
+/// Whether a zip archive says so.
+pub(super) fn is_zspy(path: &Path) -> bool {
+    let attributes = Archive::open(path).map(|mut archive| archive.json(".zattrs"));
+    attributes.is_ok_and(|found| found.is_some_and(|root| root["file_format"] == "ZSpy"))
 }
 
 /// What the groups of a signal say of it.
