@@ -79,8 +79,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
     let mut file = ImageFile::open(&args.file)?;
     let only = args.input.image;
-    if let Some(number) = only {
-        file.check(number)?;
+    if only.is_some() {
+        file.choose(only)?;
     }
     let statistics = match args.stats {
         true => statistics(&mut file, only, &bar)?,

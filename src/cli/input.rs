@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use stemseg::io::read;
+use stemseg::io::read::{self, ImageFile};
 use stemseg::micrograph::Micrograph;
 use stemseg::report::summary::{Input, Replaced};
 use stemseg::{Error, Result};
@@ -75,8 +75,23 @@ fn other_unit(entry: &read::Entry) -> Option<&'static str> {
     entry.calibration.filter(|c| c.pixel_size().is_none()).map(|c| c.unit.name())
 }
 
+/// The pixels of a file that is no stack.
+pub(super) fn single(path: &Path) -> Result<read::Pixels> {
+    let mut file = ImageFile::open(path)?;
+    let image = file.choose(None)?;
+    match file.entries()[image].frames() {
+        Some(frames) => Err(Error::unreadable(
+            path,
+            format!(
+                "is a stack of {frames} frames, where a single image is needed; save one frame"
+            ),
+        )),
+        None => Ok(file.load(image, 0)?.0),
+    }
+}
+
 fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
-    let mask = read::read(path, None)?.pixels.to_mask();
+    let mask = single(path)?.to_mask();
     match mask.dim() == shape {
         true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(
             path,

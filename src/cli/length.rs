@@ -25,7 +25,7 @@ impl Length {
         let found = (1..=text.len()).rev().find_map(|end| Some((number(end)?, &text[end..])));
         let Some((number, unit)) = found.filter(|(number, _)| number.is_finite()) else {
             return Err(format!(
-                "'{text}' is not a number, such as 20, or a length, such as 0.4nm"
+                "'{text}' is neither a number of px, such as 20, nor a length, such as 0.4nm"
             ));
         };
         match (unit.trim(), Unit::parse(unit)) {

@@ -147,11 +147,11 @@ fn shift(field: &str) -> Option<Length> {
 }
 
 fn is_whole(shift: &f64) -> bool {
-    shift.fract() == 0.0 && shift.abs() <= f64::from(i32::MAX)
+    shift.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(shift)
 }
 
 fn from_array(path: &Path) -> Result<Vec<[Length; 2]>> {
-    let values = stemseg::io::read::read(path, None)?.pixels.to_f64();
+    let values = super::input::single(path)?.to_f64();
     if values.ncols() != 2 || !values.iter().all(is_whole) {
         return Err(Error::unreadable(
             path,

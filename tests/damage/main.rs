@@ -88,13 +88,13 @@ fn damage_shared(path: &Path) -> Result<(), Failed> {
         }
     }
     let place = folder.path().join(path.file_name().unwrap());
-    let steps = 25;
-    let early = [1, 7, 30, 100, 300, 600, 1000, 1100, 1500, 2100, 3000, 5000];
+    let steps = 12;
+    let early = [1, 30, 100, 600, 1000, 1100, 2100, 5000];
     let spread = (1..steps).map(|step| bytes.len() * step / steps);
     let cuts: Vec<usize> =
         early.into_iter().chain(spread).filter(|&cut| cut < bytes.len()).collect();
     // Larger files take longer, and their headers are no longer.
-    let flips = (40_000_000 / bytes.len().max(1)).clamp(10, 150);
+    let flips = (40_000_000 / bytes.len().max(1)).clamp(10, 60);
     damage(&place, &bytes, cuts.into_iter(), flips)
 }
 

@@ -153,12 +153,13 @@ impl ImageFile {
         self.images.entries()
     }
 
-    /// Checks that there is an image of this number.
+    /// The number of the image that is read: `image` where there is such an image, or
+    /// the one that [`read_frame`] takes.
     ///
     /// # Errors
     /// [`Error::Parameter`] where there is none, [`Error::Unreadable`] for what is no image.
-    pub fn check(&self, image: usize) -> Result<()> {
-        choice::entry(&self.path, self.entries(), Some(image)).map(drop)
+    pub fn choose(&self, image: Option<usize>) -> Result<usize> {
+        choice::entry(&self.path, self.entries(), image)
     }
 
     /// Frame `frame`, from 0, of the image of this number; a single image has one.
@@ -166,7 +167,7 @@ impl ImageFile {
     /// # Errors
     /// As [`read`].
     pub fn load(&mut self, image: usize, frame: usize) -> Result<Image> {
-        let image = choice::entry(&self.path, self.entries(), Some(image))?;
+        let image = self.choose(Some(image))?;
         choice::frame(&self.path, &self.entries()[image], Some(Frame::Number(frame)))?;
         self.load_unchecked(image, frame)
     }
@@ -195,7 +196,7 @@ impl ImageFile {
 
     /// As [`read_frame`].
     fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
-        let number = choice::entry(&self.path, self.entries(), image)?;
+        let number = self.choose(image)?;
         let entry = self.entries()[number].clone();
         let (frame, note) = choice::frame(&self.path, &entry, frame)?;
         let (pixels, mut notes) = match frame {

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::{ImageFile, Pixels, choice};
+use super::{ImageFile, Pixels};
 use crate::micrograph::Pixel;
 use crate::{Progress, Result};
 
@@ -28,7 +28,7 @@ impl ImageFile {
     /// As [`read`](super::read), and [`Error::Interrupted`](crate::Error::Interrupted)
     /// where `progress` stops it.
     pub fn statistics(&mut self, image: usize, progress: &dyn Progress) -> Result<Statistics> {
-        let image = choice::entry(&self.path, self.entries(), Some(image))?;
+        let image = self.choose(Some(image))?;
         let count = self.entries()[image].frames().unwrap_or(1);
         let mut sums = Sums::default();
         for frame in 0..count {
