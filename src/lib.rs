@@ -44,6 +44,7 @@
 pub mod accuracy;
 pub mod backend;
 pub mod bench;
+pub mod calibration;
 pub mod confidence;
 pub mod descriptor;
 mod error;

@@ -19,10 +19,14 @@ mod generate;
 mod help;
 #[path = "cli/images.rs"]
 mod images;
+#[path = "cli/info.rs"]
+mod info;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/job.rs"]
 mod job;
+#[path = "cli/lengths.rs"]
+mod lengths;
 #[path = "cli/messages.rs"]
 mod messages;
 #[path = "cli/options.rs"]

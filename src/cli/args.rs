@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use stemseg::micrograph::NonFinite;
+use stemseg::io::read::Frame;
+use stemseg::micrograph::{NonFinite, PixelSize};
 use stemseg::plan::Components;
 
+use super::length;
 use super::parse::{self, Slice};
 
 /// How an image is read.
@@ -15,6 +17,14 @@ pub(super) struct InputArgs {
     /// Which image of a file that holds several, from 0.
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) image: Option<usize>,
+
+    /// Which frame of a stack, from 0, or the mean of all [default: the first].
+    #[arg(long, value_name = "N|mean", value_parser = parse::frame, allow_negative_numbers = true)]
+    pub(super) frame: Option<Frame>,
+
+    /// Size of a pixel, for or instead of what the file says: a length with a unit, or ROWSxCOLS (0.015nm, 0.15Ax0.16A).
+    #[arg(long, value_name = "LENGTH|RxC", value_parser = length::pixel_size, allow_hyphen_values = true)]
+    pub(super) pixel_size: Option<PixelSize>,
 
     /// Part of the image, as two Python slices (100:600,0:512).
     #[arg(long, value_name = "ROWS,COLS", value_parser = parse::region, allow_hyphen_values = true)]

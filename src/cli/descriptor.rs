@@ -7,10 +7,11 @@ use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{
     FamilyParams, glide, harmonic, intensity, power_spectrum, reflection, rotation, translation,
 };
-use stemseg::micrograph::Micrograph;
+use stemseg::micrograph::{Micrograph, PixelSize};
 use stemseg::sites::Extent;
 use stemseg::{Error, Result};
 
+use super::length::{self, Length, Span, Spans};
 use super::parse;
 
 /// What is measured at the sites.
@@ -21,17 +22,17 @@ pub(super) struct DescriptorArgs {
     #[arg(long, default_value = "translation", value_name = "FAMILIES")]
     descriptor: String,
 
-    /// Distance of neighbouring sites, px.
-    #[arg(long, default_value = "5", value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    pub(super) stride: usize,
+    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known.
+    #[arg(long, default_value = "5", value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    stride: Span,
 
-    /// Half size of the range of translations, of the pooled window, of the power spectrum's window, px: N or ROWSxCOLS [default: 20; harmonic 14].
-    #[arg(long, value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
-    window: Option<Extent>,
+    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14].
+    #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
+    window: Option<Spans>,
 
-    /// translation, intensity: half size of the patch, px: N or ROWSxCOLS [default: 20].
-    #[arg(long, value_name = "N|RxC", value_parser = parse::extent, allow_hyphen_values = true)]
-    patch: Option<Extent>,
+    /// translation, intensity: half size of the patch: N or ROWSxCOLS [default: 20].
+    #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
+    patch: Option<Spans>,
 
     #[command(flatten)]
     translation: TranslationArgs,
@@ -53,7 +54,7 @@ struct TranslationArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     max_points: Option<usize>,
 
-    /// Translations to use instead, px: a numpy array [n, 2], or text with a row and a column shift a line.
+    /// Translations to use instead: a numpy array [n, 2] in px, or text with a row and a column shift a line, px or with units.
     #[arg(long, value_name = "FILE", conflicts_with = "max_points")]
     translations: Option<PathBuf>,
 }
@@ -61,13 +62,13 @@ struct TranslationArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: rotation, reflection, glide, harmonic")]
 struct SymmetryArgs {
-    /// Radius of what is compared or measured around a point, px [default: 20; harmonic 14].
-    #[arg(long, value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    radius: Option<usize>,
+    /// Radius of what is compared or measured around a point [default: 20; harmonic 14].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    radius: Option<Span>,
 
-    /// Distance of the points whose scores a site pools, px [default: 2].
-    #[arg(long, value_name = "PX", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    inner_stride: Option<usize>,
+    /// Distance of the points whose scores a site pools [default: 2].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    inner_stride: Option<Span>,
 
     /// rotation, reflection, glide: how many of the largest scores a site keeps [default: 10].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
@@ -81,9 +82,9 @@ struct SymmetryArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     axes: Option<usize>,
 
-    /// glide: period of the crystal along the axes, px: one for all, or one for each (0 leaves the axis out) [default: from the lattices in the image].
-    #[arg(long, value_name = "PX,...", value_delimiter = ',', value_parser = parse::number, allow_negative_numbers = true)]
-    glide_period: Option<Vec<f64>>,
+    /// glide: period of the crystal along the axes: one for all, or one for each (0 leaves the axis out) [default: from the lattices in the image].
+    #[arg(long, value_name = "LENGTH,...", value_delimiter = ',', value_parser = Length::parse, allow_hyphen_values = true)]
+    glide_period: Option<Vec<Length>>,
 }
 
 #[derive(Args)]
@@ -232,79 +233,136 @@ impl DescriptorArgs {
         }
         // A list of translations has its own reach.
         let others = names.iter().any(|name| *name != "translation" && WINDOWS.contains(name));
-        match translation.translations.is_some() && self.window.is_some() && !others {
-            true => Err(Error::parameter(
+        match &self.window {
+            Some(window) if translation.translations.is_some() && !others => Err(Error::parameter(
                 "window",
-                self.window.unwrap_or_default().short(),
+                window.text(),
                 "the translations of --translations have their own window; leave one of them out",
             )),
-            false => Ok(()),
+            _ => Ok(()),
         }
+    }
+
+    /// Distance of neighbouring sites, px.
+    ///
+    /// # Errors
+    /// For a length with a unit where `size` is not known.
+    pub(super) fn stride(&self, size: Option<PixelSize>) -> Result<usize> {
+        self.stride.pixels("stride", size)
     }
 
     /// Sets what the user chose.
     fn choose(&self, family: &mut FamilyParams, micrograph: &Micrograph) -> Result<()> {
+        let size = micrograph.pixel_size();
         match family {
-            FamilyParams::Translation(params) => self.choose_translation(params)?,
-            FamilyParams::Rotation(params) => self.choose_rotation(params),
-            FamilyParams::Reflection(params) => self.choose_reflection(params),
+            FamilyParams::Translation(params) => self.choose_translation(params, size)?,
+            FamilyParams::Rotation(params) => self.choose_rotation(params, size)?,
+            FamilyParams::Reflection(params) => self.choose_reflection(params, size)?,
             FamilyParams::Glide(params) => self.choose_glide(params, micrograph)?,
-            FamilyParams::Harmonic(params) => self.choose_harmonic(params),
-            FamilyParams::PowerSpectrum(params) => self.choose_spectrum(params),
-            FamilyParams::Intensity(intensity::Params { patch }) => set(patch, &self.patch),
+            FamilyParams::Harmonic(params) => self.choose_harmonic(params, size)?,
+            FamilyParams::PowerSpectrum(params) => self.choose_spectrum(params, size)?,
+            FamilyParams::Intensity(intensity::Params { patch }) => self.set_patch(patch, size)?,
         }
         Ok(())
     }
 
-    fn choose_translation(&self, params: &mut translation::Params) -> Result<()> {
-        set(&mut params.patch, &self.patch);
-        set(&mut params.window, &self.window);
-        set(&mut params.max_points, &self.translation.max_points);
-        params.list = self.file().map(|file| parse::translations(file)).transpose()?;
+    fn set_patch(&self, to: &mut Extent, size: Option<PixelSize>) -> Result<()> {
+        let pixels = self.patch.as_ref().map(|patch| patch.pixels("patch", size)).transpose()?;
+        set(to, &pixels);
         Ok(())
     }
 
-    fn choose_rotation(&self, params: &mut rotation::Params) {
-        set(&mut params.window, &self.window);
-        set(&mut params.radius, &self.symmetry.radius);
-        set(&mut params.inner_stride, &self.symmetry.inner_stride);
-        set(&mut params.pool_top, &self.symmetry.pool_top);
-        set(&mut params.folds, &self.symmetry.folds);
+    fn set_window(&self, to: &mut Extent, size: Option<PixelSize>) -> Result<()> {
+        let pixels =
+            self.window.as_ref().map(|window| window.pixels("window", size)).transpose()?;
+        set(to, &pixels);
+        Ok(())
     }
 
-    fn choose_reflection(&self, params: &mut reflection::Params) {
-        set(&mut params.window, &self.window);
-        set(&mut params.radius, &self.symmetry.radius);
-        set(&mut params.inner_stride, &self.symmetry.inner_stride);
+    /// Sets a radius and a distance of inner sites.
+    fn set_inner(&self, to: [&mut usize; 2], size: Option<PixelSize>) -> Result<()> {
+        let SymmetryArgs { radius, inner_stride, .. } = &self.symmetry;
+        let chosen = [("radius", radius), ("inner-stride", inner_stride)];
+        for (to, (option, span)) in to.into_iter().zip(chosen) {
+            if let Some(span) = span {
+                *to = span.pixels(option, size)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_translation(
+        &self,
+        params: &mut translation::Params,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
+        self.set_patch(&mut params.patch, size)?;
+        self.set_window(&mut params.window, size)?;
+        set(&mut params.max_points, &self.translation.max_points);
+        if let Some(file) = self.file() {
+            let list = parse::translations(file)?;
+            params.list = Some(length::translations(&list, size)?);
+        }
+        Ok(())
+    }
+
+    fn choose_rotation(
+        &self,
+        params: &mut rotation::Params,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
+        self.set_window(&mut params.window, size)?;
+        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
+        set(&mut params.pool_top, &self.symmetry.pool_top);
+        set(&mut params.folds, &self.symmetry.folds);
+        Ok(())
+    }
+
+    fn choose_reflection(
+        &self,
+        params: &mut reflection::Params,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
+        self.set_window(&mut params.window, size)?;
+        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
         set(&mut params.pool_top, &self.symmetry.pool_top);
         set(&mut params.axes, &self.symmetry.axes);
+        Ok(())
     }
 
     fn choose_glide(&self, params: &mut glide::Params, micrograph: &Micrograph) -> Result<()> {
-        set(&mut params.window, &self.window);
-        set(&mut params.radius, &self.symmetry.radius);
-        set(&mut params.inner_stride, &self.symmetry.inner_stride);
+        let size = micrograph.pixel_size();
+        self.set_window(&mut params.window, size)?;
+        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
         set(&mut params.pool_top, &self.symmetry.pool_top);
         set(&mut params.axes, &self.symmetry.axes);
         params.rings = params.rings.min(2 * params.radius.saturating_sub(1));
         params.periods = match &self.symmetry.glide_period {
-            Some(periods) => periods.clone(),
+            Some(periods) => length::periods(periods, params.axes, size)?,
             None => glide::periods(micrograph, params.axes)?,
         };
         Ok(())
     }
 
-    fn choose_harmonic(&self, params: &mut harmonic::Params) {
-        set(&mut params.window, &self.window);
-        set(&mut params.radius, &self.symmetry.radius);
-        set(&mut params.inner_stride, &self.symmetry.inner_stride);
+    fn choose_harmonic(
+        &self,
+        params: &mut harmonic::Params,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
+        self.set_window(&mut params.window, size)?;
+        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
         set(&mut params.orders, &self.harmonic.orders);
         set(&mut params.rings, &self.harmonic.rings);
         set(&mut params.angles, &self.harmonic.angles);
+        Ok(())
     }
 
-    fn choose_spectrum(&self, params: &mut power_spectrum::Params) {
-        set(&mut params.window, &self.window);
+    fn choose_spectrum(
+        &self,
+        params: &mut power_spectrum::Params,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
+        self.set_window(&mut params.window, size)?;
         match self.spectrum.spectrum {
             Some(SpectrumArg::Half) => params.spectrum = Spectrum::Half,
             Some(SpectrumArg::Full) => params.spectrum = Spectrum::Full,
@@ -315,6 +373,7 @@ impl DescriptorArgs {
             Some(ScaleArg::Linear) => params.scale = Scale::Linear,
             None => {}
         }
+        Ok(())
     }
 }
 

@@ -1,30 +1,42 @@
 //! `stemseg info`: what is in a file.
 
+mod output;
+
 use std::path::PathBuf;
 
+use stemseg::io::read::{ImageFile, Statistics};
 use stemseg::lattice::{self, Lattice};
+use stemseg::{Error, Progress};
 
 use super::args::{InputArgs, TalkArgs};
 use super::progress::Bar;
 use super::{Failure, input, print};
 
 const AFTER_HELP: &str = "\
+Without --stats and --lattice only headers are read, so that it is fast on huge files. Images are
+numbered from 0, as --image takes them; what is no image (spectra) is listed with the reason.
+
 Examples:
-  stemseg info grain.npy
+  stemseg info grain.emd
+  stemseg info scan.ser --stats --json
   stemseg info grain.tif --lattice --json";
 
 /// Say what is in a file.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    /// The file, recognised by content (see FORMATS.md).
     #[arg(value_name = "IMAGE", help_heading = "Input")]
     file: PathBuf,
 
     #[command(flatten)]
     input: InputArgs,
 
-    /// Estimate the crystal lattices in the image.
+    /// Least, largest and mean value of each image over all its frames, or of the one of --image.
+    #[arg(long)]
+    stats: bool,
+
+    /// Estimate the crystal lattices in the image that is segmented by default, or in that of --image.
     #[arg(long)]
     lattice: bool,
 
@@ -32,62 +44,81 @@ pub(super) struct Args {
     talk: TalkArgs,
 }
 
+impl Args {
+    /// Refuses options that only change which pixels are read where none are.
+    fn check(&self) -> Result<(), Error> {
+        let unused = [
+            ("frame", self.input.frame.is_some()),
+            ("roi", self.input.roi.is_some()),
+            ("mask", self.input.mask.is_some()),
+            ("pixel-size", self.input.pixel_size.is_some()),
+        ];
+        match unused.iter().find(|(_, given)| *given) {
+            Some((option, _)) if !self.lattice => Err(Error::parameter(
+                option,
+                "given",
+                "it needs --lattice, for nothing else looks at it; leave it out, or add --lattice",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What was found in a file.
+struct Found {
+    file: ImageFile,
+    /// The only image to be shown.
+    only: Option<usize>,
+    /// Of each entry that is an image.
+    statistics: Vec<Option<Statistics>>,
+    lattices: Option<Vec<Lattice>>,
+}
+
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    args.check()?;
     let bar = Bar::new(&args.talk);
-    let read = input::read(&args.file, &args.input)?;
-    read.notes.iter().for_each(|note| bar.note(note));
-    let lattices = args.lattice.then(|| lattice::find(read.micrograph.pixels()));
+    let mut file = ImageFile::open(&args.file)?;
+    let only = args.input.image;
+    if only.is_some() {
+        file.choose(only)?;
+    }
+    let statistics = match args.stats {
+        true => statistics(&mut file, only, &bar)?,
+        false => vec![None; file.entries().len()],
+    };
+    let lattices = match args.lattice {
+        true => {
+            let read = input::read(&args.file, &args.input)?;
+            read.notes.iter().for_each(|note| bar.note(note));
+            Some(lattice::find(read.micrograph.pixels()))
+        }
+        false => None,
+    };
     bar.finish();
+    let found = Found { file, only, statistics, lattices };
     match (args.talk.json, args.talk.quiet) {
-        (true, _) => print(&json(&read, lattices.as_deref())),
+        (true, _) => print(&output::json(&found)),
         (false, true) => Ok(()),
-        (false, false) => print(&words(&read, lattices.as_deref())),
+        (false, false) => print(&output::words(&args.file, &found)),
     }
 }
 
-fn json(read: &input::Read, lattices: Option<&[Lattice]>) -> String {
-    let input = &read.summary;
-    let mut value = serde_json::json!({
-        "format": input.format,
-        "shape": input.shape,
-        "dtype": input.dtype,
-        "pixel_size_nm": input.pixel_size_nm,
-    });
-    if let Some(lattices) = lattices {
-        value["lattices"] = serde_json::json!(lattices);
-    }
-    format!("{value:#}")
-}
-
-fn words(read: &input::Read, lattices: Option<&[Lattice]>) -> String {
-    let input = &read.summary;
-    let [rows, cols] = input.shape;
-    let size = input.pixel_size_nm.map_or(String::new(), |size| {
-        format!(", {:.4} x {:.4} nm per pixel", size.rows, size.cols)
-    });
-    let mut lines = vec![format!("{}, {rows} x {cols} px, {}{size}", input.format, input.dtype)];
-    match lattices {
-        None => {}
-        Some([]) => lines.push("no lattice: nothing repeats".into()),
-        Some(lattices) => lines.extend(lattices.iter().map(line)),
-    }
-    lines.join("\n")
-}
-
-/// A lattice in words: vectors as rows and columns, lengths, angle.
-fn line(lattice: &Lattice) -> String {
-    let [a, b] = lattice.vectors;
-    let length = |v: [f64; 2]| v[0].hypot(v[1]);
-    let angle = ((a[0] * b[0] + a[1] * b[1]) / (length(a) * length(b))).clamp(-1.0, 1.0).acos();
-    let vector = |v: [f64; 2]| format!("({:+.2}, {:+.2})", v[0], v[1]);
-    format!(
-        "lattice: {} and {} px (rows, columns), {:.2} and {:.2} px long, {:.1} deg apart; in {:.0} % of the windows, strength {:.2}",
-        vector(a),
-        vector(b),
-        length(a),
-        length(b),
-        angle.to_degrees(),
-        100.0 * lattice.share,
-        lattice.strength
-    )
+/// Of each image that is shown.
+fn statistics(
+    file: &mut ImageFile,
+    only: Option<usize>,
+    bar: &Bar,
+) -> Result<Vec<Option<Statistics>>, Error> {
+    bar.stage("stats");
+    let shown: Vec<bool> = file
+        .entries()
+        .iter()
+        .enumerate()
+        .map(|(number, entry)| entry.is_readable() && only.is_none_or(|only| only == number))
+        .collect();
+    let one = |(number, shown)| match shown {
+        true => file.statistics(number, bar).map(Some),
+        false => Ok(None),
+    };
+    shown.into_iter().enumerate().map(one).collect()
 }

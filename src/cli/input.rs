@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use stemseg::io::read;
+use stemseg::io::read::{self, ImageFile};
 use stemseg::micrograph::Micrograph;
 use stemseg::report::summary::{Input, Replaced};
 use stemseg::{Error, Result};
@@ -21,7 +21,8 @@ pub(super) struct Read {
 
 /// Reads the image and everything that belongs to it.
 pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
-    let loaded = read::read(file, args.image)?;
+    let loaded = read::read_frame(file, args.image, args.frame)?;
+    let size = args.pixel_size.or(loaded.entry.pixel_size());
     let (rows, cols) = loaded.pixels.shape();
     let roi = match args.roi {
         Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
@@ -41,7 +42,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
     let micrograph = pixels
         .to_micrograph(mask, args.non_finite())
         .map_err(|e| with_path(file, e))?
-        .with_pixel_size(loaded.entry.pixel_size);
+        .with_pixel_size(size);
 
     let mut notes = loaded.notes;
     if micrograph.replaced() > 0 {
@@ -50,12 +51,16 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
             micrograph.replaced()
         ));
     }
+    if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
+        notes.push(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
+    }
     let summary = Input {
         path: file.to_path_buf(),
         format: loaded.format,
         shape: micrograph.shape().into(),
         dtype: loaded.entry.dtype,
         image: args.image,
+        frame: loaded.frame,
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: args.mask.clone(),
         non_finite: Replaced { rule: args.non_finite(), replaced: micrograph.replaced() },
@@ -65,8 +70,28 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
     Ok(Read { micrograph, summary, notes })
 }
 
+/// The unit of an image that is calibrated, but not as a length.
+fn other_unit(entry: &read::Entry) -> Option<&'static str> {
+    entry.calibration.filter(|c| c.pixel_size().is_none()).map(|c| c.unit.name())
+}
+
+/// The pixels of a file that is no stack.
+pub(super) fn single(path: &Path) -> Result<read::Pixels> {
+    let mut file = ImageFile::open(path)?;
+    let image = file.choose(None)?;
+    match file.entries()[image].frames() {
+        Some(frames) => Err(Error::unreadable(
+            path,
+            format!(
+                "is a stack of {frames} frames, where a single image is needed; save one frame"
+            ),
+        )),
+        None => Ok(file.load(image, 0)?.0),
+    }
+}
+
 fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
-    let mask = read::read(path, None)?.pixels.to_mask();
+    let mask = single(path)?.to_mask();
     match mask.dim() == shape {
         true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(
             path,

@@ -8,6 +8,7 @@ mod devices;
 mod generate;
 mod info;
 mod input;
+mod length;
 mod parse;
 mod progress;
 mod segment;

@@ -3,41 +3,24 @@
 use std::ops::Range;
 use std::path::Path;
 
-use stemseg::descriptor::Translation;
-use stemseg::sites::Extent;
+use stemseg::io::read::Frame;
 use stemseg::{Error, Result};
 
-/// `N` or `RxC`, half sizes in px.
-pub(super) fn extent(text: &str) -> Result<Extent, String> {
-    let one = |part: &str| {
-        let part = part.trim();
-        match part.parse::<usize>() {
-            Ok(size) if size <= 1 << 20 => Ok(size),
-            Ok(_) => Err(format!("{part} px is larger than any image")),
-            Err(_) if part.starts_with('-') => {
-                Err(format!("{part} is negative; give a half size in px"))
-            }
-            Err(_) => Err(format!(
-                "'{part}' is not a whole number of px; give N or ROWSxCOLS, for example 20 or 20x12"
-            )),
-        }
-    };
-    match text.split_once(['x', 'X']) {
-        Some((rows, cols)) => Ok(Extent { rows: one(rows)?, cols: one(cols)? }),
-        None => one(text).map(Extent::square),
-    }
-}
+use super::length::Length;
 
 /// A whole number; what must be at least 1 is checked where the limit is known.
 pub(super) fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("'{text}' is not a whole number of 0 or more"))
 }
 
-/// A finite number; its limits are checked where they are known.
-pub(super) fn number(text: &str) -> Result<f64, String> {
-    match text.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err(format!("'{text}' is not a number")),
+/// A frame of a stack, or the mean over all.
+pub(super) fn frame(text: &str) -> Result<Frame, String> {
+    match text.trim() {
+        "mean" => Ok(Frame::Mean),
+        text => text
+            .parse()
+            .map(Frame::Number)
+            .map_err(|_| format!("'{text}' is neither a number of 0 or more nor 'mean'")),
     }
 }
 
@@ -105,12 +88,13 @@ fn show(bound: Option<i64>) -> String {
     bound.map_or(String::new(), |b| b.to_string())
 }
 
-/// Translations from a file: a numpy array `[n, 2]`, or text with a row and a
-/// column shift on each line (separated by a comma or spaces; # begins a comment).
+/// Translations from a file: a numpy array `[n, 2]` in px, or text with a row and a
+/// column shift on each line, px or lengths with a unit (separated by a comma or
+/// spaces; # begins a comment).
 ///
 /// # Errors
 /// [`Error::Unreadable`] naming the line.
-pub(super) fn translations(path: &Path) -> Result<Vec<Translation>> {
+pub(super) fn translations(path: &Path) -> Result<Vec<[Length; 2]>> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             Error::unreadable(path, "there is no such file; check the name and the folder")
@@ -127,7 +111,7 @@ pub(super) fn translations(path: &Path) -> Result<Vec<Translation>> {
     }
 }
 
-fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
+fn from_text(path: &Path, text: &str) -> Result<Vec<[Length; 2]>> {
     let mut list = Vec::new();
     // Windows editors begin a file with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
@@ -135,15 +119,15 @@ fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
         let line = line.split('#').next().unwrap_or_default();
         let fields: Vec<&str> =
             line.split(|c: char| c == ',' || c.is_whitespace()).filter(|f| !f.is_empty()).collect();
-        let shifts: Option<Vec<i32>> = fields.iter().map(|f| f.parse().ok()).collect();
+        let shifts: Option<Vec<Length>> = fields.iter().map(|field| shift(field)).collect();
         match shifts.as_deref() {
             Some([]) => {}
-            Some(&[rows, cols]) => list.push(Translation { rows, cols }),
+            Some(&[rows, cols]) => list.push([rows, cols]),
             _ => {
                 return Err(Error::unreadable(
                     path,
                     format!(
-                        "line {}: '{}' is not a row and a column shift in whole px",
+                        "line {}: '{}' is not a row and a column shift in whole px, or with units",
                         number + 1,
                         line.trim()
                     ),
@@ -154,34 +138,33 @@ fn from_text(path: &Path, text: &str) -> Result<Vec<Translation>> {
     Ok(list)
 }
 
-fn from_array(path: &Path) -> Result<Vec<Translation>> {
-    let values = stemseg::io::read::read(path, None)?.pixels.to_f64();
-    let whole = |v: &f64| v.fract() == 0.0 && v.abs() <= f64::from(i32::MAX);
-    if values.ncols() != 2 || !values.iter().all(whole) {
+/// A length with a unit, or whole px.
+fn shift(field: &str) -> Option<Length> {
+    Length::parse(field).ok().filter(|length| match length {
+        Length::Pixels(shift) => is_whole(shift),
+        Length::Nanometres(_) => true,
+    })
+}
+
+fn is_whole(shift: &f64) -> bool {
+    shift.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(shift)
+}
+
+fn from_array(path: &Path) -> Result<Vec<[Length; 2]>> {
+    let values = super::input::single(path)?.to_f64();
+    if values.ncols() != 2 || !values.iter().all(is_whole) {
         return Err(Error::unreadable(
             path,
             "it must be an array [n, 2] of row and column shifts in whole px",
         ));
     }
-    let one = |row: ndarray::ArrayView1<'_, f64>| Translation {
-        rows: row[0] as i32,
-        cols: row[1] as i32,
-    };
+    let one = |row: ndarray::ArrayView1<'_, f64>| [row[0], row[1]].map(Length::Pixels);
     Ok(values.rows().into_iter().map(one).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn extents() {
-        assert_eq!(extent("20").unwrap(), Extent::square(20));
-        assert_eq!(extent("20x12").unwrap(), Extent { rows: 20, cols: 12 });
-        assert!(extent("-3").unwrap_err().contains("negative"));
-        assert!(extent("3x-1").unwrap_err().contains("negative"));
-        assert!(extent("1.5").unwrap_err().contains("whole number"));
-    }
 
     #[test]
     fn regions_count_like_python() {
@@ -196,8 +179,10 @@ mod tests {
     #[test]
     fn translations_in_text() {
         let path = Path::new("list.txt");
-        let list = from_text(path, "# shifts\n0 6\n-3, 2\n\n").unwrap();
-        assert_eq!(list, [Translation { rows: 0, cols: 6 }, Translation { rows: -3, cols: 2 }]);
+        let list = from_text(path, "# shifts\n0 6\n-3, 0.2nm\n\n").unwrap();
+        let (px, nm) = (Length::Pixels, Length::Nanometres);
+        assert_eq!(list, [[px(0.0), px(6.0)], [px(-3.0), nm(0.2)]]);
+        assert!(from_text(path, "1 2.5\n").is_err(), "not whole");
         let error = from_text(path, "1 2\n3\n").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
     }

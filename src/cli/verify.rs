@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let params = Params {
         families: args.descriptor.families(&read.micrograph)?,
         weights: args.descriptor.weights(),
-        stride: args.descriptor.stride,
+        stride: args.descriptor.stride(read.micrograph.pixel_size())?,
         components: args.cluster.components(),
         clusters: args.clusters.clone(),
         starts: args.cluster.starts,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
+use crate::io::read::Frame;
 use crate::label_map::Area;
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
@@ -56,6 +57,8 @@ pub struct Input {
     pub dtype: String,
     /// Which image of the file, where one was chosen.
     pub image: Option<usize>,
+    /// Which frame it is, of a stack.
+    pub frame: Option<Frame>,
     /// First and one past the last row, then column, of the region that was cut out.
     pub roi: Option<[usize; 4]>,
     /// The mask's file.

@@ -149,11 +149,11 @@ fn info_says_what_repeats() {
     let output = stemseg(&place).args(["info", "image.npy", "--lattice"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    assert!(said.starts_with("npy, 90 x 100 px, "), "{said}");
+    assert!(said.starts_with("image.npy: npy, 1 image\n") && said.contains("90 x 100"), "{said}");
     assert!(said.contains("lattice"), "{said}");
     let output =
         stemseg(&place).args(["info", "image.npy", "--lattice", "--json"]).output().unwrap();
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(value["shape"], serde_json::json!([90, 100]));
+    assert_eq!(value["images"][0]["shape"], serde_json::json!([90, 100]));
     assert!(value["lattices"].is_array(), "{value}");
 }

@@ -67,7 +67,6 @@ fn arrays_of_other_dimensions_are_refused() {
     let place = Place::empty();
     place.npy("d0.npy", &arr0(1.0_f32));
     place.npy("d1.npy", &Array::<f32, _>::zeros(90));
-    place.npy("d3.npy", &Array3::<f32>::zeros((5, ROWS, COLS)));
     place.npy("d4.npy", &Array4::<f32>::zeros((2, 3, ROWS, COLS)));
     place.npy("zero.npy", &Array2::<f32>::zeros((0, 5)));
     all_refused(
@@ -75,7 +74,6 @@ fn arrays_of_other_dimensions_are_refused() {
         &[
             ("d0.npy", &["d0.npy", "shape []", "two dimensions"]),
             ("d1.npy", &["d1.npy", "shape [90]", "two dimensions"]),
-            ("d3.npy", &["d3.npy", "stack of 5 frames", "--image", "0 to 4"]),
             ("d4.npy", &["d4.npy", "shape [2, 3, 90, 100]", "two dimensions"]),
             ("zero.npy", &["zero.npy", "no pixels", "0 x 5"]),
         ],
@@ -245,11 +243,48 @@ fn frames_of_a_stack_are_chosen_by_number() {
         );
     place.npy("stack.npy", &stack);
     Job::new().succeed(&place);
-    Job::new().image("stack.npy").set("--image", "1").succeed(&place);
+    Job::new().image("stack.npy").set("--frame", "1").succeed(&place);
     let files = ["image.stemseg/labels.npy", "stack.stemseg/labels.npy"].map(|f| place.bytes(f));
     assert_eq!(files[0], files[1]);
-    let outside = Job::new().image("stack.npy").set("--image", "3").force();
-    outside.refused(&place, "frame 3", &["image = 3", "3 images", "0 to 2"]);
+    assert_eq!(place.json("stack.stemseg/summary.json")["input"]["frame"], 1);
+    let outside = Job::new().image("stack.npy").set("--frame", "3").force();
+    outside.refused(&place, "frame 3", &["frame = 3", "3 frames", "0 to 2"]);
+    let outside = Job::new().image("stack.npy").set("--image", "1").force();
+    outside.refused(&place, "image 1", &["image = 1", "one stack, number 0", "--frame"]);
+    let single = Job::new().set("--frame", "1").force();
+    single.refused(&place, "no stack", &["frame = 1", "single image", "leave out --frame"]);
+    let word = Job::new().image("stack.npy").set("--frame", "last").force();
+    word.refused(&place, "a word", &["'last'", "'mean'"]);
+}
+
+#[test]
+fn the_first_frame_is_taken_with_a_note_and_the_mean_when_asked_for() {
+    let place = Place::with_scene();
+    let scene = scene(ROWS, COLS);
+    let above = Array3::from_shape_fn((2, ROWS, COLS), |(f, r, c)| {
+        scene[(r, c)] + if f == 0 { 0.5 } else { -0.5 } * ((r * c) % 7) as f32
+    });
+    let first =
+        Array3::from_shape_fn(
+            (2, ROWS, COLS),
+            |(f, r, c)| {
+                if f == 0 { scene[(r, c)] } else { r as f32 }
+            },
+        );
+    place.npy("mean.npy", &above);
+    place.npy("first.npy", &first);
+    Job::new().succeed(&place);
+    let said = notes(&Job::new().image("first.npy").succeed(&place));
+    assert!(said.contains("stack of 2 frames, of which frame 0 was taken"), "{said}");
+    assert!(said.contains("--frame N chooses (0 to 1), --frame mean"), "{said}");
+    let said = notes(&Job::new().image("mean.npy").set("--frame", "mean").succeed(&place));
+    assert!(said.contains("mean of 2 frames"), "{said}");
+    let frame =
+        |folder: &str| place.json(format!("{folder}/summary.json"))["input"]["frame"].clone();
+    assert_eq!((frame("first.stemseg"), frame("mean.stemseg")), (0.into(), "mean".into()));
+    assert!(frame("image.stemseg").is_null());
+    let labels = ["image", "first", "mean"].map(|n| place.bytes(format!("{n}.stemseg/labels.npy")));
+    assert!(labels[0] == labels[1] && labels[0] == labels[2]);
 }
 
 #[test]

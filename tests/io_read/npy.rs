@@ -5,7 +5,7 @@ use std::io::Write;
 use ndarray::Array2;
 use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
-use stemseg::io::read::{Pixels, list, read};
+use stemseg::io::read::{Frame, Pixels, list, read, read_frame};
 
 use crate::files::{Element, Folder, bytes, for_every_element, image, npy, samples, stored_zip};
 use crate::{assert_every_cut_refused, assert_refused};
@@ -80,14 +80,24 @@ fn a_stack_gives_the_frame_that_is_asked_for() {
         let path = folder.file("stack.npy", &file);
         assert_eq!(list(&path).unwrap().1[0].frames(), Some(5));
         for frame in 0..5 {
-            let loaded = read(&path, Some(frame)).unwrap();
+            let loaded = read_frame(&path, None, Some(Frame::Number(frame))).unwrap();
             let expected = image(3, 4, frames[12 * frame..][..12].to_vec());
             assert_eq!(loaded.pixels, expected, "fortran {fortran}, frame {frame}");
             assert_eq!(loaded.entry.shape, [3, 4]);
             assert_eq!(loaded.entry.name, format!("frame {frame}"));
         }
-        assert_refused(&path, None, &["a stack of 5 frames", "--image N takes one frame"]);
-        assert_refused(&path, Some(5), &["image = 5", "5 images", "0 to 4"]);
+        let first = read(&path, None).unwrap();
+        assert_eq!(first.pixels, image(3, 4, frames[..12].to_vec()));
+        assert!(first.notes[0].contains("stack of 5 frames, of which frame 0"), "{first:?}");
+        let beyond = read_frame(&path, Some(0), Some(Frame::Number(5))).unwrap_err().to_string();
+        assert!(beyond.contains("frame = 5") && beyond.contains("0 to 4"), "{beyond}");
+        assert_refused(&path, Some(1), &["image = 1", "one stack, number 0", "--frame"]);
+        let mean = read_frame(&path, None, Some(Frame::Mean)).unwrap();
+        let of = |i: usize| {
+            (0..5).map(|frame: usize| f64::from(frames[12 * frame + i])).sum::<f64>() / 5.0
+        };
+        assert_eq!(mean.pixels, image(3, 4, (0..12).map(of).collect::<Vec<f64>>()));
+        assert_eq!((mean.frame, &*mean.entry.name), (Some(Frame::Mean), "mean"));
     }
 }
 
@@ -104,7 +114,8 @@ fn a_frame_of_a_huge_stack_is_read_alone() {
     let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(size - 4096)).unwrap();
     file.write_all(&bytes(&last, false)).unwrap();
-    assert_eq!(read(&path, Some(33_554_431)).unwrap().pixels, image(32, 64, last));
+    let frame = read_frame(&path, None, Some(Frame::Number(33_554_431)));
+    assert_eq!(frame.unwrap().pixels, image(32, 64, last));
 }
 
 #[test]
@@ -117,7 +128,7 @@ fn other_numbers_of_dimensions_are_refused() {
         assert_refused(&path, Some(0), &words);
     }
     let path = folder.file("a.npy", &npy(1, "'|u1'", false, "(0, 4, 4)", &[]));
-    assert_refused(&path, Some(0), &["holds no image"]);
+    assert_refused(&path, None, &["stack without any frame"]);
 }
 
 #[test]
@@ -191,20 +202,19 @@ fn an_archive_lists_its_arrays_in_order() {
     let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["x", "words", "stack", "image"]);
 
-    // Numbers: x 0, words 1, stack 2 to 5, image 6.
     let loaded = read(&path, None).unwrap();
     assert_eq!(loaded.pixels, image(2, 2, vec![1_u16, 2, 3, 400]));
     let note = &loaded.notes[0];
-    assert!(note.contains("7 images") && note.contains("number 6"), "{note}");
+    assert!(note.contains("4 images") && note.contains("number 3 (image)"), "{note}");
     assert!(note.contains("--image N"), "{note}");
-    assert_eq!(read(&path, Some(6)).unwrap().pixels, loaded.pixels);
-    assert!(read(&path, Some(6)).unwrap().notes.is_empty());
-    let frame = read(&path, Some(4)).unwrap();
+    assert_eq!(read(&path, Some(3)).unwrap().pixels, loaded.pixels);
+    assert!(read(&path, Some(3)).unwrap().notes.is_empty());
+    let frame = read_frame(&path, Some(2), Some(Frame::Number(2))).unwrap();
     assert_eq!(frame.pixels, image(2, 3, stack[12..18].to_vec()));
     assert_eq!(frame.entry.name, "stack frame 2");
     assert_refused(&path, Some(0), &["\"x\" has shape [2]"]);
     assert_refused(&path, Some(1), &["|S1 elements"]);
-    assert_refused(&path, Some(7), &["7 images", "0 to 6"]);
+    assert_refused(&path, Some(4), &["4 images", "0 to 3"]);
 }
 
 #[test]
@@ -265,13 +275,12 @@ fn absurd_headers_give_an_error() {
             assert!(read(&folder.file("a.npz", &zip), image).is_err(), "{shape} {image:?}");
         }
     }
-    // The numbers of the frames of a second and third array go beyond 2^64.
     let endless = npy(1, "'|u1'", false, "(18446744073709551615, 1, 1)", &[0]);
     let good = npy(1, "'|u1'", false, "(1, 1)", &[5]);
     let members = [("a.npy", endless.clone()), ("b.npy", endless), ("c.npy", good)];
     let path = folder.file("endless.npz", &stored_zip(&members));
     assert_eq!(read(&path, None).unwrap().pixels, image(1, 1, vec![5_u8]));
-    assert_refused(&path, Some(7), &["declares 18446744073709551615 bytes"]);
+    assert_refused(&path, Some(0), &["declares 18446744073709551615 bytes"]);
 
     let mut nested = b"\x93NUMPY\x02\x00".to_vec();
     nested.extend(500_000_u32.to_le_bytes());

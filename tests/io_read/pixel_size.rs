@@ -12,10 +12,10 @@ fn later_pages_share_the_calibration_of_the_first() {
         .text(270, "ImageJ=1.53t\nimages=3\nunit=nm\n")
         .with(282, Value::Rational(2, 1))
         .with(283, Value::Rational(2, 1));
-    let pages = [first, page::<u8>(2, 2, false), page::<u8>(2, 3, false)];
+    let pages = [first, page::<u16>(2, 2, false), page::<u8>(2, 3, false)];
     let (_, entries) = list(&folder.file("a.tif", &tiff(false, false, &pages))).unwrap();
-    assert_eq!(entries[1].pixel_size.unwrap().cols, 0.5);
-    assert_eq!(entries[2].pixel_size, None, "another shape is another image");
+    assert_eq!(entries[1].pixel_size().unwrap().cols, 0.5);
+    assert_eq!(entries[2].calibration, None, "another shape is another image");
 }
 
 /// Rows and columns in nm of a page with these tags.
@@ -24,7 +24,7 @@ fn size_of_pixel(folder: &Folder, tags: &[(u16, Value)]) -> Option<(f64, f64)> {
         .iter()
         .fold(page::<u8>(2, 2, false), |page, (tag, value)| page.with(*tag, value.clone()));
     let path = folder.file("size.tif", &tiff(false, false, &[page]));
-    read(&path, None).unwrap().entry.pixel_size.map(|size| (size.rows, size.cols))
+    read(&path, None).unwrap().entry.pixel_size().map(|size| (size.rows, size.cols))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! TIFF.
 
 use ndarray::Array2;
-use stemseg::io::read::{Pixels, list, read};
+use stemseg::io::read::{Frame, Pixels, list, read, read_frame};
 use tiff::encoder::{Compression, DeflateLevel, Predictor, TiffEncoder, colortype};
 
 use crate::files::{Element, Folder, Page, Value, bytes, for_every_element, image, samples, tiff};
@@ -35,7 +35,7 @@ where
         let case = (T::CODE, big_endian, big);
         assert_eq!(loaded.pixels, image(3, 4, samples::<T>(0, 12)), "{case:?}");
         assert_eq!(loaded.entry.dtype, loaded.pixels.dtype(), "{case:?}");
-        assert!(loaded.notes.is_empty() && loaded.entry.pixel_size.is_none());
+        assert!(loaded.notes.is_empty() && loaded.entry.calibration.is_none());
     }
 }
 
@@ -249,15 +249,16 @@ fn imagej_stacks_behind_one_directory() {
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].shape, [5, 3, 4]);
         for frame in 0..5 {
-            let loaded = read(&path, Some(frame)).unwrap();
+            let loaded = read_frame(&path, None, Some(Frame::Number(frame))).unwrap();
             assert_eq!(loaded.pixels, image(3, 4, values[12 * frame..][..12].to_vec()), "{frame}");
             assert_eq!(loaded.entry.shape, [3, 4]);
-            let size = loaded.entry.pixel_size.unwrap();
+            let size = loaded.entry.pixel_size().unwrap();
             assert_eq!((size.rows, size.cols), (0.04, 0.02));
         }
-        assert_refused(&path, None, &["a stack of 5 frames", "--image N takes one frame"]);
+        assert!(read(&path, None).unwrap().notes[0].contains("stack of 5 frames"));
         let cut = folder.file("cut.tif", &file[..file.len() - 1]);
-        assert_refused(&cut, Some(4), &["truncated"]);
+        let last = read_frame(&cut, None, Some(Frame::Number(4))).unwrap_err().to_string();
+        assert!(last.contains("truncated"), "{last}");
     }
 }
 
@@ -276,7 +277,7 @@ fn the_last_frame_of_a_huge_imagej_stack() {
     let end = file.len() as u64 + 24 * (frames - 2);
     sparse.seek(SeekFrom::Start(end)).unwrap();
     sparse.write_all(&bytes(&values[12..], false)).unwrap();
-    let last = read(&path, Some(frames as usize - 1)).unwrap();
+    let last = read_frame(&path, None, Some(Frame::Number(frames as usize - 1))).unwrap();
     assert_eq!(last.pixels, image(3, 4, values[12..].to_vec()));
 }
 
@@ -286,7 +287,8 @@ fn truncated_files_are_refused() {
     let file = tiff(false, false, &[page::<u16>(5, 7, false), page::<u16>(5, 7, false)]);
     for length in 1..file.len() {
         let path = folder.file("cut.tif", &file[..length]);
-        assert!(read(&path, Some(1)).is_err(), "cut to {length} of {}", file.len());
+        let last = read_frame(&path, None, Some(Frame::Number(1)));
+        assert!(last.is_err(), "cut to {length} of {}", file.len());
     }
     let one = tiff(true, true, &[page::<u16>(5, 7, true)]);
     assert_every_cut_refused(&folder, &one);

@@ -77,7 +77,7 @@ fn tiff_holds_counts_or_the_signal_and_the_size_of_a_pixel() {
         stemseg(&place, &arguments).assert().success().stdout("");
         let image = read(&place.path().join("tilt-boundary.sim/image.tif"), None).unwrap();
         assert_eq!(image.entry.dtype, dtype, "dose {dose}");
-        let size = image.entry.pixel_size.unwrap();
+        let size = image.entry.pixel_size().unwrap();
         assert!((size.rows - 0.0125).abs() < 1e-9 && (size.cols - 0.0125).abs() < 1e-9);
     }
 }

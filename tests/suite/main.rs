@@ -13,6 +13,7 @@ mod contract;
 mod data;
 mod devices;
 mod families;
+mod formats;
 mod gpu;
 mod lattices;
 mod maps;
@@ -41,6 +42,7 @@ fn main() {
     let mut trials = cases::trials(&devices);
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
+    trials.extend(formats::trials());
     trials.extend(symmetry::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(maps::trials(&devices));

@@ -113,7 +113,7 @@ impl Args {
         Ok(Params {
             families: self.descriptor.families(micrograph)?,
             weights: self.descriptor.weights(),
-            stride: self.descriptor.stride,
+            stride: self.descriptor.stride(micrograph.pixel_size())?,
             components: self.cluster.components(),
             clusters: self.clusters.clone(),
             starts: self.cluster.starts,

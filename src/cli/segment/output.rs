@@ -9,6 +9,8 @@ use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{
     ResultFolder, sync_file, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
 };
+use stemseg::label_map::Area;
+use stemseg::micrograph::PixelSize;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
@@ -129,19 +131,26 @@ impl Output<'_> {
             self.started.elapsed().as_secs_f64()
         )];
         for patterns in &found.results {
-            lines.push(areas_in_words(patterns));
+            lines.push(areas_in_words(patterns, self.input.summary.pixel_size_nm));
         }
         lines.push(place.display().to_string());
         lines.join("\n")
     }
 }
 
-/// Shares of the image, the largest labels first.
-fn areas_in_words(Patterns { clustering, map, memberships, .. }: &Patterns) -> String {
+/// Shares of the image, the largest labels first, with areas where pixels have a size.
+fn areas_in_words(
+    Patterns { clustering, map, memberships, .. }: &Patterns,
+    pixel: Option<PixelSize>,
+) -> String {
     const MOST: usize = 16;
     let share = |name: &str, fraction: f64| format!("{name}: {:.1} %", 100.0 * fraction);
+    let in_nm2 = |pixels: u64| {
+        pixel.map_or(String::new(), |p| format!(" ({:.4} nm^2)", pixels as f64 * p.rows * p.cols))
+    };
     let listed = map.areas.iter().take(MOST);
-    let mut areas: Vec<String> = listed.map(|a| share(&a.label.to_string(), a.fraction)).collect();
+    let area = |a: &Area| share(&a.label.to_string(), a.fraction) + &in_nm2(a.pixels);
+    let mut areas: Vec<String> = listed.map(area).collect();
     if map.areas.len() > MOST {
         areas.push(format!("and {} more", map.areas.len() - MOST));
     }

@@ -9,7 +9,7 @@ use stemseg::simulate::{Boundary, Scene, Settings};
 use stemseg::sites::Extent;
 
 use crate::cli::args::TalkArgs;
-use crate::cli::parse;
+use crate::cli::{length, parse};
 
 const AFTER_HELP: &str = "\
 The result is a folder SCENE.sim/:
@@ -171,8 +171,8 @@ impl Args {
 }
 
 fn size(text: &str) -> Result<Extent, String> {
-    parse::extent(text)
-        .map_err(|e| e.replace("half size", "size").replace("20 or 20x12", "512 or 512x768"))
+    let size = length::spans(text)?;
+    size.pixels("size", None).map_err(|_| "give the size in px, for example 512 or 512x768".into())
 }
 
 fn dose(text: &str) -> Result<Dose, String> {

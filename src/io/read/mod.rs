@@ -1,70 +1,72 @@
 //! Reading images. One registry, `FORMATS`; the format is found by content,
 //! never by extension. Adding a format is one file here and one line there.
 
+mod choice;
 mod colour;
+mod dm;
+mod emd;
+mod entry;
+mod guard;
+mod hdf5;
+mod hspy;
+mod mrc;
 mod npy;
 mod pixels;
 mod raster;
+mod ser;
+mod signal;
+mod statistics;
 mod tiff;
+mod vendor;
+mod zspy;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ndarray::Array2;
+use serde::Serialize;
+
+pub use entry::Entry;
+use guard::guarded;
 pub use pixels::Pixels;
+pub use statistics::Statistics;
 
-use crate::micrograph::PixelSize;
 use crate::{Error, Result};
 
-static FORMATS: [&dyn Format; 5] = [&npy::Npy, &npy::Npz, &tiff::Tiff, &raster::PNG, &raster::JPEG];
+static FORMATS: [&dyn Format; 14] = [
+    &npy::Npy,
+    &npy::Npz,
+    &tiff::Tiff,
+    &raster::PNG,
+    &raster::JPEG,
+    &dm::Dm,
+    &ser::SER,
+    &ser::EMI,
+    &mrc::Mrc,
+    &emd::Velox,
+    &emd::Ncem,
+    &hspy::Hspy,
+    &zspy::Zspy,
+    &hdf5::Other,
+];
 
 /// How many bytes at the start of a file a format may look at.
-const HEAD: u64 = 512;
+const HEAD: u64 = 1024;
 
 /// Above what deflate (1032) and TIFF's LZW (below 2600) can pack into a byte: a
 /// header that declares more lies.
 const MAX_COMPRESSION: u64 = 4096;
 
-/// One image, or one stack of images, that a file holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// Name inside the file, or empty.
-    pub name: String,
-    /// Shape as numpy would give it; colour images have a last axis of 2 to 4 and `colour` set.
-    pub shape: Vec<usize>,
-    /// Element type as numpy spells it (`uint16`).
-    pub dtype: String,
-    /// The last axis holds colour channels (grey+alpha, RGB, RGBA), not columns.
-    pub colour: bool,
-    /// Pixel size in nm, where the file gives one.
-    pub pixel_size: Option<PixelSize>,
-}
-
-impl Entry {
-    /// True for a grey or colour image of two dimensions.
-    pub fn is_image(&self) -> bool {
-        self.shape.len() == 2 + usize::from(self.colour)
-    }
-
-    /// The number of frames of a grey stack `[frames, rows, cols]`.
-    pub fn frames(&self) -> Option<usize> {
-        match self.shape[..] {
-            [frames, _, _] if !self.colour => Some(frames),
-            _ => None,
-        }
-    }
-
-    /// How many numbers of `--image` it takes: one, or one per frame. The numbers
-    /// run through all entries of a file in order.
-    pub fn images(&self) -> usize {
-        self.frames().unwrap_or(1)
-    }
-
-    /// The entry of one frame of this stack.
-    fn frame(&self, frame: usize) -> Self {
-        let name = format!("{} frame {frame}", self.name).trim_start().to_owned();
-        Self { name, shape: self.shape[1..].to_vec(), ..self.clone() }
-    }
+/// Which frame of a stack is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Frame {
+    /// The mean over all frames.
+    Mean,
+    /// The one of this number, from 0.
+    #[serde(untagged)]
+    Number(usize),
 }
 
 /// An image as it stands in the file.
@@ -76,62 +78,179 @@ pub struct Loaded {
     pub entry: Entry,
     /// The format's name (`TIFF`).
     pub format: &'static str,
+    /// The number of the image in the file, from 0.
+    pub image: usize,
+    /// Which frame it is, of a stack.
+    pub frame: Option<Frame>,
     /// What a user should know: luma taken, first of several images taken.
     pub notes: Vec<String>,
 }
+
+/// Pixels, and what was done to them.
+type Image = (Pixels, Vec<String>);
 
 /// A file format.
 trait Format: Sync {
     /// Name for messages and `info`.
     fn name(&self) -> &'static str;
-    /// Whether a file that starts with `head` (up to 512 bytes) is of this format.
+    /// Whether a file that starts with `head` (up to 1024 bytes) may be of this format.
     fn recognises(&self, head: &[u8]) -> bool;
-    /// The images in the file, from its headers.
-    fn entries(&self, path: &Path) -> Result<Vec<Entry>>;
-    /// Image `entry` of [`entries`](Self::entries), with notes; of a stack only
-    /// frame `frame`, which is 0 otherwise.
-    fn load(&self, path: &Path, entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)>;
+    /// Whether it is, for containers (HDF5, zip) that hold many formats.
+    fn claims(&self, _path: &Path) -> bool {
+        true
+    }
+    /// Reads the headers.
+    fn open(&self, path: &Path) -> Result<Box<dyn Images>>;
 }
 
-/// Reads image number `image` (from 0, counted as by [`Entry::images`]) of the
-/// file, or else its first grey image, or else its first colour image.
+/// The images in an open file.
+trait Images: Send {
+    /// What its headers say.
+    fn entries(&self) -> &[Entry];
+    /// Image `entry` of [`entries`](Self::entries), with notes; of a stack only
+    /// frame `frame`, which is 0 otherwise.
+    fn load(&mut self, entry: usize, frame: usize) -> Result<Image>;
+}
+
+/// An open image file: its headers are read, its pixels not yet.
+pub struct ImageFile {
+    path: PathBuf,
+    format: &'static str,
+    images: Box<dyn Images>,
+}
+
+impl std::fmt::Debug for ImageFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageFile")
+            .field("path", &self.path)
+            .field("format", &self.format)
+            .field("entries", &self.entries())
+            .finish()
+    }
+}
+
+impl ImageFile {
+    /// Reads the headers.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
+    /// [`Error::Io`] where the operating system refuses.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (format, images) = guarded(path, || {
+            let format = recognise(path)?;
+            Ok((format.name(), format.open(path)?))
+        })?;
+        Ok(Self { path: path.into(), format, images })
+    }
+
+    /// The format's name (`TIFF`).
+    pub fn format(&self) -> &'static str {
+        self.format
+    }
+
+    /// What the file holds, in the order of `--image`.
+    pub fn entries(&self) -> &[Entry] {
+        self.images.entries()
+    }
+
+    /// The number of the image that is read: `image` where there is such an image, or
+    /// the one that [`read_frame`] takes.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where there is none, [`Error::Unreadable`] for what is no image.
+    pub fn choose(&self, image: Option<usize>) -> Result<usize> {
+        choice::entry(&self.path, self.entries(), image)
+    }
+
+    /// Frame `frame`, from 0, of the image of this number; a single image has one.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn load(&mut self, image: usize, frame: usize) -> Result<Image> {
+        let image = self.choose(Some(image))?;
+        choice::frame(&self.path, &self.entries()[image], Some(Frame::Number(frame)))?;
+        self.load_unchecked(image, frame)
+    }
+
+    /// A frame that is there.
+    fn load_unchecked(&mut self, image: usize, frame: usize) -> Result<Image> {
+        guarded(&self.path, || self.images.load(image, frame))
+    }
+
+    /// The mean over all frames, as f64.
+    fn mean(&mut self, image: usize) -> Result<Image> {
+        let count = self.entries()[image].frames().unwrap_or(1);
+        let (first, mut notes) = self.load_unchecked(image, 0)?;
+        let mut sum = first.to_f64();
+        for frame in 1..count {
+            let next = self.load_unchecked(image, frame)?.0.to_f64();
+            if next.dim() != sum.dim() {
+                return Err(damaged(&self.path, "frames of different sizes"));
+            }
+            sum += &next;
+        }
+        notes.push(format!("the mean of {count} frames was taken"));
+        let mean: Array2<f64> = sum / count as f64;
+        Ok((mean.into(), notes))
+    }
+
+    /// As [`read_frame`].
+    fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
+        let number = self.choose(image)?;
+        let entry = self.entries()[number].clone();
+        let (frame, note) = choice::frame(&self.path, &entry, frame)?;
+        let (pixels, mut notes) = match frame {
+            Frame::Number(frame) => self.load_unchecked(number, frame)?,
+            Frame::Mean => self.mean(number)?,
+        };
+        if image.is_none() {
+            notes.extend(choice::note(self.entries(), number));
+        }
+        notes.extend(note);
+        let stack = entry.frames().is_some();
+        let entry = match (stack, frame) {
+            (true, Frame::Number(frame)) => entry.single(&format!("frame {frame}")),
+            (true, Frame::Mean) => entry.single("mean"),
+            (false, _) => entry,
+        };
+        let frame = stack.then_some(frame);
+        Ok(Loaded { pixels, entry, format: self.format, image: number, frame, notes })
+    }
+}
+
+/// Reads image number `image` (from 0) of the file, or the one that
+/// [`read_frame`] takes; of a stack the first frame.
+///
+/// # Errors
+/// As [`read_frame`].
+pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
+    read_frame(path, image, None)
+}
+
+/// Reads image number `image` (from 0) of the file and of a stack frame `frame`.
+/// Where there is no number: images before surveys and thumbnails, real space
+/// before diffraction, grey before colour, real before complex, single images
+/// before stacks, HAADF before other detectors, then the first; of a stack its
+/// first frame. What was not the caller's choice is said in a note.
 ///
 /// # Errors
 /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
-/// [`Error::Parameter`] for an `image` that the file does not have, [`Error::Io`]
-/// where the operating system refuses.
-pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
-    let format = recognise(path)?;
-    let entries = format.entries(path)?;
-    let (entry, frame) = match image {
-        Some(number) => numbered(path, &entries, number)?,
-        None => (first(path, &entries)?, 0),
-    };
-    let (pixels, mut notes) = format.load(path, entry, frame)?;
-    let shown = entries.iter().filter(|e| e.is_image() || e.frames().is_some());
-    if image.is_none() && shown.map(Entry::images).fold(0, usize::saturating_add) > 1 {
-        let (count, number) = (images(&entries), images(&entries[..entry]));
-        notes.push(format!(
-            "the file holds {count} images, of which number {number} was taken; \
-             --image N chooses (0 to {})",
-            count - 1
-        ));
-    }
-    let entry = &entries[entry];
-    let entry = if entry.frames().is_some() { entry.frame(frame) } else { entry.clone() };
-    Ok(Loaded { pixels, entry, format: format.name(), notes })
+/// [`Error::Parameter`] for an `image` or `frame` that the file does not have,
+/// [`Error::Io`] where the operating system refuses.
+pub fn read_frame(path: &Path, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
+    ImageFile::open(path)?.read(image, frame)
 }
 
 /// The format of a file and the images in it, from its headers.
 ///
 /// # Errors
-/// As for [`read`].
+/// As [`ImageFile::open`].
 pub fn list(path: &Path) -> Result<(&'static str, Vec<Entry>)> {
-    let format = recognise(path)?;
-    Ok((format.name(), format.entries(path)?))
+    let file = ImageFile::open(path)?;
+    Ok((file.format, file.entries().to_vec()))
 }
 
-/// The format of the file by its first bytes.
+/// The format of the file by its content.
 fn recognise(path: &Path) -> Result<&'static dyn Format> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -139,6 +258,11 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
         }
         _ => Error::io(path)(error),
     })?;
+    if metadata.is_dir() && path.join(".zgroup").is_file() {
+        let reason =
+            "is a folder of zarr arrays; save it as hspy, or as zspy in one file (ZipStore)";
+        return Err(Error::unreadable(path, reason));
+    }
     if metadata.is_dir() {
         return Err(Error::unreadable(path, "is a folder; give one image file"));
     }
@@ -153,71 +277,21 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
     if head.is_empty() {
         return Err(Error::unreadable(path, "is empty; copy or export it again"));
     }
-    FORMATS.into_iter().find(|format| format.recognises(&head)).ok_or_else(|| {
-        let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
+    let found = FORMATS.into_iter().find(|f| f.recognises(&head) && f.claims(path));
+    found.ok_or_else(|| {
         let reason = format!(
             "is in none of the formats that are read ({}); convert it to one of them",
-            names.join(", ")
+            format_names()
         );
         Error::unreadable(path, reason)
     })
 }
 
-/// How many images `entries` hold, of which a hostile header may declare any number.
-fn images(entries: &[Entry]) -> usize {
-    entries.iter().map(Entry::images).fold(0, usize::saturating_add)
-}
-
-/// The entry and the frame with image number `number`.
-fn numbered(path: &Path, entries: &[Entry], number: usize) -> Result<(usize, usize)> {
-    let mut frame = number;
-    for (index, entry) in entries.iter().enumerate() {
-        if frame < entry.images() {
-            return if entry.is_image() || entry.frames().is_some() {
-                Ok((index, frame))
-            } else {
-                Err(wrong_shape(path, entry))
-            };
-        }
-        frame -= entry.images();
-    }
-    let advice = match images(entries) {
-        0 => "no image; give another file".to_owned(),
-        1 => "one image, number 0".to_owned(),
-        count => format!("{count} images; give a number from 0 to {}", count - 1),
-    };
-    Err(Error::parameter("image", number, format!("{} holds {advice}", path.display())))
-}
-
-/// The entry to take where the user names none: grey before colour, since some
-/// microscopes put a colour thumbnail before the data.
-fn first(path: &Path, entries: &[Entry]) -> Result<usize> {
-    let usable = |entry: &Entry| entry.is_image() && pixels::is_real(&entry.dtype);
-    let ranked: [&dyn Fn(&Entry) -> bool; 3] =
-        [&|entry| usable(entry) && !entry.colour, &usable, &Entry::is_image];
-    if let Some(index) = ranked.iter().find_map(|wanted| entries.iter().position(wanted)) {
-        return Ok(index);
-    }
-    if let Some(frames) = entries.iter().find_map(Entry::frames) {
-        let reason = format!(
-            "is a stack of {frames} frames; --image N takes one frame (0 to {})",
-            frames.saturating_sub(1)
-        );
-        return Err(Error::unreadable(path, reason));
-    }
-    Err(match entries.first() {
-        Some(entry) => wrong_shape(path, entry),
-        None => Error::unreadable(path, "holds no image; give another file"),
-    })
-}
-
-fn wrong_shape(path: &Path, entry: &Entry) -> Error {
-    let name = if entry.name.is_empty() { String::new() } else { format!("{:?} ", entry.name) };
-    let reason = format!(
-        "{name}has shape {:?}; a micrograph has two dimensions, so save a single image [rows, cols]",
-        entry.shape
-    );
-    Error::unreadable(path, reason)
+/// The formats that are read, in words.
+fn format_names() -> String {
+    // The last stands for HDF5 files that are not read.
+    let names: Vec<_> = FORMATS[..FORMATS.len() - 1].iter().map(|f| f.name()).collect();
+    names.join(", ")
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -241,7 +315,18 @@ fn failed(path: &Path, error: io::Error) -> Error {
 
 /// The error for content that contradicts itself.
 fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+    let what = in_one_sentence(&what.to_string());
     Error::unreadable(path, format!("is damaged ({what}); copy or export it again"))
+}
+
+/// What a crate says, as a part of a sentence.
+fn in_one_sentence(said: &str) -> String {
+    const LONGEST: usize = 200;
+    let said = said.replace(['\n', '\r'], " ").replace(". ", "; ");
+    match said.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &said[..end]),
+        None => said,
+    }
 }
 
 /// Refuses a file whose header declares more bytes (`None` beyond 2^64) than the

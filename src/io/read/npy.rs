@@ -5,8 +5,8 @@
 //! likes. npyz does the element types and the archive.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use bytemuck::Pod;
 use ndarray::{ArrayD, Ix2, Ix3, IxDyn, ShapeBuilder};
@@ -14,7 +14,10 @@ use npyz::npz::{NpzArchive, array_name_from_file_name};
 use npyz::{DType, Deserialize, Endianness, TypeChar, TypeRead, TypeStr};
 
 use super::pixels::{is_real, with_type};
-use super::{Entry, Format, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size, open};
+use super::{
+    Entry, Format, Image, Images, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size,
+    open, zspy,
+};
 use crate::micrograph::Pixel;
 use crate::{Error, Result};
 
@@ -35,20 +38,38 @@ impl Format for Npy {
         head.starts_with(MAGIC)
     }
 
-    fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
-        let mut file = BufReader::new(open(path)?);
-        let header = Header::read(&mut file).map_err(|error| failed(path, error))?;
-        Ok(vec![header.entry("")])
-    }
-
-    fn load(&self, path: &Path, _entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)> {
+    fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
         let fail = |error| failed(path, error);
         let mut file = BufReader::new(open(path)?);
         let header = Header::read(&mut file).map_err(fail)?;
-        let stored = file_size(path)? - file.stream_position().map_err(fail)?;
-        header.check(path, stored)?;
-        file.seek_relative(header.skip(frame) as i64).map_err(fail)?;
-        header.read_image(file, frame).map_err(fail)
+        let start = file.stream_position().map_err(fail)?;
+        let entries = [header.entry("")];
+        Ok(Box::new(Array { path: path.into(), header, start, entries }))
+    }
+}
+
+/// An open array.
+struct Array {
+    path: PathBuf,
+    header: Header,
+    /// Offset of the first element.
+    start: u64,
+    entries: [Entry; 1],
+}
+
+impl Images for Array {
+    fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn load(&mut self, _entry: usize, frame: usize) -> Result<Image> {
+        let fail = |error| failed(&self.path, error);
+        let stored = file_size(&self.path)?.saturating_sub(self.start);
+        self.header.check(&self.path, stored)?;
+        let mut file = BufReader::new(open(&self.path)?);
+        let start = self.start.saturating_add(self.header.skip(frame));
+        file.seek(SeekFrom::Start(start)).map_err(fail)?;
+        self.header.read_image(file, frame).map_err(fail)
     }
 }
 
@@ -64,7 +85,11 @@ impl Format for Npz {
         head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
     }
 
-    fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
+    fn claims(&self, path: &Path) -> bool {
+        !zspy::is_zspy(path)
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
         let mut archive = open_archive(path)?;
         let members = members(path, &mut archive)?;
         if members.is_empty() {
@@ -73,18 +98,35 @@ impl Format for Npz {
                 "is a zip archive without any .npy array; unpack it and give one image file",
             ));
         }
-        let entry = |(index, name): (usize, String)| {
-            let mut member = archive.zip_archive().by_index(index).map_err(io::Error::from)?;
-            Ok(Header::read(&mut member)?.entry(&name))
+        let entry = |(index, name): &(usize, String)| {
+            let mut member = archive.zip_archive().by_index(*index).map_err(io::Error::from)?;
+            Ok(Header::read(&mut member)?.entry(name))
         };
-        members.into_iter().map(entry).collect::<io::Result<_>>().map_err(|e| failed(path, e))
+        let entries = members.iter().map(entry).collect::<io::Result<_>>();
+        let entries = entries.map_err(|error| failed(path, error))?;
+        let members = members.into_iter().map(|(index, _)| index).collect();
+        Ok(Box::new(Arrays { path: path.into(), archive, members, entries }))
+    }
+}
+
+/// An open archive.
+struct Arrays {
+    path: PathBuf,
+    archive: Archive,
+    /// Place of each array in the archive.
+    members: Vec<usize>,
+    entries: Vec<Entry>,
+}
+
+impl Images for Arrays {
+    fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
-    fn load(&self, path: &Path, entry: usize, frame: usize) -> Result<(Pixels, Vec<String>)> {
+    fn load(&mut self, entry: usize, frame: usize) -> Result<Image> {
+        let path = &self.path;
         let fail = |error| failed(path, error);
-        let mut archive = open_archive(path)?;
-        let (index, _) = members(path, &mut archive)?.swap_remove(entry);
-        let member = archive.zip_archive().by_index(index);
+        let member = self.archive.zip_archive().by_index(self.members[entry]);
         let mut member = BufReader::new(member.map_err(|error| fail(error.into()))?);
         let header = Header::read(&mut member).map_err(fail)?;
         // The archive's own figure may lie as well; the file's length cannot.
@@ -170,7 +212,7 @@ impl Header {
             shape: self.shape.clone(),
             dtype: self.dtype(),
             colour: self.is_colour(),
-            pixel_size: None,
+            ..Entry::default()
         }
     }
 
@@ -238,13 +280,13 @@ impl Header {
     }
 
     /// Image `frame` from a reader that was moved by [`skip`](Self::skip).
-    fn read_image(&self, reader: impl Read, frame: usize) -> io::Result<(Pixels, Vec<String>)> {
+    fn read_image(&self, reader: impl Read, frame: usize) -> io::Result<Image> {
         // As bytes, booleans need no case of their own.
         let dtype = self.dtype().replace("bool", "uint8");
         with_type!(&*dtype, T => self.read_as::<T>(reader, frame), _ => Err(invalid(dtype)))
     }
 
-    fn read_as<T>(&self, reader: impl Read, frame: usize) -> io::Result<(Pixels, Vec<String>)>
+    fn read_as<T>(&self, reader: impl Read, frame: usize) -> io::Result<Image>
     where
         T: Deserialize + Pixel + Pod + PartialEq,
         Pixels: From<ndarray::Array2<T>>,

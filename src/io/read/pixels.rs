@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, Axis, AxisDescription, Slice};
 
+use super::colour;
 use crate::micrograph::{Micrograph, NonFinite, Pixel};
 use crate::{Error, Result};
 
@@ -80,7 +81,12 @@ define_pixels! {
     F32(f32) = "float32",
     F64(f64) = "float64",
 }
-pub(super) use with_type;
+pub(super) use {with_array, with_type};
+
+/// True where elements are pixels, or complex numbers that have a modulus.
+pub(super) fn is_number(dtype: &str) -> bool {
+    is_real(dtype) || ["complex64", "complex128"].contains(&dtype)
+}
 
 impl Pixels {
     /// `(rows, cols)`.
@@ -140,4 +146,49 @@ impl Pixels {
 /// that is derived from them.
 fn row_major<T: Clone>(array: Array2<T>) -> Array2<T> {
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+}
+
+/// The image `[rows, cols, channels]` of elements that numpy calls `dtype`, from
+/// bytes in either order: colour becomes grey, complex numbers their modulus.
+/// `None` where there are more or fewer, or where `dtype` is no such element.
+pub(super) fn from_bytes(
+    dtype: &str,
+    bytes: &[u8],
+    big_endian: bool,
+    shape: [usize; 3],
+) -> Option<(Pixels, Vec<String>)> {
+    macro_rules! values {
+        ($element:ty) => {{
+            let value = |bytes: &[u8]| {
+                let mut value = [0; size_of::<$element>()];
+                value.copy_from_slice(bytes);
+                match big_endian {
+                    true => <$element>::from_be_bytes(value),
+                    false => <$element>::from_le_bytes(value),
+                }
+            };
+            bytes.chunks_exact(size_of::<$element>()).map(value).collect::<Vec<_>>()
+        }};
+    }
+    let [rows, cols, _] = shape;
+    match dtype {
+        "bool" => from_bytes("uint8", bytes, big_endian, shape),
+        "complex64" => modulus(&values!(f32), [rows, cols]),
+        "complex128" => modulus(&values!(f64), [rows, cols]),
+        _ => with_type!(dtype, T => colour::from_samples(values!(T), shape).ok(), _ => None),
+    }
+}
+
+/// The moduli of complex numbers that are stored as `[rows, cols, 2]`, real part
+/// first, with a note; `None` where there are more or fewer.
+fn modulus<T>(parts: &[T], shape: [usize; 2]) -> Option<(Pixels, Vec<String>)>
+where
+    T: Pixel + num_traits::Float,
+    Pixels: From<Array2<T>>,
+{
+    // The standard library's hypot neither overflows nor underflows.
+    let modulus = |part: &[T]| part[0].hypot(part[1]);
+    let moduli = parts.chunks_exact(2).map(modulus).collect();
+    let pixels = Array2::from_shape_vec(shape, moduli).ok()?;
+    Some((pixels.into(), vec!["the values are complex: their modulus was taken".into()]))
 }

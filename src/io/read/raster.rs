@@ -1,16 +1,18 @@
 //! PNG and JPEG.
 
 use std::io::{BufReader, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::{
-    Entry, Format, MAX_COMPRESSION, Pixels, check_size, colour, damaged, failed, file_size, open,
+    Entry, Format, Image, Images, MAX_COMPRESSION, check_size, colour, damaged, failed, file_size,
+    open,
 };
 use crate::{Error, Result};
 
 /// A format that the crate `image` decodes.
+#[derive(Clone, Copy)]
 pub(super) struct Raster {
     format: ImageFormat,
     name: &'static str,
@@ -40,25 +42,39 @@ impl Format for Raster {
         head.starts_with(self.magic)
     }
 
-    fn entries(&self, path: &Path) -> Result<Vec<Entry>> {
+    fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
         let decoder = self.decoder(path)?;
         let shape = shape(&decoder);
         let kind = decoder.color_type();
         let colour = kind.channel_count() > 1;
-        Ok(vec![Entry {
-            name: String::new(),
+        let entries = [Entry {
             shape: shape[..2 + usize::from(colour)].to_vec(),
             dtype: format!("uint{}", 8 * kind.bytes_per_pixel() / kind.channel_count()),
             colour,
-            pixel_size: None,
-        }])
+            ..Entry::default()
+        }];
+        Ok(Box::new(Picture { path: path.into(), raster: *self, entries }))
+    }
+}
+
+/// An open picture.
+struct Picture {
+    path: PathBuf,
+    raster: Raster,
+    entries: [Entry; 1],
+}
+
+impl Images for Picture {
+    fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
-    fn load(&self, path: &Path, _entry: usize, _frame: usize) -> Result<(Pixels, Vec<String>)> {
-        if self.format == ImageFormat::Jpeg && !ends_properly(path)? {
+    fn load(&mut self, _entry: usize, _frame: usize) -> Result<Image> {
+        let path = &self.path;
+        if self.raster.format == ImageFormat::Jpeg && !ends_properly(path)? {
             return Err(failed(path, ErrorKind::UnexpectedEof.into()));
         }
-        let decoder = self.decoder(path)?;
+        let decoder = self.raster.decoder(path)?;
         let shape = shape(&decoder);
         let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
         check_size(path, Some(decoder.total_bytes()), available, decoder.total_bytes())?;

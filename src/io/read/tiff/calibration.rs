@@ -1,49 +1,117 @@
-//! Pixel sizes in TIFF tags.
+//! Calibrations in TIFF tags.
+
+use std::io::{Read, Seek, SeekFrom};
 
 use tiff::decoder::Decoder;
 use tiff::decoder::ifd::Value;
 use tiff::tags::{Tag, Type, ValueBuffer};
 
-use super::Source;
-use crate::micrograph::PixelSize;
+use super::source::Source;
+use crate::calibration::{Calibration, seconds};
 
-/// DigitalMicrograph's tags: unit and scale, x before y.
-const DM_UNITS: [u16; 2] = [65003, 65004];
-const DM_SCALES: [u16; 2] = [65009, 65010];
+/// DigitalMicrograph's tags: unit and scale, x before y before frames.
+const DM_UNITS: [u16; 3] = [65003, 65004, 65005];
+const DM_SCALES: [u16; 3] = [65009, 65010, 65011];
+
+/// Text of FEI's SEMs, in sections of `key=value` lines; sizes in m.
+const FEI: [u16; 2] = [34680, 34682];
+
+/// Where Olympus' settings stand in the file.
+const SIS: u16 = 33560;
 
 const CENTIMETRE: u64 = 3;
 
 /// Above this, in nm, a resolution in cm is one for printing.
 const LARGEST_FROM_CM: f64 = 1e3;
 
-/// The pixel size of the current page: as DigitalMicrograph writes it, as ImageJ
-/// does, as OME does, or as a resolution in cm. Resolutions in inches are for
+/// What the current page says: as DigitalMicrograph writes it, as ImageJ does, as
+/// OME, FEI or Olympus do, or as a resolution in cm. Resolutions in inches are for
 /// printing.
-pub(super) fn pixel_size(decoder: &mut Decoder<Source>, description: &str) -> Option<PixelSize> {
+pub(super) fn of_page(decoder: &mut Decoder<Source>, description: &str) -> Option<Calibration> {
     let scales = DM_SCALES.map(|tag| number(decoder, Tag::from_u16_exhaustive(tag)));
     let units = DM_UNITS.map(|tag| text(decoder, Tag::from_u16_exhaustive(tag)));
-    let scale = |axis: usize| Some(scales[axis]? * nanometres(units[axis].as_deref()?)?);
+    let dm = |axis: usize| Some((scales[axis]?, units[axis].as_deref()?));
     let resolution = [Tag::XResolution, Tag::YResolution].map(|tag| number(decoder, tag));
-    let per = |unit: f64, axis: usize| Some(unit / resolution[axis]?);
+    let per = |axis: usize| Some(1.0 / resolution[axis]?);
     let in_cm = number(decoder, Tag::ResolutionUnit) == Some(CENTIMETRE as f64);
 
-    size(scale(0), scale(1))
+    both(dm(1), dm(0))
         .or_else(|| {
-            let x = nanometres(imagej(description, "unit")?)?;
-            let y = imagej(description, "yunit").map_or(Some(x), nanometres)?;
-            size(per(x, 0), per(y, 1))
+            let x = imagej(description, "unit")?;
+            let y = imagej(description, "yunit").unwrap_or(x);
+            Calibration::new((per(1)?, y), (per(0)?, x))
         })
-        .or_else(|| size(ome(description, "X"), ome(description, "Y")))
-        .or_else(|| size(per(1e7, 0), per(1e7, 1)).filter(|size| in_cm && is_small(size)))
+        .or_else(|| both(ome(description, "Y"), ome(description, "X")))
+        .or_else(|| fei(decoder))
+        .or_else(|| sis(decoder))
+        .or_else(|| {
+            let size = Calibration::new((1e7 * per(1)?, "nm"), (1e7 * per(0)?, "nm"))?;
+            (in_cm && size.rows < LARGEST_FROM_CM && size.cols < LARGEST_FROM_CM).then_some(size)
+        })
 }
 
-fn size(x: Option<f64>, y: Option<f64>) -> Option<PixelSize> {
-    let valid = |length: &f64| length.is_finite() && *length > 0.0;
-    Some(PixelSize { rows: y.filter(valid)?, cols: x.filter(valid)? })
+fn both(rows: Option<(f64, &str)>, cols: Option<(f64, &str)>) -> Option<Calibration> {
+    Calibration::new(rows?, cols?)
 }
 
-fn is_small(size: &PixelSize) -> bool {
-    size.rows < LARGEST_FROM_CM && size.cols < LARGEST_FROM_CM
+/// Time between frames, s: as DigitalMicrograph, ImageJ or OME write it.
+pub(super) fn frame_interval(decoder: &mut Decoder<Source>, description: &str) -> Option<f64> {
+    let step = number(decoder, Tag::from_u16_exhaustive(DM_SCALES[2]));
+    let unit = text(decoder, Tag::from_u16_exhaustive(DM_UNITS[2]));
+    let imagej = |key| imagej(description, key)?.trim().parse::<f64>().ok();
+    let ome = || {
+        let step = attribute(description, "TimeIncrement")?.parse().ok()?;
+        seconds(step, attribute(description, "TimeIncrementUnit").unwrap_or("s"))
+    };
+    step.zip(unit)
+        .and_then(|(step, unit)| seconds(step, &unit))
+        .or_else(|| seconds(imagej("finterval")?, "s"))
+        .or_else(|| seconds(1.0 / imagej("fps")?, "s"))
+        .or_else(ome)
+}
+
+/// A size in FEI's text.
+fn fei(decoder: &mut Decoder<Source>) -> Option<Calibration> {
+    let settings = FEI.iter().find_map(|tag| text(decoder, Tag::from_u16_exhaustive(*tag)))?;
+    let value = |key: &str| -> Option<f64> {
+        let line = |line: &str| line.trim().strip_prefix(key)?.strip_prefix('=')?.parse().ok();
+        settings.lines().find_map(line)
+    };
+    Calibration::new((value("PixelHeight")?, "m"), (value("PixelWidth")?, "m"))
+}
+
+/// A size in Olympus' settings (the layout is that of tifffile's reader of them).
+fn sis(decoder: &mut Decoder<Source>) -> Option<Calibration> {
+    /// Bytes before the list of blocks, whose number is the last of them.
+    const HEADER: usize = 60;
+    let place = number(decoder, Tag::from_u16_exhaustive(SIS))? as u64;
+    let header: [u8; HEADER] = bytes(decoder, place)?;
+    let count = i16::from_le_bytes([header[HEADER - 2], header[HEADER - 1]]);
+    let blocks = u64::try_from(count).ok().filter(|_| header.starts_with(b"SIS0"))?;
+    for block in 0..blocks {
+        // Kind, count, offset; kind 1 is that of the calibration.
+        let block: [u8; 8] = bytes(decoder, place + HEADER as u64 + 8 * block)?;
+        if block[..2] != [1, 0] {
+            continue;
+        }
+        let place = u32::from_le_bytes([block[4], block[5], block[6], block[7]]);
+        let exponent: [u8; 2] = bytes(decoder, u64::from(place) + 10)?;
+        let step = |decoder: &mut Decoder<Source>, at: u64| -> Option<f64> {
+            Some(f64::from_le_bytes(bytes(decoder, u64::from(place) + at)?))
+        };
+        let unit = 10_f64.powi(i16::from_le_bytes(exponent).into());
+        let (x, y) = (step(decoder, 12)?, step(decoder, 20)?);
+        return Calibration::new((y * unit, "m"), (x * unit, "m"));
+    }
+    None
+}
+
+/// Bytes at `place` in the file.
+fn bytes<const N: usize>(decoder: &mut Decoder<Source>, place: u64) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    decoder.inner().seek(SeekFrom::Start(place)).ok()?;
+    decoder.inner().read_exact(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The value of `key` in ImageJ's description, which has one `key=value` a line.
@@ -54,33 +122,18 @@ pub(super) fn imagej<'a>(description: &'a str, key: &str) -> Option<&'a str> {
     description.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// `PhysicalSizeX` or `Y` of OME-XML, in nm.
-fn ome(description: &str, axis: &str) -> Option<f64> {
-    let attribute = |name: String| {
-        let (_, rest) = description.split_once(&format!(" {name}=\""))?;
-        Some(rest.split_once('"')?.0)
-    };
-    let value: f64 = attribute(format!("PhysicalSize{axis}"))?.parse().ok()?;
+/// `PhysicalSizeX` or `Y` of OME-XML, with its unit.
+fn ome<'a>(description: &'a str, axis: &str) -> Option<(f64, &'a str)> {
+    let value = attribute(description, &format!("PhysicalSize{axis}"))?.parse().ok()?;
     // µm is the default of the OME schema.
-    let unit = attribute(format!("PhysicalSize{axis}Unit")).unwrap_or("µm");
-    Some(value * nanometres(unit)?)
+    let unit = attribute(description, &format!("PhysicalSize{axis}Unit")).unwrap_or("µm");
+    Some((value, unit))
 }
 
-/// The length of a unit in nm, in the spellings that instruments and ImageJ use
-/// (which escapes what is not ASCII).
-fn nanometres(unit: &str) -> Option<f64> {
-    let unit = unit.trim().replace("\\u00B5", "µ").replace("\\u00C5", "Å");
-    Some(match &*unit {
-        "pm" | "picometer" | "picometre" => 1e-3,
-        "A" | "Å" | "\u{212b}" | "angstrom" | "Angstrom" | "angstroms" => 0.1,
-        "nm" | "nanometer" | "nanometre" | "nanometers" | "nanometres" => 1.0,
-        "um" | "µm" | "\u{3bc}m" | "µ" | "micron" | "microns" | "micrometer" | "micrometre" => {
-            1e3
-        }
-        "mm" => 1e6,
-        "m" => 1e9,
-        _ => return None,
-    })
+/// The first attribute of this name in XML.
+fn attribute<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!(" {name}=\""))?;
+    Some(rest.split_once('"')?.0)
 }
 
 /// A text tag; what is not UTF-8 is Latin-1, as DigitalMicrograph writes it.

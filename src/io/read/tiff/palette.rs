@@ -5,8 +5,9 @@ use tiff::decoder::Decoder;
 use tiff::tags::{ByteOrder, PhotometricInterpretation, Tag};
 use tiff::{TiffError, TiffFormatError, TiffResult};
 
-use super::{Image, Source, colour, misshapen};
-use crate::io::read::Pixels;
+use super::page::misshapen;
+use super::source::Source;
+use crate::io::read::{Image, Pixels, colour};
 
 /// The colours of a page whose pixels are indices.
 pub(super) struct Palette {

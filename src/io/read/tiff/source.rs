@@ -19,6 +19,11 @@ impl Source {
         Self { file: BufReader::new(file), position: 0, shift: None, patch: None }
     }
 
+    /// Takes all corrections back.
+    pub(super) fn restore(&mut self) {
+        (self.shift, self.patch) = (None, None);
+    }
+
     /// Seeks into `range` go `by` bytes further: there lies another frame.
     pub(super) fn shift(&mut self, range: Range<u64>, by: u64) {
         self.shift = Some((range, by));

@@ -1,0 +1,65 @@
+//! MRC (MRC2014 and its predecessors).
+
+use std::path::Path;
+
+use openreadout_core::{Dataset, FormatReader, ImageInfo};
+use openreadout_em::MrcReader;
+
+use super::vendor::{self, number};
+use super::{Entry, Format, Images, file_size};
+use crate::Result;
+
+/// One image, or one stack.
+pub(super) struct Mrc;
+
+/// Length of the main header.
+const HEADER: usize = 1024;
+
+impl Format for Mrc {
+    fn name(&self) -> &'static str {
+        "MRC"
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        head.len() >= HEADER
+            && MrcReader.sniff(head, Path::new("image.mrc")).is_some_and(|found| {
+                found.confidence != openreadout_core::DetectConfidence::ExtensionOnly
+            })
+    }
+
+    /// Headers from before 2000 have no mark: their sizes must be those of the file.
+    fn claims(&self, path: &Path) -> bool {
+        has_mark(path) || is_exact(path).unwrap_or(false)
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
+        vendor::open(path, &MrcReader, 2, complete)
+    }
+}
+
+fn has_mark(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = [0; HEADER];
+    super::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok())
+        && head[208..].starts_with(b"MAP")
+}
+
+fn is_exact(path: &Path) -> Result<bool> {
+    let images = Mrc.open(path)?;
+    let pixels = images.entries().first().and_then(Entry::bytes).map(|(all, _)| all);
+    let stored = file_size(path)?;
+    Ok(pixels.is_some_and(|pixels| {
+        // Whatever the extended header holds, it has at most the rest.
+        pixels >= stored / 2 && pixels.checked_add(HEADER as u64).is_some_and(|all| all <= stored)
+    }))
+}
+
+/// A size of exactly 1 Å is what programs write that know none.
+fn complete(_: &dyn Dataset, info: &ImageInfo, entry: Entry) -> Entry {
+    let unit = |axis| number(info, &format!("/pixel_size_angstrom/{axis}")) == Some(1.0);
+    let mut entry = entry;
+    if unit("x") && unit("y") {
+        entry.calibration = None;
+    }
+    entry
+}
