@@ -43,6 +43,8 @@
 
 pub mod backend;
 pub mod bench;
+pub mod boundary;
+pub mod channel_maps;
 pub mod confidence;
 pub mod descriptor;
 mod error;

@@ -11,6 +11,7 @@ use stemseg::{Error, Params, Plan, Result, memory};
 use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
 use crate::cli::descriptor::DescriptorArgs;
 use crate::cli::parse;
+use crate::cli::segment::report_args::ReportArgs;
 
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
@@ -81,6 +82,9 @@ pub(crate) struct Args {
     pub(super) save: Vec<Save>,
 
     #[command(flatten)]
+    pub(super) report: ReportArgs,
+
+    #[command(flatten)]
     pub(super) talk: TalkArgs,
 }
 
@@ -133,6 +137,7 @@ impl Args {
     /// As [`DescriptorArgs::check`]; two images whose results would have one name.
     pub(super) fn check(&self) -> Result<()> {
         self.descriptor.check()?;
+        self.report.check()?;
         let mut targets = std::collections::HashMap::new();
         for file in &self.files {
             if let Some(other) = targets.insert(self.target(file), file) {
