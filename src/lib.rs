@@ -44,7 +44,9 @@
 pub mod accuracy;
 pub mod backend;
 pub mod bench;
+pub mod boundary;
 pub mod calibration;
+pub mod channel_maps;
 pub mod confidence;
 pub mod descriptor;
 mod error;

@@ -128,6 +128,7 @@ impl Model {
             report: Explained {
                 explained_variance: self.explained_variance.clone(),
                 explained_variance_ratio: self.explained_variance_ratio.clone(),
+                scree: self.explained_variance_ratio.clone(),
                 skipped: false,
             },
         }

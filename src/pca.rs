@@ -72,6 +72,8 @@ pub struct Explained {
     pub explained_variance: Vec<f64>,
     /// The same as a share of the variance of all channels.
     pub explained_variance_ratio: Vec<f64>,
+    /// The shares of the first components, those that are not kept among them.
+    pub scree: Vec<f64>,
     /// True where there were no more channels than components, so that the
     /// channels themselves are the features.
     pub skipped: bool,
@@ -123,7 +125,7 @@ impl Pca {
         let components =
             Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
         let components = fix_signs(components) * &scales;
-        Ok(Self { mean, components, report: Explained::new(&variance[..kept], total, false) })
+        Ok(Self { mean, components, report: Explained::new(&variance, kept, total, false) })
     }
 
     /// Scaled channels as they are: where there are no more of them than components.
@@ -137,7 +139,7 @@ impl Pca {
         Self {
             components: Array2::from_diag(scales),
             mean,
-            report: Explained::new(&variance, total, true),
+            report: Explained::new(&variance, variance.len(), total, true),
         }
     }
 
@@ -154,11 +156,17 @@ impl Pca {
 }
 
 impl Explained {
-    fn new(variance: &[f64], total: f64, skipped: bool) -> Self {
+    /// Most components in `scree`, where no more are kept.
+    const SCREE: usize = 20;
+
+    /// The first `kept` of all components' `variance`.
+    fn new(variance: &[f64], kept: usize, total: f64, skipped: bool) -> Self {
         let share = |v: &f64| if total > 0.0 { v / total } else { 0.0 };
+        let shares: Vec<f64> = variance.iter().map(share).collect();
         Self {
-            explained_variance: variance.to_vec(),
-            explained_variance_ratio: variance.iter().map(share).collect(),
+            explained_variance: variance[..kept].to_vec(),
+            explained_variance_ratio: shares[..kept].to_vec(),
+            scree: shares[..shares.len().min(kept.max(Self::SCREE))].to_vec(),
             skipped,
         }
     }

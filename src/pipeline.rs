@@ -132,7 +132,7 @@ pub fn segment(
 }
 
 /// Descriptors of `band`, in `buffer`, which is made larger where need be.
-fn described<'b>(
+pub(crate) fn described<'b>(
     session: &mut dyn Describe,
     band: &Band,
     buffer: &'b mut Array2<f32>,

@@ -6,7 +6,7 @@ use ndarray::{ArcArray2, Array2, CowArray, Ix2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES};
+use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES, Translation};
 use crate::micrograph::Micrograph;
 use crate::pca::Block;
 use crate::sites::{Band, Extent, SiteGrid, Tile};
@@ -192,6 +192,15 @@ impl Plan {
     /// Names of all channels.
     pub fn channel_names(&self) -> Vec<String> {
         self.families.iter().flat_map(Family::channel_names).collect()
+    }
+
+    /// The translation of each channel that is one, `[D]`.
+    pub fn translations(&self) -> Vec<Option<Translation>> {
+        let of_family = |family: &Family| match family {
+            Family::Translation(family) => family.translations.iter().copied().map(Some).collect(),
+            other => vec![None; other.channels()],
+        };
+        self.families.iter().flat_map(of_family).collect()
     }
 
     /// Number of sites that take part in PCA and clustering.

@@ -7,6 +7,8 @@ mod args;
 mod job;
 mod maps;
 mod output;
+mod report;
+mod report_args;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;

@@ -40,6 +40,13 @@ pub struct Translation {
     pub cols: i32,
 }
 
+impl Translation {
+    /// The translation back.
+    pub fn opposite(self) -> Self {
+        Self { rows: -self.rows, cols: -self.cols }
+    }
+}
+
 impl std::fmt::Display for Translation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "({:+}, {:+})", self.rows, self.cols)

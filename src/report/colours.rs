@@ -1,4 +1,5 @@
-//! Colours of labels: Okabe and Ito's for the first, generated ones beyond.
+//! Colours of labels: seven of Okabe and Ito's and a pale cyan for the first, generated
+//! ones beyond.
 
 /// Distinct colours; labels beyond take them again from the first.
 const COUNT: usize = 512;
@@ -21,12 +22,14 @@ pub fn colour(label: usize) -> [u8; 3] {
 mod tests {
     use std::collections::HashSet;
 
-    use palette::{FromColor, Oklab, Srgb};
+    use palette::{FromColor, LinSrgb, Oklab, Srgb};
 
     use super::*;
 
-    /// Okabe and Ito's colours without black, those first that differ most also for
-    /// the colour-blind, and R's grey as the eighth.
+    /// Okabe and Ito's colours, those first that differ most also for the colour-blind.
+    /// Pale cyan stands for their black, which does not show on a micrograph: it is far
+    /// from the others in all kinds of sight. The grey that R takes is the reddish
+    /// purple of those who see no green.
     const FIRST: [[u8; 3]; 8] = [
         [230, 159, 0],   // orange
         [86, 180, 233],  // sky blue
@@ -35,7 +38,7 @@ mod tests {
         [0, 114, 178],   // blue
         [240, 228, 66],  // yellow
         [204, 121, 167], // reddish purple
-        [153, 153, 153], // grey
+        [150, 240, 240], // pale cyan
     ];
 
     /// Steps per channel of the grid from which colours are generated.
@@ -117,10 +120,60 @@ mod tests {
         }
     }
 
+    /// What linear red, green and blue become for those who lack a kind of cones:
+    /// Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15, 1291
+    /// (2009), severity 1.
+    const COLOUR_BLIND: [(&str, [[f32; 3]; 3]); 3] = [
+        (
+            "protanopia",
+            [
+                [0.152286, 1.052583, -0.204868],
+                [0.114503, 0.786281, 0.099216],
+                [-0.003882, -0.048116, 1.051998],
+            ],
+        ),
+        (
+            "deuteranopia",
+            [
+                [0.367322, 0.860646, -0.227968],
+                [0.280085, 0.672501, 0.047413],
+                [-0.011820, 0.042940, 0.968881],
+            ],
+        ),
+        (
+            "tritanopia",
+            [
+                [1.255528, -0.076749, -0.178779],
+                [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900],
+            ],
+        ),
+    ];
+
+    #[test]
+    fn the_first_colours_can_be_told_apart_by_the_colour_blind() {
+        // Three to four times a just noticeable difference.
+        const LEAST: f32 = 0.075;
+        for (name, rows) in COLOUR_BLIND {
+            let seen = |label: usize| {
+                let lin: LinSrgb = Srgb::from(colour(label)).into_linear();
+                let mix = |[r, g, b]: [f32; 3]| {
+                    (r * lin.red + g * lin.green + b * lin.blue).clamp(0.0, 1.0)
+                };
+                let [red, green, blue] = rows.map(mix);
+                Oklab::from_color(LinSrgb::new(red, green, blue))
+            };
+            for (a, b) in (1..=FIRST.len()).flat_map(|a| (1..a).map(move |b| (a, b))) {
+                let distance = squared_distance(seen(a), seen(b)).sqrt();
+                assert!(distance > LEAST, "{name}: {b} and {a} are {distance} apart");
+            }
+        }
+    }
+
     #[test]
     fn colours_do_not_change() {
         // Files of different runs are compared side by side.
         assert_eq!(colour(1), [230, 159, 0]);
-        assert_eq!([9, 10, 11].map(colour), [[150, 0, 255], [150, 15, 105], [255, 195, 255]]);
+        assert_eq!([9, 10, 11].map(colour), [[150, 0, 255], [150, 15, 105], [0, 0, 255]]);
     }
 }

@@ -1,6 +1,10 @@
-//! What people look at: the overlay picture and the summary.
+//! What people look at: the overlay picture, the maps, the summary and the page.
 
 pub mod colours;
+mod embed;
+pub mod html;
+pub mod maps;
+mod number;
 pub mod overlay;
 pub mod summary;
 pub mod text;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
+use crate::boundary::{Boundary, boundaries};
 use crate::io::read::Frame;
-use crate::label_map::Area;
+use crate::label_map::{Area, UNLABELLED};
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
@@ -33,6 +34,8 @@ pub struct Summary {
     pub kmeans: KMeans,
     /// What each label covers.
     pub labels: Vec<LabelArea>,
+    /// How long the boundaries between labels are, the longest first.
+    pub boundaries: Vec<Boundary>,
     /// How sure the labels are.
     pub confidence: Confidence,
     /// Which channels tell the patterns apart.
@@ -127,6 +130,28 @@ pub struct LabelArea {
     pub area: Area,
     /// Area, nm^2, where the file is calibrated.
     pub area_nm2: Option<f64>,
+    /// Mean membership of its sites.
+    pub confidence: f64,
+}
+
+impl LabelArea {
+    /// What each label of `patterns` covers, with the area of a pixel, nm^2.
+    fn all(patterns: &Patterns, pixel_nm2: Option<f64>) -> Vec<Self> {
+        let map = &patterns.map;
+        let mut sums = vec![(0.0, 0_u64); usize::from(map.largest()) + 1];
+        let labels = map.sites.iter().filter(|&&label| label != UNLABELLED);
+        for (&label, &membership) in labels.zip(&patterns.memberships) {
+            let (sum, count) = &mut sums[usize::from(label)];
+            *sum += f64::from(membership);
+            *count += 1;
+        }
+        let area = |&area: &Area| {
+            let (sum, count) = sums[usize::from(area.label)];
+            let area_nm2 = pixel_nm2.map(|nm2| nm2 * area.pixels as f64);
+            Self { area, area_nm2, confidence: sum / count.max(1) as f64 }
+        };
+        map.areas.iter().map(area).collect()
+    }
 }
 
 /// How sure the labels are: membership of the sites in their clusters.
@@ -203,6 +228,8 @@ pub struct TimingsMs {
     pub upsample: f64,
     /// Separability of the channels.
     pub separability: f64,
+    /// Maps of the best channels, for the report.
+    pub maps: f64,
     /// Writing the files before this one.
     pub write: f64,
     /// Everything, from the start of the program.
@@ -220,11 +247,7 @@ impl Summary {
     ) -> Self {
         let Patterns { clustering, map, .. } = patterns;
         let clusters = clustering.centroids.nrows();
-        let pixel_area = input.pixel_size_nm.map(|size| size.rows * size.cols);
-        let labels = map.areas.iter().map(|&area| LabelArea {
-            area,
-            area_nm2: pixel_area.map(|nm2| nm2 * area.pixels as f64),
-        });
+        let pixel_size = input.pixel_size_nm;
         Self {
             stemseg_version: env!("CARGO_PKG_VERSION"),
             input,
@@ -239,7 +262,8 @@ impl Summary {
                 starts: clustering.starts,
                 converged: clustering.converged,
             },
-            labels: labels.collect(),
+            labels: LabelArea::all(patterns, pixel_size.map(|size| size.rows * size.cols)),
+            boundaries: boundaries(map, &found.plan.grid, pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             notes,

@@ -12,6 +12,7 @@ use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
 use crate::cli::descriptor::DescriptorArgs;
 use crate::cli::parse;
 use crate::cli::segment::maps;
+use crate::cli::segment::report_args::ReportArgs;
 
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
@@ -82,6 +83,9 @@ pub(crate) struct Args {
     pub(super) save: Vec<Save>,
 
     #[command(flatten)]
+    pub(super) report: ReportArgs,
+
+    #[command(flatten)]
     pub(super) talk: TalkArgs,
 }
 
@@ -138,6 +142,7 @@ impl Args {
         if self.saves(Save::Maps) {
             maps::check(&self.descriptor.names())?;
         }
+        self.report.check()?;
         let mut targets = std::collections::HashMap::new();
         for file in &self.files {
             if let Some(other) = targets.insert(self.target(file), file) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use ndarray::ArrayView2;
 use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::channel_maps::{ChannelMap, channel_maps};
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Components;
@@ -32,6 +33,8 @@ pub(super) struct Job {
 pub(super) struct Computed {
     job: Job,
     found: Segmentation,
+    /// Maps of the best channels for each result, and how long they took.
+    maps: (Vec<Vec<ChannelMap>>, Duration),
     device: DeviceInfo,
 }
 
@@ -75,7 +78,13 @@ impl Job {
             bar.note(&note);
             self.input.notes.push(note);
         }
-        Ok(Computed { job: self, found, device: backend.device().clone() })
+        let begun = Instant::now();
+        let maps = match args.report.wanted() {
+            true => channel_maps(&self.input.micrograph, &found, backend, bar)?,
+            false => Vec::new(),
+        };
+        let maps = (maps, begun.elapsed());
+        Ok(Computed { job: self, found, maps, device: backend.device().clone() })
     }
 
     /// Symmetry maps of the families, with the device that is at hand.
@@ -115,8 +124,8 @@ impl Computed {
     /// Writes the result; gives the text of its summary.json, and the result in a
     /// few words.
     pub(super) fn write(self, args: &Args, bar: &Bar) -> Result<(String, String), Failure> {
-        let Self { job: Job { input, folder, started, read, .. }, found, device } = self;
-        let output = Output { args, input, device, started, read };
+        let Self { job: Job { input, folder, started, read, .. }, found, maps, device } = self;
+        let output = Output { args, input, device, started, read, maps };
         let summary = output.write(&found, &folder, bar).map_err(Failure::in_run)?;
         let place = folder.commit().map_err(Failure::in_run)?;
         Ok((summary, output.in_words(&found, &place)))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
+use stemseg::channel_maps::ChannelMap;
 use stemseg::io::write::{
     ResultFolder, sync_file, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
 };
@@ -14,11 +15,12 @@ use stemseg::micrograph::PixelSize;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::colours::colour;
-use stemseg::report::overlay::{OverlayOptions, overlay};
+use stemseg::report::overlay::overlay;
 use stemseg::report::summary::{Summary, ms};
 use stemseg::{Error, Progress, Result};
 
 use super::args::{Args, Save};
+use super::report::Report;
 use crate::cli::input::Read;
 use crate::cli::progress::Bar;
 
@@ -33,6 +35,8 @@ pub(super) struct Output<'a> {
     /// When the command began, and how long reading took.
     pub(super) started: Instant,
     pub(super) read: Duration,
+    /// Maps of the best channels for each result, and how long they took.
+    pub(super) maps: (Vec<Vec<ChannelMap>>, Duration),
 }
 
 impl Output<'_> {
@@ -51,15 +55,21 @@ impl Output<'_> {
                 found.features.to_shape(shape).expect("one row of features for each site");
             write_npy(&folder.path("features.npy"), features.view())?;
         }
-        let mut summaries = Vec::new();
-        for result in &found.results {
+        let mut begun = Instant::now();
+        let report = match self.args.report.wanted() {
+            true => Some(Report::new(self, found, folder)?),
+            false => None,
+        };
+        let (mut summaries, mut pages) = (Vec::new(), Vec::new());
+        for (index, result) in found.results.iter().enumerate() {
             bar.check()?;
-            let begun = Instant::now();
-            let place = |name: &str| match several {
-                true => folder.path(format!("k{}/{name}", result.clustering.centroids.nrows())),
-                false => folder.path(name),
-            };
-            self.write_maps(found, result, &place)?;
+            let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
+            let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
+            let (written, pictures) = rayon::join(
+                || self.write_maps(found, result, &place),
+                || report.as_ref().map(|report| report.draw(index, &place)).transpose(),
+            );
+            written?;
             let mut summary = Summary::new(
                 self.input.summary.clone(),
                 &self.device,
@@ -68,11 +78,16 @@ impl Output<'_> {
                 self.input.notes.clone(),
             );
             summary.timings_ms.read = ms(self.read);
+            summary.timings_ms.maps = ms(self.maps.1);
             summary.timings_ms.write = ms(begun.elapsed());
             summary.timings_ms.total = ms(self.started.elapsed());
             let value = serde_json::to_value(&summary).expect("a summary has string keys");
             write_json(&place("summary.json"), &value)?;
             summaries.push(value);
+            if let Some((report, pictures)) = report.as_ref().zip(pictures?) {
+                pages.push(report.page(index, summary, pictures, &place)?);
+            }
+            begun = Instant::now();
         }
         let summary = match several {
             // Each number of clusters has its own; this one leads to them.
@@ -81,6 +96,9 @@ impl Output<'_> {
         };
         if several {
             write_json(&folder.path("summary.json"), &summary)?;
+            if let Some(report) = &report {
+                report.index(&pages)?;
+            }
         }
         Ok(match self.args.files.len() {
             1 => format!("{summary:#}"),
@@ -103,7 +121,7 @@ impl Output<'_> {
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &serde_json::json!(model))?;
         let overlay_to = |path: &Path| {
-            let options = OverlayOptions { pixel_size: size, ..Default::default() };
+            let options = self.args.report.overlay(size);
             write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
         };
         let array_to = |path: &Path| match map.largest() <= MOST_U8 {
@@ -180,17 +198,25 @@ fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
     })
 }
 
-/// Writes a picture fast: the choice of a filter for each line takes longer than
-/// it saves on noisy images.
 fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
     let file = std::fs::File::create(path).map_err(Error::io(path))?;
-    let file = std::io::BufWriter::new(file);
-    let png = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Sub);
-    let failed = |e| match e {
-        image::ImageError::IoError(e) => Error::io(path)(e),
-        e => Error::io(path)(std::io::Error::other(e)),
-    };
-    picture.write_with_encoder(png).map_err(failed)
+    encode(picture, std::io::BufWriter::new(file)).map_err(Error::io(path))
+}
+
+/// A picture as a PNG in memory.
+pub(super) fn png(picture: &image::RgbImage) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(picture, &mut bytes).map(|()| bytes)
+}
+
+/// Encodes a picture fast: the choice of a filter for each line takes longer than
+/// it saves on noisy images.
+fn encode(picture: &image::RgbImage, to: impl std::io::Write) -> std::io::Result<()> {
+    let png = PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Sub);
+    picture.write_with_encoder(png).map_err(|error| match error {
+        image::ImageError::IoError(error) => error,
+        other => std::io::Error::other(other),
+    })
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

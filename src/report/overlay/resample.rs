@@ -22,10 +22,21 @@ pub(super) struct Scaled<'a> {
 impl<'a> Scaled<'a> {
     /// `image` and `labels` `[rows, cols]`, of one shape and not empty.
     pub(super) fn new(image: ArrayView2<'a, f32>, labels: &'a dyn Rows<u16>) -> Self {
+        Self::within(LONGEST, NARROWEST, image, labels)
+    }
+
+    /// The same with no side above `longest` px, and enlarged to at least `narrowest`
+    /// columns where that leaves it within.
+    pub(super) fn within(
+        longest: usize,
+        narrowest: usize,
+        image: ArrayView2<'a, f32>,
+        labels: &'a dyn Rows<u16>,
+    ) -> Self {
         let (rows, cols) = image.dim();
-        let reduced = rows.max(cols).div_ceil(LONGEST);
+        let reduced = rows.max(cols).div_ceil(longest);
         let enlarged = match reduced {
-            1 => NARROWEST.div_ceil(cols).min(LONGEST / rows).max(1),
+            1 => narrowest.div_ceil(cols).min(longest / rows).max(1),
             _ => 1,
         };
         Self { image, labels, reduced, enlarged }
@@ -62,6 +73,15 @@ impl<'a> Scaled<'a> {
     pub(super) fn row(&self, row: usize) -> (Vec<f32>, Vec<u16>, usize) {
         let row = row / self.enlarged;
         (self.values(row), self.labels(row), self.enlarged)
+    }
+
+    /// Labels of one drawn row, one for each drawn pixel.
+    pub(super) fn drawn_labels(&self, row: usize) -> Vec<u16> {
+        let labels = self.labels(row / self.enlarged);
+        if self.enlarged == 1 {
+            return labels;
+        }
+        labels.into_iter().flat_map(|label| std::iter::repeat_n(label, self.enlarged)).collect()
     }
 
     fn values(&self, row: usize) -> Vec<f32> {

@@ -49,6 +49,11 @@ pub(super) fn draw(
     fill(drawing, bar, 0.0, [255; 3], 1.0);
 }
 
+/// A round length of about a fifth of `width` nm: in nm, and in words.
+pub(in crate::report) fn fitting(width: f64) -> Option<(f64, String)> {
+    round_length(SHARE * width).map(|length| (length.nm(), length.label()))
+}
+
 /// A length of `digit` (1, 2, 5) times a power of ten, in nm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Round {

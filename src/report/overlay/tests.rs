@@ -98,8 +98,8 @@ fn memory_layout_makes_no_difference() {
 
 #[test]
 fn every_size_can_be_drawn() {
-    let options =
-        OverlayOptions { pixel_size: Some(PixelSize { rows: 0.02, cols: 0.02 }), alpha: 0.45 };
+    let pixel_size = Some(PixelSize { rows: 0.02, cols: 0.02 });
+    let options = OverlayOptions { pixel_size, style: Style::Both, ..OverlayOptions::default() };
     for (rows, cols) in [(1, 1), (1, 900), (900, 1), (60, 60), (8193, 3), (2, 8200)] {
         let labels = Array2::from_elem((rows, cols), 1_u16);
         let drawing = overlay(ramp(rows, cols).view(), &labels.view(), &options).unwrap();
@@ -155,4 +155,78 @@ fn the_plain_picture_is_the_overlay_without_tints_and_legend() {
         *untinted.get_pixel(x, y) == Rgb([grey.0[0]; 3])
     };
     assert!(picture.enumerate_pixels().all(same));
+}
+
+/// Left half label 1, right half label 2, on a constant image.
+fn halves(style: Style, side: usize) -> RgbImage {
+    let image = Array2::zeros((side, side));
+    let labels = Array2::from_shape_fn((side, side), |(_, c)| 1 + u16::from(c >= side / 2));
+    let options = OverlayOptions { style, ..OverlayOptions::default() };
+    overlay(image.view(), &labels.view(), &options).unwrap()
+}
+
+/// Columns of row `row` of the drawing that have exactly this colour.
+fn columns_of(drawing: &RgbImage, row: u32, colour: [u8; 3]) -> Vec<u32> {
+    (0..drawing.width()).filter(|&x| drawing.get_pixel(x, row).0 == colour).collect()
+}
+
+#[test]
+fn lines_have_the_colour_of_either_side_and_leave_the_rest_grey() {
+    let drawing = halves(Style::Lines, 300);
+    assert_eq!(columns_of(&drawing, 100, colours::colour(1)), [149]);
+    assert_eq!(columns_of(&drawing, 100, colours::colour(2)), [150]);
+    assert_eq!(columns_of(&drawing, 100, [128; 3]).len(), 298);
+}
+
+#[test]
+fn both_is_lines_over_tints() {
+    let (both, tint) = (halves(Style::Both, 300), halves(Style::Tint, 300));
+    assert_eq!(columns_of(&both, 100, colours::colour(1)), [149]);
+    let same = (0..300).filter(|&x| both.get_pixel(x, 100) == tint.get_pixel(x, 100)).count();
+    assert_eq!(same, 298);
+}
+
+#[test]
+fn lines_grow_with_the_picture() {
+    let width = |side| columns_of(&halves(Style::Lines, side), 40, colours::colour(1)).len();
+    assert_eq!((width(300), width(1024), width(2048)), (1, 2, 3));
+    // A picture that is enlarged has lines of its drawn size.
+    assert_eq!(width(60), 1);
+}
+
+#[test]
+fn lines_do_not_depend_on_the_bands_they_are_painted_in() {
+    // Horizontal boundaries at, before and after the end of a band.
+    let (image, bands) = (Array2::zeros((1200, 1000)), [31, 32, 33, 64, 700]);
+    let labels = Array2::from_shape_fn((1200, 1000), |(r, _)| {
+        1 + bands.iter().filter(|&&b| r >= b).count() as u16
+    });
+    let options = OverlayOptions { style: Style::Lines, ..OverlayOptions::default() };
+    let drawing = overlay(image.view(), &labels.view(), &options).unwrap();
+    let line = |row: usize| drawing.get_pixel(500, row as u32).0 != [128; 3];
+    for row in 0..1200 {
+        let beside = bands.iter().any(|&b| (b - 2..b + 2).contains(&row));
+        assert_eq!(line(row), beside, "row {row}");
+    }
+}
+
+#[test]
+fn nothing_is_drawn_where_nothing_is_segmented() {
+    let image = Array2::zeros((300, 300));
+    let labels = Array2::from_shape_fn((300, 300), |(_, c)| u16::from(c >= 150));
+    let options = OverlayOptions { style: Style::Lines, ..OverlayOptions::default() };
+    let drawing = overlay(image.view(), &labels.view(), &options).unwrap();
+    assert_eq!(drawing.get_pixel(149, 9).0, [128; 3]);
+    assert_eq!(drawing.get_pixel(150, 9).0, colours::colour(1));
+}
+
+#[test]
+fn alpha_is_the_share_of_the_colour() {
+    let (image, labels) = (Array2::zeros((300, 300)), Array2::from_elem((300, 300), 1_u16));
+    let pixel = |alpha| {
+        let options = OverlayOptions { alpha, ..OverlayOptions::default() };
+        overlay(image.view(), &labels.view(), &options).unwrap().get_pixel(9, 9).0
+    };
+    assert_eq!((pixel(0.0), pixel(1.0)), ([128; 3], colours::colour(1)));
+    assert_eq!(pixel(0.5), colours::colour(1).map(|c| text::mix(128, c, 0.5)));
 }

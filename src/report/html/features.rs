@@ -1,0 +1,147 @@
+//! What PCA made of the descriptors: its components, and where the sites lie in them.
+
+use maud::{Markup, html};
+use plotters::prelude::*;
+
+use super::Content;
+use super::parts::section as section_of;
+use super::plot::{ACCENT, Axis, INK, MUTED, PAPER, centred, plot};
+use crate::report::colours;
+use crate::report::number::{count, percent, significant};
+
+/// Sites in the scatter plot, at most.
+const MOST_POINTS: usize = 2500;
+
+/// Labels that are written beside their centroids, at most.
+const MOST_CENTROIDS: usize = 24;
+
+pub(super) fn section(content: Content<'_>) -> Markup {
+    let maps = &content.micrograph.features;
+    let body = html! {
+        div.beside {
+            @if !content.found.pca.report.skipped {
+                figure {
+                    (scree(&content))
+                    figcaption {
+                        "Variance that each component explains. Those in colour are kept: "
+                        (content.found.features.ncols()) " features, "
+                        (percent(content.found.pca.report.explained_variance_ratio.iter().sum()))
+                        " of the variance. The line adds them up."
+                    }
+                }
+            }
+            @if content.found.features.ncols() > 1 { (scatter(&content)) }
+        }
+        div.maps { @for map in maps { (map.figure()) } }
+        @if maps.len() < content.found.features.ncols() {
+            p.note { "The first " (maps.len()) " of " (content.found.features.ncols()) " features." }
+        }
+    };
+    section_of("features", "Features", &body)
+}
+
+/// Variance explained by each component, and by all up to it.
+fn scree(content: &Content<'_>) -> Markup {
+    let (shares, kept) = (&content.found.pca.report.scree, content.found.features.ncols());
+    let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
+    let whole = |component: &f64| match component.fract().abs() < 1e-6 {
+        true => format!("{component:.0}"),
+        false => String::new(),
+    };
+    let last = shares.len() as f64;
+    let x =
+        Axis { range: 0.4..last + 0.6, title: "component", labels: shares.len(), format: &whole };
+    let y = Axis { range: 0.0..1.04, title: "variance explained", labels: 6, format: &percent };
+    let words = format!("Variance explained by the first {} components", shares.len());
+    plot(&words, x, y, |chart| {
+        let bar = |(i, &share): (usize, &f64)| {
+            let at = (i + 1) as f64;
+            let colour = if i < kept { ACCENT.filled() } else { MUTED.filled() };
+            Rectangle::new([(at - 0.36, 0.0), (at + 0.36, share)], colour)
+        };
+        chart.draw_series(shares.iter().enumerate().map(bar))?;
+        let mut sum = 0.0;
+        let line: Vec<(f64, f64)> = (1..)
+            .zip(shares)
+            .map(|(i, share)| {
+                sum += share;
+                (f64::from(i), sum)
+            })
+            .collect();
+        chart.draw_series([PathElement::new(line.clone(), INK.stroke_width(3))])?;
+        chart.draw_series(line.into_iter().map(|at| Circle::new(at, 6, INK.filled())))?;
+        Ok(())
+    })
+}
+
+/// Sites in the plane of the first two features, in the colours of their labels.
+fn scatter(content: &Content<'_>) -> Markup {
+    let (points, total) = points(content);
+    let range = |along: fn(&(f64, f64)) -> f64| {
+        let ends = points.iter().map(|(at, _)| along(at));
+        let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let room = 0.05 * (high - low).max(f64::MIN_POSITIVE.sqrt());
+        low - room..high + room
+    };
+    let format = |value: &f64| significant(*value, 2);
+    let x = Axis { range: range(|p| p.0), title: "feature 1", labels: 6, format: &format };
+    let y = Axis { range: range(|p| p.1), title: "feature 2", labels: 6, format: &format };
+    let drawing = plot("Sites in the plane of the first two features", x, y, |chart| {
+        let dot =
+            |&(at, label): &((f64, f64), u16)| Circle::new(at, 4, rgb(label).mix(0.6).filled());
+        chart.draw_series(points.iter().map(dot))?;
+        for (at, label) in centroids(content) {
+            chart.draw_series([
+                Circle::new(at, 24, PAPER.filled()),
+                Circle::new(at, 24, rgb(label).stroke_width(5)),
+            ])?;
+            chart.draw_series([Text::new(label.to_string(), at, centred())])?;
+        }
+        Ok(())
+    });
+    html! {
+        figure {
+            (drawing)
+            figcaption {
+                "Sites by their first two features, in the colours of their labels"
+                @if points.len() < total { ": " (count(points.len() as u64)) " of " (count(total as u64)) }
+                ". Circles are the centroids."
+            }
+        }
+    }
+}
+
+/// First two features, and a label.
+type Point = ((f64, f64), u16);
+
+/// Points of some active sites, and how many there are.
+fn points(content: &Content<'_>) -> (Vec<Point>, usize) {
+    let Content { found, patterns, .. } = content;
+    let features = found.plan.keep_active(&found.features);
+    let labels = &patterns.clustering.labels;
+    let point = |site: usize| {
+        let at = (f64::from(features[(site, 0)]), f64::from(features[(site, 1)]));
+        (at, patterns.map.label_of[labels[site] as usize])
+    };
+    let sites: Vec<usize> = match labels.len() {
+        few if few <= MOST_POINTS => (0..few).collect(),
+        // Steps of the golden ratio: evenly spread, and no label is drawn last.
+        many => (0..MOST_POINTS)
+            .map(|i| ((i as f64 * 0.618_033_988_749_895).fract() * many as f64) as usize)
+            .collect(),
+    };
+    (sites.into_iter().map(point).collect(), labels.len())
+}
+
+/// Points of the clusters' centroids.
+fn centroids(content: &Content<'_>) -> Vec<Point> {
+    let patterns = content.patterns;
+    let rows = patterns.clustering.centroids.rows().into_iter();
+    let all = rows.zip(&patterns.map.label_of).map(|(row, &label)| ((row[0], row[1]), label));
+    all.filter(|&(_, label)| usize::from(label) <= MOST_CENTROIDS).collect()
+}
+
+fn rgb(label: u16) -> RGBColor {
+    let [r, g, b] = colours::colour(usize::from(label));
+    RGBColor(r, g, b)
+}
