@@ -3,6 +3,8 @@
 
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/batch.rs"]
+mod batch;
 #[path = "cli/bench.rs"]
 mod bench;
 #[path = "cli/descriptors.rs"]
@@ -11,6 +13,8 @@ mod descriptors;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
+#[path = "cli/formats.rs"]
+mod formats;
 #[path = "cli/generate.rs"]
 mod generate;
 #[path = "cli/help.rs"]
@@ -31,6 +35,8 @@ mod paths;
 mod place;
 #[path = "cli/result.rs"]
 mod result;
+#[path = "cli/resume.rs"]
+mod resume;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/targets.rs"]

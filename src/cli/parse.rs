@@ -33,6 +33,14 @@ pub(super) fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("'{text}' is not a whole number of 0 or more"))
 }
 
+/// A number of jobs, 1 at least.
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
+    match whole(text)? {
+        0 => Err("give 1 at least".into()),
+        jobs => Ok(jobs),
+    }
+}
+
 /// A finite number; its limits are checked where they are known.
 pub(super) fn number(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
+use crate::io::write::LabelType;
 use crate::label_map::Area;
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
@@ -38,6 +39,10 @@ pub struct Summary {
     pub separability: Separability,
     /// What a user should know.
     pub notes: Vec<String>,
+    /// The files and folders beside this one.
+    pub files: Vec<String>,
+    /// Integers in which labels are stored.
+    pub label_type: LabelType,
     /// Wall-clock times, ms.
     pub timings_ms: TimingsMs,
 }
@@ -61,6 +66,8 @@ pub struct Input {
     /// The mask's file.
     #[serde(serialize_with = "lossy_option")]
     pub mask: Option<PathBuf>,
+    /// Checksum of the mask's file, hexadecimal.
+    pub mask_sha256: Option<String>,
     /// What was done with NaN and infinite pixels, and how many there were.
     pub non_finite: Replaced,
     /// Size of a pixel, nm.
@@ -124,6 +131,8 @@ pub struct LabelArea {
     pub area: Area,
     /// Area, nm^2, where the file is calibrated.
     pub area_nm2: Option<f64>,
+    /// Mean membership over its pixels, 0 to 1.
+    pub confidence: f64,
 }
 
 /// How sure the labels are: membership of the sites in their clusters.
@@ -218,9 +227,11 @@ impl Summary {
         let Patterns { clustering, map, .. } = patterns;
         let clusters = clustering.centroids.nrows();
         let pixel_area = input.pixel_size_nm.map(|size| size.rows * size.cols);
+        let means = map.means(&patterns.memberships);
         let labels = map.areas.iter().map(|&area| LabelArea {
             area,
             area_nm2: pixel_area.map(|nm2| nm2 * area.pixels as f64),
+            confidence: means[usize::from(area.label) - 1],
         });
         Self {
             stemseg_version: env!("CARGO_PKG_VERSION"),
@@ -240,6 +251,8 @@ impl Summary {
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             notes,
+            files: Vec::new(),
+            label_type: LabelType::least(map.largest()),
             timings_ms: TimingsMs::new(&found.timings),
         }
     }
