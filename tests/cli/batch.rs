@@ -143,7 +143,11 @@ fn the_table_has_a_line_for_each_image_and_number_of_clusters() {
         (bad["status"].as_str(), bad["k"].as_str(), bad["result"].as_str()),
         ("failed", "", "")
     );
-    assert!(bad["message"].contains("data/bad.npy: "), "{bad:?}");
+    let message = &bad["message"];
+    assert!(
+        !message.is_empty() && !message.contains("bad.npy"),
+        "its file has a column: {message}"
+    );
     let line = &lines["data/a.npy 3"];
     let summary = place.json("r/a.stemseg/k3/summary.json");
     assert_eq!((line["status"].as_str(), line["result"].as_str()), ("done", "r/a.stemseg"));
@@ -162,6 +166,20 @@ fn the_table_has_a_line_for_each_image_and_number_of_clusters() {
     assert!(number("seconds") > 0.0);
     assert_eq!(lines["data/a.npy 2"]["area_3_percent"], "");
     assert_eq!(line["nm_per_row"], "", "the file gives no pixel size");
+}
+
+#[test]
+fn every_complaint_names_its_image() {
+    let place = data();
+    place.npy("data/tiny.npy", &scene(8, 8));
+    let output = job(&["data"]).run(&place);
+    let said = text(&output.stderr);
+    let complaints: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("stemseg: data/")).collect();
+    assert_eq!(complaints.len(), 2, "{said}");
+    assert!(complaints[1].starts_with("stemseg: data/tiny.npy: the image has 8x8 px"), "{said}");
+    let message = &table(&place, "r/summary.csv")["data/tiny.npy"]["message"];
+    assert!(message.starts_with("the image has 8x8 px"), "{message}");
 }
 
 #[test]

@@ -78,6 +78,9 @@ fn record<'a>(
                 Failure::Interrupted | Failure::Stopped(_) => String::new(),
             };
             failures.push((image, failure));
+            // The file has a column of its own.
+            let file = format!("{}: ", image.file.display());
+            let message = message.strip_prefix(&file).unwrap_or(&message);
             Record::without_result(Status::Failed, message)
         }
     }

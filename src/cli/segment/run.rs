@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
                     self.stop.store(true, Ordering::Relaxed);
                 }
                 if self.shared.batch {
-                    self.shared.bar.warn(&error.to_string());
+                    self.shared.bar.warn(&named(&self.images[index], error));
                 }
             }
         }
@@ -186,6 +186,12 @@ impl<'a> Run<'a> {
         let interrupted = open && self.shared.bar.check().is_err();
         Outcomes { images: self.images, list, interrupted }
     }
+}
+
+/// An error with the name of the image, which some have in them.
+fn named(image: &Image, error: &anyhow::Error) -> String {
+    let (file, error) = (image.file.display().to_string(), error.to_string());
+    if error.contains(&file) { error } else { format!("{file}: {error}") }
 }
 
 /// Whether a disk is full: no other image would fare better.
