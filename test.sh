@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All checks: format, lints, documentation, and every test on the CPU and on a
-# graphics adapter. Without one it installs Mesa's software Vulkan where apt-get
-# can; STEMSEG_TESTS_GPU=off runs without any.
+# graphics adapter, then what is written opened by other programs. Without an adapter
+# it installs Mesa's software Vulkan where apt-get can; STEMSEG_TESTS_GPU=off runs
+# without any, STEMSEG_TESTS_PYTHON=off without the programs, which need Python.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,15 +13,21 @@ vulkan_is_here() {
     ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 &&
         { compgen -G '/usr/share/vulkan/icd.d/*.json' || compgen -G '/etc/vulkan/icd.d/*.json'; } >/dev/null
 }
+needed=()
 if [ "$(uname)" = Linux ] && [ "${STEMSEG_TESTS_GPU:-}" != off ] && ! vulkan_is_here; then
+    needed+=(mesa-vulkan-drivers libvulkan1)
+fi
+if [ -z "${STEMSEG_TESTS_PYTHON:-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    needed+=(python3-venv)
+fi
+if [ "${#needed[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
     root=$([ "$(id -u)" = 0 ] || echo sudo)
-    if command -v apt-get >/dev/null; then
-        $root apt-get update -qq
-        $root apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers libvulkan1
-    fi
+    $root apt-get update -qq
+    $root apt-get install -y -qq --no-install-recommends "${needed[@]}"
 fi
 
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 cargo test --locked --no-fail-fast
+tests/readers/run.sh

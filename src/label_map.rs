@@ -100,6 +100,20 @@ impl LabelMap {
         Spread { cells: &self.cells, filled }
     }
 
+    /// Mean over the pixels of labels 1, 2 and on of a value of each site `[active
+    /// sites]`; 0 where a label has no pixel.
+    pub fn means(&self, values: &[f32]) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0_u64); usize::from(self.largest()) + 1];
+        let mut labels = self.filled.iter();
+        self.spread(values).by_site(|value, pixels| {
+            let label = labels.next().copied().unwrap_or(UNLABELLED);
+            let (sum, count) = &mut sums[usize::from(label)];
+            *sum += f64::from(value) * pixels as f64;
+            *count += pixels;
+        });
+        sums[1..].iter().map(|(sum, count)| sum / (*count).max(1) as f64).collect()
+    }
+
     /// Largest label.
     pub fn largest(&self) -> u16 {
         self.areas.iter().map(|a| a.label).max().unwrap_or(UNLABELLED)
@@ -321,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn means_weigh_sites_by_their_pixels() {
+        let plan = plan(Border::Nearest, Order::Size, None);
+        // 4 x 6 sites; those of the first row are label 2.
+        let clusters: Vec<u32> = (0..24).map(|i| u32::from(i < 6)).collect();
+        let map = LabelMap::new(&clusters, 2, &plan, None);
+        let values: Vec<f32> = (0..24).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
+        let means = map.means(&values);
+        // The first site has 6 x 6 of the 6 x 30 pixels of its row.
+        assert!(means[0] == 0.0 && (means[1] - 36.0 / 180.0).abs() < 1e-12, "{means:?}");
+    }
+
+    #[test]
     fn masked_pixels_have_no_label_and_their_neighbours_have_one() {
         let mask = Array2::from_shape_fn((20, 30), |(r, c)| r < 4 && c < 4).into_shared();
         let plan = plan(Border::Nearest, Order::Size, Some(&mask));
@@ -335,5 +361,6 @@ mod tests {
         spread.by_site(|value, count| weighed += if value == 0.5 { count } else { 0 });
         assert_eq!(weighed, 600 - 16);
         assert_eq!(rows::collect(&spread)[(3, 3)], 0.0);
+        assert_eq!(map.means(&vec![0.5; plan.active_sites()]), [0.5]);
     }
 }

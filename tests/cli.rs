@@ -5,6 +5,8 @@
 mod accuracy;
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/batch.rs"]
+mod batch;
 #[path = "cli/bench.rs"]
 mod bench;
 #[path = "cli/descriptors.rs"]
@@ -13,6 +15,8 @@ mod descriptors;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
+#[path = "cli/formats.rs"]
+mod formats;
 #[path = "cli/generate.rs"]
 mod generate;
 #[path = "cli/help.rs"]
@@ -37,6 +41,8 @@ mod paths;
 mod place;
 #[path = "cli/result.rs"]
 mod result;
+#[path = "cli/resume.rs"]
+mod resume;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/targets.rs"]

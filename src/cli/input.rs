@@ -15,6 +15,8 @@ use super::args::InputArgs;
 /// A micrograph and what is to be said of it.
 pub(super) struct Read {
     pub(super) micrograph: Micrograph,
+    /// Type of the pixels that were read, as numpy spells it; luma is float32.
+    pub(super) dtype: &'static str,
     pub(super) summary: Input,
     pub(super) notes: Vec<String>,
 }
@@ -32,6 +34,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         Some(path) => Some(mask(path, (rows, cols))?),
         None => None,
     };
+    let dtype = loaded.pixels.dtype();
     let (pixels, mask) = match &roi {
         Some((r, c)) => (
             loaded.pixels.crop(r.clone(), c.clone())?,
@@ -63,11 +66,12 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         frame: loaded.frame,
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: args.mask.clone(),
+        mask_sha256: args.mask.as_deref().map(checksum).transpose()?,
         non_finite: Replaced { rule: args.non_finite(), replaced: micrograph.replaced() },
         pixel_size_nm: micrograph.pixel_size(),
         sha256: String::new(),
     };
-    Ok(Read { micrograph, summary, notes })
+    Ok(Read { micrograph, dtype, summary, notes })
 }
 
 /// The unit of an image that is calibrated, but not as a length.

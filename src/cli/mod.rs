@@ -66,6 +66,8 @@ pub(crate) enum Failure {
     Run(anyhow::Error),
     /// Ctrl-C: exit code 130.
     Interrupted,
+    /// Ctrl-C after something was done, in words: exit code 130.
+    Stopped(String),
 }
 
 impl From<stemseg::Error> for Failure {
@@ -106,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
         Err(Failure::Usage(error)) => (2, error),
         Err(Failure::Run(error)) => (1, error),
         Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
+        Err(Failure::Stopped(words)) => (130, anyhow::anyhow!("interrupted; {words}")),
     };
     // The message alone: an `Error::Io` names its source in it, and the chain
     // would say it twice. Where even stderr is gone, the exit code is all there is to say.

@@ -24,6 +24,22 @@ pub(super) fn frame(text: &str) -> Result<Frame, String> {
     }
 }
 
+/// A number of jobs, 1 at least.
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
+    match whole(text)? {
+        0 => Err("give 1 at least".into()),
+        jobs => Ok(jobs),
+    }
+}
+
+/// A finite number; its limits are checked where they are known.
+pub(super) fn number(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(format!("'{text}' is not a number")),
+    }
+}
+
 /// An amount of memory, bytes.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let size: Result<bytesize::ByteSize, _> = text.parse();

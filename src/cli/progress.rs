@@ -1,6 +1,7 @@
 //! Progress on a terminal, and Ctrl-C.
 
 use std::io::Write;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,6 +17,8 @@ pub(super) struct Bar {
     bar: ProgressBar,
     quiet: bool,
     verbose: bool,
+    /// Set where it counts images, not the steps of one.
+    images: OnceLock<u64>,
 }
 
 impl Bar {
@@ -30,7 +33,22 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(1), target);
         let style = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, quiet: talk.quiet, verbose: talk.verbose }
+        Self { bar, quiet: talk.quiet, verbose: talk.verbose, images: OnceLock::new() }
+    }
+
+    /// From now on counts images.
+    pub(super) fn count(&self, images: u64) {
+        self.images.get_or_init(|| images);
+        self.bar.set_message("images");
+        self.bar.set_length(images);
+        self.bar.set_position(0);
+    }
+
+    /// Counts an image.
+    pub(super) fn image_done(&self) {
+        if self.images.get().is_some() {
+            self.bar.inc(1);
+        }
     }
 
     /// Says something that the user should know, on stderr.
@@ -59,10 +77,9 @@ impl Bar {
         self.say(&format!("stemseg: {error}"));
     }
 
-    /// Takes the bar off the terminal for a moment.
-    pub(super) fn clear(&self) {
-        self.bar.set_message("");
-        self.bar.suspend(|| {});
+    /// Takes the bar off the terminal while `print` prints.
+    pub(super) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 
     /// Takes the bar off the terminal.
@@ -73,14 +90,19 @@ impl Bar {
 
 impl Progress for Bar {
     fn stage(&self, name: &str) {
+        if self.images.get().is_some() {
+            return;
+        }
         self.bar.set_message(name.to_owned());
         self.bar.set_position(0);
         self.bar.tick();
     }
 
     fn step(&self, done: u64, total: u64) -> Result<()> {
-        self.bar.set_length(total);
-        self.bar.set_position(done);
+        if self.images.get().is_none() {
+            self.bar.set_length(total);
+            self.bar.set_position(done);
+        }
         self.check()
     }
 

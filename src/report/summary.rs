@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 use crate::backend::DeviceInfo;
 use crate::boundary::{Boundary, boundaries};
 use crate::io::read::Frame;
-use crate::label_map::{Area, UNLABELLED};
+use crate::io::write::LabelType;
+use crate::label_map::Area;
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
@@ -42,6 +43,10 @@ pub struct Summary {
     pub separability: Separability,
     /// What a user should know.
     pub notes: Vec<String>,
+    /// The files and folders beside this one.
+    pub files: Vec<String>,
+    /// Integers in which labels are stored.
+    pub label_type: LabelType,
     /// Wall-clock times, ms.
     pub timings_ms: TimingsMs,
 }
@@ -67,6 +72,8 @@ pub struct Input {
     /// The mask's file.
     #[serde(serialize_with = "lossy_option")]
     pub mask: Option<PathBuf>,
+    /// Checksum of the mask's file, hexadecimal.
+    pub mask_sha256: Option<String>,
     /// What was done with NaN and infinite pixels, and how many there were.
     pub non_finite: Replaced,
     /// Size of a pixel, nm.
@@ -130,7 +137,7 @@ pub struct LabelArea {
     pub area: Area,
     /// Area, nm^2, where the file is calibrated.
     pub area_nm2: Option<f64>,
-    /// Mean membership of its sites.
+    /// Mean membership over its pixels, 0 to 1.
     pub confidence: f64,
 }
 
@@ -138,17 +145,11 @@ impl LabelArea {
     /// What each label of `patterns` covers, with the area of a pixel, nm^2.
     fn all(patterns: &Patterns, pixel_nm2: Option<f64>) -> Vec<Self> {
         let map = &patterns.map;
-        let mut sums = vec![(0.0, 0_u64); usize::from(map.largest()) + 1];
-        let labels = map.sites.iter().filter(|&&label| label != UNLABELLED);
-        for (&label, &membership) in labels.zip(&patterns.memberships) {
-            let (sum, count) = &mut sums[usize::from(label)];
-            *sum += f64::from(membership);
-            *count += 1;
-        }
-        let area = |&area: &Area| {
-            let (sum, count) = sums[usize::from(area.label)];
-            let area_nm2 = pixel_nm2.map(|nm2| nm2 * area.pixels as f64);
-            Self { area, area_nm2, confidence: sum / count.max(1) as f64 }
+        let means = map.means(&patterns.memberships);
+        let area = |&area: &Area| Self {
+            area,
+            area_nm2: pixel_nm2.map(|nm2| nm2 * area.pixels as f64),
+            confidence: means[usize::from(area.label) - 1],
         };
         map.areas.iter().map(area).collect()
     }
@@ -267,6 +268,8 @@ impl Summary {
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             notes,
+            files: Vec::new(),
+            label_type: LabelType::least(map.largest()),
             timings_ms: TimingsMs::new(&found.timings),
         }
     }

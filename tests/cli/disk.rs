@@ -3,8 +3,9 @@
 
 use std::process::{Command, Output};
 
-use crate::job::{Job, check_failure};
-use crate::place::{Place, names};
+use crate::batch::table;
+use crate::job::{Job, check_failure, text};
+use crate::place::{COLS, Place, ROWS, names, scene};
 
 /// Runs the job in a shell after `before`.
 fn in_shell(place: &Place, before: &str, job: &Job) -> Output {
@@ -38,10 +39,10 @@ fn a_file_that_cannot_grow_leaves_nothing_half_written() {
 struct Tiny(std::path::PathBuf);
 
 impl Tiny {
-    fn mount(place: &Place) -> Option<Self> {
+    fn mount(place: &Place, size: &str) -> Option<Self> {
         let folder = place.folder("tiny");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=16k", "none"]).arg(&folder);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(&folder);
         mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
     }
 }
@@ -55,7 +56,7 @@ impl Drop for Tiny {
 #[test]
 fn a_full_disk_leaves_nothing_half_written() {
     let place = Place::with_scene();
-    let Some(tiny) = Tiny::mount(&place) else {
+    let Some(tiny) = Tiny::mount(&place, "16k") else {
         eprintln!("skipped: this user may not mount a small file system");
         return;
     };
@@ -63,4 +64,28 @@ fn a_full_disk_leaves_nothing_half_written() {
         Job::new().set("--out", out).fails(&place, name, 1, &["o space left on device"]);
         assert!(names(&tiny.0).is_empty(), "{name}: {:?}", names(&tiny.0));
     }
+}
+
+#[test]
+fn a_full_disk_ends_a_run_over_many_images_with_whole_results_and_a_table() {
+    let place = Place::empty();
+    place.folder("data");
+    for i in 0..9 {
+        place.npy(format!("data/{i}.npy"), &scene(ROWS, COLS));
+    }
+    // Room for two results: each takes about 190 KiB.
+    let Some(tiny) = Tiny::mount(&place, "500k") else {
+        eprintln!("skipped: this user may not mount a small file system");
+        return;
+    };
+    let output = Job::new().images(&["data"]).set("--out", "tiny/r").run(&place);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("o space left on device") && said.contains("were not tried"), "{said}");
+    let lines = table(&place, "tiny/r/summary.csv");
+    let of = |status: &str| lines.values().filter(|line| line["status"] == status).count();
+    assert!(of("done") > 0 && of("failed") > 0 && of("not done") > 0, "{lines:?}");
+    let made = names(&tiny.0.join("r"));
+    assert_eq!(made.len(), of("done") + 1, "{made:?}");
+    assert!(made.iter().all(|name| !name.starts_with('.')), "{made:?}");
 }

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::job::{Change, FLAG, Job, check_failure};
+use crate::batch::table;
+use crate::job::{Change, FLAG, Job, check_failure, text};
 use crate::place::{Place, names, scene};
 
 /// Longest time to react: 2 s, and some more for a machine that does much else.
@@ -96,4 +97,41 @@ fn a_long_job_stops_soon_and_leaves_nothing() {
         check_failure(name, &output, 130, &["interrupted", "nothing was written"]);
         assert_eq!(names(&place.path("")), ["image.npy"], "{name}");
     }
+}
+
+#[test]
+fn of_several_images_those_that_are_done_stay_and_are_in_the_table() {
+    let place = Place::empty();
+    place.folder("data");
+    for (name, size) in [("a", 100), ("b", 90), ("c", 1200), ("d", 100)] {
+        place.npy(format!("data/{name}.npy"), &scene(size, size));
+    }
+    let slow = [("--stride", "1"), ("--window", "10"), ("--max-points", "441")];
+    let job = Job::new().images(&["data"]).with(&slow).with(&[("--out", "r"), ("--resume", FLAG)]);
+    let mut child = start(&place, &job);
+    let begun = Instant::now();
+    while !place.path("r/b.stemseg").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(begun.elapsed() < Duration::from_secs(60), "the first two took too long");
+        sleep(Duration::from_millis(5));
+    }
+    sleep(Duration::from_millis(300));
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
+    let asked = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
+    assert_eq!(output.status.code(), Some(130));
+    let said = text(&output.stderr);
+    assert!(said.contains("interrupted; 2 of 4 images are done; the table is"), "{said}");
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "summary.csv"]);
+    let status = |place: &Place| -> Vec<String> {
+        table(place, "r/summary.csv").values().map(|line| line["status"].clone()).collect()
+    };
+    assert_eq!(status(&place), ["done", "done", "not done", "not done"]);
+    // And on from there.
+    std::fs::remove_file(place.path("data/c.npy")).unwrap();
+    job.succeed(&place);
+    assert_eq!(status(&place), ["kept", "kept", "done"]);
 }

@@ -8,6 +8,9 @@ use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
 use stemseg::{Error, Params, Plan, Result, memory};
 
+use super::batch::BatchArgs;
+use super::formats::FormatArgs;
+use super::inputs::{Inputs, Search};
 use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
 use crate::cli::descriptor::DescriptorArgs;
 use crate::cli::parse;
@@ -23,10 +26,14 @@ The result is a folder NAME.stemseg/ beside the image:
   model.json               PCA and centroids, for the library (no command reads it yet)
 With a list of clusters each number has these in a folder of its own (k2/, k3/).
 With --roi they have its size; masked pixels get label 0.
+--format writes NAME.ome.zarr and labels.hspy, for napari and HyperSpy, beside these or instead.
+With several images or a folder, --out gets summary.csv, a line for each image.
 
 Examples:
   stemseg segment grain.npy -k 2
   stemseg segment day1/*.tif -k 2 --out results
+  stemseg segment micrographs --recursive -k 2 --out results --jobs 2 --resume
+  stemseg segment grain.npy -k 2 --format tiff,ome-zarr,hspy --labels u32
   stemseg segment grain.tif -k 2,3,4 --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
@@ -36,10 +43,11 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content. With several, a file that
-    /// cannot be segmented is named at the end, and the others are done.
+    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content; folders of them; patterns
+    /// in quotes ('day*/**/*.tif'). With several, a file that cannot be segmented is named at the
+    /// end, and the others are done.
     #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
-    pub(super) files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -70,7 +78,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "size", help_heading = "Label map")]
     order: OrderArg,
 
-    /// Folder for the result, with several images for one NAME.stemseg each [default: NAME.stemseg beside the image].
+    /// Folder for the result, with several images or a folder for one NAME.stemseg each
+    /// [default: NAME.stemseg beside the image].
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
@@ -84,6 +93,12 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) report: ReportArgs,
+
+    #[command(flatten)]
+    pub(super) formats: FormatArgs,
+
+    #[command(flatten)]
+    pub(super) batch: BatchArgs,
 
     #[command(flatten)]
     pub(super) talk: TalkArgs,
@@ -136,52 +151,58 @@ impl Args {
     /// Checks what can be checked without an image.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::check`]; two images whose results would have one name.
+    /// As [`DescriptorArgs::check`] and [`FormatArgs::check`].
     pub(super) fn check(&self) -> Result<()> {
         self.descriptor.check()?;
         if self.saves(Save::Maps) {
             maps::check(&self.descriptor.names())?;
         }
         self.report.check()?;
-        let mut targets = std::collections::HashMap::new();
-        for file in &self.files {
-            if let Some(other) = targets.insert(self.target(file), file) {
-                let reason = format!(
-                    "{} and {} would both have it as their result; segment them one by one",
-                    other.display(),
-                    file.display()
-                );
-                return Err(Error::parameter("out", self.target(file).display(), reason));
-            }
-        }
-        Ok(())
+        self.formats.check(&self.clusters)
     }
 
-    /// The plan for an image, within the memory that was given.
+    /// The images, each with a place for its result.
+    ///
+    /// # Errors
+    /// As [`Inputs::find`].
+    pub(super) fn inputs(&self) -> Result<Inputs> {
+        let search = Search {
+            given: &self.files,
+            recursive: self.batch.recursive,
+            out: self.out.as_deref(),
+            besides: self.besides().collect(),
+        };
+        Inputs::find(&search)
+    }
+
+    /// The place for the table of all images, if there is to be one.
+    pub(super) fn table(&self, batch: bool) -> Option<PathBuf> {
+        let within = || self.out.as_ref().filter(|_| batch).map(|out| out.join("summary.csv"));
+        self.batch.table.clone().or_else(within)
+    }
+
+    /// The plan for an image, within the memory that was given to each of `jobs` jobs.
     ///
     /// # Errors
     /// As [`DescriptorArgs::families`], [`Plan::of`] and [`Plan::within`].
-    pub(super) fn plan(&self, micrograph: &Micrograph) -> Result<Plan> {
+    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<Plan> {
         let plan = Plan::of(self.params(micrograph)?, micrograph)?;
-        let free = || memory::default_budget().max(plan.least_memory());
-        let budget = self.memory.unwrap_or_else(free);
-        plan.within(budget)
+        let share = |bytes: u64| bytes / jobs as u64;
+        let free = || share(memory::default_budget()).max(plan.least_memory());
+        let budget = self.memory.map_or_else(free, share);
+        plan.within(budget).map_err(|error| match error {
+            Error::Parameter { name, value, reason } if jobs > 1 => {
+                let reason = format!("{reason}; {jobs} --jobs share what is given");
+                Error::Parameter { name, value, reason }
+            }
+            other => other,
+        })
     }
 
-    /// The folder for the result of `file`.
-    pub(super) fn target(&self, file: &Path) -> PathBuf {
-        let beside = file.with_extension("stemseg");
-        match (&self.out, self.files.len()) {
-            (None, _) => beside,
-            (Some(out), 1) => out.clone(),
-            (Some(out), _) => beside.file_name().map_or_else(|| out.clone(), |name| out.join(name)),
-        }
-    }
-
-    /// Every file that is read.
-    pub(super) fn all_files(&self) -> impl Iterator<Item = &Path> {
-        let others = [self.input.mask.as_ref(), self.descriptor.file()];
-        self.files.iter().chain(others.into_iter().flatten()).map(PathBuf::as_path)
+    /// Files that are read beside the images.
+    pub(super) fn besides(&self) -> impl Iterator<Item = &Path> {
+        let all = [self.input.mask.as_ref(), self.descriptor.file()];
+        all.into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Whether `what` is to be written too.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use ndarray::ArrayView2;
+use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
 use stemseg::channel_maps::{ChannelMap, channel_maps};
 use stemseg::io::write::{NpyRows, ResultFolder};
@@ -14,10 +15,24 @@ use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result};
 
 use super::args::{Args, Save};
+use super::earlier::{Earlier, Wanted};
+use super::inputs::Image;
 use super::maps;
-use super::output::Output;
+use super::output::{Output, names};
 use crate::cli::progress::Bar;
 use crate::cli::{Failure, input};
+
+/// What all images of a run share.
+pub(super) struct Shared<'a> {
+    pub(super) args: &'a Args,
+    pub(super) bar: &'a Bar,
+    /// Whether there are several images.
+    pub(super) batch: bool,
+    /// How many are computed at a time.
+    pub(super) jobs: usize,
+    /// All files that are read.
+    pub(super) files: &'a [PathBuf],
+}
 
 /// An image that was read, with a place for its result.
 pub(super) struct Job {
@@ -27,6 +42,14 @@ pub(super) struct Job {
     folder: ResultFolder,
     started: Instant,
     read: Duration,
+}
+
+/// What comes of reading an image.
+pub(super) enum Opened {
+    /// It is to be segmented.
+    Job(Box<Job>),
+    /// It has been, with the same outcome.
+    Kept(Earlier),
 }
 
 /// An image that was segmented.
@@ -39,27 +62,46 @@ pub(super) struct Computed {
 }
 
 impl Job {
-    /// Reads `file` and checks all that can be checked before computing.
-    pub(super) fn read(args: &Args, file: &Path) -> Result<Self, Failure> {
-        let started = Instant::now();
-        let input = input::read(file, &args.input)?;
+    /// Reads an image and checks all that can be checked before computing.
+    pub(super) fn read(shared: &Shared<'_>, image: &Image) -> Result<Opened, Failure> {
+        let (args, started) = (shared.args, Instant::now());
+        let Image { file, target } = image;
+        let mut input = input::read(file, &args.input)?;
         let read = started.elapsed();
-        let plan = args.plan(&input.micrograph)?;
-        let target = args.target(file);
-        args.all_files().try_for_each(|file| spare(file, &target))?;
-        let folder = ResultFolder::create(&target, args.force)?;
-        Ok(Self { file: file.to_path_buf(), input, plan, folder, started, read })
+        let plan = args.plan(&input.micrograph, shared.jobs)?;
+        if let Some(earlier) = args.batch.resume.then(|| Earlier::load(target)).flatten() {
+            input.summary.sha256 = input::checksum(file)?;
+            match difference(args, file, &input, &plan, &earlier) {
+                None => return Ok(Opened::Kept(earlier)),
+                Some(_) if args.force => {}
+                Some(words) => {
+                    let reason = format!(
+                        "the result there is another ({words}); give --force to replace it, \
+                         or another --out"
+                    );
+                    return Err(Error::parameter("resume", target.display(), reason).into());
+                }
+            }
+        }
+        spare(shared.files, target)?;
+        let folder = ResultFolder::create(target, args.force)?;
+        let file = file.clone();
+        Ok(Opened::Job(Box::new(Self { file, input, plan, folder, started, read })))
     }
 
     /// Segments the image on `backend`; `why` is a word on its choice.
     pub(super) fn compute(
         mut self,
-        args: &Args,
+        shared: &Shared<'_>,
         backend: &dyn Backend,
         why: Option<&str>,
-        bar: &Bar,
     ) -> Result<Computed, Failure> {
-        self.input.notes.iter().for_each(|note| bar.note(note));
+        let (args, bar) = (shared.args, shared.bar);
+        let say = |note: &str| match shared.batch {
+            true => bar.note(&format!("{}: {note}", self.file.display())),
+            false => bar.note(note),
+        };
+        self.input.notes.iter().for_each(|note| say(note));
         self.input.notes.extend(why.map(str::to_owned));
         explain(&self.plan, backend, bar)?;
         let (found, sha256) = std::thread::scope(|scope| {
@@ -75,7 +117,7 @@ impl Job {
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let note = format!("PCA was not needed: all {channels} channels are features");
-            bar.note(&note);
+            say(&note);
             self.input.notes.push(note);
         }
         let begun = Instant::now();
@@ -121,29 +163,48 @@ impl Job {
 }
 
 impl Computed {
-    /// Writes the result; gives the text of its summary.json, and the result in a
-    /// few words.
-    pub(super) fn write(self, args: &Args, bar: &Bar) -> Result<(String, String), Failure> {
+    /// Writes the result; gives its summary.json, and the result in a few words.
+    pub(super) fn write(self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
         let Self { job: Job { input, folder, started, read, .. }, found, maps, device } = self;
-        let output = Output { args, input, device, started, read, maps };
-        let summary = output.write(&found, &folder, bar).map_err(Failure::in_run)?;
+        let output = Output { args: shared.args, input, device, started, read, maps };
+        let summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
         let place = folder.commit().map_err(Failure::in_run)?;
-        Ok((summary, output.in_words(&found, &place)))
+        let words = match shared.batch {
+            true => output.in_a_line(&found, &place),
+            false => output.in_words(&found, &place),
+        };
+        Ok((summary, words))
     }
 }
 
+/// In what an earlier result differs from the one that would be made now.
+fn difference(
+    args: &Args,
+    file: &Path,
+    input: &input::Read,
+    plan: &Plan,
+    earlier: &Earlier,
+) -> Option<String> {
+    let (files, shared) = names(args, file, plan.params.clusters.len() > 1);
+    let kind = |&k: &usize| args.formats.label_type(k.try_into().unwrap_or(u16::MAX));
+    let label_types = plan.params.clusters.iter().map(|k| json!(kind(k))).collect();
+    let params = json!(plan.params);
+    earlier.difference(&Wanted { input: &input.summary, params, label_types, files, shared })
+}
+
 /// Refuses to replace a folder that holds one of the run's own files.
-fn spare(file: &Path, target: &Path) -> Result<()> {
-    let (Ok(full), Ok(folder)) = (file.canonicalize(), target.canonicalize()) else {
+fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
+    let Ok(folder) = target.canonicalize() else {
         return Ok(());
     };
-    match folder.is_dir() && full.starts_with(&folder) {
-        true => Err(Error::parameter(
+    let within = |file: &&PathBuf| file.canonicalize().is_ok_and(|file| file.starts_with(&folder));
+    match files.iter().find(within) {
+        Some(file) if folder.is_dir() => Err(Error::parameter(
             "out",
             target.display(),
             format!("{} lies in it and would be deleted; give another --out", file.display()),
         )),
-        false => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -7,25 +7,20 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::channel_maps::ChannelMap;
-use stemseg::io::write::{
-    ResultFolder, sync_file, write_labels_tiff, write_map_tiff, write_npy, write_npy_rows,
-};
+use stemseg::io::write::{ResultFolder, sync_file, write_npy};
 use stemseg::label_map::Area;
 use stemseg::micrograph::PixelSize;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
-use stemseg::report::colours::colour;
 use stemseg::report::overlay::overlay;
 use stemseg::report::summary::{Summary, ms};
 use stemseg::{Error, Progress, Result};
 
 use super::args::{Args, Save};
+use super::formats::{Labelled, Write};
 use super::report::Report;
 use crate::cli::input::Read;
 use crate::cli::progress::Bar;
-
-/// Largest label that labels.npy and labels.tif hold as u8.
-const MOST_U8: u16 = 254;
 
 /// Everything that the result says beside what was found.
 pub(super) struct Output<'a> {
@@ -40,13 +35,13 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Writes all files into `folder`; gives the text of summary.json.
+    /// Writes all files into `folder`; gives what is in summary.json.
     pub(super) fn write(
         &self,
         found: &Segmentation,
         folder: &ResultFolder,
         bar: &Bar,
-    ) -> Result<String> {
+    ) -> Result<Value> {
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
             let count = found.plan.grid.count;
@@ -65,18 +60,12 @@ impl Output<'_> {
             bar.check()?;
             let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
             let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
+            let mut summary = self.summary(found, result);
             let (written, pictures) = rayon::join(
-                || self.write_maps(found, result, &place),
+                || self.write_maps(found, result, &summary, &place),
                 || report.as_ref().map(|report| report.draw(index, &place)).transpose(),
             );
             written?;
-            let mut summary = Summary::new(
-                self.input.summary.clone(),
-                &self.device,
-                found,
-                result,
-                self.input.notes.clone(),
-            );
             summary.timings_ms.read = ms(self.read);
             summary.timings_ms.maps = ms(self.maps.1);
             summary.timings_ms.write = ms(begun.elapsed());
@@ -100,42 +89,53 @@ impl Output<'_> {
                 report.index(&pages)?;
             }
         }
-        Ok(match self.args.files.len() {
-            1 => format!("{summary:#}"),
-            // A line for each image.
-            _ => summary.to_string(),
-        })
+        Ok(summary)
+    }
+
+    fn summary(&self, found: &Segmentation, patterns: &Patterns) -> Summary {
+        let (input, notes) = (self.input.summary.clone(), self.input.notes.clone());
+        let (files, shared) = names(self.args, &input.path, found.results.len() > 1);
+        let mut summary = Summary::new(input, &self.device, found, patterns, notes);
+        summary.files = files;
+        if found.results.len() == 1 {
+            summary.files.extend(shared);
+        }
+        summary.label_type = self.args.formats.label_type(patterns.map.largest());
+        summary
     }
 
     fn write_maps(
         &self,
         found: &Segmentation,
         patterns: &Patterns,
+        summary: &Summary,
         place: &(dyn Fn(&str) -> std::path::PathBuf + Sync),
     ) -> Result<()> {
-        let Patterns { map, memberships, .. } = patterns;
+        let map = &patterns.map;
         let size = self.input.summary.pixel_size_nm;
         if self.args.saves(Save::Descriptors) || self.args.saves(Save::Features) {
             write_npy(&place("site_labels.npy"), map.sites.view())?;
         }
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &serde_json::json!(model))?;
-        let overlay_to = |path: &Path| {
+        let overlay_to: Write<'_> = Box::new(|path| {
             let options = self.args.report.overlay(size);
             write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
-        };
-        let array_to = |path: &Path| match map.largest() <= MOST_U8 {
-            true => write_npy_rows(path, map, |label| label as u8),
-            false => write_npy_rows(path, map, |label| label),
-        };
-        let labels_to = |path: &Path| write_labels_tiff(path, map, colour, size);
-        let confidence_to = |path: &Path| write_map_tiff(path, &map.spread(memberships), size);
-        in_parallel(&[
-            (place("overlay.png"), &overlay_to),
-            (place("labels.npy"), &array_to),
-            (place("labels.tif"), &labels_to),
-            (place("confidence.tif"), &confidence_to),
-        ])
+        });
+        let stem = stem(&self.input.summary.path);
+        let (input, kind) = (&self.input, summary.label_type);
+        let labelled = Labelled { stem: &stem, input, patterns, kind, summary };
+        let mut files = vec![("overlay.png".to_owned(), overlay_to)];
+        files.extend(self.args.formats.files(&labelled));
+        let files = files.into_iter().map(|(name, write)| (place(&name), write));
+        in_parallel(&files.collect::<Vec<_>>())
+    }
+
+    /// The result in one line for each number of clusters.
+    pub(super) fn in_a_line(&self, found: &Segmentation, place: &Path) -> String {
+        let size = self.input.summary.pixel_size_nm;
+        let line = |patterns| format!("{}  {}", place.display(), areas_in_words(patterns, size));
+        found.results.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// The result in a few lines, for people.
@@ -181,16 +181,44 @@ fn areas_in_words(
     format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
 }
 
-/// What writes one file.
-type Write<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
+/// Names of the files of one number of clusters, and of those that all share, but for
+/// `summary.json`.
+pub(super) fn names(args: &Args, image: &Path, several: bool) -> (Vec<String>, Vec<String>) {
+    let mut names = args.formats.names(&stem(image));
+    names.extend(["overlay.png", "model.json"].map(str::to_owned));
+    if args.report.wanted() {
+        names.extend(["report.html", "features.png"].map(str::to_owned));
+    }
+    if args.saves(Save::Descriptors) || args.saves(Save::Features) {
+        names.push("site_labels.npy".to_owned());
+    }
+    let saved = [
+        (Save::Descriptors, "descriptors.npy"),
+        (Save::Features, "features.npy"),
+        (Save::Maps, "maps/maps.json"),
+    ];
+    let saved = saved.into_iter().filter(|(what, _)| args.saves(*what));
+    let mut shared: Vec<String> = saved.map(|(_, name)| name.to_owned()).collect();
+    shared.extend(several.then(|| "summary.json".to_owned()));
+    (names, shared)
+}
+
+/// Name of the image without its ending.
+fn stem(image: &Path) -> String {
+    image.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
 
 /// Writes each file in a thread of its own, for compressing takes most of the
 /// time, and waits there until the disk has it.
 fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
-    let write = |path: &Path, write: Write<'_>| write(path).and_then(|()| sync_file(path));
+    let write = |path: &Path, write: &Write<'_>| {
+        write(path)?;
+        // What is in folders is synced when all is put in place.
+        if path.is_dir() { Ok(()) } else { sync_file(path) }
+    };
     std::thread::scope(|scope| {
         let threads: Vec<_> =
-            files.iter().map(|(path, work)| scope.spawn(move || write(path, *work))).collect();
+            files.iter().map(|(path, work)| scope.spawn(move || write(path, work))).collect();
         threads.into_iter().try_for_each(|thread| match thread.join() {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),

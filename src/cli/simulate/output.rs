@@ -6,7 +6,7 @@ use image::DynamicImage;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::io::write::{
-    ResultFolder, write_counts_tiff, write_labels_tiff, write_map_tiff, write_npy,
+    LabelType, ResultFolder, write_counts_tiff, write_labels_tiff, write_map_tiff, write_npy,
 };
 use stemseg::report::colours::colour;
 use stemseg::report::overlay::{OverlayOptions, overlay, picture};
@@ -33,7 +33,8 @@ impl Output<'_> {
         self.write_image(image, &folder.path(self.image_name()))?;
         bar.check()?;
         write_npy(&folder.path("labels.npy"), labels.mapv(|label| label as u8).view())?;
-        write_labels_tiff(&folder.path("labels.tif"), &labels, colour, size)?;
+        let kind = LabelType::of(&labels);
+        write_labels_tiff(&folder.path("labels.tif"), &labels, kind, colour, size)?;
         bar.check()?;
         let options = OverlayOptions { pixel_size: size, ..Default::default() };
         for (name, drawing) in [

@@ -250,6 +250,18 @@ pub fn list(path: &Path) -> Result<(&'static str, Vec<Entry>)> {
     Ok((file.format, file.entries().to_vec()))
 }
 
+/// Whether the file is in a format that is read, by its content.
+///
+/// # Errors
+/// As for [`read`], for what is empty or cannot be opened.
+pub fn recognised(path: &Path) -> Result<bool> {
+    match recognise(path) {
+        Ok(_) => Ok(true),
+        Err(Error::Unreadable { .. }) if path.is_file() && file_size(path)? > 0 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The format of the file by its content.
 fn recognise(path: &Path) -> Result<&'static dyn Format> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayView, ArrayView3, Dimension};
 use npyz::WriterBuilder;
 
+use super::label_type::{Label, LabelType, most_of};
 use crate::rows::Rows;
 use crate::{Error, Result};
 
@@ -46,6 +47,19 @@ pub fn write_npy_rows<T: Copy + Default, U: NpyValue>(
         out.write_all(bytemuck::cast_slice(&stored)).map_err(Error::io(path))?;
     }
     out.flush().map_err(Error::io(path))
+}
+
+/// Writes `labels` `[rows, cols]` as integers of the type `kind`.
+///
+/// # Errors
+/// [`Error::Io`] with the path, [`Error::Parameter`] for labels that do not fit.
+pub fn write_labels_npy(path: &Path, labels: &dyn Rows<u16>, kind: LabelType) -> Result<()> {
+    kind.check(most_of(labels))?;
+    match kind {
+        LabelType::U8 => write_npy_rows(path, labels, u8::of),
+        LabelType::U16 => write_npy_rows(path, labels, u16::of),
+        LabelType::U32 => write_npy_rows(path, labels, u32::of),
+    }
 }
 
 /// A NumPy file of `f32` `[rows, cols, D]` that is written band by band, for
@@ -185,6 +199,21 @@ mod tests {
         let array = Array::from_shape_fn((7, 5), |(r, c)| (10 * r + c) as u16);
         write_npy_rows(&path, &array.view(), |v| v as u8).unwrap();
         assert_eq!(read(&path), (vec![7, 5], array.iter().map(|&v| v as u8).collect()));
+    }
+
+    #[test]
+    fn labels_come_back_in_every_type_that_holds_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("l.npy");
+        let labels = Array::from_shape_vec((1, 3), vec![0_u16, 7, 300]).unwrap();
+        write_labels_npy(&path, &labels.view(), LabelType::U16).unwrap();
+        assert_eq!(read(&path), (vec![1, 3], vec![0_u16, 7, 300]));
+        write_labels_npy(&path, &labels.view(), LabelType::U32).unwrap();
+        assert_eq!(read(&path), (vec![1, 3], vec![0_u32, 7, 300]));
+        let error = write_labels_npy(&path, &labels.view(), LabelType::U8).unwrap_err();
+        assert!(error.to_string().contains("there are 300"), "{error}");
+        write_labels_npy(&path, &labels.mapv(|l| l.min(254)).view(), LabelType::U8).unwrap();
+        assert_eq!(read(&path), (vec![1, 3], vec![0_u8, 7, 254]));
     }
 
     #[test]

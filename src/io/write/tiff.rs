@@ -8,18 +8,19 @@ use std::path::Path;
 use bytemuck::Pod;
 use flate2::write::ZlibEncoder;
 use rayon::prelude::*;
-use tiff::encoder::colortype::{ColorType, Gray8, Gray16, Gray32Float};
+use tiff::encoder::colortype::{ColorType, Gray8, Gray16, Gray32, Gray32Float};
 use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKind};
 use tiff::tags::{CompressionMethod, PhotometricInterpretation, ResolutionUnit, Tag};
 use tiff::{TiffError, TiffResult};
 
+use super::label_type::{LabelType, Labels, most_of};
 use crate::micrograph::PixelSize;
 use crate::rows::{self, Rows};
 use crate::sites::blocks;
 use crate::{Error, Result};
 
-/// Most labels for 8 bits; one value is spare, as a mark in other programs.
-const MOST_IN_U8: u16 = 254;
+/// Number of the last colour of a table.
+const MOST_COLOURS: u16 = 255;
 
 /// Bytes of a strip before compression, about.
 const STRIP_BYTES: usize = 1 << 18;
@@ -33,24 +34,34 @@ const STRIPS: usize = 64;
 /// may add a little, tags come to a few kilobytes.
 const MOST_CLASSIC: u64 = (1 << 32) - (1 << 24);
 
-/// Writes `labels` `[rows, cols]`: 8 bits with a colour table from `palette`
-/// (label 0 black), or plain 16 bits above 254 labels. The stored values are
-/// the labels.
+/// Writes `labels` `[rows, cols]` as integers of the type `kind` with a colour table
+/// from `palette` (label 0 black). The stored values are the labels.
+///
+/// In 8 bits it is the table of a palette image. A wider grey image has the same
+/// table of 256 colours, which ImageJ spreads over the range of the labels, and
+/// others ignore.
 ///
 /// # Errors
-/// [`Error::Io`] with the path, also for an image without pixels.
+/// [`Error::Io`] with the path, also for an image without pixels;
+/// [`Error::Parameter`] for labels that `kind` does not hold.
 pub fn write_labels_tiff(
     path: &Path,
     labels: &dyn Rows<u16>,
+    kind: LabelType,
     palette: impl Fn(usize) -> [u8; 3],
     pixel_size: Option<PixelSize>,
 ) -> Result<()> {
     let most = most_of(labels);
-    if most > MOST_IN_U8 {
-        let range = format!("min=0.0\nmax={most}.0\n");
-        return encode::<Gray16>(path, labels, pixel_size, &range, None);
+    kind.check(most)?;
+    let shown = most.max(MOST_COLOURS);
+    let range = format!("min=0.0\nmax={shown}.0\n");
+    let colours = colour_map(palette, shown);
+    let labels = Labels(labels);
+    match kind {
+        LabelType::U8 => encode::<Gray8>(path, &labels, pixel_size, "", Some(&colours)),
+        LabelType::U16 => encode::<Gray16>(path, &labels, pixel_size, &range, Some(&colours)),
+        LabelType::U32 => encode::<Gray32>(path, &labels, pixel_size, &range, Some(&colours)),
     }
-    encode::<Gray8>(path, &Narrow(labels), pixel_size, "", Some(&colour_map(palette)))
 }
 
 /// Writes `map` `[rows, cols]` (a confidence, a score) as 32-bit floats.
@@ -86,35 +97,19 @@ pub fn write_counts_tiff(
     encode::<Gray16>(path, counts, pixel_size, &range, None)
 }
 
-/// All reds, all greens, all blues, 16 bits each. ImageJ takes the high byte.
-fn colour_map(palette: impl Fn(usize) -> [u8; 3]) -> Vec<u16> {
+/// All reds, all greens, all blues, 16 bits each; ImageJ takes the high byte. The
+/// 256 colours stand for values from 0 to `shown`: ImageJ shows the value `v` in
+/// colour number `v * 256 / (shown + 1)`, rounded.
+fn colour_map(palette: impl Fn(usize) -> [u8; 3], shown: u16) -> Vec<u16> {
+    let step = (f64::from(shown) + 1.0) / 256.0;
+    let label = |colour: usize| (colour as f64 * step).round() as usize;
     let colours: Vec<[u8; 3]> =
-        (0..256).map(|label| if label == 0 { [0; 3] } else { palette(label) }).collect();
+        (0..256).map(|c| if c == 0 { [0; 3] } else { palette(label(c)) }).collect();
     (0..3).flat_map(|c| colours.iter().map(move |rgb| u16::from(rgb[c]) * 257)).collect()
 }
 
-fn most_of(values: &dyn Rows<u16>) -> u16 {
-    let larger = |most: &mut u16, line: &[u16]| *most = line.iter().fold(*most, |a, &b| a.max(b));
-    rows::fold(values, || 0, larger, u16::max)
-}
-
-/// Labels that fit 8 bits.
-struct Narrow<'a>(&'a dyn Rows<u16>);
-
-impl Rows<u8> for Narrow<'_> {
-    fn shape(&self) -> (usize, usize) {
-        self.0.shape()
-    }
-
-    fn fill(&self, row: usize, to: &mut [u8]) {
-        let mut wide = vec![0; to.len()];
-        self.0.fill(row, &mut wide);
-        to.iter_mut().zip(wide).for_each(|(to, label)| *to = label as u8);
-    }
-}
-
 /// Writes one image; `display` goes into ImageJ's description, `colours` is a
-/// colour table for 8 bits. Above 4 GiB it is a BigTIFF.
+/// colour table. Above 4 GiB it is a BigTIFF.
 fn encode<C: ColorType>(
     path: &Path,
     image: &dyn Rows<C::Inner>,
@@ -171,8 +166,10 @@ where
     tags.write_tag(Tag::Software, concat!("stemseg ", env!("CARGO_PKG_VERSION")))?;
     describe(&mut tags, pixel_size, display)?;
     if let Some(colours) = colours {
-        let kind = PhotometricInterpretation::RGBPalette.to_u16();
-        tags.write_tag(Tag::PhotometricInterpretation, kind)?;
+        if C::BITS_PER_SAMPLE == [8] {
+            let kind = PhotometricInterpretation::RGBPalette.to_u16();
+            tags.write_tag(Tag::PhotometricInterpretation, kind)?;
+        }
         tags.write_tag(Tag::ColorMap, colours)?;
     }
     let (mut offsets, mut sizes) = (Vec::new(), Vec::new());

@@ -14,6 +14,10 @@ fn colour(label: usize) -> [u8; 3] {
     [label as u8, 255 - label as u8, 7]
 }
 
+fn write_labels(path: &Path, labels: &dyn Rows<u16>, size: Option<PixelSize>) {
+    write_labels_tiff(path, labels, LabelType::of(labels), colour, size).unwrap();
+}
+
 fn open(path: &Path) -> Decoder<std::io::Cursor<Vec<u8>>> {
     Decoder::new(std::io::Cursor::new(std::fs::read(path).unwrap())).unwrap()
 }
@@ -28,7 +32,7 @@ fn few_labels_are_8_bits_with_colours() {
     let (_place, path) = place();
     // Several strips, and a layout that is not C order.
     let labels = Array2::from_shape_fn((301, 1700), |(r, c)| ((r / 9 + c / 7) % 255) as u16);
-    write_labels_tiff(&path, &labels.t(), colour, None).unwrap();
+    write_labels(&path, &labels.t(), None);
     let mut file = open(&path);
     assert_eq!(file.dimensions().unwrap(), (301, 1700));
     assert!(file.get_tag_u32_vec(Tag::StripOffsets).unwrap().len() > 1);
@@ -51,7 +55,7 @@ fn the_255th_label_needs_16_bits() {
     let (_place, path) = place();
     for (most, bits) in [(254, 8), (255, 16), (65535, 16)] {
         let labels = array![[0_u16, 1, most], [2, 3, 4]];
-        write_labels_tiff(&path, &labels.view(), colour, None).unwrap();
+        write_labels(&path, &labels.view(), None);
         let mut file = open(&path);
         assert_eq!(file.get_tag_u32(Tag::BitsPerSample).unwrap(), bits, "{most}");
         if bits == 16 {
@@ -62,10 +66,54 @@ fn the_255th_label_needs_16_bits() {
 }
 
 #[test]
+fn every_type_holds_the_labels_and_has_colours() {
+    let (_place, path) = place();
+    let labels = array![[0_u16, 1, 254], [2, 3, 4]];
+    let wide: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
+    for (kind, photometric) in [(LabelType::U16, 1), (LabelType::U32, 1)] {
+        write_labels_tiff(&path, &labels.view(), kind, colour, None).unwrap();
+        let mut file = open(&path);
+        assert_eq!(file.get_tag_u32(Tag::PhotometricInterpretation).unwrap(), photometric);
+        let map = file.get_tag_u16_vec(Tag::ColorMap).unwrap();
+        assert_eq!((map.len(), map[254], map[256 + 254]), (768, 254 * 257, 257), "exact below 256");
+        let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
+        assert!(text.contains("min=0.0\nmax=255.0\n"), "{text}");
+        match file.read_image().unwrap() {
+            DecodingResult::U16(values) => {
+                assert!(values.iter().map(|&v| u32::from(v)).eq(wide.iter().copied()));
+            }
+            DecodingResult::U32(values) => assert_eq!(values, wide),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn labels_that_do_not_fit_are_refused_before_anything_is_written() {
+    let (_place, path) = place();
+    let labels = array![[1_u16, 255]];
+    let error = write_labels_tiff(&path, &labels.view(), LabelType::U8, colour, None).unwrap_err();
+    assert!(error.to_string().contains("labels = u8: 8 bits hold 254 labels"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn colours_of_many_labels_spread_over_their_range() {
+    // As ImageJ maps a value to a colour: v * 256 / (max + 1), rounded.
+    let map = colour_map(|label| [(label / 256) as u8, (label % 256) as u8, 0], 300);
+    let shown = |c: usize| usize::from(map[c] / 257) * 256 + usize::from(map[256 + c] / 257);
+    assert_eq!((shown(0), shown(1), shown(255)), (0, 1, 300));
+    for label in 1..=300 {
+        let colour = ((label as f64) * 256.0 / 301.0).round().min(255.0) as usize;
+        assert!(shown(colour).abs_diff(label) <= 1, "{label} is shown as {}", shown(colour));
+    }
+}
+
+#[test]
 fn pixel_sizes_are_kept_per_axis() {
     let (_place, path) = place();
     let size = PixelSize { rows: 0.0123456789, cols: 0.02 };
-    write_labels_tiff(&path, &array![[1_u16, 2]].view(), colour, Some(size)).unwrap();
+    write_labels(&path, &array![[1_u16, 2]].view(), Some(size));
     let mut file = open(&path);
     let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
     assert!(text.starts_with("ImageJ=") && text.contains("\nunit=nm\n"), "{text}");
@@ -82,7 +130,7 @@ fn without_a_pixel_size_there_is_no_unit() {
     let (_place, path) = place();
     let odd = PixelSize { rows: f64::NAN, cols: 1e30 };
     for size in [None, Some(odd)] {
-        write_labels_tiff(&path, &array![[1_u16, 2]].view(), colour, size).unwrap();
+        write_labels(&path, &array![[1_u16, 2]].view(), size);
         let mut file = open(&path);
         let text = file.get_tag_ascii_string(Tag::ImageDescription).unwrap();
         assert!(!text.contains("unit"), "{text}");
@@ -119,7 +167,7 @@ fn maps_keep_their_values_and_range() {
 fn errors_name_the_file() {
     let empty = Array2::<u16>::zeros((0, 4));
     let (_place, path) = place();
-    let error = write_labels_tiff(&path, &empty.view(), colour, None).unwrap_err();
+    let error = write_labels_tiff(&path, &empty.view(), LabelType::U8, colour, None).unwrap_err();
     assert!(error.to_string().contains("labels.tif"), "{error}");
     let nowhere = Path::new("/no/such/folder/labels.tif");
     let error = write_map_tiff(nowhere, &array![[1.0]].view(), None).unwrap_err();

@@ -68,6 +68,7 @@ fn input(name: &str, pixel_size_nm: Option<PixelSize>) -> Input {
         mask: None,
         non_finite: Replaced { rule: NonFinite::Fail, replaced: 0 },
         pixel_size_nm,
+        mask_sha256: None,
         sha256: "0123abcd".into(),
     }
 }

@@ -1,0 +1,201 @@
+//! All images of a run on their way through the lanes, and what became of them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use serde_json::Value;
+use stemseg::backend::{self, Backend};
+use stemseg::{Error, Progress, Result};
+
+use super::inputs::Image;
+use super::job::{Computed, Job, Opened, Shared};
+use super::outcomes::{Outcome, Outcomes};
+use super::table::{Record, Status};
+use crate::cli::{Failure, print};
+
+/// A device, with a word on its choice.
+type Device = Result<(Box<dyn Backend>, Option<String>)>;
+
+/// The images and their outcomes.
+pub(super) struct Run<'a> {
+    shared: &'a Shared<'a>,
+    images: &'a [Image],
+    next: AtomicUsize,
+    /// Set where it makes no sense to go on.
+    stop: AtomicBool,
+    outcomes: Mutex<Vec<Option<Outcome>>>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, images: &'a [Image]) -> Self {
+        let outcomes = Mutex::new(images.iter().map(|_| None).collect());
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { shared, images, next, stop, outcomes }
+    }
+
+    /// Takes the images in their order through the lanes.
+    ///
+    /// # Errors
+    /// Where there is no device. What is wrong with the only image comes before.
+    pub(super) fn all(&self) -> Result<(), Failure> {
+        let device = OnceLock::new();
+        let open = || device.get_or_init(|| backend::open(&self.shared.args.device));
+        thread::scope(|scope| {
+            // Opening a device takes about as long as reading an image.
+            scope.spawn(open);
+            for _ in 0..self.shared.jobs {
+                scope.spawn(|| self.lane(&open));
+            }
+        });
+        match device.into_inner() {
+            Some(Err(error)) if self.shared.batch || self.is_open(0) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads one image, computes another and writes a third.
+    fn lane<'d>(&self, device: &dyn Fn() -> &'d Device) {
+        thread::scope(|scope| {
+            // No queues: one image at most waits for the device, and one to be written.
+            let (to_compute, jobs) = sync_channel(0);
+            let (to_write, results) = sync_channel(0);
+            scope.spawn(move || self.read(&to_compute));
+            scope.spawn(move || self.write(&results));
+            self.compute(device, jobs, &to_write);
+        });
+    }
+
+    /// The number of the next image, unless the run ends.
+    fn next(&self) -> Option<usize> {
+        if self.stop.load(Ordering::Relaxed) || self.shared.bar.check().is_err() {
+            return None;
+        }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        (index < self.images.len()).then_some(index)
+    }
+
+    fn read(&self, to_compute: &SyncSender<(usize, Box<Job>)>) {
+        while let Some(index) = self.next() {
+            match Job::read(self.shared, &self.images[index]) {
+                Ok(Opened::Job(job)) => {
+                    if to_compute.send((index, job)).is_err() {
+                        return;
+                    }
+                }
+                Ok(Opened::Kept(earlier)) => {
+                    let words = format!("{}  kept", self.images[index].target.display());
+                    self.done(index, Status::Kept, earlier.summary(), &words);
+                }
+                Err(failure) => self.failed(index, failure),
+            }
+        }
+    }
+
+    fn compute<'d>(
+        &self,
+        device: &dyn Fn() -> &'d Device,
+        jobs: Receiver<(usize, Box<Job>)>,
+        to_write: &SyncSender<(usize, Computed)>,
+    ) {
+        let mut told = false;
+        for (index, job) in jobs {
+            let Ok((backend, why)) = device() else {
+                self.stop.store(true, Ordering::Relaxed);
+                return;
+            };
+            if let (Some(why), false) = (why, told) {
+                self.shared.bar.note(why);
+                told = true;
+            }
+            match job.compute(self.shared, &**backend, why.as_deref()) {
+                // The receiver goes only after this sender.
+                Ok(computed) => drop(to_write.send((index, computed))),
+                Err(failure) => self.failed(index, failure),
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, results: &Receiver<(usize, Computed)>) {
+        for (index, computed) in results {
+            if !self.shared.batch {
+                self.shared.bar.stage("write");
+            }
+            match computed.write(self.shared) {
+                Ok((summary, words)) => self.done(index, Status::Done, &summary, &words),
+                Err(failure) => self.failed(index, failure),
+            }
+        }
+    }
+
+    /// Says that there is a result.
+    fn done(&self, index: usize, status: Status, summary: &Value, words: &str) {
+        let talk = &self.shared.args.talk;
+        let text = match (talk.json, talk.quiet) {
+            (true, _) if self.shared.batch => Some(summary.to_string()),
+            (true, _) => Some(format!("{summary:#}")),
+            (false, true) => None,
+            (false, false) => Some(words.to_owned()),
+        };
+        let said = text.map_or(Ok(()), |text| self.shared.bar.aside(|| print(&text)));
+        match said {
+            Ok(()) => self.set(index, Outcome::Result(Record::of(status, summary))),
+            Err(failure) => self.failed(index, failure),
+        }
+    }
+
+    /// Names what went wrong; of several images at once.
+    fn failed(&self, index: usize, failure: Failure) {
+        match &failure {
+            Failure::Interrupted | Failure::Stopped(_) => {
+                self.stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            Failure::Usage(error) | Failure::Run(error) => {
+                if is_full(error) {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+                if self.shared.batch {
+                    self.shared.bar.warn(&named(&self.images[index], error));
+                }
+            }
+        }
+        self.set(index, Outcome::Failure(failure));
+    }
+
+    fn set(&self, index: usize, outcome: Outcome) {
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes[index] = Some(outcome);
+        self.shared.bar.image_done();
+    }
+
+    /// Whether there is no outcome of an image.
+    fn is_open(&self, index: usize) -> bool {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes[index].is_none()
+    }
+
+    /// What became of the images.
+    pub(super) fn outcomes(self) -> Outcomes<'a> {
+        let list = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let open = list.iter().any(Option::is_none);
+        let interrupted = open && self.shared.bar.check().is_err();
+        Outcomes { images: self.images, list, interrupted }
+    }
+}
+
+/// An error with the name of the image, which some have in them.
+fn named(image: &Image, error: &anyhow::Error) -> String {
+    let (file, error) = (image.file.display().to_string(), error.to_string());
+    if error.contains(&file) { error } else { format!("{file}: {error}") }
+}
+
+/// Whether a disk is full: no other image would fare better.
+fn is_full(error: &anyhow::Error) -> bool {
+    let full = std::io::ErrorKind::StorageFull;
+    matches!(error.downcast_ref(), Some(Error::Io { source, .. }) if source.kind() == full)
+}
