@@ -79,7 +79,9 @@ fn check(name: &str, file: &Value) -> Result<(), Failed> {
     let output = stemseg(&place).arg("info").arg(&path).args(["--json", "--stats"]).output()?;
     if signals.is_empty() && output.status.code() == Some(2) {
         let said = text(&output.stderr);
-        return if said.starts_with("stemseg: ") && said.contains(name.rsplit('/').next().unwrap()) {
+        return if said.starts_with("stemseg: ")
+            && said.contains(name.rsplit('/').next().unwrap_or(name))
+        {
             Ok(())
         } else {
             Err(format!("refused with other words: {said}").into())

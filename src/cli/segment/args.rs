@@ -34,7 +34,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content. With several, a file that
+    /// The images: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised by content. With several, a file that
     /// cannot be segmented is named at the end, and the others are done.
     #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
     pub(super) files: Vec<PathBuf>,
