@@ -11,6 +11,8 @@ mod pixel_size;
 mod raster;
 #[path = "io_read/tiff.rs"]
 mod tiff;
+#[path = "io_read/vendor.rs"]
+mod vendor;
 
 use std::path::Path;
 

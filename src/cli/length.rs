@@ -284,9 +284,12 @@ mod tests {
         let size = |rows, cols| Ok(PixelSize { rows, cols });
         assert_eq!(pixel_size("0.015nm"), size(0.015, 0.015));
         assert_eq!(pixel_size("0.2Ax15pm"), size(0.2 * 0.1, 15.0 * 1e-3));
-        for (text, word) in
-            [("0.015", "no unit"), ("0nm", "larger than 0"), ("-1nm", "larger"), ("1/nm", "not a")]
-        {
+        for (text, word) in [
+            ("0.015", "no unit"),
+            ("0nm", "larger than 0"),
+            ("-1nm", "larger"),
+            ("1/nm", "no unit"),
+        ] {
             let message = pixel_size(text).unwrap_err();
             assert!(message.contains(word), "{text}: {message}");
         }

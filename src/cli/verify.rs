@@ -26,7 +26,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The image: npy, npz, TIFF, PNG or JPEG, recognised by content.
+    /// The image: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised by content.
     #[arg(value_name = "IMAGE", help_heading = "Input")]
     file: PathBuf,
 

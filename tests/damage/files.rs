@@ -196,7 +196,7 @@ fn ncem() -> Vec<u8> {
 }
 
 fn velox() -> Vec<u8> {
-    let metadata = br#"{"BinaryResult":{"Detector":"HAADF","PixelSize":{"width":"1e-11","height":"1e-11"},"PixelUnitX":"m","PixelUnitY":"m"}}"#;
+    let metadata = br#"{"BinaryResult":{"Detector":"HAADF","PixelSize":{"width":"1e-11","height":"1e-11"},"PixelUnitX":"m","PixelUnitY":"m"},"Scan":{"FrameTime":"0.5"}}"#;
     let mut file = FileBuilder::new();
     let mut data = file.create_group("Data");
     let mut images = data.create_group("Image");
@@ -251,6 +251,7 @@ fn zspy() -> Vec<u8> {
     }
     for row in 0..2 {
         for col in 0..2 {
+            // Two frames of 3 x 4.
             let chunk = bytes(&pixels(1)[..24]);
             let mut packed = vec![0; chunk.len() + 64];
             let length = blusc::blosc2_compress(5, 1, 2, &chunk, &mut packed);

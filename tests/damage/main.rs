@@ -37,9 +37,9 @@ fn main() {
                 let mut file = ImageFile::open(&path).map_err(|e| format!("whole: {e}"))?;
                 file.load(0, 0).map_err(|e| format!("whole: {e}"))?;
                 drop(file);
-                // Small enough for every length.
-                let cuts = (0..bytes.len()).step_by(bytes.len().div_ceil(1000));
-                damage(&path, &bytes, cuts, 1000)
+                // Small enough for nearly every length.
+                let cuts = (0..bytes.len()).step_by(bytes.len().div_ceil(400));
+                damage(&path, &bytes, cuts, 400)
             })
         })
         .collect();

@@ -43,9 +43,9 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The images: npy, npz, TIFF, PNG or JPEG, recognised by content; folders of them; patterns
-    /// in quotes ('day*/**/*.tif'). With several, a file that cannot be segmented is named at the
-    /// end, and the others are done.
+    /// The images: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised
+    /// by content; folders of them; patterns in quotes ('day*/**/*.tif'). With several, a file that cannot be
+    /// segmented is named at the end, and the others are done.
     #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
     files: Vec<PathBuf>,
 

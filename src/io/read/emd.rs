@@ -74,7 +74,8 @@ impl Format for Ncem {
     }
 
     fn claims(&self, path: &Path) -> bool {
-        EmdReader.open(path).is_ok()
+        // The crate opens truncated files too.
+        hdf5::open(path).is_ok() && EmdReader.open(path).is_ok()
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {

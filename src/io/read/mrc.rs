@@ -1,5 +1,6 @@
 //! MRC (MRC2014 and its predecessors).
 
+use std::io::Read;
 use std::path::Path;
 
 use openreadout_core::{Dataset, FormatReader, ImageInfo};
@@ -29,7 +30,9 @@ impl Format for Mrc {
 
     /// Headers from before 2000 have no mark: their sizes must be those of the file.
     fn claims(&self, path: &Path) -> bool {
-        has_mark(path) || is_exact(path).unwrap_or(false)
+        let mut head = [0; HEADER];
+        super::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok())
+            && (head[208..].starts_with(b"MAP") || is_exact(path, &head).unwrap_or(false))
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
@@ -37,21 +40,18 @@ impl Format for Mrc {
     }
 }
 
-fn has_mark(path: &Path) -> bool {
-    use std::io::Read;
-    let mut head = [0; HEADER];
-    super::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok())
-        && head[208..].starts_with(b"MAP")
-}
-
-fn is_exact(path: &Path) -> Result<bool> {
+/// Whether main header, extended header and pixels are all that the file holds.
+fn is_exact(path: &Path, head: &[u8; HEADER]) -> Result<bool> {
+    let extended = [head[92], head[93], head[94], head[95]];
+    let extended = [u32::from_le_bytes(extended), u32::from_be_bytes(extended)];
     let images = Mrc.open(path)?;
-    let pixels = images.entries().first().and_then(Entry::bytes).map(|(all, _)| all);
+    let pixels = images.entries().first().and_then(Entry::bytes).map_or(0, |(all, _)| all);
     let stored = file_size(path)?;
-    Ok(pixels.is_some_and(|pixels| {
-        // Whatever the extended header holds, it has at most the rest.
-        pixels >= stored / 2 && pixels.checked_add(HEADER as u64).is_some_and(|all| all <= stored)
-    }))
+    // Some modes are stored in half of the bytes that their pixels have here.
+    let fits = |pixels: u64, extended: u32| {
+        pixels.checked_add(HEADER as u64 + u64::from(extended)) == Some(stored)
+    };
+    Ok(extended.iter().any(|&bytes| fits(pixels, bytes) || fits(pixels / 2, bytes)))
 }
 
 /// A size of exactly 1 Å is what programs write that know none.

@@ -1,0 +1,174 @@
+//! Files of instruments and of HyperSpy, made byte by byte or by another crate.
+
+use std::path::Path;
+
+use stemseg::calibration::{Calibration, Unit};
+use stemseg::io::read::{Entry, Frame, Pixels, list, read, read_frame};
+
+use crate::files::Folder;
+use crate::{assert_refused, refusal};
+
+#[path = "../damage/files.rs"]
+mod made;
+
+/// The value of each pixel of a made file, in the order of its frames.
+fn expected(frame: u32, upside_down: bool) -> Pixels {
+    let value =
+        |frame: u32, row: u32, col: u32| ((frame * 35 + row * 7 + col) * 2654 % 60_000) as u16;
+    let row = |row: usize| if upside_down { 4 - row as u32 } else { row as u32 };
+    ndarray::Array2::from_shape_fn((5, 7), |(r, c)| value(frame, row(r), c as u32)).into()
+}
+
+fn made(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let (_, bytes) = made::all().into_iter().find(|(made, _)| *made == name).unwrap();
+    folder.file(name, &bytes)
+}
+
+fn nm(step: f64) -> Option<Calibration> {
+    Some(Calibration { rows: step, cols: step, unit: Unit::Nanometre })
+}
+
+#[track_caller]
+fn check(path: &Path, format: &str, entry: &Entry, step: f64, frames: Option<usize>) {
+    let (found, _) = list(path).unwrap();
+    assert_eq!(found, format);
+    assert_eq!((&*entry.dtype, entry.frames()), ("uint16", frames), "{format}");
+    let calibration = entry.calibration.unwrap();
+    assert_eq!(calibration.unit, Unit::Nanometre, "{format}");
+    for side in [calibration.rows, calibration.cols] {
+        assert!((side / step - 1.0).abs() < 1e-9, "{format}: {calibration:?}");
+    }
+}
+
+#[test]
+fn every_format_gives_its_pixels_and_what_they_measure() {
+    let folder = Folder::new();
+    for (name, format, step, frames, interval, upside_down) in [
+        ("digital.dm3", "DigitalMicrograph", 0.5, None, None, false),
+        ("series_1.ser", "TIA ser", 0.02, Some(2), Some(1.0), true),
+        ("stack.mrc", "MRC", 0.2, Some(2), None, false),
+        ("berkeley.emd", "NCEM EMD", 0.1, None, None, false),
+        ("velox.emd", "Velox EMD", 0.01, Some(2), Some(0.5), false),
+        ("hyperspy.hspy", "HyperSpy hspy", 0.1, Some(2), Some(0.1), false),
+        ("hyperspy.zspy", "HyperSpy zspy", 0.1, Some(2), Some(0.1), false),
+    ] {
+        let path = made(&folder, name);
+        let (_, entries) = list(&path).unwrap();
+        assert_eq!(entries.len(), 1, "{name}");
+        check(&path, format, &entries[0], step, frames);
+        let found = entries[0].frame_interval_s;
+        let same = match (found, interval) {
+            (Some(a), Some(b)) => f64::abs(a - b) < 1e-12,
+            (a, b) => a == b,
+        };
+        assert!(same, "{name}: {found:?}");
+        for frame in 0..frames.unwrap_or(1) as u32 {
+            let loaded = read_frame(&path, None, Some(Frame::Number(frame as usize))).unwrap();
+            let wanted = match name {
+                // Pixels and frames are interleaved there.
+                "velox.emd" => interleaved(frame),
+                "hyperspy.zspy" => chunked(frame),
+                _ => expected(frame, upside_down),
+            };
+            assert_eq!(loaded.pixels, wanted, "{name}, frame {frame}");
+        }
+    }
+}
+
+/// Frame `frame` of values that are stored as `[rows, cols, frames]`.
+fn interleaved(frame: u32) -> Pixels {
+    let value = |r: usize, c: usize| ((r * 7 + c) as u32 * 2 + frame) * 2654 % 60_000;
+    ndarray::Array2::from_shape_fn((5, 7), |(r, c)| value(r, c) as u16).into()
+}
+
+/// Four equal chunks of 2 x 3 x 4, the last of which go beyond the array.
+fn chunked(frame: u32) -> Pixels {
+    let value = |r: usize, c: usize| (frame * 12 + (r % 3 * 4 + c % 4) as u32) * 2654 % 60_000;
+    ndarray::Array2::from_shape_fn((5, 7), |(r, c)| value(r, c) as u16).into()
+}
+
+#[test]
+fn the_content_decides_what_a_container_holds() {
+    let folder = Folder::new();
+    for (name, format) in [("velox.emd", "Velox EMD"), ("hyperspy.zspy", "HyperSpy zspy")] {
+        let bytes = std::fs::read(made(&folder, name)).unwrap();
+        assert_eq!(list(&folder.file("renamed.tif", &bytes)).unwrap().0, format);
+    }
+    let mut other = hdf5_pure::FileBuilder::new();
+    other.create_dataset("numbers").with_u16_data(&[1, 2, 3, 4]).with_shape(&[2, 2]);
+    let path = folder.file("other.h5", &other.finish().unwrap());
+    assert_refused(&path, None, &["HDF5 file of another kind", "Velox EMD", "HyperSpy", "TIFF"]);
+    let whole = std::fs::read(made(&folder, "velox.emd")).unwrap();
+    let cut = folder.file("cut.emd", &whole[..whole.len() - 1]);
+    assert_refused(&cut, None, &["ends too early", "truncated"]);
+}
+
+#[test]
+fn an_emi_file_leads_to_its_series() {
+    let folder = Folder::new();
+    let emi = folder.file("series.emi", b"JK\0\x02 and more");
+    assert_refused(&emi, None, &["no series_1.ser beside it", "copy the .ser files"]);
+    let ser = made(&folder, "series_1.ser");
+    assert_eq!(read(&emi, None).unwrap().pixels, expected(0, true));
+    assert_eq!(list(&emi).unwrap().0, "TIA emi");
+    let renamed = folder.file("series.bin", b"JK\0\x02 and more");
+    assert_refused(&renamed, None, &["is a TIA .emi file; give it that extension"]);
+    let wrong = folder.file("other.emi", &std::fs::read(ser).unwrap());
+    assert_refused(&wrong, None, &["is a .ser file"]);
+}
+
+#[test]
+fn a_folder_of_zarr_arrays_is_refused_with_a_way_out() {
+    let folder = Folder::new();
+    let store = folder.path("image.zspy");
+    std::fs::create_dir(&store).unwrap();
+    std::fs::write(store.join(".zgroup"), b"{}").unwrap();
+    assert!(refusal(&store, None).contains("save it as hspy"));
+}
+
+#[test]
+fn headers_without_a_mark_must_fit_their_file() {
+    let folder = Folder::new();
+    let mut old = std::fs::read(made(&folder, "stack.mrc")).unwrap();
+    old[208..216].fill(0);
+    assert_eq!(list(&folder.file("old.mrc", &old)).unwrap().0, "MRC");
+    old.truncate(old.len() - 1);
+    assert_refused(&folder.file("cut.mrc", &old), None, &["none of the formats"]);
+}
+
+#[test]
+fn survey_images_and_patterns_come_last() {
+    let folder = Folder::new();
+    let mut file = hdf5_pure::FileBuilder::new();
+    file.set_attr("file_format", hdf5_pure::AttrValue::String("HyperSpy".into()));
+    let mut experiments = file.create_group("Experiments");
+    for (name, unit, value) in [
+        ("a survey", "nm", 1_u16),
+        ("b pattern", "1/nm", 2),
+        ("c BF", "nm", 3),
+        ("d HAADF", "nm", 4),
+    ] {
+        let mut signal = experiments.create_group(name);
+        signal.create_dataset("data").with_u16_data(&[value; 4]).with_shape(&[2, 2]);
+        for index in 0..2 {
+            let mut axis = signal.create_group(&format!("axis-{index}"));
+            axis.set_attr("scale", hdf5_pure::AttrValue::F64(0.5));
+            axis.set_attr("units", hdf5_pure::AttrValue::String(unit.into()));
+            signal.add_group(axis.finish());
+        }
+        experiments.add_group(signal.finish());
+    }
+    file.add_group(experiments.finish());
+    let path = folder.file("several.hspy", &file.finish().unwrap());
+    let loaded = read(&path, None).unwrap();
+    assert_eq!(loaded.image, 3, "{:?}", loaded.notes);
+    assert!(
+        loaded.notes[0].contains("4 images, of which number 3 (d HAADF)"),
+        "{:?}",
+        loaded.notes
+    );
+    let pattern = read(&path, Some(1)).unwrap().entry;
+    assert_eq!(pattern.pixel_size(), None);
+    assert_eq!(pattern.calibration.unwrap().unit, Unit::PerNanometre);
+    assert_eq!(read(&path, Some(2)).unwrap().entry.calibration, nm(0.5));
+}
