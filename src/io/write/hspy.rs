@@ -79,9 +79,8 @@ fn write<T: Label + H5Type + Pod>(
     file.set_attr_string("file_format_version", LAYOUT)?;
     // Slashes divide groups.
     let name = signal.title.replace('/', "-");
+    // Without the name of a package, which HyperSpy would look for to load the signal.
     let group = file.create_group("Experiments")?.create_group(&name)?;
-    group.set_attr_string("package", "stemseg")?;
-    group.set_attr_string("package_version", env!("CARGO_PKG_VERSION"))?;
     let (rows, cols) = labels.shape();
     let size = signal.pixel_size;
     for (number, name, pixels, scale) in
