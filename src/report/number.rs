@@ -47,9 +47,11 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// A time given in ms: `4.2 ms`, `1.35 s`.
+/// A time given in ms: `0.04 ms`, `4.22 ms`, `1.35 s`.
 pub(super) fn time(ms: f64) -> String {
-    if ms < 999.5 {
+    if ms < 1.0 {
+        format!("{ms:.2} ms")
+    } else if ms < 999.5 {
         format!("{} ms", significant(ms, 3))
     } else {
         format!("{} s", significant(ms / 1000.0, 3))
@@ -89,8 +91,8 @@ mod tests {
             ("62.3 %".into(), "0.0 %".into(), "< 0.1 %".into())
         );
         assert_eq!(
-            (time(4.217), time(1350.0), time(0.0)),
-            ("4.22 ms".into(), "1.35 s".into(), "0 ms".into())
+            (time(4.217), time(1350.0), time(0.042)),
+            ("4.22 ms".into(), "1.35 s".into(), "0.04 ms".into())
         );
     }
 }
