@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# All checks: format, lints, documentation, and every test on the CPU and on a
-# graphics adapter. Without one it installs Mesa's software Vulkan where apt-get
-# can; STEMSEG_TESTS_GPU=off runs without any.
+# All checks: format, lints, documentation, every test on the CPU and on a graphics
+# adapter, and the report in a browser. Without an adapter or a browser it installs
+# Mesa's software Vulkan and Chromium where apt-get can; STEMSEG_TESTS_GPU=off and
+# STEMSEG_TESTS_BROWSER=off run without.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -24,3 +25,4 @@ cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 cargo test --locked --no-fail-fast
+tests/browser/run.sh
