@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# All checks: format, lints, documentation, and every test on the CPU and on a
-# graphics adapter, then what is written opened by other programs. Without an adapter
-# it installs Mesa's software Vulkan where apt-get can; STEMSEG_TESTS_GPU=off runs
-# without any, STEMSEG_TESTS_PYTHON=off without the programs, which need Python.
+# All checks: format, lints, documentation, every test on the CPU and on a graphics
+# adapter, results opened by other programs, and the report in a browser. It installs
+# Mesa's software Vulkan, Python's venv and Chromium where they are missing and apt-get
+# can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
+# without.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -31,3 +32,4 @@ cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 cargo test --locked --no-fail-fast
 tests/readers/run.sh
+tests/browser/run.sh

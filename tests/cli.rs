@@ -39,6 +39,8 @@ mod options;
 mod paths;
 #[path = "cli/place.rs"]
 mod place;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/result.rs"]
 mod result;
 #[path = "cli/resume.rs"]

@@ -155,7 +155,7 @@ fn a_list_of_clusters_makes_a_folder_for_each() {
     let printed = Job::new().with(&[("-k", "2,3"), ("--json", FLAG)]).succeed(&place);
     Job::new().set("--out", "two").succeed(&place);
     let folder = place.path("image.stemseg");
-    assert_eq!(names(&folder), ["k2", "k3", "summary.json"]);
+    assert_eq!(names(&folder), ["k2", "k3", "report.html", "summary.json"]);
     assert_eq!(names(&folder.join("k2")), names(&folder.join("k3")));
     assert_eq!(names(&folder.join("k2")), names(&place.path("two")));
     assert_eq!(place.bytes("image.stemseg/k2/labels.npy"), place.bytes("two/labels.npy"));

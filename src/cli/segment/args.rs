@@ -21,7 +21,9 @@ const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
   labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 not segmented
   confidence.tif           how clearly each pixel belongs to its pattern and not to another, 0 to 1
-  overlay.png              the image tinted by label, with area shares and a scale bar
+  report.html              all of it on one page, to open in a browser
+  overlay.png              the image with its labels in colour, area shares and a scale bar
+  features.png             maps of the features; channels.png of the channels that separate best
   summary.json             parameters, device, areas, explained variance, separability, timings
   model.json               PCA and centroids, for the library (no command reads it yet)
 With a list of clusters each number has these in a folder of its own (k2/, k3/).

@@ -44,6 +44,9 @@ pub(super) fn section(summary: &Summary) -> Markup {
                             }
                         }
                     }
+                    @if all.len() > MOST_ROWS {
+                        tr.muted { td colspan=(if calibrated { 4 } else { 3 }) { "and " (all.len() - MOST_ROWS) " shorter ones" } }
+                    }
                     tr.total {
                         th scope="row" { "together" }
                         td {}

@@ -54,7 +54,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
             }
         }
         @if !maps.is_empty() {
-            h3 { "Maps of the best channels that are not alike" }
+            h3 { "The best channels that are not alike" }
             div.maps { @for map in maps { (map.figure()) } }
         }
     };
@@ -78,7 +78,7 @@ fn best(content: &Content<'_>, values: &[f64]) -> Vec<Channel> {
     let name = |channel: usize| match translations[channel] {
         Some(t) => {
             let t_px = minus(&t.to_string());
-            format!("translation ± {t_px} px{}", in_nm(t, content.micrograph.pixel_size))
+            format!("± {t_px} px{}", in_nm(t, content.micrograph.pixel_size))
         }
         None => names[channel].clone(),
     };

@@ -1,6 +1,7 @@
 //! What PCA made of the descriptors: its components, and where the sites lie in them.
 
 use maud::{Markup, html};
+use ndarray::ArrayView1;
 use plotters::prelude::*;
 
 use super::Content;
@@ -76,21 +77,22 @@ fn scree(content: &Content<'_>) -> Markup {
 
 /// Sites in the plane of the first two features, in the colours of their labels.
 fn scatter(content: &Content<'_>) -> Markup {
-    let (points, total) = points(content);
-    let range = |along: fn(&(f64, f64)) -> f64| {
-        let ends = points.iter().map(|(at, _)| along(at));
+    let points = points(content);
+    let total = content.patterns.clustering.labels.len();
+    let range = |along: fn((f64, f64)) -> f64| {
+        let ends = points.iter().map(|point| along(point.at));
         let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let room = 0.05 * (high - low).max(f64::MIN_POSITIVE.sqrt());
+        // A feature that does not vary has an axis too.
+        let room = 0.05 * (high - low).max(1e-3 * high.abs()).max(1e-6);
         low - room..high + room
     };
     let format = |value: &f64| significant(*value, 2);
     let x = Axis { range: range(|p| p.0), title: "feature 1", labels: 6, format: &format };
     let y = Axis { range: range(|p| p.1), title: "feature 2", labels: 6, format: &format };
     let drawing = plot("Sites in the plane of the first two features", x, y, |chart| {
-        let dot =
-            |&(at, label): &((f64, f64), u16)| Circle::new(at, 4, rgb(label).mix(0.6).filled());
+        let dot = |point: &Point| Circle::new(point.at, 4, rgb(point.label).mix(0.6).filled());
         chart.draw_series(points.iter().map(dot))?;
-        for (at, label) in centroids(content) {
+        for Point { at, label } in centroids(content) {
             chart.draw_series([
                 Circle::new(at, 24, PAPER.filled()),
                 Circle::new(at, 24, rgb(label).stroke_width(5)),
@@ -111,17 +113,20 @@ fn scatter(content: &Content<'_>) -> Markup {
     }
 }
 
-/// First two features, and a label.
-type Point = ((f64, f64), u16);
+/// Something in the plane of the first two features.
+struct Point {
+    at: (f64, f64),
+    label: u16,
+}
 
-/// Points of some active sites, and how many there are.
-fn points(content: &Content<'_>) -> (Vec<Point>, usize) {
+/// Some of the active sites.
+fn points(content: &Content<'_>) -> Vec<Point> {
     let Content { found, patterns, .. } = content;
     let features = found.plan.keep_active(&found.features);
     let labels = &patterns.clustering.labels;
-    let point = |site: usize| {
-        let at = (f64::from(features[(site, 0)]), f64::from(features[(site, 1)]));
-        (at, patterns.map.label_of[labels[site] as usize])
+    let point = |site: usize| Point {
+        at: (f64::from(features[(site, 0)]), f64::from(features[(site, 1)])),
+        label: patterns.map.label_of[labels[site] as usize],
     };
     let sites: Vec<usize> = match labels.len() {
         few if few <= MOST_POINTS => (0..few).collect(),
@@ -130,15 +135,16 @@ fn points(content: &Content<'_>) -> (Vec<Point>, usize) {
             .map(|i| ((i as f64 * 0.618_033_988_749_895).fract() * many as f64) as usize)
             .collect(),
     };
-    (sites.into_iter().map(point).collect(), labels.len())
+    sites.into_iter().map(point).collect()
 }
 
-/// Points of the clusters' centroids.
+/// The clusters' centroids, those of the first labels.
 fn centroids(content: &Content<'_>) -> Vec<Point> {
     let patterns = content.patterns;
     let rows = patterns.clustering.centroids.rows().into_iter();
-    let all = rows.zip(&patterns.map.label_of).map(|(row, &label)| ((row[0], row[1]), label));
-    all.filter(|&(_, label)| usize::from(label) <= MOST_CENTROIDS).collect()
+    let point = |(row, &label): (ArrayView1<'_, f64>, &u16)| Point { at: (row[0], row[1]), label };
+    let all = rows.zip(&patterns.map.label_of).map(point);
+    all.filter(|point| usize::from(point.label) <= MOST_CENTROIDS).collect()
 }
 
 fn rgb(label: u16) -> RGBColor {

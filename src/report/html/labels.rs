@@ -24,7 +24,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                         tr {
                             th scope="col" { "Label" }
                             th scope="col" colspan="2" { "Share of the image" }
-                            th.number scope="col" { "Pixels" }
+                            th.number.extra[calibrated] scope="col" { "Pixels" }
                             @if calibrated { th.number scope="col" { "Area / nm²" } }
                             th.number scope="col" { "Confidence" }
                         }
@@ -38,8 +38,9 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                                 th scope="row" { "none" }
                                 td {}
                                 td.number { (percent(rest)) }
-                                td {} td {}
+                                td.extra[calibrated] {}
                                 @if calibrated { td {} }
+                                td {}
                             }
                         }
                     }
@@ -66,7 +67,7 @@ fn row(label: &LabelArea, largest: f64, calibrated: bool) -> Markup {
             th scope="row" { (chip(label.area.label)) }
             td.wide { (bar(label.area.fraction / largest)) }
             td.number { (percent(label.area.fraction)) }
-            td.number { (count(label.area.pixels)) }
+            td.number.extra[calibrated] { (count(label.area.pixels)) }
             @if calibrated {
                 td.number { @if let Some(nm2) = label.area_nm2 { (significant(nm2, 4)) } }
             }

@@ -33,7 +33,7 @@ pub struct Pictures {
 /// A map, its picture encoded.
 pub(super) struct Encoded {
     map: Map,
-    uri: String,
+    pub(super) uri: String,
 }
 
 impl Micrograph {

@@ -21,7 +21,7 @@ pub(super) fn facts(content: Content<'_>) -> Markup {
     let descriptors = &summary.descriptors;
     facts.push(("Sites", count(descriptors.sites as u64)));
     let features = content.found.features.ncols();
-    facts.push(("Channels to features", format!("{} → {features}", descriptors.channels)));
+    facts.push(("Dimensions", format!("{} → {features}", descriptors.channels)));
     facts.push(("Confidence", significant(summary.confidence.mean, 3)));
     let (px, nm) = boundaries::total(summary);
     let length = match nm {
@@ -51,7 +51,6 @@ pub(super) fn section(content: Content<'_>) -> Markup {
     let device = &summary.device;
     let device = [("name", &device.name), ("kind", &device.kind), ("through", &device.backend)]
         .map(|(name, value)| (name.to_owned(), value.clone()));
-    let command = shlex::try_join(content.command.iter().map(String::as_str));
     let body = html! {
         div.beside {
             div { h3 { "Parameters" } (list(&parameters(summary))) }
@@ -63,7 +62,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
             }
         }
         h3 { "To have it again" }
-        @if let Ok(command) = command { pre.command { code { (command) } } }
+        (command(content.command))
         (list(&input(summary)))
         p.note {
             "The same version gives the same labels from the same file on the same kind of device. Beside this "
@@ -71,6 +70,15 @@ pub(super) fn section(content: Content<'_>) -> Markup {
         }
     };
     section_of("run", "Run", &body)
+}
+
+/// The command line as a shell takes it. It breaks between words alone, not at hyphens.
+fn command(words: &[String]) -> Markup {
+    // No argument can hold the one thing that cannot be quoted, a zero.
+    let quoted = words.iter().filter_map(|word| shlex::try_quote(word).ok());
+    html! {
+        pre.command { code { @for word in quoted { span { (word) } " " } } }
+    }
 }
 
 /// Where the pixels came from.

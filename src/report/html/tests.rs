@@ -24,11 +24,21 @@ struct Made {
 
 /// Rows of atoms on the left and columns on the right, in `clusters` patterns.
 fn made(name: &str, clusters: usize, pixel_size: Option<PixelSize>) -> Made {
+    made_under(None, name, clusters, pixel_size)
+}
+
+/// The same with a mask.
+fn made_under(
+    mask: Option<Array2<bool>>,
+    name: &str,
+    clusters: usize,
+    pixel_size: Option<PixelSize>,
+) -> Made {
     let pixels = Array2::from_shape_fn((90, 140), |(row, col)| {
         let along = if col < 70 { row } else { col };
         (along as f64 * std::f64::consts::TAU / 6.0).cos() as f32
     });
-    let image = Image::new(pixels.view(), None, NonFinite::Fail).unwrap();
+    let image = Image::new(pixels.view(), mask, NonFinite::Fail).unwrap();
     let image = image.with_pixel_size(pixel_size);
     let translation = translation::Params {
         patch: Extent::square(8),
@@ -108,6 +118,7 @@ fn what_comes_from_outside_is_escaped() {
     assert!(page.contains("a &lt;note&gt; &amp; more"));
     // The shell would take the command as it was given.
     let command = between(&page, "<pre class=\"command\"><code>", "</code>")[0];
+    let command = command.replace("<span>", "").replace("</span>", "");
     let command = command.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
     let words = shlex::split(&command.replace("&amp;", "&")).unwrap();
     assert_eq!(words, ["stemseg", "segment", name, "$(echo 'no')"]);
@@ -229,7 +240,7 @@ fn a_translation_is_listed_with_its_opposite() {
     let page = made("image.npy", 2, Some(PixelSize { rows: 0.5, cols: 0.5 })).page(&["stemseg"]);
     let listed = between(section(&page, "channels"), "<li><span>", "</span>");
     assert_eq!(listed.len(), 10);
-    assert!(listed[0].starts_with("translation ± ("), "{}", listed[0]);
+    assert!(listed[0].starts_with("± ("), "{}", listed[0]);
     let shifts: std::collections::HashSet<(i32, i32)> = listed
         .iter()
         .map(|name| {
@@ -268,6 +279,38 @@ fn layers_have_the_colours_of_the_labels() {
     let lines = crate::report::embed::tests::decode(&made.pictures.lines).into_rgba8();
     let drawn = lines.pixels().filter(|p| p.0[3] > 0).count();
     assert!(drawn > 100 && drawn < lines.pixels().count() / 20, "{drawn}");
+}
+
+#[test]
+fn masked_sites_are_blank_in_every_map_and_not_in_the_plots() {
+    let mask = Array2::from_shape_fn((90, 140), |(row, col)| row < 40 && col < 40);
+    let made = made_under(Some(mask), "image.npy", 2, None);
+    let count = made.found.plan.grid.count;
+    let maps = made.micrograph.features.iter().chain(&made.pictures.channels);
+    for map in maps.chain([&made.pictures.confidence]) {
+        let picture = crate::report::embed::tests::decode(&map.uri).into_rgba8();
+        assert_eq!(picture.dimensions(), (count.cols as u32, count.rows as u32));
+        for (i, pixel) in picture.pixels().enumerate() {
+            assert_eq!(pixel.0[3] > 0, made.found.plan.is_active(i), "site {i}");
+        }
+    }
+    let page = made.page(&[]);
+    let dots = between(&page, "<svg ", "</svg>")[1].matches("opacity=\"0.6\"").count();
+    assert_eq!(dots, made.found.plan.active_sites());
+    assert!(section(&page, "labels").contains("none"), "the masked area");
+}
+
+#[test]
+fn a_feature_that_does_not_vary_has_an_axis() {
+    for value in [0.0, -3e4] {
+        let mut made = made("image.npy", 2, None);
+        made.found.features.column_mut(1).fill(value);
+        let page = made.page(&[]);
+        let scatter = between(&page, "<svg ", "</svg>")[1];
+        let dots = scatter.matches("opacity=\"0.6\"").count();
+        assert_eq!(dots, made.found.features.nrows());
+        assert!(scatter.matches("<text").count() >= 6, "numbers along the axes");
+    }
 }
 
 #[test]
