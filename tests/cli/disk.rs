@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use crate::batch::table;
-use crate::job::{Job, check_failure, text};
+use crate::job::{FLAG, Job, check_failure, text};
 use crate::place::{COLS, Place, ROWS, names, scene};
 
 /// Runs the job in a shell after `before`.
@@ -78,7 +78,8 @@ fn a_full_disk_ends_a_run_over_many_images_with_whole_results_and_a_table() {
         eprintln!("skipped: this user may not mount a small file system");
         return;
     };
-    let output = Job::new().images(&["data"]).set("--out", "tiny/r").run(&place);
+    let output =
+        Job::new().images(&["data"]).set("--no-report", FLAG).set("--out", "tiny/r").run(&place);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("o space left on device") && said.contains("were not tried"), "{said}");

@@ -86,7 +86,16 @@ fn each_number_of_clusters_has_every_format() {
     files(&place, "out", &[("-k", "2,3"), ("--format", "ome-zarr,hspy")]);
     for k in ["k2", "k3"] {
         let found = names(&place.path(format!("out/{k}")));
-        let wanted = ["image.ome.zarr", "labels.hspy", "model.json", "overlay.png", "summary.json"];
+        let wanted = [
+            "channels.png",
+            "features.png",
+            "image.ome.zarr",
+            "labels.hspy",
+            "model.json",
+            "overlay.png",
+            "report.html",
+            "summary.json",
+        ];
         assert_eq!(found, wanted, "{k}");
     }
 }

@@ -36,7 +36,7 @@ fn files_that_are_no_images_are_refused() {
         &[
             ("missing.npy", &["missing.npy", "no such file"]),
             ("no/such/folder.npy", &["no/such/folder.npy", "no such file"]),
-            ("folder.npy", &["folder.npy", "is a folder"]),
+            ("folder.npy", &["folder.npy", "holds no image"]),
             ("empty.npy", &["empty.npy", "is empty"]),
             ("text.npy", &["text.npy", "none of the formats", "npy, npz, TIFF, PNG, JPEG"]),
             ("noise.png", &["noise.png", "none of the formats"]),

@@ -60,12 +60,15 @@ impl Output<'_> {
             bar.check()?;
             let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
             let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
-            let mut summary = self.summary(found, result);
-            let (written, pictures) = rayon::join(
-                || self.write_maps(found, result, &summary, &place),
-                || report.as_ref().map(|report| report.draw(index, &place)).transpose(),
-            );
-            written?;
+            let mut summary = self.summary(found, index);
+            // Threads of their own: one of rayon's that waited for files would be missing
+            // where their rows are made.
+            let (written, pictures) = std::thread::scope(|scope| {
+                let written = scope.spawn(|| self.write_maps(found, result, &summary, &place));
+                let pictures = report.as_ref().map(|report| report.draw(index, &place)).transpose();
+                (written.join(), pictures)
+            });
+            written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             summary.timings_ms.read = ms(self.read);
             summary.timings_ms.maps = ms(self.maps.1);
             summary.timings_ms.write = ms(begun.elapsed());
@@ -92,13 +95,18 @@ impl Output<'_> {
         Ok(summary)
     }
 
-    fn summary(&self, found: &Segmentation, patterns: &Patterns) -> Summary {
+    fn summary(&self, found: &Segmentation, index: usize) -> Summary {
+        let patterns = &found.results[index];
         let (input, notes) = (self.input.summary.clone(), self.input.notes.clone());
         let (files, shared) = names(self.args, &input.path, found.results.len() > 1);
         let mut summary = Summary::new(input, &self.device, found, patterns, notes);
         summary.files = files;
         if found.results.len() == 1 {
             summary.files.extend(shared);
+        }
+        // There are none of a single pattern.
+        if self.maps.0.get(index).is_some_and(|channels| !channels.is_empty()) {
+            summary.files.push("channels.png".into());
         }
         summary.label_type = self.args.formats.label_type(patterns.map.largest());
         summary
@@ -227,8 +235,9 @@ fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
 }
 
 fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
-    let file = std::fs::File::create(path).map_err(Error::io(path))?;
-    encode(picture, std::io::BufWriter::new(file)).map_err(Error::io(path))
+    // By way of memory: encoders hide what kind of error a writer met, such as a full disk.
+    let bytes = png(picture).map_err(Error::io(path))?;
+    std::fs::write(path, bytes).map_err(Error::io(path))
 }
 
 /// A picture as a PNG in memory.
