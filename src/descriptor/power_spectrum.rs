@@ -232,7 +232,7 @@ impl Measure for Family {
     }
 }
 
-/// What [`Family::rounding`] is made of.
+/// What the bound between two backends is made of.
 impl Family {
     /// Mean of the window of each site of `band`, and that less its centre.
     fn means(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Vec<[f64; 2]> {

@@ -12,7 +12,7 @@ type Pixel = [i64; 2];
 /// How well the boundaries of two label maps agree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundaryAgreement {
-    /// Share of the found [boundary](boundary) within the tolerance of a true one.
+    /// Share of the found [boundary] within the tolerance of a true one.
     pub precision: f64,
     /// Share of the true boundary within the tolerance of a found one.
     pub recall: f64,

@@ -1,6 +1,6 @@
 //! `report.html`: what came of one image, on one page that needs no other file.
 //!
-//! [`Micrograph`] and [`Pictures`] take the time (encoding); [`page`] and [`index`]
+//! [`Micrograph`] and [`Pictures`] take the time (encoding); [`page`] and [`index()`]
 //! only put them together with the numbers of a [`Summary`]. One file per section.
 
 mod boundaries;

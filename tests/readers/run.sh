@@ -26,5 +26,6 @@ if ! cmp -s "$wanted" "$environment/requirements.txt"; then
     cp "$wanted" "$environment/requirements.txt"
 fi
 
-cargo build --locked --quiet
+# As the tests have built it: another choice of features would build everything anew.
+cargo test --locked --no-run --quiet
 exec "$environment/bin/python" tests/readers/check.py "${CARGO_TARGET_DIR:-target}/debug/stemseg"

@@ -225,7 +225,7 @@ mod tests {
             Layout::new(LEAST, &polar)
         };
         assert_eq!(layout(20, 60).slot, 0);
-        for large in [layout(24, 60), layout(20, 120), layout(300, 2520)] {
+        for large in [layout(26, 60), layout(20, 120), layout(300, 2520)] {
             assert!(large.slot > 0 && large.shared() <= u64::from(LEAST), "{large:?}");
         }
     }
