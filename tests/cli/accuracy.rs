@@ -88,7 +88,7 @@ fn folders_that_simulate_has_written_are_judged() {
     for scene in ["square-hexagonal", "tilt-boundary"] {
         let out = format!("scenes/{scene}.sim");
         let size = ["--size", "200", "--quiet", "--out", &out];
-        assert!(stemseg(&place).args(["simulate", scene]).args(size).status().unwrap().success());
+        stemseg(&place).args(["simulate", scene]).args(size).assert().success();
     }
     place.folder("scenes/empty");
     let suited = ["--patch", "14", "--window", "14", "--margin", "28"];
