@@ -13,13 +13,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Column: arguments. The first ones have pySTEM's settings, the others are the program's own.
-SAME = {
-    "translation": "--descriptor translation",
-    "rotation, inner 5": "--descriptor rotation --inner-stride 5",
-    "reflection, inner 5": "--descriptor reflection --inner-stride 5",
-    "power spectrum": "--descriptor power-spectrum",
+# pySTEM's figures were made with half sizes of 20 px, of 24 px for scenes of larger cells.
+GROUPS = {
+    20: "a_tilt_gb_fcc110_mid,a_tilt_gb_fcc110_high,b_,d_inversion,e_,f_,g_,h_polycrystal_6",
+    24: "c_,d_chiral,i_",
 }
+# Column: arguments, {half} being the half size. The first ones have pySTEM's settings, ...
+SAME = {
+    "translation": "--descriptor translation --patch {half} --window {half}",
+    "rotation, inner 5": "--descriptor rotation --radius {half} --window {half} --inner-stride 5",
+    "reflection, inner 5": "--descriptor reflection --radius {half} --window {half} --inner-stride 5",
+    "power spectrum": "--descriptor power-spectrum --window {half}",
+}
+# ... the others are the program's own.
 OWN = {
     "rotation": "--descriptor rotation",
     "reflection": "--descriptor reflection",
@@ -49,7 +55,7 @@ def parse():
     parser.add_argument("--columns", help="only these, separated by commas; or NAME=ARGUMENTS for others")
     parser.add_argument("--only", help="words of names, as in stemseg bench --only")
     parser.add_argument("--all", default="--device cpu", help="arguments of every call")
-    parser.add_argument("--json", type=Path, help="keep all reports in this file")
+    parser.add_argument("--json", type=Path, help="keep the rows of all columns in this file")
     return parser.parse_args()
 
 
@@ -67,16 +73,20 @@ def columns(args):
 
 
 def judge(args, words):
-    """The report of one call."""
-    command = [args.stemseg, "bench", "--accuracy", args.folder, "--json", *shlex.split(words), *shlex.split(args.all)]
-    if args.only:
-        command += ["--only", args.only]
-    print(shlex.join(map(str, command)), file=sys.stderr, flush=True)
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    """The rows of one column."""
+    rows = []
+    for half, scenes in GROUPS.items():
+        command = [args.stemseg, "bench", "--accuracy", args.folder, "--json", "--margin", 2 * half]
+        command += shlex.split(words.format(half=half) + " " + args.all) + ["--only", args.only or scenes]
+        command = [str(word) for word in command]
+        print(shlex.join(command), file=sys.stderr, flush=True)
+        report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        rows += [row for row in report["rows"] if row["name"].startswith(tuple(scenes.split(",")))]
+    return rows
 
 
-def scores(report):
-    return {row["name"]: row["adjusted_rand_index"] for row in report["rows"]}
+def scores(rows):
+    return {row["name"]: row["adjusted_rand_index"] for row in rows}
 
 
 def pystem(path):
@@ -110,16 +120,18 @@ def table(all_scores, scenes):
 
 def main():
     args = parse()
-    reports = {name: judge(args, words) for name, words in columns(args).items()}
-    if args.json:
-        args.json.write_text(json.dumps(reports, indent=1))
+    reports = {}
+    for name, words in columns(args).items():
+        reports[name] = judge(args, words)
+        if args.json:
+            args.json.write_text(json.dumps(reports, indent=1))
     theirs = pystem(args.baseline) if args.baseline else {}
     columns_of_scores = {}
-    for name, report in reports.items():
+    for name, rows in reports.items():
         if THEIRS.get(name) in theirs:
             columns_of_scores[f"pySTEM: {name}"] = theirs[THEIRS[name]]
-        columns_of_scores[name] = scores(report)
-    names = [row["name"] for row in next(iter(reports.values()))["rows"]]
+        columns_of_scores[name] = scores(rows)
+    names = sorted(row["name"] for row in next(iter(reports.values())))
     # Scenes with both levels of noise; larger ones of the folder have one.
     scenes = list(dict.fromkeys(name.rsplit("_", 1)[0] for name in names))
     scenes = [scene for scene in scenes if all(f"{scene}_{noise}" in names for noise in NOISE)]

@@ -34,6 +34,7 @@ def run(args, scratch):
         "whole": lambda: whole(args, program, image),
         "kmeans": lambda: k_means(args, program),
         "pca": lambda: pca(args, program, image),
+        "families": lambda: families(args, program, image),
     }
     wanted = args.only.split(",")
     if unknown := set(wanted) - set(groups):
@@ -185,3 +186,43 @@ def pca(args, program, image):
         row(f"covariance, {size}", "numpy.cov", cov, sums, note="stemseg's in tiles that are in the cache"),
         row(f"PCA with projection, {size}", "scikit-learn", fit, stages, note="stemseg makes the descriptors twice in it"),
     ]
+
+
+def families(args, program, image):
+    """Descriptors of the other families, warm on both sides, with pySTEM's settings:
+    centres of symmetries every stride too. Harmonics have no counterpart there and are
+    timed beside rotations of the same radius, window and distances."""
+    from pystem.stempower_spectrum import get_power_spectrum_m1
+    from pystem.stemreflection_symmetry_descriptors import get_reflection_symmetry_descriptors
+    from pystem.stemrotational_symmetry_descriptors import get_rotational_symmetry_descriptors
+
+    half, stride = (10, 5) if args.quick else (20, 5)
+    window = {"window_x": half, "window_y": half}
+    pooled = {**window, "radius": half, "num_max": 10, "step_symmetry_analysis": stride}
+    theirs = {
+        "rotation": lambda: get_rotational_symmetry_descriptors(image, **pooled),
+        "reflection": lambda: get_reflection_symmetry_descriptors(image, num_reflection_plane=10, **pooled),
+        "power-spectrum": lambda: get_power_spectrum_m1(image, **window, step=stride),
+    }
+    settings = ["--window", half, "--stride", stride]
+    reach = [*settings, "--radius", half]
+    ours = {
+        "rotation": [*reach, "--inner-stride", stride],
+        "reflection": [*reach, "--inner-stride", stride],
+        "power-spectrum": settings,
+        "harmonic": [*reach, "--inner-stride", stride],
+    }
+
+    def time(family):
+        words = ["--descriptor", family, *ours[family]]
+        return lambda: program.stages(image, ["descriptors"], *words) / 1e3
+
+    rows = []
+    for family, call in theirs.items():
+        say(f"families: {family}")
+        slow, fast = in_turns(args.repeats, lambda: seconds(call)[0], time(family))
+        rows.append(row(f"{family}, {len(image)} px, {half} px, stride {stride}", "pySTEM", slow, fast))
+    say("families: harmonic")
+    rotation, harmonic = in_turns(args.repeats, time("rotation"), time("harmonic"))
+    note = f"beside stemseg's rotation, centres every {stride} px in both"
+    return [*rows, row(f"harmonic, {len(image)} px, {half} px, stride {stride}", "rotation", rotation, harmonic, note=note)]

@@ -26,16 +26,15 @@ class Stemseg:
         return numpy.load(self.scratch / "simulated" / "image.npy").astype(numpy.float32)
 
     def bench(self, image, stage, half, stride, *more):
-        """Warm time of a stage, ms: the median of seven rounds after one that does
-        not count. With more stages their sum."""
-        stages = [stage, *more]
-        words = ["--stage", ",".join(stages), "--repeats", 7, "--device", "cpu", "--json"]
-        words += ["--patch", half, "--window", half, "--stride", stride]
-        if image is None:
-            words += ["--size", 128]
-        else:
-            words += ["--image", self.save(image)]
-        rows = json.loads(self.call("bench", *words))["rows"]
+        """Warm time of a stage with translations, ms. With more stages their sum."""
+        return self.stages(image, [stage, *more], "--patch", half, "--window", half, "--stride", stride)
+
+    def stages(self, image, stages, *words):
+        """Warm time of stages together, ms: of each the median of seven rounds after
+        one that does not count."""
+        call = ["--stage", ",".join(stages), "--repeats", 7, "--device", "cpu", "--json", *words]
+        call += ["--size", 128] if image is None else ["--image", self.save(image)]
+        rows = json.loads(self.call("bench", *call))["rows"]
         assert sorted(row["stage"] for row in rows) == sorted(stages), rows
         return sum(row["median_ms"] for row in rows)
 
