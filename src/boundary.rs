@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::label_map::{LabelMap, UNLABELLED};
 use crate::micrograph::PixelSize;
-use crate::sites::SiteGrid;
+use crate::plan::Plan;
 
 /// Steps from site to site, rows and columns, by their angle. With these eight
 /// straight lines of any angle come out right to 2 %.
@@ -40,9 +40,10 @@ pub struct Boundary {
 /// Pairs of sites across a boundary, for each of [`STEPS`].
 type Crossings = [u64; STEPS.len()];
 
-/// Boundaries of `map`, whose sites are those of `grid`, the longest first.
-pub fn boundaries(map: &LabelMap, grid: &SiteGrid, pixel_size: Option<PixelSize>) -> Vec<Boundary> {
-    let stride = grid.stride as f64;
+/// Boundaries of `map`, whose sites are those of `plan`, the longest first.
+pub fn boundaries(map: &LabelMap, plan: &Plan, pixel_size: Option<PixelSize>) -> Vec<Boundary> {
+    // In pixels of the image.
+    let stride = plan.grid.stride as f64 / plan.frame.scale;
     let px = weights(stride, stride);
     let nm = pixel_size.map(|size| weights(stride * size.rows, stride * size.cols));
     let length = |weights: [f64; STEPS.len()], crossings: &Crossings| -> f64 {

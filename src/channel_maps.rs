@@ -94,7 +94,8 @@ fn describe(
     backend: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<Array2<f32>> {
-    let mut session = backend.upload(micrograph.standardised()?, plan)?;
+    let image = plan.image(micrograph)?;
+    let mut session = backend.upload(image.view(), plan)?;
     let mut values = Array2::zeros((channels.len(), plan.grid.len()));
     let mut buffer = Array2::zeros((0, plan.channels()));
     // Low bands: what is described is used while it is in the cache.

@@ -1,11 +1,15 @@
 //! From one label per site to one label per pixel.
 
-use ndarray::{ArcArray2, Array2};
+mod interpolated;
+
+use ndarray::{ArcArray2, Array2, Array3, ArrayView2};
 use num_traits::Zero;
 use serde::Serialize;
 
 use crate::plan::{Border, Order, Plan};
+use crate::regions;
 use crate::rows::{self, Rows};
+use interpolated::{Interpolated, between};
 
 /// Value of pixels that are not segmented, in the order [`Order::Size`].
 pub const UNLABELLED: u16 = 0;
@@ -23,6 +27,8 @@ pub struct LabelMap {
     /// The sites' labels where those under the mask have their neighbours'.
     filled: Array2<u16>,
     cells: Cells,
+    /// What pixels take their labels from instead, where it is known.
+    interpolated: Option<Interpolated>,
 }
 
 /// Which site each pixel takes its value from.
@@ -41,6 +47,7 @@ struct Cells {
 pub struct Spread<'a> {
     cells: &'a Cells,
     filled: Array2<f32>,
+    interpolated: Option<&'a Interpolated>,
 }
 
 /// What one label covers.
@@ -70,12 +77,73 @@ impl LabelMap {
         let label_of = label_order(&sizes, plan.params.order);
         relabel(&mut sites, &label_of);
         relabel(&mut filled, &label_of);
-        let all = plan.shape.area() as f64;
-        let area =
-            |(&label, &pixels): (&u16, &u64)| Area { label, pixels, fraction: pixels as f64 / all };
-        let mut areas: Vec<Area> = label_of.iter().zip(&sizes).map(area).collect();
-        areas.sort_by_key(|area| area.label);
-        Self { sites, areas, label_of, filled, cells }
+        let areas = areas(&label_of, &sizes, plan.frame.image.area());
+        Self { sites, areas, label_of, filled, cells, interpolated: None }
+    }
+
+    /// Label map of the active sites' `scores` `[k, active sites]`, logarithms of
+    /// likelihoods, which are interpolated between the sites; regions without a core
+    /// go to their surroundings ([`regions::confine`], `radius` and `slack` in sites,
+    /// none of it at a radius of 0). Pixels whose membership is below `least` get no label.
+    pub fn of_scores(
+        scores: ArrayView2<'_, f32>,
+        (radius, slack, least): (f64, f64, f64),
+        plan: &Plan,
+        mask: Option<ArcArray2<bool>>,
+    ) -> Self {
+        let cells = Cells::new(plan, mask);
+        let mut scores = on_grid(scores, plan);
+        if radius > 0.0 {
+            regions::confine(&mut scores, radius, slack);
+        }
+        let (grid, scale) = (&plan.grid, plan.frame.scale / plan.grid.stride as f64);
+        let along = |pixels, sites, margin: usize| {
+            between(pixels, sites, scale, margin as f64 / grid.stride as f64)
+        };
+        let rows = along(plan.frame.image.rows, grid.count.rows, grid.margin.rows);
+        let cols = along(plan.frame.image.cols, grid.count.cols, grid.margin.cols);
+        let clusters = scores.dim().0;
+        let filled = regions::labels(scores.view()).mapv(|best| best as u16 + 1);
+        let interpolated = Interpolated::new(scores, rows, cols, least);
+        let sites = Array2::from_shape_fn(filled.dim(), |(r, c)| {
+            if plan.is_active(r * grid.count.cols + c) { filled[(r, c)] } else { UNLABELLED }
+        });
+        let (label_of, areas) = (Vec::new(), Vec::new());
+        let interpolated = Some(interpolated);
+        let mut map = Self { sites, areas, label_of, filled, cells, interpolated };
+        map.number(clusters, plan);
+        map
+    }
+
+    /// Numbers the clusters by the pixels that they have.
+    fn number(&mut self, clusters: usize, plan: &Plan) {
+        let zero = || vec![0_u64; clusters + 1];
+        let count = |sizes: &mut Vec<u64>, line: &[u16]| {
+            line.iter().for_each(|&label| sizes[usize::from(label)] += 1);
+        };
+        let add = |a: Vec<u64>, b: Vec<u64>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
+        let sizes = rows::fold(&*self, zero, count, add).split_off(1);
+        self.label_of = label_order(&sizes, plan.params.order);
+        relabel(&mut self.sites, &self.label_of);
+        relabel(&mut self.filled, &self.label_of);
+        let mut order: Vec<usize> = (0..clusters).collect();
+        order.sort_by_key(|&cluster| self.label_of[cluster]);
+        if let Some(interpolated) = &mut self.interpolated {
+            interpolated.reorder(&order);
+        }
+        self.areas = areas(&self.label_of, &sizes, plan.frame.image.area());
+    }
+
+    /// Membership of each active site in the pattern of its label, 0 to 1, from its
+    /// scores; nothing where there are none.
+    pub fn memberships(&self) -> Option<Vec<f32>> {
+        let scores = &self.interpolated.as_ref()?.scores;
+        let of = |((r, c), &label): ((usize, usize), &u16)| {
+            let own = usize::from(label).checked_sub(1)?;
+            let all = scores.slice(ndarray::s![.., r, c]).to_vec();
+            Some(interpolated::membership(&all, own))
+        };
+        Some(self.sites.indexed_iter().filter_map(of).collect())
     }
 
     /// Label of each pixel, `[rows, cols]`.
@@ -97,7 +165,13 @@ impl LabelMap {
             _ => active.next().copied().unwrap_or_default(),
         });
         let filled = fill(&sites, |at| self.sites[at] != UNLABELLED);
-        Spread { cells: &self.cells, filled }
+        Spread { cells: &self.cells, filled, interpolated: None }
+    }
+
+    /// How sure each pixel is of its label: interpolated like that, else the
+    /// `memberships` of sites `[active sites]`, spread.
+    pub fn confidence(&self, memberships: &[f32]) -> Spread<'_> {
+        Spread { interpolated: self.interpolated.as_ref(), ..self.spread(memberships) }
     }
 
     /// Mean over the pixels of labels 1, 2 and on of a value of each site `[active
@@ -126,7 +200,13 @@ impl Rows<u16> for LabelMap {
     }
 
     fn fill(&self, row: usize, to: &mut [u16]) {
-        self.cells.fill(&self.filled, row, to);
+        match &self.interpolated {
+            Some(interpolated) => {
+                interpolated.labels(row, to);
+                self.cells.blank(row, to);
+            }
+            None => self.cells.fill(&self.filled, row, to),
+        }
     }
 }
 
@@ -145,18 +225,25 @@ impl Rows<f32> for Spread<'_> {
     }
 
     fn fill(&self, row: usize, to: &mut [f32]) {
-        self.cells.fill(&self.filled, row, to);
+        match self.interpolated {
+            Some(interpolated) => {
+                interpolated.memberships(row, to);
+                self.cells.blank(row, to);
+            }
+            None => self.cells.fill(&self.filled, row, to),
+        }
     }
 }
 
 impl Cells {
     fn new(plan: &Plan, mask: Option<ArcArray2<bool>>) -> Self {
         let grid = &plan.grid;
+        let (scale, border) = (plan.frame.scale, plan.params.border);
         let along =
-            |size, margin, count| nearest(size, margin, grid.stride, count, plan.params.border);
+            |size, margin, count| nearest(size, (scale, margin, grid.stride), count, border);
         Self {
-            rows: along(plan.shape.rows, grid.margin.rows, grid.count.rows),
-            cols: along(plan.shape.cols, grid.margin.cols, grid.count.cols),
+            rows: along(plan.frame.image.rows, grid.margin.rows, grid.count.rows),
+            cols: along(plan.frame.image.cols, grid.margin.cols, grid.count.cols),
             mask,
         }
     }
@@ -172,6 +259,21 @@ impl Cells {
         for (to, j) in to.iter_mut().zip(&self.cols) {
             *to = j.map_or(T::zero(), |j| values[j]);
         }
+        self.blank_masked(row, to);
+    }
+
+    /// Sets what is not segmented to 0.
+    fn blank<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
+        if self.rows[row].is_none() {
+            return to.fill(T::zero());
+        }
+        for (to, j) in to.iter_mut().zip(&self.cols) {
+            *to = if j.is_none() { T::zero() } else { *to };
+        }
+        self.blank_masked(row, to);
+    }
+
+    fn blank_masked<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
         if let Some(mask) = &self.mask {
             for (to, &masked) in to.iter_mut().zip(mask.row(row)) {
                 *to = if masked { T::zero() } else { *to };
@@ -217,6 +319,22 @@ fn place(clusters_of_sites: &[u32], plan: &Plan) -> Array2<u16> {
     })
 }
 
+/// Scores `[k, active sites]` on the site grid, `[k, site rows, site cols]`; masked sites
+/// have those of the nearest that counts.
+fn on_grid(scores: ArrayView2<'_, f32>, plan: &Plan) -> Array3<f32> {
+    let count = plan.grid.count;
+    let mut next = 0;
+    let number = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| {
+        let active = plan.is_active(r * count.cols + c);
+        next += usize::from(active);
+        next.saturating_sub(1)
+    });
+    let number = fill(&number, |(r, c)| plan.is_active(r * count.cols + c));
+    Array3::from_shape_fn((scores.nrows(), count.rows, count.cols), |(k, r, c)| {
+        scores[(k, number[(r, c)])]
+    })
+}
+
 /// Gives masked sites the value of the nearest that `counts` (in steps along the
 /// axes), so that pixels beside a mask find one.
 fn fill<T: Copy>(sites: &Array2<T>, counts: impl Fn((usize, usize)) -> bool) -> Array2<T> {
@@ -245,18 +363,13 @@ fn fill<T: Copy>(sites: &Array2<T>, counts: impl Fn((usize, usize)) -> bool) -> 
 /// outside the cells of the sites under [`Border::Blank`].
 fn nearest(
     size: usize,
-    margin: usize,
-    stride: usize,
+    (scale, margin, stride): (f64, usize, usize),
     count: usize,
     border: Border,
 ) -> Vec<Option<usize>> {
     // A site's cell reaches from above half-way to the site before to half-way
-    // to the one after: ceil((x - margin) / stride - 1/2).
-    let cell = |x: usize| {
-        let from_margin = 2 * (x as i64 - margin as i64) - stride as i64;
-        from_margin.div_euclid(2 * stride as i64)
-            + i64::from(from_margin.rem_euclid(2 * stride as i64) != 0)
-    };
+    // to the one after.
+    let cell = |x: usize| ((x as f64 * scale - margin as f64) / stride as f64 - 0.5).ceil() as i64;
     (0..size)
         .map(|x| match cell(x) {
             i if (0..count as i64).contains(&i) => Some(i as usize),
@@ -265,6 +378,17 @@ fn nearest(
             _ => Some(count - 1),
         })
         .collect()
+}
+
+/// What labels cover of `all` pixels, from the number of pixels of each cluster.
+fn areas(label_of: &[u16], sizes: &[u64], all: usize) -> Vec<Area> {
+    let area = |(&label, &pixels): (&u16, &u64)| {
+        let fraction = pixels as f64 / all as f64;
+        Area { label, pixels, fraction }
+    };
+    let mut areas: Vec<Area> = label_of.iter().zip(sizes).map(area).collect();
+    areas.sort_by_key(|area| area.label);
+    areas
 }
 
 /// The label of each cluster: equal sizes keep the clusters' order.
@@ -306,16 +430,16 @@ mod tests {
 
     #[test]
     fn pixels_half_way_belong_to_the_lower_site() {
-        let rows = nearest(20, 3, 4, 4, Border::Nearest);
+        let rows = nearest(20, (1.0, 3, 4), 4, Border::Nearest);
         let expected = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3];
         assert_eq!(rows, expected.map(Some));
-        let odd = nearest(9, 1, 3, 3, Border::Nearest);
+        let odd = nearest(9, (1.0, 1, 3), 3, Border::Nearest);
         assert_eq!(odd, [0, 0, 0, 1, 1, 1, 2, 2, 2].map(Some));
     }
 
     #[test]
     fn blank_leaves_what_lies_outside_the_cells() {
-        let rows = nearest(20, 3, 4, 4, Border::Blank);
+        let rows = nearest(20, (1.0, 3, 4), 4, Border::Blank);
         let labelled: Vec<bool> = rows.iter().map(Option::is_some).collect();
         let expected: Vec<bool> = (0..20).map(|x| (2..=17).contains(&x)).collect();
         assert_eq!(labelled, expected);

@@ -64,7 +64,7 @@ impl Plan {
 
     /// What is kept of every site, and what does not depend on bands, bytes.
     fn fixed_memory(&self) -> u64 {
-        let features = match self.params.components {
+        let features = match self.components() {
             Components::Count(count) => count.min(self.channels()),
             // Not known before; more than a few explain noise.
             Components::Variance(_) => self.channels().min(32),

@@ -74,6 +74,9 @@ impl Model {
             .collect();
         list.sort_by_key(|p| p.label);
         let params = found.plan.params.clone();
+        // The features that this number of clusters has.
+        let features = within_variance.len();
+        let explained = &found.pca.report;
         Self {
             format: FORMAT,
             stemseg_version: env!("CARGO_PKG_VERSION").into(),
@@ -81,9 +84,16 @@ impl Model {
             pixel_size_nm: pixel_size,
             channels: found.plan.channel_names(),
             mean: found.pca.mean.to_vec(),
-            components: found.pca.components.rows().into_iter().map(|r| r.to_vec()).collect(),
-            explained_variance: found.pca.report.explained_variance.clone(),
-            explained_variance_ratio: found.pca.report.explained_variance_ratio.clone(),
+            components: found
+                .pca
+                .components
+                .rows()
+                .into_iter()
+                .take(features)
+                .map(|r| r.to_vec())
+                .collect(),
+            explained_variance: explained.explained_variance[..features].to_vec(),
+            explained_variance_ratio: explained.explained_variance_ratio[..features].to_vec(),
             within_variance: within_variance.to_vec(),
             patterns: list,
         }

@@ -143,6 +143,16 @@ impl Pca {
         }
     }
 
+    /// The map to the combinations `factors` `[f, q]` of these features, of which each
+    /// explains as much as its one of `values`, falling, some of which may be of factors
+    /// that are not kept.
+    pub(crate) fn combined(&self, factors: &Array2<f64>, values: &[f64]) -> Self {
+        let values: Vec<f64> = values.iter().map(|v| v.max(0.0)).collect();
+        let report = Explained::new(&values, factors.nrows(), values.iter().sum(), false);
+        let components = fix_signs(factors.dot(&self.components));
+        Self { mean: self.mean.clone(), components, report }
+    }
+
     /// Number of features, q.
     pub fn features(&self) -> usize {
         self.components.nrows()

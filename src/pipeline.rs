@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{ArcArray2, Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::Result;
@@ -12,8 +12,10 @@ use crate::kmeans::{self, Clustering, Options};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
-use crate::plan::Plan;
+use crate::plan::{Labels, Plan};
 use crate::progress::Progress;
+use crate::reduce::reduce;
+use crate::regions;
 use crate::sites::Band;
 
 /// What came of one image.
@@ -81,7 +83,8 @@ pub fn segment(
     let mut timings = Timings::default();
 
     progress.stage("describe");
-    let mut session = backend.upload(micrograph.standardised()?, &plan)?;
+    let image = plan.image(micrograph)?;
+    let mut session = backend.upload(image.view(), &plan)?;
     for (done, band) in bands.iter().enumerate() {
         progress.step(done as u64, bands.len() as u64)?;
         session.accumulate(band)?;
@@ -90,12 +93,7 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let pca = Pca::of_blocks(&moments, plan.params.components, &plan.blocks())?;
-    for (done, band) in bands.iter().enumerate() {
-        progress.step(done as u64, bands.len() as u64)?;
-        session.project(band, &pca)?;
-    }
-    let features = session.features()?;
+    let (pca, features) = reduce(&moments, &plan, &mut *session, &bands, progress)?;
     timings.pca = clock.lap();
 
     if let Some(sink) = &mut sink {
@@ -112,11 +110,13 @@ pub fn segment(
     for &clusters in &plan.params.clusters {
         progress.stage("cluster");
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
+        let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
+        let points = points.as_standard_layout();
         let clustering = kmeans::cluster(points.view(), options, backend, progress)?;
         let within_variance = confidence::within_variance(points.view(), &clustering);
-        let memberships = confidence::memberships(points.view(), &clustering, &within_variance);
         timings.cluster += clock.lap();
-        let map = LabelMap::new(&clustering.labels, clusters, &plan, micrograph.mask().cloned());
+        let (map, memberships) =
+            label(points.view(), &clustering, &within_variance, &plan, micrograph.mask().cloned());
         timings.upsample += clock.lap();
         let separability = Array1::default(0);
         results.push(Patterns { clustering, map, within_variance, memberships, separability });
@@ -130,6 +130,35 @@ pub fn segment(
     drop(session);
     Ok(Segmentation { plan, features, pca, results, timings })
 }
+
+/// The labels of pixels, and how sure the active sites are of theirs.
+fn label(
+    points: ArrayView2<'_, f32>,
+    clustering: &Clustering,
+    within_variance: &Array1<f64>,
+    plan: &Plan,
+    mask: Option<ArcArray2<bool>>,
+) -> (LabelMap, Vec<f32>) {
+    match plan.params.labels {
+        Labels::Nearest => {
+            let memberships = confidence::memberships(points, clustering, within_variance);
+            let clusters = clustering.centroids.nrows();
+            (LabelMap::new(&clustering.labels, clusters, plan, mask), memberships)
+        }
+        Labels::Interpolated { core, least_confidence } => {
+            let variance = within_variance.mean().unwrap_or_default();
+            let scores = regions::scores(points, &clustering.centroids, variance);
+            let radius = core / plan.grid.stride as f64;
+            let limits = (radius, SLACK / plan.grid.stride as f64, least_confidence);
+            let map = LabelMap::of_scores(scores.view(), limits, plan, mask);
+            let memberships = map.memberships().unwrap_or_default();
+            (map, memberships)
+        }
+    }
+}
+
+/// How much longer than the radius of a core the way to it may be, px.
+const SLACK: f64 = 8.0;
 
 /// Descriptors of `band`, in `buffer`, which is made larger where need be.
 pub(crate) fn described<'b>(

@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES, Translation};
+use crate::maf;
 use crate::micrograph::Micrograph;
 use crate::pca::Block;
+use crate::sampling::{self, Frame, Sampling};
 use crate::sites::{Band, Extent, SiteGrid, Tile};
 use crate::{Error, Result};
 
@@ -45,6 +47,36 @@ pub enum Order {
     Pystem,
 }
 
+/// How descriptors become features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reduce {
+    /// The principal components, see [`pca`](crate::pca).
+    #[default]
+    Pca,
+    /// As many maximum autocorrelation factors as there are clusters, see
+    /// [`maf`](crate::maf).
+    Maf,
+}
+
+/// How the labels of sites become those of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// The label of the nearest site.
+    #[default]
+    Nearest,
+    /// That of the highest score, which is interpolated; see
+    /// [`regions`](crate::regions).
+    Interpolated {
+        /// Radius of the cores that a region needs, in px of the resampled image; 0 for
+        /// none.
+        core: f64,
+        /// Pixels whose membership is below this get no label, 0 to 1.
+        least_confidence: f64,
+    },
+}
+
 /// What a user chooses for one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Params {
@@ -68,6 +100,15 @@ pub struct Params {
     pub border: Border,
     /// Numbering of labels.
     pub order: Order,
+    /// How the image is resampled; as it is where nothing is said.
+    #[serde(default)]
+    pub sampling: Option<Sampling>,
+    /// How descriptors become features.
+    #[serde(default)]
+    pub reduce: Reduce,
+    /// How labels of sites become those of pixels.
+    #[serde(default)]
+    pub labels: Labels,
 }
 
 impl Default for Params {
@@ -82,6 +123,9 @@ impl Default for Params {
             seed: 0,
             border: Border::default(),
             order: Order::default(),
+            sampling: None,
+            reduce: Reduce::default(),
+            labels: Labels::default(),
         }
     }
 }
@@ -89,8 +133,10 @@ impl Default for Params {
 /// Everything a run needs beside pixels.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Image size, px.
+    /// Size of what is described, px: the image, or the image resampled.
     pub shape: Extent,
+    /// How it lies on the image that was read.
+    pub frame: Frame,
     /// The sites, shared by all families.
     pub grid: SiteGrid,
     /// The families, tables made.
@@ -131,15 +177,17 @@ impl Plan {
         shape: (usize, usize),
         mask: Option<&ArcArray2<bool>>,
     ) -> Result<Self> {
-        let shape = Extent { rows: shape.0, cols: shape.1 };
         params.check()?;
+        let image = Extent { rows: shape.0, cols: shape.1 };
+        let frame = Frame::new(image, params.sampling);
+        let (shape, mask) = (frame.described(), mask.map(|mask| frame.mask(mask)));
         let families = params.families.iter().map(|f| f.plan(shape)).collect::<Result<Vec<_>>>()?;
         let margin = families.iter().map(Family::margin).fold(Extent::default(), Extent::max);
         let grid = SiteGrid::new(shape, margin, params.stride);
         if grid.is_empty() {
             return Err(too_small(&params, shape, margin));
         }
-        let active = mask.map(|mask| {
+        let active = mask.as_ref().map(|mask| {
             Array2::from_shape_fn((grid.count.rows, grid.count.cols), |(i, j)| {
                 !mask[(grid.row(i), grid.col(j))]
             })
@@ -154,7 +202,7 @@ impl Plan {
         }
         let tile = tile_size(&families, channels, grid.stride);
         let (budget, deviation) = (DEFAULT_BUDGET, 1.0);
-        let plan = Self { shape, grid, families, tile, active, budget, deviation, params };
+        let plan = Self { shape, frame, grid, families, tile, active, budget, deviation, params };
         plan.check_clusters()?;
         Ok(plan)
     }
@@ -166,6 +214,41 @@ impl Plan {
     pub fn of(params: Params, micrograph: &Micrograph) -> Result<Self> {
         let plan = Self::new(params, micrograph.shape(), micrograph.mask())?;
         Ok(Self { deviation: micrograph.deviation(), ..plan })
+    }
+
+    /// The image as it is described: `micrograph`, or `micrograph` resampled.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for a constant image.
+    pub fn image<'m>(&self, micrograph: &'m Micrograph) -> Result<CowArray<'m, f32, Ix2>> {
+        Ok(match self.params.sampling {
+            None => micrograph.standardised()?.into(),
+            Some(sampling) => {
+                let resampled = sampling::resampled(micrograph, sampling)?;
+                resampled.standardised()?.to_owned().into()
+            }
+        })
+    }
+
+    /// How many features are kept of descriptors, at most; of more clusters more.
+    pub fn components(&self) -> Components {
+        match self.params.reduce {
+            Reduce::Pca => self.params.components,
+            Reduce::Maf => Components::Count(maf::COMPONENTS),
+        }
+    }
+
+    /// How many autocorrelation factors are kept: one for each cluster, two at least.
+    pub(crate) fn factors(&self) -> usize {
+        self.params.clusters.iter().copied().fold(2, usize::max)
+    }
+
+    /// How many of `features` count where there are `clusters`.
+    pub(crate) fn features_for(&self, clusters: usize, features: usize) -> usize {
+        match self.params.reduce {
+            Reduce::Pca => features,
+            Reduce::Maf => features.min(clusters.max(2)),
+        }
     }
 
     /// The families' channels, which PCA balances against each other; none where
@@ -292,6 +375,7 @@ impl Params {
         };
         at_least_one("stride", self.stride)?;
         at_least_one("starts", self.starts)?;
+        self.sampling.map_or(Ok(()), |sampling| sampling.check())?;
         if self.families.is_empty() {
             return Err(Error::parameter("descriptor", "", "give at least one family"));
         }

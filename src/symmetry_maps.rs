@@ -78,7 +78,8 @@ pub fn of(
     let mut plan = Plan::of(params, micrograph)?;
     plan.budget = memory;
     let mut map = SymmetryMap::empty(&plan);
-    let mut session = backend.upload(micrograph.standardised()?, &plan)?;
+    let image = plan.image(micrograph)?;
+    let mut session = backend.upload(image.view(), &plan)?;
     let bands = pipeline::bands(&plan, backend)?;
     progress.stage("maps");
     for (done, band) in bands.iter().enumerate() {

@@ -75,7 +75,8 @@ pub fn verify(
     let mut plan = Plan::of(params, micrograph)?;
     // Both backends have a share, and descriptors lie here for a while.
     plan.budget /= 4;
-    let image = micrograph.standardised()?;
+    let image = plan.image(micrograph)?;
+    let image = image.view();
     let bands = bands(&plan, reference, checked)?;
 
     let mut one = reference.upload(image, &plan)?;
@@ -88,7 +89,7 @@ pub fn verify(
         other.accumulate(band)?;
     }
     let (own, others) = (one.moments()?, other.moments()?);
-    let pca = Pca::of_blocks(&own, plan.params.components, &plan.blocks())?;
+    let pca = Pca::of_blocks(&own, plan.components(), &plan.blocks())?;
 
     progress.stage("compare");
     let mut blocks = Blocks::new(&plan, &pca);

@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
         let bands = pipeline::bands(&plan, &cpu)?;
         let mut session = cpu.upload(micrograph.standardised()?, &plan)?;
         let moments = accumulate(&mut *session, &bands, progress)?;
-        let pca = Pca::of_blocks(&moments, plan.params.components, &plan.blocks())?;
+        let pca = Pca::of_blocks(&moments, plan.components(), &plan.blocks())?;
         let points = project(&mut *session, &bands, &pca, progress)?;
         drop(session);
         let centroids = spread(&points, plan.params.clusters[0]);
@@ -116,7 +116,7 @@ impl<'a> Case<'a> {
     }
 
     fn pca(&self) -> Result<Pca> {
-        Pca::of_blocks(&self.moments, self.plan.params.components, &self.plan.blocks())
+        Pca::of_blocks(&self.moments, self.plan.components(), &self.plan.blocks())
     }
 
     fn clusters(&self) -> usize {

@@ -264,7 +264,7 @@ impl Summary {
                 converged: clustering.converged,
             },
             labels: LabelArea::all(patterns, pixel_size.map(|size| size.rows * size.cols)),
-            boundaries: boundaries(map, &found.plan.grid, pixel_size),
+            boundaries: boundaries(map, &found.plan, pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             notes,

@@ -125,7 +125,7 @@ impl Labelled<'_> {
 
     fn confidence(&self, path: &Path) -> Result<()> {
         let Patterns { map, memberships, .. } = self.patterns;
-        write_map_tiff(path, &map.spread(memberships), self.input.summary.pixel_size_nm)
+        write_map_tiff(path, &map.confidence(memberships), self.input.summary.pixel_size_nm)
     }
 
     fn hspy(&self, path: &Path) -> Result<()> {

@@ -1,0 +1,123 @@
+//! Labels between sites: where the interpolated scores of two patterns are equal.
+
+use ndarray::{Array3, Axis};
+
+use super::UNLABELLED;
+use crate::regions;
+
+/// Scores of sites, and where the pixels lie between these.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Interpolated {
+    /// Logarithms of likelihoods by label from 1 on, `[k, site rows, site cols]`.
+    pub(super) scores: Array3<f32>,
+    /// Of each pixel row and column, the site before and the way to the next, 0 to 1.
+    rows: Vec<(usize, f32)>,
+    cols: Vec<(usize, f32)>,
+    /// Pixels that are less sure of their label have none.
+    least: f32,
+}
+
+/// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
+/// `sites` sites.
+pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Vec<(usize, f32)> {
+    let at = |x: usize| (x as f64 * scale - first).clamp(0.0, (sites - 1) as f64);
+    let split = |at: f64| {
+        let before = (at as usize).min(sites.saturating_sub(2));
+        (before, (at - before as f64) as f32)
+    };
+    (0..pixels).map(|x| split(at(x))).collect()
+}
+
+impl Interpolated {
+    /// Of `scores`, at pixels that lie where [`between`] says; `least` is the least
+    /// membership of a label.
+    pub(super) fn new(
+        scores: Array3<f32>,
+        rows: Vec<(usize, f32)>,
+        cols: Vec<(usize, f32)>,
+        least: f64,
+    ) -> Self {
+        Self { scores, rows, cols, least: least as f32 }
+    }
+
+    /// Puts the pattern that was `order[i]` in place `i`.
+    pub(super) fn reorder(&mut self, order: &[usize]) {
+        self.scores = self.scores.select(Axis(0), order);
+    }
+
+    /// Labels of a pixel row.
+    pub(super) fn labels(&self, row: usize, to: &mut [u16]) {
+        let sure = self.least > 0.0;
+        self.each(row, |col, scores| {
+            let best = regions::best(scores.iter().copied());
+            let enough = !sure || membership(scores, best) >= self.least;
+            to[col] = if enough { best as u16 + 1 } else { UNLABELLED };
+        });
+    }
+
+    /// How sure the pixels of a row are of their label: its share of all likelihoods.
+    pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
+        self.each(row, |col, scores| {
+            to[col] = membership(scores, regions::best(scores.iter().copied()));
+        });
+    }
+
+    /// Calls `use_scores` with each column of a pixel row and the scores there.
+    fn each(&self, row: usize, mut use_scores: impl FnMut(usize, &[f32])) {
+        let (above, down) = self.rows[row];
+        let (patterns, rows, sites) = self.scores.dim();
+        let below = (above + 1).min(rows - 1);
+        // Down the columns first, for all sites of the row.
+        let mut line = vec![0.0; patterns * sites];
+        for (scores, to) in self.scores.outer_iter().zip(line.chunks_exact_mut(sites)) {
+            for ((to, a), b) in to.iter_mut().zip(scores.row(above)).zip(scores.row(below)) {
+                *to = a + down * (b - a);
+            }
+        }
+        let mut scores = vec![0.0; patterns];
+        for (col, &(left, along)) in self.cols.iter().enumerate() {
+            let right = (left + 1).min(sites - 1);
+            for (score, line) in scores.iter_mut().zip(line.chunks_exact(sites)) {
+                *score = line[left] + along * (line[right] - line[left]);
+            }
+            use_scores(col, &scores);
+        }
+    }
+}
+
+/// Share of pattern `of` in all likelihoods whose logarithms are `scores`.
+pub(crate) fn membership(scores: &[f32], of: usize) -> f32 {
+    1.0 / scores.iter().map(|score| (score - scores[of]).exp()).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_lies_where_scores_are_equal() {
+        // Pattern 1 falls from 0 to -3 from site 0 to 1, pattern 2 rises from -1 to 0.
+        let scores = Array3::from_shape_vec((2, 1, 2), vec![0.0, -3.0, -1.0, 0.0]).unwrap();
+        let cols = between(9, 2, 0.125, 0.0);
+        let map = Interpolated::new(scores, between(1, 1, 1.0, 0.0), cols, 0.0);
+        let mut labels = [0; 9];
+        map.labels(0, &mut labels);
+        // Equal at a quarter of the way, where the first counts.
+        assert_eq!(labels, [1, 1, 1, 2, 2, 2, 2, 2, 2]);
+        let mut sure = [0.0; 9];
+        map.memberships(0, &mut sure);
+        assert!((sure[2] - 0.5).abs() < 1e-6 && sure[8] > 0.95, "{sure:?}");
+        let map = Interpolated { least: 0.9, ..map };
+        map.labels(0, &mut labels);
+        assert_eq!(labels, [0, 0, 0, 0, 0, 0, 0, 2, 2]);
+    }
+
+    #[test]
+    fn pixels_beyond_the_sites_take_the_last() {
+        assert_eq!(
+            between(6, 3, 0.5, 1.0),
+            [(0, 0.0), (0, 0.0), (0, 0.0), (0, 0.5), (1, 0.0), (1, 0.5)]
+        );
+        assert_eq!(between(3, 1, 0.5, 0.0), [(0, 0.0); 3]);
+    }
+}
