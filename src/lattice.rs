@@ -18,12 +18,14 @@
 
 mod autocorrelation;
 mod peaks;
+mod period;
 
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use autocorrelation::Autocorrelation;
+pub use period::period;
 
 /// A vector as rows and columns, px.
 pub type Vector = [f64; 2];

@@ -42,6 +42,7 @@
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
 pub mod accuracy;
+pub mod automatic;
 pub mod backend;
 pub mod bench;
 pub mod boundary;

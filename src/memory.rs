@@ -56,7 +56,8 @@ impl Plan {
         // A tile on one thread: its scores, pixels and norms; a sum of products.
         let channels = self.channels() as u64;
         let pixels = self.tile.full().area() * self.grid.stride * self.grid.stride;
-        let tile = 4 * (self.tile.area() as u64 * channels + 4 * pixels as u64);
+        let scores = 4 * (self.tile.area() as u64 * channels + 4 * pixels as u64);
+        let tile = scores + cpu::task(self);
         // A band, and as much again for what is kept of others.
         let tables = cpu::least_tables(self);
         self.fixed_memory() + 4 * tile.max(8 * channels * channels).max(tables)

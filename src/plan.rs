@@ -143,6 +143,9 @@ pub struct Plan {
     pub families: Vec<Family>,
     /// Most sites of a tile.
     pub tile: Extent,
+    /// `[rows, cols]`, true where a pixel does not count: for families that leave such
+    /// pixels out.
+    pub mask: Option<ArcArray2<bool>>,
     /// `[site rows, site cols]`, false where the site's pixel is masked; such
     /// sites are described but take no part in PCA and clustering.
     pub active: Option<Array2<bool>>,
@@ -202,7 +205,8 @@ impl Plan {
         }
         let tile = tile_size(&families, channels, grid.stride);
         let (budget, deviation) = (DEFAULT_BUDGET, 1.0);
-        let plan = Self { shape, frame, grid, families, tile, active, budget, deviation, params };
+        let plan =
+            Self { shape, frame, grid, families, tile, mask, active, budget, deviation, params };
         plan.check_clusters()?;
         Ok(plan)
     }
@@ -328,8 +332,16 @@ impl Plan {
 
     /// The pixel rows that the descriptors of `band` depend on.
     pub fn pixel_rows(&self, band: &Band) -> std::ops::Range<usize> {
-        let first = self.grid.row(band.rows.start) - self.grid.margin.rows;
-        first..self.grid.row(band.rows.end - 1) + self.grid.margin.rows + 1
+        let reach = self.reach().rows;
+        let last = self.grid.row(band.rows.end - 1);
+        self.grid.row(band.rows.start).saturating_sub(reach)
+            ..(last + reach + 1).min(self.shape.rows)
+    }
+
+    /// How far the pixels lie that the descriptors of a site depend on, px.
+    pub fn reach(&self) -> Extent {
+        let reach = self.families.iter().map(|family| family.reach(self.grid.stride));
+        reach.fold(self.grid.margin, Extent::max)
     }
 
     fn check_clusters(&self) -> Result<()> {

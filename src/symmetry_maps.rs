@@ -109,6 +109,7 @@ fn unpooled(family: &FamilyParams) -> Option<(FamilyParams, usize)> {
             (FamilyParams::Glide(own), params.inner_stride)
         }
         FamilyParams::Translation(_)
+        | FamilyParams::Centred(_)
         | FamilyParams::Harmonic(_)
         | FamilyParams::PowerSpectrum(_)
         | FamilyParams::Intensity(_) => return None,

@@ -180,6 +180,7 @@ mod tests {
         let window = Extent { rows: 7, cols: 5 };
         match &mut family {
             FamilyParams::Translation(p) => (p.patch, p.window) = (Extent::square(8), window),
+            FamilyParams::Centred(p) => p.width = 5.0,
             FamilyParams::Rotation(p) => (p.radius, p.window) = (9, window),
             FamilyParams::Reflection(p) => (p.radius, p.window) = (9, window),
             FamilyParams::Glide(p) => {
@@ -206,7 +207,7 @@ mod tests {
                 let band = &plan.grid.bands(plan.grid.count.rows)[0];
                 let own = described(&mut *session, band, &plan).unwrap();
                 let exact = image.mapv(f64::from) * plan.deviation;
-                let exact = plan.families[0].by_definition(exact.view(), &plan.grid);
+                let exact = plan.families[0].by_definition(exact.view(), &plan.grid, None);
                 let exact = exact.mapv(|v| v as f32);
                 let pca =
                     Pca::new(&moments_of(&mut *session, band), plan.params.components).unwrap();

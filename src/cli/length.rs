@@ -121,6 +121,23 @@ impl Span {
     }
 }
 
+/// A length without direction that may be any part of a px; see [`Span`].
+///
+/// # Errors
+/// [`Error::Parameter`] for a unit without a `size`.
+pub(super) fn fraction(
+    given: &Option<Length>,
+    option: &'static str,
+    size: Option<PixelSize>,
+) -> Result<Option<f64>> {
+    let finer = size.map(|size| size.rows.min(size.cols));
+    let pixels = |length: &Length| match *length {
+        Length::Pixels(pixels) => Ok(pixels),
+        Length::Nanometres(nm) => length.pixels(option, &format!("{nm} nm"), finer),
+    };
+    given.as_ref().map(pixels).transpose()
+}
+
 /// Half sizes along both axes.
 #[derive(Debug, Clone)]
 pub(super) struct Spans {

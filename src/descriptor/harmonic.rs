@@ -12,9 +12,10 @@
 //!
 //! is a correlation coefficient. A channel is the largest
 //! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`] sites
-//! in a site's window; `m = 0` has the two signs only.
+//! in a site's window, or their [power mean](power_mean); `m = 0` has the two signs only.
 
 mod folded;
+pub mod power_mean;
 
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
@@ -28,12 +29,27 @@ use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use folded::Folded;
 
+/// What becomes of the projections in a site's window.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The largest counts.
+    #[default]
+    Maximum,
+    /// All count, large ones far more: see [`power_mean`].
+    PowerMean {
+        /// Standard deviation of the Gaussian weights, px.
+        width: f64,
+    },
+}
+
 /// What a user chooses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Params {
     /// Radius of the disc, px.
     pub radius: usize,
-    /// Half size of the window whose inner sites are pooled, px.
+    /// Half size of the window whose inner sites are pooled, px; the power mean's follows
+    /// from its width.
     pub window: Extent,
     /// Angular orders.
     pub orders: Vec<usize>,
@@ -43,6 +59,9 @@ pub struct Params {
     pub angles: usize,
     /// Distance of neighbouring inner sites, px.
     pub inner_stride: usize,
+    /// How projections are pooled.
+    #[serde(default)]
+    pub pool: Pool,
 }
 
 impl Default for Params {
@@ -54,6 +73,7 @@ impl Default for Params {
             rings: 3,
             angles: 12,
             inner_stride: 2,
+            pool: Pool::default(),
         }
     }
 }
@@ -96,8 +116,15 @@ impl Params {
         }
         let Params { radius, rings, angles, .. } = *self;
         let margin = Extent::square(radius);
-        let inner = Inner::new(shape, margin, self.inner_stride.max(1), self.window);
-        let family = Family { radius, rings, angles, orders: self.orders.clone(), inner };
+        let (window, width) = match self.pool {
+            Pool::Maximum => (self.window, None),
+            Pool::PowerMean { width } => {
+                power_mean::check(width, radius, shape)?;
+                (power_mean::window(width, radius, self.inner_stride.max(1)), Some(width))
+            }
+        };
+        let inner = Inner::new(shape, margin, self.inner_stride.max(1), window);
+        let family = Family { radius, rings, angles, orders: self.orders.clone(), inner, width };
         // Each score is kept once.
         inner::check_pooling(self.inner_stride, 1, family.channels())?;
         Ok(family)
@@ -117,6 +144,8 @@ pub struct Family {
     pub orders: Vec<usize>,
     /// The inner sites and their pooling.
     pub inner: Inner,
+    /// Standard deviation of the weights of a power mean, px; none for the maximum.
+    pub width: Option<f64>,
 }
 
 /// The kernel of one order and ring, `[2R + 1, 2R + 1]`: real and imaginary part.
@@ -228,7 +257,15 @@ impl Measure for Family {
         "harmonic"
     }
 
+    /// Sites of a power mean go to the border, where they pool the inner sites there are.
     fn margin(&self) -> Extent {
+        match self.width {
+            Some(_) => Extent::default(),
+            None => self.inner.margin(),
+        }
+    }
+
+    fn reach(&self, _stride: usize) -> Extent {
         self.inner.margin()
     }
 
@@ -258,7 +295,12 @@ impl Measure for Family {
         self.inner.check(grid)
     }
 
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
         let variance = image.var(0.0);
         let kernels = self.kernels();
         let sites = &self.inner.grid;
@@ -273,14 +315,21 @@ impl Measure for Family {
             let all = kernels.iter().zip(found).flat_map(phases);
             scores.iter_mut().zip(all).for_each(|(to, v)| *to = v);
         }
-        self.inner.largest(scores.view(), grid, 1)
+        match self.width {
+            None => self.inner.largest(scores.view(), grid, 1),
+            Some(width) => {
+                let counts = self.counts(mask, 0..sites.count.rows, 0..sites.count.cols);
+                power_mean::by_definition(&self.inner, scores.view(), &counts, grid, width)
+            }
+        }
     }
 
     /// Sums over a quarter of the disc, of four pixels each that four operations bring
     /// together. Their sizes come to `1 + kappa` at most, a kernel's norm being 1: kappa
     /// says how far zero and the centre are from the disc's mean, in its standard
     /// deviations. A projection takes real and imaginary part, and four more operations.
-    /// The maximum is off by no more than the worst inner site of the window.
+    /// The maximum is off by no more than the worst inner site of the window, and so is a
+    /// power mean but for its own sums.
     fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
         let reach: Vec<usize> = (0..=self.radius).map(|r| self.reach(r)).collect();
         let rows = self.inner.rows_of(band, &plan.grid);
@@ -301,7 +350,11 @@ impl Measure for Family {
         let reason = format!(
             "2 eps (sqrt(2) (sqrt({quarter} terms) + 4) (1 + kappa) + 4), the worst of the window"
         );
-        Rounding::of_sites(reason, self.inner.worst(&bounds, &rows, band, &plan.grid))
+        let worst = self.inner.worst(&bounds, &rows, band, &plan.grid);
+        match self.width {
+            None => Rounding::of_sites(reason, worst),
+            Some(_) => power_mean::rounding(&self.inner, &reason, worst),
+        }
     }
 }
 

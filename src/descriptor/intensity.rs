@@ -67,7 +67,12 @@ impl Measure for Family {
         super::inner::TILE
     }
 
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        _mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
         let (mean, deviation) = (image.sum() / image.len() as f64, image.std(0.0));
         let full = self.patch.full();
         Array2::from_shape_fn((grid.len(), 2), |(site, channel)| {

@@ -6,6 +6,7 @@
 //! families share has files of its own: [`inner`] sites and their pooling,
 //! [`polar`] sampling, cubic [`spline`]s, `rounding`.
 
+pub mod centred;
 pub mod glide;
 pub mod harmonic;
 pub mod inner;
@@ -44,6 +45,9 @@ pub(crate) const TILE_SCORES: usize = 12 << 20;
 pub enum FamilyParams {
     /// Local correlation map, see [`translation`].
     Translation(translation::Params),
+    /// Local correlation map of centred pairs, see [`centred`].
+    #[serde(rename = "centred-translation")]
+    Centred(centred::Params),
     /// Rotational symmetry, see [`rotation`].
     Rotation(rotation::Params),
     /// Mirror symmetry, see [`reflection`].
@@ -63,6 +67,8 @@ pub enum FamilyParams {
 pub enum Family {
     /// Local correlation map, see [`translation`].
     Translation(translation::Family),
+    /// Local correlation map of centred pairs, see [`centred`].
+    Centred(centred::Family),
     /// Rotational symmetry, see [`rotation`].
     Rotation(rotation::Family),
     /// Mirror symmetry, see [`reflection`].
@@ -97,6 +103,11 @@ trait Measure {
     /// See [`Family::margin`].
     fn margin(&self) -> Extent;
 
+    /// See [`Family::reach`].
+    fn reach(&self, _stride: usize) -> Extent {
+        self.margin()
+    }
+
     /// See [`Family::channel_names`].
     fn channel_names(&self) -> Vec<String>;
 
@@ -112,7 +123,12 @@ trait Measure {
     }
 
     /// See [`Family::by_definition`].
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64>;
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64>;
 
     /// See [`Family::rounding`].
     fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_>;
@@ -120,8 +136,9 @@ trait Measure {
 
 impl FamilyParams {
     /// Names of the families.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "translation",
+        "centred-translation",
         "rotation",
         "reflection",
         "glide",
@@ -137,6 +154,7 @@ impl FamilyParams {
     pub fn from_name(name: &str) -> Result<Self> {
         Ok(match name {
             "translation" => Self::Translation(Default::default()),
+            "centred-translation" => Self::Centred(Default::default()),
             "rotation" => Self::Rotation(Default::default()),
             "reflection" => Self::Reflection(Default::default()),
             "glide" => Self::Glide(Default::default()),
@@ -172,6 +190,7 @@ impl FamilyParams {
     fn choose(&self) -> &dyn Choose {
         match self {
             Self::Translation(params) => params,
+            Self::Centred(params) => params,
             Self::Rotation(params) => params,
             Self::Reflection(params) => params,
             Self::Glide(params) => params,
@@ -191,6 +210,13 @@ impl Family {
     /// Distance that sites keep from the image's border, px.
     pub fn margin(&self) -> Extent {
         self.measure().margin()
+    }
+
+    /// How far the pixels lie that a site depends on, px, where sites are `stride` px
+    /// apart: as far as the margin, or farther where what lies beyond the border is
+    /// left out.
+    pub fn reach(&self, stride: usize) -> Extent {
+        self.measure().reach(stride)
     }
 
     /// Number of channels, D.
@@ -218,9 +244,15 @@ impl Family {
 
     /// Descriptors of all sites by the definition alone, in f64 with direct sums:
     /// the reference that every backend is tested against. `image` `[rows, cols]`
-    /// is in the file's units; gives `[sites, D]`.
-    pub fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
-        self.measure().by_definition(image, grid)
+    /// is in the file's units; `mask` is true where a pixel does not count, which only
+    /// the families of margin 0 look at. Gives `[sites, D]`.
+    pub fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
+        self.measure().by_definition(image, grid, mask)
     }
 
     /// How far the descriptors of two backends may be apart at the sites of `band`, in
@@ -237,6 +269,7 @@ impl Family {
     fn measure(&self) -> &dyn Measure {
         match self {
             Self::Translation(family) => family,
+            Self::Centred(family) => family,
             Self::Rotation(family) => family,
             Self::Reflection(family) => family,
             Self::Glide(family) => family,

@@ -188,7 +188,12 @@ impl Measure for Family {
         Extent { rows: 8, cols: 64 }
     }
 
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        _mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
         let full = self.window.full();
         let mut all = Array2::zeros((grid.len(), self.frequencies.len()));
         for (site, mut out) in all.rows_mut().into_iter().enumerate() {

@@ -145,7 +145,12 @@ impl Measure for Family {
         self.inner.check(grid)
     }
 
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        _mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
         let variance = image.var(0.0);
         let sites = &self.inner.grid;
         let mut scores = Array2::zeros((sites.len(), self.axes));

@@ -64,6 +64,12 @@ pub(crate) fn range(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64
     f64::from(high) - f64::from(low)
 }
 
+/// Size of the largest pixel that the sites of `band` see.
+pub(crate) fn largest(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64 {
+    let pixels = image.slice(s![plan.pixel_rows(band), ..]);
+    f64::from(pixels.iter().fold(0.0_f32, |most, v| most.max(v.abs())))
+}
+
 impl Inner {
     /// The largest of `values`, `[inner rows][inner columns]` of `rows`, in the window
     /// of each site of `band`: scores that are pooled are off by no more than the

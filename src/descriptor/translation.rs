@@ -229,7 +229,12 @@ impl Measure for Family {
         self.translations.iter().map(|t| format!("translation {t} px")).collect()
     }
 
-    fn by_definition(&self, image: ArrayView2<'_, f64>, grid: &SiteGrid) -> Array2<f64> {
+    fn by_definition(
+        &self,
+        image: ArrayView2<'_, f64>,
+        grid: &SiteGrid,
+        _mask: Option<ArrayView2<'_, bool>>,
+    ) -> Array2<f64> {
         by_definition(image, self, grid)
     }
 

@@ -205,7 +205,7 @@ impl Case {
         let image = load2(&self.path("image")?)?;
         let plan = Plan::new(self.pooled_params()?, image.dim(), None)?;
         let (expected, tolerance) = self.expected(plan.channels())?;
-        let got = plan.families[0].by_definition(image.view(), &plan.grid);
+        let got = plan.families[0].by_definition(image.view(), &plan.grid, None);
         let got: Vec<f32> = got.iter().map(|&v| v as f32).collect();
         compare("definition", &got, &expected, plan.channels(), tolerance)
     }

@@ -133,7 +133,7 @@ pub(crate) fn check_definition(
     let plan = Plan::new(params.clone(), image.dim(), None)?;
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let image = micrograph.standardised()?;
-    let expected = plan.families[0].by_definition(image.mapv(f64::from).view(), &plan.grid);
+    let expected = plan.families[0].by_definition(image.mapv(f64::from).view(), &plan.grid, None);
     let got = describe(backend, image.view(), &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)?;

@@ -285,7 +285,7 @@ pub(crate) fn powers_that_overflow(backend: &dyn Backend) -> Outcome {
             Scale::Linear => v.min(f32::MAX.into()),
             Scale::Log => v.min(f64::from(f32::MAX).ln()),
         };
-        let expected = plan.families[0].by_definition(image.view(), &plan.grid).mapv(largest);
+        let expected = plan.families[0].by_definition(image.view(), &plan.grid, None).mapv(largest);
         let clipped = expected.iter().filter(|&&v| v == largest(f64::INFINITY)).count();
         if clipped == 0 || clipped == expected.len() {
             return Err(format!("{clipped} powers of {} overflow", expected.len()).into());
@@ -319,7 +319,7 @@ fn follows(
     let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let mut first = 0;
     for family in &plan.families {
-        let expected = family.by_definition(image.view(), &plan.grid);
+        let expected = family.by_definition(image.view(), &plan.grid, None);
         let channels = family.channels();
         let part = got.slice(s![.., first..first + channels]);
         let part: Vec<f32> = part.iter().copied().collect();

@@ -91,7 +91,7 @@ fn by_definition(backend: &dyn Backend, name: &str) -> Result<(), Failed> {
     if plan.grid != found.grid {
         return Err(format!("{:?} instead of {:?}", found.grid, plan.grid).into());
     }
-    let scores = plan.families[0].by_definition(image.view(), &plan.grid);
+    let scores = plan.families[0].by_definition(image.view(), &plan.grid, None);
     let best: Vec<f64> =
         scores.rows().into_iter().map(|row| row.iter().copied().fold(-1.0, f64::max)).collect();
     compare("best", found.best.as_slice().ok_or("contiguous")?, &best, 1, 1e-5)?;

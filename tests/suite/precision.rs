@@ -60,7 +60,7 @@ fn within_bound<T: Pixel>(backend: &dyn Backend, pixels: ArrayView2<'_, T>) -> R
     let plan = Plan::new(params, micrograph.shape(), None)?;
     let base = pixels[(0, 0)].to_f64().round();
     let truth = pixels.map(|&v| f64::from(v.minus(base)));
-    let expected = plan.families[0].by_definition(truth.view(), &plan.grid);
+    let expected = plan.families[0].by_definition(truth.view(), &plan.grid, None);
     let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)

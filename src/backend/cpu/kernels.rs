@@ -8,7 +8,9 @@ use super::inner::{self, InnerMaps, Phased};
 use super::polar::{self, Wanted};
 use super::pool::Pool;
 use super::vector::LANES;
-use super::{glide, harmonic, intensity, maximum, pooling, power_spectrum, translation};
+use super::{
+    centred, glide, harmonic, intensity, maximum, pooling, power_mean, power_spectrum, translation,
+};
 use crate::descriptor::Family;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
@@ -36,6 +38,7 @@ pub(super) enum Table {
 /// The kernel of one family.
 pub(super) enum Kernel<'a> {
     Translation { kernel: translation::Kernel<'a>, source: usize },
+    Centred(centred::Kernel<'a>),
     Ranked(Ranked<'a>),
     Harmonic { source: usize },
     PowerSpectrum { kernel: power_spectrum::Kernel<'a>, source: usize },
@@ -72,8 +75,10 @@ pub(super) struct Scratch {
 /// Buffers of one task, grown once and used again.
 #[derive(Debug, Default)]
 struct Buffers {
+    centred: centred::Scratch,
     pooling: pooling::Scratch,
     maximum: maximum::Scratch,
+    power_mean: power_mean::Scratch,
     power_spectrum: power_spectrum::Scratch,
     intensity: intensity::Scratch,
 }
@@ -106,6 +111,10 @@ fn kernel<'a>(
             sources.push(Source::Translation(family));
             let kernel = translations(image, family, grid, &scratch.translation);
             Kernel::Translation { kernel, source: sources.len() - 1 }
+        }
+        Family::Centred(family) => {
+            let mask = plan.mask.as_ref().map(|mask| mask.view());
+            Kernel::Centred(centred::Kernel::new(image, mask, family, grid))
         }
         Family::Rotation(family) => {
             ranked(&family.polar, &family.inner, Wanted::Rotation(family), family.pool_top)
@@ -225,11 +234,19 @@ impl Kernel<'_> {
                 ranked.pool(tile, &mut buffers.pooling, scores, pitch);
             }
             (Self::Harmonic { .. }, Some((Source::Harmonic(kernel), Table::Inner(maps)))) => {
-                let buffers = &mut buffers.maximum;
-                maximum::pool(kernel, maps, &plan.grid, tile, buffers, scores, pitch);
+                let grid = &plan.grid;
+                if kernel.family.width.is_none() {
+                    let buffers = &mut buffers.maximum;
+                    return maximum::pool(kernel, maps, grid, tile, buffers, scores, pitch);
+                }
+                let (mask, place) = (plan.mask.as_ref().map(|mask| mask.view()), (grid, tile));
+                power_mean::pool(kernel, mask, maps, place, &mut buffers.power_mean, scores, pitch);
             }
             (Self::PowerSpectrum { kernel, .. }, Some((_, Table::Pixels(pixels)))) => {
                 kernel.scores(pixels, tile, &mut buffers.power_spectrum, scores, pitch);
+            }
+            (Self::Centred(kernel), _) => {
+                kernel.scores(tile, &mut buffers.centred, scores, pitch);
             }
             (Self::Intensity(family), _) => {
                 let buffers = &mut buffers.intensity;
@@ -246,7 +263,7 @@ impl Kernel<'_> {
             Self::Translation { source, .. }
             | Self::Harmonic { source }
             | Self::PowerSpectrum { source, .. } => Some(*source),
-            Self::Intensity(_) => None,
+            Self::Centred(_) | Self::Intensity(_) => None,
         }
     }
 }
@@ -268,7 +285,7 @@ pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
     };
     // Values that stay, and those that are there only meanwhile.
     let values = |family: &Family| match family {
-        Family::Translation(_) | Family::Intensity(_) => (0, 0),
+        Family::Translation(_) | Family::Centred(_) | Family::Intensity(_) => (0, 0),
         Family::Rotation(family) => maps(&family.inner, family.folds.len()),
         Family::Reflection(family) => maps(&family.inner, family.axes),
         Family::Glide(family) => maps(&family.inner, family.glides.len()),
@@ -279,6 +296,15 @@ pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
     let stay: usize = all.iter().map(|(stay, _)| stay).sum();
     let meanwhile = all.iter().map(|(_, meanwhile)| *meanwhile).max().unwrap_or(0);
     (size_of::<f32>() * (stay + meanwhile)) as u64
+}
+
+/// Bytes of the buffers of a task, about, beside its scores and the pixels of its tile.
+pub(super) fn bytes_of_task(plan: &Plan) -> u64 {
+    let bytes = |family: &Family| match family {
+        Family::Centred(family) => centred::bytes(family, &plan.grid, plan.tile),
+        _ => 0,
+    };
+    plan.families.iter().map(bytes).sum()
 }
 
 /// Most site rows whose tables are within `budget` bytes, about.
@@ -307,6 +333,11 @@ pub(super) fn work_per_site_row(plan: &Plan) -> u64 {
     let squares = |inner: &Inner, polar: &Polar| inner_sites(inner) * polar.len() * 30;
     let work = |family: &Family| match family {
         Family::Translation(_) | Family::Intensity(_) => 0,
+        Family::Centred(family) => {
+            // Pixels are read twice, cells down and along.
+            let (cell, taps) = (stride * stride, 2 * family.cells(stride) + 1);
+            plan.grid.count.cols * family.halves.len() * (10 * cell + 20 * taps)
+        }
         Family::Rotation(family) => squares(&family.inner, &family.polar),
         Family::Reflection(family) => squares(&family.inner, &family.polar),
         Family::Glide(family) => {

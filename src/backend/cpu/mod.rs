@@ -6,6 +6,7 @@
 
 mod alone;
 mod assign;
+mod centred;
 mod glide;
 mod harmonic;
 mod inner;
@@ -16,6 +17,7 @@ mod moments;
 mod polar;
 mod pool;
 mod pooling;
+mod power_mean;
 mod power_spectrum;
 mod project;
 mod session;
@@ -35,6 +37,12 @@ pub(crate) use alone::CovarianceAlone;
 /// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
 pub(crate) fn least_tables(plan: &Plan) -> u64 {
     kernels::bytes_of_inner(plan, plan.tile.rows.min(plan.grid.count.rows))
+}
+
+/// Bytes of the buffers of a task that works on a tile of `plan`, about, beside its
+/// scores and pixels.
+pub(crate) fn task(plan: &Plan) -> u64 {
+    kernels::bytes_of_task(plan)
 }
 
 /// Multiply-adds of one band, about: a moment's work, so that progress shows and

@@ -117,7 +117,8 @@ impl Tiles<'_> {
 
     /// How many tiles may be worked on at once.
     fn at_once(&self) -> usize {
-        let tile = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
+        let scores = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
+        let tile = scores + kernels::bytes_of_task(self.plan) as usize;
         (TILES.min(self.plan.budget as usize / 4) / tile).max(1)
     }
 

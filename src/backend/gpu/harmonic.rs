@@ -133,7 +133,7 @@ impl Score for Launcher<'_> {
     }
 }
 
-/// Bytes of maps and norms for a band of `rows` site rows `stride` px apart.
+/// Bytes of maps, norms and what counts for a band of `rows` site rows `stride` px apart.
 pub(super) fn bytes(family: &Family, rows: usize, stride: usize) -> u64 {
-    inner::bytes(&family.inner, family.part_count() + 2, rows, stride)
+    inner::bytes(&family.inner, family.part_count() + 3, rows, stride)
 }

@@ -9,7 +9,10 @@ use super::commands::Commands;
 use super::device::Device;
 use super::inner::{Maps, Windows};
 use super::pixels::Pixels;
-use super::{glide, harmonic, intensity, maximum, polar, pooling, power_spectrum, translation};
+use super::{
+    centred, glide, harmonic, intensity, maximum, polar, pooling, power_mean, power_spectrum,
+    translation,
+};
 use crate::Result;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
@@ -83,6 +86,9 @@ impl<'a> Kernels<'a> {
             Family::Translation(family) => {
                 Box::new(translation::Launcher::new(device, family, plan, channel)?)
             }
+            Family::Centred(family) => {
+                Box::new(centred::Launcher::new(device, family, plan, channel)?)
+            }
             Family::Intensity(family) => {
                 Box::new(intensity::Launcher::new(device, family, plan, channel)?)
             }
@@ -91,6 +97,13 @@ impl<'a> Kernels<'a> {
             }
             Family::Harmonic(family) => {
                 let source = self.source(harmonic::Launcher::new(device, family, &plan.grid)?);
+                if let Some(width) = family.width {
+                    let family = (family, width);
+                    let launcher =
+                        power_mean::Launcher::new(device, family, plan, source, channel)?;
+                    self.launchers.push(Box::new(launcher));
+                    return Ok(());
+                }
                 let windows = Windows::new(device, &family.inner, &plan.grid);
                 Box::new(maximum::Launcher::new(device, family, (source, windows), channel)?)
             }

@@ -74,7 +74,7 @@ impl<'a> Launcher<'a> {
 }
 
 /// The phases of all kernels in fours, those of a kernel beside each other.
-fn table(family: &Family, first_channel: usize) -> Vec<Phases> {
+pub(super) fn table(family: &Family, first_channel: usize) -> Vec<Phases> {
     let mut table = Vec::new();
     let mut channel = first_channel as u32;
     for (kernel, (re, im)) in family.parts().into_iter().enumerate() {

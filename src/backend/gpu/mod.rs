@@ -6,6 +6,7 @@
 
 pub mod adapter;
 pub mod assign;
+pub mod centred;
 pub mod cluster_sums;
 mod commands;
 mod device;
@@ -23,6 +24,7 @@ mod pipeline_cache;
 pub mod pixels;
 pub mod polar;
 pub mod pooling;
+pub mod power_mean;
 pub mod power_spectrum;
 pub mod project;
 pub mod repair;

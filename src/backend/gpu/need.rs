@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::session::IN_FLIGHT;
-use super::{glide, harmonic, pixels, polar};
+use super::{centred, glide, harmonic, pixels, polar};
 use crate::Result;
 use crate::descriptor::Family;
 use crate::descriptor::translation::Norms;
@@ -43,8 +43,8 @@ impl Need {
         // Bands have rows of their own only where the image is too large to stay.
         let mut pixels = pixels::bytes(plan, plan.shape.rows);
         if pixels > limit {
-            let margin = plan.grid.margin.rows;
-            pixels = pixels::bytes(plan, (rows - 1) * plan.grid.stride + 2 * margin + 1);
+            let extent = (rows - 1) * plan.grid.stride + 2 * plan.reach().rows + 1;
+            pixels = pixels::bytes(plan, extent.min(plan.shape.rows));
         } else {
             pixels = 0;
         }
@@ -64,6 +64,7 @@ fn maps(device: &Device, plan: &Plan, of: usize, rows: usize) -> (u64, u64) {
             let bytes = harmonic::bytes(family, rows, plan.grid.stride);
             (bytes, bytes)
         }
+        Family::Centred(family) => centred::bytes(device, family, plan, rows),
         Family::Rotation(_) | Family::Reflection(_) => {
             polar::bytes(device, plan, of, rows).unwrap_or_default()
         }

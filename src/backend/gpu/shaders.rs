@@ -9,6 +9,10 @@ pub struct Shaders {
     pub translation: Cow<'static, str>,
     /// Scores from the host in place of the device's.
     pub repair: Cow<'static, str>,
+    /// Cells of centred pairs.
+    pub centred_cells: Cow<'static, str>,
+    /// Local correlation of centred pairs.
+    pub centred: Cow<'static, str>,
     /// Mean and standard deviation of patches.
     pub intensity: Cow<'static, str>,
     /// Scores of rotations and reflections at inner sites.
@@ -21,6 +25,8 @@ pub struct Shaders {
     pub harmonic: Cow<'static, str>,
     /// Largest projections of harmonics in windows.
     pub maximum: Cow<'static, str>,
+    /// Power means of the projections of harmonics in windows.
+    pub power_mean: Cow<'static, str>,
     /// Power spectra of windows.
     pub power_spectrum: Cow<'static, str>,
     /// Sums for mean and covariance.
@@ -51,12 +57,15 @@ impl Default for Shaders {
         Self {
             translation: include_str!("../../../shaders/translation.wgsl").into(),
             repair: include_str!("../../../shaders/repair.wgsl").into(),
+            centred_cells: with_pixels!("centred_cells"),
+            centred: include_str!("../../../shaders/centred.wgsl").into(),
             intensity: with_pixels!("intensity"),
             polar: with_pixels!("square", "polar"),
             glide: with_pixels!("square", "glide"),
             pooling: include_str!("../../../shaders/pooling.wgsl").into(),
             harmonic: with_pixels!("harmonic"),
             maximum: include_str!("../../../shaders/maximum.wgsl").into(),
+            power_mean: include_str!("../../../shaders/power_mean.wgsl").into(),
             power_spectrum: include_str!("../../../shaders/power_spectrum.wgsl").into(),
             moments: include_str!("../../../shaders/moments.wgsl").into(),
             project: include_str!("../../../shaders/project.wgsl").into(),

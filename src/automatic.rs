@@ -1,0 +1,65 @@
+//! Settings that follow from the image alone.
+//!
+//! Everything is measured in periods of the crystals: the image is resampled so that
+//! they repeat every [`PERIOD`] pixels ([`crate::sampling`]), and all sizes are fixed
+//! there. Sites are described by centred translations, which put boundaries where they
+//! are, and by harmonics, which see what no autocorrelation does; autocorrelation
+//! factors of both ([`crate::maf`]) are clustered, and regions need a core
+//! ([`crate::regions`]). What each step is worth is measured in `ACCURACY.md`.
+
+use crate::descriptor::harmonic::Pool;
+use crate::descriptor::{FamilyParams, centred, harmonic};
+use crate::lattice;
+use crate::micrograph::Micrograph;
+use crate::plan::{Labels, Params, Reduce};
+use crate::sampling::Sampling;
+use crate::sites::Extent;
+
+/// Period that images are resampled to, px.
+pub const PERIOD: f64 = 16.0;
+
+/// Distance of neighbouring sites, px of the resampled image.
+const STRIDE: usize = 4;
+/// Standard deviation of the window of translations, and their distance, px.
+const WINDOW: f64 = 0.45 * PERIOD + 4.0;
+const SPACING: f64 = 1.1 * PERIOD / 4.0;
+/// Radius of harmonics, and standard deviation of the window that they are pooled in, px.
+const RADIUS: usize = 7;
+const POOL: f64 = 3.5;
+/// Number of phases of harmonics.
+const ANGLES: usize = 8;
+/// Starts of k-means.
+const STARTS: usize = 8;
+
+/// Radius of the cores of regions where nothing else is asked for, px of the resampled
+/// image.
+pub const CORE: f64 = 0.6 * PERIOD + 8.0;
+
+/// The period of the crystals in `micrograph`, px, as
+/// [`lattice::period`] finds it.
+pub fn period(micrograph: &Micrograph) -> Option<f64> {
+    lattice::period(micrograph.pixels())
+}
+
+/// The settings for crystals of `period` px (nothing: none was found; the image is
+/// taken as it is, as if they had [`PERIOD`]) and these numbers of `clusters`.
+pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
+    let harmonic = harmonic::Params {
+        radius: RADIUS,
+        window: Extent::square((3.2 * POOL).ceil() as usize),
+        angles: ANGLES,
+        pool: Pool::PowerMean { width: POOL },
+        ..Default::default()
+    };
+    let centred = centred::Params { width: WINDOW, spacing: SPACING, ..Default::default() };
+    Params {
+        families: vec![FamilyParams::Centred(centred), FamilyParams::Harmonic(harmonic)],
+        stride: STRIDE,
+        clusters,
+        starts: STARTS,
+        sampling: Some(Sampling { period: period.unwrap_or(PERIOD), target: PERIOD }),
+        reduce: Reduce::Maf,
+        labels: Labels::Interpolated { core: CORE, least_confidence: 0.0 },
+        ..Default::default()
+    }
+}

@@ -1,0 +1,349 @@
+//! Correlations of centred pairs; see `descriptor/centred.rs`.
+//!
+//! A task takes a tile and one translation after another, in three steps: means and
+//! moments of the cells of the tile and around it, merged down the columns of cells for
+//! each row of sites, and along the rows for each site. Sixteen neighbours are computed
+//! side by side. Each cell, and each site, is computed by itself, so that tiles change
+//! nothing.
+
+use multiversion::multiversion;
+use ndarray::ArrayView2;
+
+use super::vector::{LANES, Vector, fma, vector};
+use crate::descriptor::centred::{Family, LEAST_SHARE};
+use crate::sites::{Extent, SiteGrid, Tile};
+
+/// Weight, mean of both pixels, and sums of the products of what they are off it: of
+/// the first, of both, of the second.
+const VALUES: usize = 6;
+
+/// The kernel of one family of one image.
+pub(super) struct Kernel<'a> {
+    image: ArrayView2<'a, f32>,
+    mask: Option<ArrayView2<'a, bool>>,
+    grid: &'a SiteGrid,
+    halves: &'a [[i32; 2]],
+    floor: f32,
+    /// Weights of cells by distance, and of a cell's pixels along an axis.
+    taps: Vec<f32>,
+    cell: Vec<f32>,
+    /// Cells around a site along an axis.
+    around: usize,
+    /// Distance of the first pixel from the first cell's centre.
+    lead: Extent,
+    /// Least weight for a score.
+    least: f32,
+}
+
+/// Buffers of one task.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pixels: Pixels,
+    /// [`VALUES`] planes `[cell rows][pitch]`.
+    cells: Vec<f32>,
+    /// [`VALUES`] rows of merged cells, `[pitch]`.
+    merged: Vec<f32>,
+}
+
+/// The pixels of a tile and around it, columns by stride phase, 0 where there is none.
+#[derive(Debug, Default)]
+struct Pixels {
+    values: Vec<f32>,
+    /// 1 where there is a pixel that counts, else 0.
+    counts: Vec<f32>,
+    /// Values of a phase.
+    pitch: usize,
+    stride: usize,
+    /// Whether all of them count.
+    whole: bool,
+}
+
+/// Cells of a tile.
+struct Cells {
+    rows: usize,
+    /// Columns in whole vectors: of the tile's sites, with those around.
+    pitch: usize,
+}
+
+impl Pixels {
+    /// Where column `col` stands in a row; the next of its phase stands after it.
+    #[inline(always)]
+    fn at(&self, col: usize) -> usize {
+        col % self.stride * self.pitch + col / self.stride
+    }
+
+    #[inline(always)]
+    fn line(&self) -> usize {
+        self.stride * self.pitch
+    }
+}
+
+impl<'a> Kernel<'a> {
+    pub(super) fn new(
+        image: ArrayView2<'a, f32>,
+        mask: Option<ArrayView2<'a, bool>>,
+        family: &'a Family,
+        grid: &'a SiteGrid,
+    ) -> Self {
+        let stride = grid.stride;
+        let half = Extent::square(stride / 2);
+        Self {
+            image,
+            mask,
+            grid,
+            halves: &family.halves,
+            floor: family.floor as f32,
+            taps: family.taps(stride).into_iter().map(|v| v as f32).collect(),
+            cell: Family::cell(stride).into_iter().map(|v| v as f32).collect(),
+            around: family.cells(stride),
+            lead: half + family.longest(),
+            least: (LEAST_SHARE * family.whole(stride)) as f32,
+        }
+    }
+
+    /// Writes the scores of the sites of `tile`, one channel each `pitch` values.
+    pub(super) fn scores(&self, tile: &Tile, scratch: &mut Scratch, out: &mut [f32], pitch: usize) {
+        let Scratch { pixels, cells: values, merged } = scratch;
+        let cells = Cells {
+            rows: tile.count.rows + 2 * self.around,
+            pitch: (tile.count.cols.next_multiple_of(LANES) + 2 * self.around)
+                .next_multiple_of(LANES),
+        };
+        self.fill(tile, &cells, pixels);
+        values.resize(VALUES * cells.rows * cells.pitch, 0.0);
+        merged.resize(VALUES * cells.pitch, 0.0);
+        for (&half, out) in self.halves.iter().zip(out.chunks_mut(pitch)) {
+            translation(self, tile, half, (&cells, pixels), (&mut *values, &mut *merged), out);
+        }
+    }
+
+    /// Copies the pixels of `tile` and around it.
+    fn fill(&self, tile: &Tile, cells: &Cells, pixels: &mut Pixels) {
+        let (stride, lead) = (self.grid.stride, self.lead);
+        // The first pixel of the copy; before the image's where it is negative.
+        let first =
+            |site: usize, lead: usize| site as isize - (self.around * stride + lead) as isize;
+        let top = first(self.grid.row(tile.first.rows), lead.rows);
+        let left = first(self.grid.col(tile.first.cols), lead.cols);
+        let rows = (cells.rows - 1) * stride + 2 * lead.rows + 1;
+        pixels.stride = stride;
+        pixels.pitch = cells.pitch + 2 * lead.cols / stride + 1;
+        let line = pixels.line();
+        let there = |at: isize, count: usize, size: usize| {
+            let end = (at + count as isize).clamp(0, size as isize);
+            at.clamp(0, end)..end
+        };
+        let (image_rows, image_cols) = self.image.dim();
+        let (there_rows, there_cols) =
+            (there(top, rows, image_rows), there(left, line, image_cols));
+        pixels.values.clear();
+        pixels.values.resize(rows * line, 0.0);
+        pixels.counts.clear();
+        pixels.counts.resize(rows * line, 0.0);
+        let mut count = 0;
+        for row in there_rows {
+            let from = (row - top) as usize * line;
+            let own = self.image.row(row as usize);
+            let mask = self.mask.as_ref().map(|mask| mask.row(row as usize));
+            for col in there_cols.clone() {
+                if mask.is_some_and(|mask| mask[col as usize]) {
+                    continue;
+                }
+                let to = from + pixels.at((col - left) as usize);
+                pixels.values[to] = own[col as usize];
+                pixels.counts[to] = 1.0;
+                count += 1;
+            }
+        }
+        pixels.whole = count == rows * line;
+    }
+
+    /// Scores of one translation.
+    #[inline(always)]
+    fn translation<const FUSED: bool>(
+        &self,
+        tile: &Tile,
+        half: [i32; 2],
+        (cells, pixels): (&Cells, &Pixels),
+        (values, merged): (&mut [f32], &mut [f32]),
+        out: &mut [f32],
+    ) {
+        let plane = cells.rows * cells.pitch;
+        for row in 0..cells.rows {
+            for first in (0..cells.pitch).step_by(LANES) {
+                let cell = match pixels.whole {
+                    true => self.cell::<FUSED, true>(pixels, half, (row, first)),
+                    false => self.cell::<FUSED, false>(pixels, half, (row, first)),
+                };
+                store(&cell, values, plane, row * cells.pitch + first);
+            }
+        }
+        for (i, out) in out[..tile.count.area()].chunks_exact_mut(tile.count.cols).enumerate() {
+            for first in (0..cells.pitch).step_by(LANES) {
+                let at = i * cells.pitch + first;
+                let column = self.merge::<FUSED>(values, plane, at, cells.pitch);
+                store(&column, merged, cells.pitch, first);
+            }
+            for (group, out) in out.chunks_mut(LANES).enumerate() {
+                let site = self.merge::<FUSED>(merged, cells.pitch, group * LANES, 1);
+                let scores = self.score(&site);
+                out.copy_from_slice(&scores[..out.len()]);
+            }
+        }
+    }
+
+    /// Sixteen cells of cell row `row` from column `first` on, of pairs `half` px to
+    /// each side. With `WHOLE` all pixels count.
+    #[inline(always)]
+    fn cell<const FUSED: bool, const WHOLE: bool>(
+        &self,
+        pixels: &Pixels,
+        [r, c]: [i32; 2],
+        (row, first): (usize, usize),
+    ) -> [Vector; VALUES] {
+        let (side, line) = (self.cell.len(), pixels.line());
+        let top = row * self.grid.stride + self.lead.rows - side / 2;
+        let left = self.lead.cols - side / 2;
+        // Both pixels of a pair, and its weight.
+        let pair = |i: usize, j: usize| {
+            let (row, col) = (top + i, left + j);
+            let place = |row: usize, col: usize| row * line + pixels.at(col) + first;
+            let a =
+                place(row.wrapping_add_signed(-r as isize), col.wrapping_add_signed(-c as isize));
+            let b = place(row.wrapping_add_signed(r as isize), col.wrapping_add_signed(c as isize));
+            let mut weight = [self.cell[i] * self.cell[j]; LANES];
+            if !WHOLE {
+                let (own, other) = (vector(&pixels.counts, a), vector(&pixels.counts, b));
+                for lane in 0..LANES {
+                    weight[lane] *= own[lane] * other[lane];
+                }
+            }
+            (weight, vector(&pixels.values, a), vector(&pixels.values, b))
+        };
+        let [mut n, mut a, mut b] = [[0.0; LANES]; 3];
+        for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
+            let (weight, own, other) = pair(i, j);
+            for lane in 0..LANES {
+                n[lane] += weight[lane];
+                a[lane] = fma::<FUSED>(weight[lane], own[lane], a[lane]);
+                b[lane] = fma::<FUSED>(weight[lane], other[lane], b[lane]);
+            }
+        }
+        let (a, b) = (means(&a, &n), means(&b, &n));
+        let [mut aa, mut ab, mut bb] = [[0.0; LANES]; 3];
+        for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
+            let (weight, own, other) = pair(i, j);
+            for lane in 0..LANES {
+                let (own, other) = (own[lane] - a[lane], other[lane] - b[lane]);
+                let weighted = [weight[lane] * own, weight[lane] * other];
+                aa[lane] = fma::<FUSED>(weighted[0], own, aa[lane]);
+                ab[lane] = fma::<FUSED>(weighted[0], other, ab[lane]);
+                bb[lane] = fma::<FUSED>(weighted[1], other, bb[lane]);
+            }
+        }
+        [n, a, b, aa, ab, bb]
+    }
+
+    /// Weighted sum of what stands at `at` and each `step` values further in `planes`,
+    /// sixteen side by side.
+    #[inline(always)]
+    fn merge<const FUSED: bool>(
+        &self,
+        planes: &[f32],
+        plane: usize,
+        at: usize,
+        step: usize,
+    ) -> [Vector; VALUES] {
+        let taps = 2 * self.around + 1;
+        let part = |value: usize, tap: usize| vector(planes, value * plane + at + tap * step);
+        let [mut n, mut a, mut b] = [[0.0; LANES]; 3];
+        for tap in 0..taps {
+            let weight = self.taps[tap.abs_diff(self.around)];
+            let (count, own, other) = (part(0, tap), part(1, tap), part(2, tap));
+            for lane in 0..LANES {
+                let weight = weight * count[lane];
+                n[lane] += weight;
+                a[lane] = fma::<FUSED>(weight, own[lane], a[lane]);
+                b[lane] = fma::<FUSED>(weight, other[lane], b[lane]);
+            }
+        }
+        let (a, b) = (means(&a, &n), means(&b, &n));
+        let [mut aa, mut ab, mut bb] = [[0.0; LANES]; 3];
+        for tap in 0..taps {
+            let weight = self.taps[tap.abs_diff(self.around)];
+            let (count, own, other) = (part(0, tap), part(1, tap), part(2, tap));
+            let (own_own, own_other, other_other) = (part(3, tap), part(4, tap), part(5, tap));
+            for lane in 0..LANES {
+                let (own, other) = (own[lane] - a[lane], other[lane] - b[lane]);
+                let weighted = [weight * count[lane] * own, weight * count[lane] * other];
+                aa[lane] = fma::<FUSED>(weight, own_own[lane], aa[lane]);
+                aa[lane] = fma::<FUSED>(weighted[0], own, aa[lane]);
+                ab[lane] = fma::<FUSED>(weight, own_other[lane], ab[lane]);
+                ab[lane] = fma::<FUSED>(weighted[0], other, ab[lane]);
+                bb[lane] = fma::<FUSED>(weight, other_other[lane], bb[lane]);
+                bb[lane] = fma::<FUSED>(weighted[1], other, bb[lane]);
+            }
+        }
+        [n, a, b, aa, ab, bb]
+    }
+
+    #[inline(always)]
+    fn score(&self, [n, _, _, aa, ab, bb]: &[Vector; VALUES]) -> Vector {
+        let mut scores = [0.0; LANES];
+        for lane in 0..LANES {
+            let floor = self.floor * n[lane];
+            let score = ab[lane] / ((aa[lane] + floor) * (bb[lane] + floor)).sqrt();
+            scores[lane] = if n[lane] < self.least { 0.0 } else { score };
+        }
+        scores
+    }
+}
+
+/// Means from sums; 0 where nothing was summed.
+#[inline(always)]
+fn means(sums: &Vector, n: &Vector) -> Vector {
+    let mut means = [0.0; LANES];
+    for lane in 0..LANES {
+        means[lane] = if n[lane] > 0.0 { sums[lane] / n[lane] } else { 0.0 };
+    }
+    means
+}
+
+/// Puts each of `values` at `at` of its plane.
+#[inline(always)]
+fn store(values: &[Vector; VALUES], planes: &mut [f32], plane: usize, at: usize) {
+    for (i, value) in values.iter().enumerate() {
+        planes[i * plane + at..][..LANES].copy_from_slice(value);
+    }
+}
+
+/// [`Kernel::translation`] compiled for each instruction set.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512vl+avx512dq+avx512bw",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn translation(
+    kernel: &Kernel<'_>,
+    tile: &Tile,
+    half: [i32; 2],
+    cells: (&Cells, &Pixels),
+    buffers: (&mut [f32], &mut [f32]),
+    out: &mut [f32],
+) {
+    multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => kernel.translation::<true>(tile, half, cells, buffers, out),
+        "x86_64+avx2+fma" => kernel.translation::<true>(tile, half, cells, buffers, out),
+        "aarch64+neon" => kernel.translation::<true>(tile, half, cells, buffers, out),
+        _ => kernel.translation::<false>(tile, half, cells, buffers, out),
+    }
+}
+
+/// Bytes of the buffers of a task on a tile of `count` sites.
+pub(super) fn bytes(family: &Family, grid: &SiteGrid, count: Extent) -> u64 {
+    let cells = count + Extent::square(2 * family.cells(grid.stride) + LANES);
+    let lead = family.longest() + Extent::square(grid.stride);
+    let pixels =
+        Extent { rows: cells.rows * grid.stride, cols: cells.cols * grid.stride } + lead + lead;
+    (size_of::<f32>() * (2 * pixels.area() + VALUES * (cells.area() + cells.cols))) as u64
+}

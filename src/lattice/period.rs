@@ -1,0 +1,89 @@
+//! One period for the whole image, whatever its magnification.
+
+use ndarray::{Array2, ArrayView2, s};
+
+use super::{Lattice, find, length};
+
+/// Times that the image is halved: lattices are found up to about 45 px in each.
+const HALVINGS: u32 = 3;
+/// A coarser image must have so much more of lattices than a finer one.
+const CLEARER: f64 = 1.25;
+/// Share of the windows with a lattice that have this period or a longer one. Above the
+/// quarter that an ordered phase, whose cell is a multiple of the others', should have.
+const SHARE: f64 = 0.22;
+
+/// Period of the crystals in `image` `[rows, cols]` (any mean and variance), px: the
+/// longest of the shortest lattice vectors that a good part of the image has; nothing
+/// where nothing repeats.
+pub fn period(image: ArrayView2<'_, f32>) -> Option<f64> {
+    let mut best: Option<(f64, f64)> = None;
+    let mut reduced = image.to_owned();
+    for halvings in 0..=HALVINGS {
+        if halvings > 0 {
+            reduced = halved(reduced.view());
+        }
+        let lattices = find(reduced.view());
+        let clarity: f64 = lattices.iter().map(|l| l.share * l.strength).sum();
+        let Some(period) = of(&lattices) else { continue };
+        if best.is_none_or(|(least, _)| clarity > CLEARER * least) {
+            best = Some((clarity, period * f64::from(2_u32.pow(halvings))));
+        }
+    }
+    best.map(|(_, period)| period)
+}
+
+/// The period of which `SHARE` of the windows with a lattice have it or a longer one.
+fn of(lattices: &[Lattice]) -> Option<f64> {
+    let mut periods: Vec<(f64, f64)> =
+        lattices.iter().map(|l| (length(l.vectors[0]), l.share)).collect();
+    periods.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let all: f64 = periods.iter().map(|p| p.1).sum();
+    let mut share = 0.0;
+    periods.into_iter().find_map(|(period, of)| {
+        share += of;
+        (share >= SHARE * all).then_some(period)
+    })
+}
+
+/// Means of two by two pixels.
+fn halved(image: ArrayView2<'_, f32>) -> Array2<f32> {
+    let (rows, cols) = (image.nrows() / 2, image.ncols() / 2);
+    let part = |r: usize, c: usize| image.slice(s![r..2 * rows; 2, c..2 * cols; 2]);
+    (&part(0, 0) + &part(0, 1) + part(1, 0) + part(1, 1)) / 4.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crystal(period: f64, size: usize) -> Array2<f32> {
+        let wave = |x: f64| (x * std::f64::consts::TAU / period).cos();
+        Array2::from_shape_fn((size, size), |(r, c)| {
+            let (r, c) = (r as f64, c as f64);
+            (wave(r) + wave(0.3 * r + 0.954 * c) + 0.3 * wave(2.0 * r)) as f32
+        })
+    }
+
+    #[test]
+    fn a_period_is_found_at_any_magnification() {
+        for expected in [6.0, 9.5, 20.0, 43.0, 90.0] {
+            let image = crystal(expected, 700);
+            let found = period(image.view()).expect("a crystal");
+            let ratio = found / expected;
+            assert!((0.93..1.12).contains(&ratio), "{found} instead of {expected}");
+        }
+        assert_eq!(period(Array2::<f32>::ones((300, 300)).view()), None);
+    }
+
+    #[test]
+    fn an_ordered_phase_counts_from_a_quarter_on() {
+        let lattice = |period: f64, share: f64| Lattice {
+            vectors: [[0.0, period], [period, 0.0]],
+            share,
+            strength: 0.8,
+        };
+        assert_eq!(of(&[lattice(11.0, 0.7), lattice(22.0, 0.25)]), Some(22.0));
+        assert_eq!(of(&[lattice(11.0, 0.8), lattice(22.0, 0.1)]), Some(11.0));
+        assert_eq!(of(&[]), None);
+    }
+}
