@@ -28,8 +28,6 @@ const RADIUS: usize = 7;
 const POOL: f64 = 3.5;
 /// Number of phases of harmonics.
 const ANGLES: usize = 8;
-/// Starts of k-means.
-const STARTS: usize = 8;
 
 /// Radius of the cores of regions where nothing else is asked for, px of the resampled
 /// image.
@@ -56,7 +54,6 @@ pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
         families: vec![FamilyParams::Centred(centred), FamilyParams::Harmonic(harmonic)],
         stride: STRIDE,
         clusters,
-        starts: STARTS,
         sampling: Some(Sampling { period: period.unwrap_or(PERIOD), target: PERIOD }),
         reduce: Reduce::Maf,
         labels: Labels::Interpolated { core: CORE, least_confidence: 0.0 },

@@ -62,9 +62,9 @@ impl InputArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Clustering")]
 pub(super) struct ClusterArgs {
-    /// Features that PCA keeps.
-    #[arg(long, default_value = "5", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    components: usize,
+    /// Features that PCA keeps [default: 5].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    components: Option<usize>,
 
     /// Keep the fewest features that explain this share of the variance instead.
     #[arg(long, value_name = "SHARE", conflicts_with = "components", value_parser = parse::share, allow_negative_numbers = true)]
@@ -80,12 +80,9 @@ pub(super) struct ClusterArgs {
 }
 
 impl ClusterArgs {
-    /// How many features to keep.
-    pub(super) fn components(&self) -> Components {
-        match self.variance {
-            Some(share) => Components::Variance(share),
-            None => Components::Count(self.components),
-        }
+    /// How many features to keep, where that was said.
+    pub(super) fn components(&self) -> Option<Components> {
+        self.variance.map(Components::Variance).or(self.components.map(Components::Count))
     }
 }
 

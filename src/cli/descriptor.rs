@@ -27,36 +27,47 @@ const HARMONIC: &[&str] = &["harmonic"];
 const SPECTRUM: &[&str] = &["power-spectrum"];
 
 impl DescriptorArgs {
-    /// The families; `micrograph` is what periods are looked for in.
+    /// The families, those that were named or else `otherwise`, with what was chosen for
+    /// them; `micrograph` is what periods are looked for in, `size` that of a pixel
+    /// described.
     ///
     /// # Errors
     /// For an unknown family, an option of one that is not in use, and a list of
     /// translations that cannot be read.
-    pub(super) fn families(&self, micrograph: &Micrograph) -> Result<Vec<FamilyParams>> {
-        let terms = self.terms()?;
-        let names: Vec<&str> = terms.iter().map(|term| term.name).collect();
-        self.check_options(&names)?;
-        let family = |term: &Term<'_>| -> Result<FamilyParams> {
-            let mut family = FamilyParams::from_name(term.name)?;
-            self.choose(&mut family, micrograph)?;
-            Ok(family)
+    pub(super) fn families(
+        &self,
+        micrograph: &Micrograph,
+        size: Option<PixelSize>,
+        otherwise: Vec<FamilyParams>,
+    ) -> Result<Vec<FamilyParams>> {
+        let mut families = match &self.descriptor {
+            None => otherwise,
+            Some(_) => {
+                let terms = self.terms()?;
+                let family = |term: &Term<'_>| FamilyParams::from_name(term.name);
+                terms.iter().map(family).collect::<Result<_>>()?
+            }
         };
-        terms.iter().map(family).collect()
+        for family in &mut families {
+            self.choose(family, micrograph, size)?;
+        }
+        Ok(families)
     }
 
-    /// Checks what can be checked without an image.
+    /// Checks what can be checked without an image, for families with these `names`.
     ///
     /// # Errors
     /// As [`families`](Self::families), but for periods.
-    pub(super) fn check(&self) -> Result<()> {
-        let names: Vec<&str> = self.terms()?.iter().map(|term| term.name).collect();
-        self.check_options(&names)?;
+    pub(super) fn check(&self, names: &[&str]) -> Result<()> {
+        self.terms()?;
+        self.check_options(names)?;
         self.file().map_or(Ok(()), |file| parse::translations(file).map(drop))
     }
 
-    /// The families' names; none where one is unknown.
-    pub(super) fn names(&self) -> Vec<&str> {
-        self.terms().unwrap_or_default().into_iter().map(|term| term.name).collect()
+    /// The families that were named; nothing where none were, or one is unknown.
+    pub(super) fn names(&self) -> Option<Vec<&str>> {
+        self.descriptor.as_ref()?;
+        Some(self.terms().unwrap_or_default().into_iter().map(|term| term.name).collect())
     }
 
     /// The families' weights, in the same order.
@@ -68,19 +79,14 @@ impl DescriptorArgs {
         }
     }
 
-    /// The families as they were given.
-    pub(super) fn text(&self) -> &str {
-        &self.descriptor
-    }
-
     /// The file that a list of translations is read from.
     pub(super) fn file(&self) -> Option<&PathBuf> {
         self.translation.translations.as_ref()
     }
 
     fn terms(&self) -> Result<Vec<Term<'_>>> {
-        let terms: Vec<Term<'_>> =
-            self.descriptor.split('+').map(Term::parse).collect::<Result<_>>()?;
+        let Some(text) = &self.descriptor else { return Ok(Vec::new()) };
+        let terms: Vec<Term<'_>> = text.split('+').map(Term::parse).collect::<Result<_>>()?;
         for (i, term) in terms.iter().enumerate() {
             if terms[..i].iter().any(|other| other.name == term.name) {
                 return Err(Error::parameter("descriptor", term.name, "it is listed twice"));
@@ -119,16 +125,21 @@ impl DescriptorArgs {
                     "--{option} is an option of {}; leave it out, or add such a family",
                     families.join(", ")
                 );
-                return Err(Error::parameter("descriptor", &self.descriptor, reason));
+                return Err(Error::parameter("descriptor", names.join("+"), reason));
             }
         }
         self.check_window(names)?;
         match &harmonic.pool_width {
-            Some(_) if harmonic.pool != Some(PoolArg::PowerMean) => Err(Error::parameter(
-                "pool-width",
-                "given",
-                "only a power mean has weights; add --pool power-mean, or leave it out",
-            )),
+            Some(_)
+                if harmonic.pool == Some(PoolArg::Maximum)
+                    || (harmonic.pool.is_none() && self.descriptor.is_some()) =>
+            {
+                Err(Error::parameter(
+                    "pool-width",
+                    "given",
+                    "only a power mean has weights; add --pool power-mean, or leave it out",
+                ))
+            }
             _ => Ok(()),
         }
     }
@@ -154,12 +165,12 @@ impl DescriptorArgs {
         Err(Error::parameter("window", window.text(), reason))
     }
 
-    /// Distance of neighbouring sites, px.
+    /// Distance of neighbouring sites, px, where it was given.
     ///
     /// # Errors
     /// For a length with a unit where `size` is not known.
-    pub(super) fn stride(&self, size: Option<PixelSize>) -> Result<usize> {
-        self.stride.pixels("stride", size)
+    pub(super) fn stride(&self, size: Option<PixelSize>) -> Result<Option<usize>> {
+        self.stride.as_ref().map(|stride| stride.pixels("stride", size)).transpose()
     }
 }
 

@@ -12,6 +12,7 @@ mod length;
 mod parse;
 mod progress;
 mod segment;
+mod settings;
 mod simulate;
 mod verify;
 

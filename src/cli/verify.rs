@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use stemseg::Params;
 use stemseg::backend::gpu::adapter;
 use stemseg::backend::{self, Choice, cpu::Cpu};
 use stemseg::verify::{Report, verify};
 
-use super::args::{ClusterArgs, InputArgs, TalkArgs};
-use super::descriptor::DescriptorArgs;
+use super::args::{InputArgs, TalkArgs};
 use super::progress::Bar;
+use super::settings::{Preset, SettingsArgs};
 use super::{Failure, input, parse, print};
 
 const AFTER_HELP: &str = "\
@@ -42,32 +41,24 @@ pub(super) struct Args {
     device: Choice,
 
     #[command(flatten)]
-    descriptor: DescriptorArgs,
-
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    settings: SettingsArgs,
 
     #[command(flatten)]
     talk: TalkArgs,
 }
 
+/// What is verified where nothing is said.
+const PRESET: Preset = Preset::Pystem;
+
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
+    args.settings.check(PRESET)?;
     let read = input::read(&args.file, &args.input)?;
-    let params = Params {
-        families: args.descriptor.families(&read.micrograph)?,
-        weights: args.descriptor.weights(),
-        stride: args.descriptor.stride(read.micrograph.pixel_size())?,
-        components: args.cluster.components(),
-        clusters: args.clusters.clone(),
-        starts: args.cluster.starts,
-        seed: args.cluster.seed,
-        ..Default::default()
-    };
+    let settings = args.settings.settings(&read.micrograph, args.clusters.clone(), PRESET)?;
     let adapter = adapter::to_verify(&args.device)?;
     let checked = backend::gpu::Gpu::new(&adapter)?;
     read.notes.iter().for_each(|note| bar.note(note));
-    let report = verify(&read.micrograph, params, &Cpu::new(), &checked, &bar)?;
+    let report = verify(&read.micrograph, settings.params, &Cpu::new(), &checked, &bar)?;
     bar.finish();
     if args.talk.json {
         print(&format!("{:#}", serde_json::json!(report)))?;

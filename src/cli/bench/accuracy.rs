@@ -29,7 +29,7 @@ pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> 
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", serde_json::json!(report))),
         (false, true) => Ok(()),
-        (false, false) => print(&table(&report, args.descriptor.text())),
+        (false, false) => print(&table(&report, &args.families())),
     }
 }
 

@@ -8,9 +8,9 @@ use stemseg::metrics;
 use stemseg::micrograph::Micrograph;
 use stemseg::{Params, Result};
 
-use crate::cli::args::{ClusterArgs, TalkArgs};
-use crate::cli::descriptor::DescriptorArgs;
+use crate::cli::args::TalkArgs;
 use crate::cli::parse;
+use crate::cli::settings::{Preset, SettingsArgs};
 
 const AFTER_HELP: &str = "\
 Stages (on the host: code that all devices share):
@@ -80,10 +80,7 @@ pub(crate) struct Args {
     pub(super) accuracy: AccuracyArgs,
 
     #[command(flatten)]
-    pub(super) descriptor: DescriptorArgs,
-
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    pub(super) settings: SettingsArgs,
 
     #[command(flatten)]
     pub(super) talk: TalkArgs,
@@ -123,15 +120,29 @@ impl Args {
     /// Checks what can be checked without an image.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::check`].
+    /// As [`SettingsArgs::check`].
     pub(super) fn check(&self) -> Result<()> {
-        self.descriptor.check()
+        self.settings.check(self.preset())
+    }
+
+    /// The preset where nothing is said: accuracy is that of what users get, times are
+    /// those of stages with known sizes.
+    fn preset(&self) -> Preset {
+        match self.accuracy.accuracy {
+            Some(_) => Preset::Auto,
+            None => Preset::Pystem,
+        }
+    }
+
+    /// Names of the families, for tables.
+    pub(super) fn families(&self) -> String {
+        self.settings.names(self.preset()).join("+")
     }
 
     /// What is to be timed; `micrograph` is what periods are looked for in.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::families`].
+    /// As [`SettingsArgs::settings`].
     pub(super) fn settings(&self, micrograph: &Micrograph) -> Result<Settings> {
         let stages = match self.stage.is_empty() {
             true => Stage::ALL.into(),
@@ -144,17 +155,8 @@ impl Args {
     /// The library's parameters.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::families`].
+    /// As [`SettingsArgs::settings`].
     pub(super) fn params(&self, micrograph: &Micrograph, clusters: usize) -> Result<Params> {
-        Ok(Params {
-            families: self.descriptor.families(micrograph)?,
-            weights: self.descriptor.weights(),
-            stride: self.descriptor.stride(micrograph.pixel_size())?,
-            components: self.cluster.components(),
-            clusters: vec![clusters],
-            starts: self.cluster.starts,
-            seed: self.cluster.seed,
-            ..Default::default()
-        })
+        Ok(self.settings.settings(micrograph, vec![clusters], self.preset())?.params)
     }
 }

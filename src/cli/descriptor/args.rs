@@ -11,13 +11,13 @@ use crate::cli::parse;
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor")]
 pub(in crate::cli) struct DescriptorArgs {
-    /// Families, joined by +, each with a weight if wanted (translation*2+harmonic): translation, centred-translation, rotation, reflection, glide, harmonic, power-spectrum, intensity.
-    #[arg(long, default_value = "translation", value_name = "FAMILIES")]
-    pub(super) descriptor: String,
+    /// Families, joined by +, each with a weight if wanted (translation*2+harmonic): translation, centred-translation, rotation, reflection, glide, harmonic, power-spectrum, intensity [default: what the preset has].
+    #[arg(long, value_name = "FAMILIES")]
+    pub(super) descriptor: Option<String>,
 
-    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known.
-    #[arg(long, default_value = "5", value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
-    pub(super) stride: Span,
+    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 4, pystem 5].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    pub(super) stride: Option<Span>,
 
     /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14].
     #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]

@@ -18,14 +18,18 @@ const POOL_WIDTH: f64 = 3.6;
 
 impl DescriptorArgs {
     /// Sets what the user chose.
-    pub(super) fn choose(&self, family: &mut FamilyParams, micrograph: &Micrograph) -> Result<()> {
-        let size = micrograph.pixel_size();
+    pub(super) fn choose(
+        &self,
+        family: &mut FamilyParams,
+        micrograph: &Micrograph,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
         match family {
             FamilyParams::Translation(params) => self.choose_translation(params, size)?,
             FamilyParams::Centred(params) => self.choose_centred(params, size)?,
             FamilyParams::Rotation(params) => self.choose_rotation(params, size)?,
             FamilyParams::Reflection(params) => self.choose_reflection(params, size)?,
-            FamilyParams::Glide(params) => self.choose_glide(params, micrograph)?,
+            FamilyParams::Glide(params) => self.choose_glide(params, micrograph, size)?,
             FamilyParams::Harmonic(params) => self.choose_harmonic(params, size)?,
             FamilyParams::PowerSpectrum(params) => self.choose_spectrum(params, size)?,
             FamilyParams::Intensity(intensity::Params { patch }) => self.set_patch(patch, size)?,
@@ -104,8 +108,12 @@ impl DescriptorArgs {
         Ok(())
     }
 
-    fn choose_glide(&self, params: &mut glide::Params, micrograph: &Micrograph) -> Result<()> {
-        let size = micrograph.pixel_size();
+    fn choose_glide(
+        &self,
+        params: &mut glide::Params,
+        micrograph: &Micrograph,
+        size: Option<PixelSize>,
+    ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
         self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
         set(&mut params.pool_top, &self.symmetry.pool_top);
@@ -128,9 +136,16 @@ impl DescriptorArgs {
         set(&mut params.orders, &self.harmonic.orders);
         set(&mut params.rings, &self.harmonic.rings);
         set(&mut params.angles, &self.harmonic.angles);
-        if self.harmonic.pool == Some(PoolArg::PowerMean) {
-            let width = length::fraction(&self.harmonic.pool_width, "pool-width", size)?;
-            params.pool = Pool::PowerMean { width: width.unwrap_or(POOL_WIDTH) };
+        let width = length::fraction(&self.harmonic.pool_width, "pool-width", size)?;
+        match (self.harmonic.pool, params.pool) {
+            (Some(PoolArg::Maximum), _) => params.pool = Pool::Maximum,
+            (Some(PoolArg::PowerMean), Pool::Maximum) => {
+                params.pool = Pool::PowerMean { width: width.unwrap_or(POOL_WIDTH) };
+            }
+            (_, Pool::PowerMean { width: before }) => {
+                params.pool = Pool::PowerMean { width: width.unwrap_or(before) };
+            }
+            (None, Pool::Maximum) => {}
         }
         Ok(())
     }

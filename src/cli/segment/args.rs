@@ -11,11 +11,11 @@ use stemseg::{Error, Params, Plan, Result, memory};
 use super::batch::BatchArgs;
 use super::formats::FormatArgs;
 use super::inputs::{Inputs, Search};
-use crate::cli::args::{ClusterArgs, InputArgs, TalkArgs};
-use crate::cli::descriptor::DescriptorArgs;
+use crate::cli::args::{InputArgs, TalkArgs};
 use crate::cli::parse;
 use crate::cli::segment::maps;
 use crate::cli::segment::report_args::ReportArgs;
+use crate::cli::settings::{Preset, Settings, SettingsArgs};
 
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
@@ -67,10 +67,7 @@ pub(crate) struct Args {
     memory: Option<u64>,
 
     #[command(flatten)]
-    descriptor: DescriptorArgs,
-
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    settings: SettingsArgs,
 
     /// Pixels outside the site grid: the nearest label, or 0.
     #[arg(long, value_enum, default_value = "nearest", help_heading = "Label map")]
@@ -126,38 +123,31 @@ pub(super) enum Save {
 }
 
 impl Args {
-    /// The library's parameters.
+    /// The library's parameters, and what is to be said about them.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::families`].
-    fn params(&self, micrograph: &Micrograph) -> Result<Params> {
-        Ok(Params {
-            families: self.descriptor.families(micrograph)?,
-            weights: self.descriptor.weights(),
-            stride: self.descriptor.stride(micrograph.pixel_size())?,
-            components: self.cluster.components(),
-            clusters: self.clusters.clone(),
-            starts: self.cluster.starts,
-            seed: self.cluster.seed,
-            border: match self.border {
-                BorderArg::Nearest => Border::Nearest,
-                BorderArg::Blank => Border::Blank,
-            },
-            order: match self.order {
-                OrderArg::Size => Order::Size,
-                OrderArg::Pystem => Order::Pystem,
-            },
-        })
+    /// As [`SettingsArgs::settings`].
+    fn params(&self, micrograph: &Micrograph) -> Result<Settings> {
+        let settings = self.settings.settings(micrograph, self.clusters.clone(), Preset::Auto)?;
+        let border = match self.border {
+            BorderArg::Nearest => Border::Nearest,
+            BorderArg::Blank => Border::Blank,
+        };
+        let order = match self.order {
+            OrderArg::Size => Order::Size,
+            OrderArg::Pystem => Order::Pystem,
+        };
+        Ok(Settings { params: Params { border, order, ..settings.params }, ..settings })
     }
 
     /// Checks what can be checked without an image.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::check`] and [`FormatArgs::check`].
+    /// As [`SettingsArgs::check`] and [`FormatArgs::check`].
     pub(super) fn check(&self) -> Result<()> {
-        self.descriptor.check()?;
+        self.settings.check(Preset::Auto)?;
         if self.saves(Save::Maps) {
-            maps::check(&self.descriptor.names())?;
+            maps::check(&self.settings.names(Preset::Auto))?;
         }
         self.report.check()?;
         self.formats.check(&self.clusters)
@@ -183,27 +173,30 @@ impl Args {
         self.batch.table.clone().or_else(within)
     }
 
-    /// The plan for an image, within the memory that was given to each of `jobs` jobs.
+    /// The plan for an image, within the memory that was given to each of `jobs` jobs, and
+    /// what is to be said about it.
     ///
     /// # Errors
-    /// As [`DescriptorArgs::families`], [`Plan::of`] and [`Plan::within`].
-    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<Plan> {
-        let plan = Plan::of(self.params(micrograph)?, micrograph)?;
+    /// As [`SettingsArgs::settings`], [`Plan::of`] and [`Plan::within`].
+    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<(Plan, Vec<String>)> {
+        let Settings { params, notes } = self.params(micrograph)?;
+        let plan = Plan::of(params, micrograph)?;
         let share = |bytes: u64| bytes / jobs as u64;
         let free = || share(memory::default_budget()).max(plan.least_memory());
         let budget = self.memory.map_or_else(free, share);
-        plan.within(budget).map_err(|error| match error {
+        let plan = plan.within(budget).map_err(|error| match error {
             Error::Parameter { name, value, reason } if jobs > 1 => {
                 let reason = format!("{reason}; {jobs} --jobs share what is given");
                 Error::Parameter { name, value, reason }
             }
             other => other,
-        })
+        })?;
+        Ok((plan, notes))
     }
 
     /// Files that are read beside the images.
     pub(super) fn besides(&self) -> impl Iterator<Item = &Path> {
-        let all = [self.input.mask.as_ref(), self.descriptor.file()];
+        let all = [self.input.mask.as_ref(), self.settings.descriptor.file()];
         all.into_iter().flatten().map(PathBuf::as_path)
     }
 

@@ -68,7 +68,8 @@ impl Job {
         let Image { file, target } = image;
         let mut input = input::read(file, &args.input)?;
         let read = started.elapsed();
-        let plan = args.plan(&input.micrograph, shared.jobs)?;
+        let (plan, notes) = args.plan(&input.micrograph, shared.jobs)?;
+        input.notes.extend(notes);
         if let Some(earlier) = args.batch.resume.then(|| Earlier::load(target)).flatten() {
             input.summary.sha256 = input::checksum(file)?;
             match difference(args, file, &input, &plan, &earlier) {
@@ -219,7 +220,7 @@ fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure>
     ));
     let names: Vec<String> =
         plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
-    let kept = match plan.params.components {
+    let kept = match plan.components() {
         Components::Count(count) => format!("{count} features"),
         Components::Variance(share) => format!("features for {} % of the variance", 100.0 * share),
     };

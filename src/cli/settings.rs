@@ -1,0 +1,202 @@
+//! The settings of a segmentation: chosen by the image, by a preset, by the user.
+
+use clap::{Args, ValueEnum};
+use stemseg::micrograph::{Micrograph, PixelSize};
+use stemseg::plan::{Components, Labels, Reduce};
+use stemseg::sampling::Sampling;
+use stemseg::{Error, Params, Result, automatic};
+
+use super::args::ClusterArgs;
+use super::descriptor::DescriptorArgs;
+use super::length::{self, Length};
+use super::parse;
+
+/// Everything that makes up the library's parameters but the number of clusters.
+#[derive(Args)]
+pub(super) struct SettingsArgs {
+    #[command(flatten)]
+    preset: PresetArgs,
+
+    #[command(flatten)]
+    pub(super) descriptor: DescriptorArgs,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// Where settings come from.
+#[derive(Args)]
+#[command(next_help_heading = "Settings")]
+struct PresetArgs {
+    /// auto takes all sizes from the lattices in the image; pystem is the method of pySTEM's paper, with the
+    /// sizes given [default: auto; pystem where --descriptor names families; with verify and for timings pystem].
+    #[arg(long, value_enum)]
+    preset: Option<Preset>,
+
+    /// auto: period of the crystals, instead of what their lattices say. The image is resampled so that it
+    /// becomes 16 px; other lengths in px are those of the resampled image.
+    #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
+    period: Option<Length>,
+
+    /// How descriptors become features: principal components, or combinations of them that vary little from
+    /// site to site (maximum autocorrelation factors, one for each pattern) [default: auto maf, pystem pca].
+    #[arg(long, value_enum)]
+    reduce: Option<ReduceArg>,
+
+    /// Size of what regions must have in their inside to stay, as a multiple of 1.1 periods; 0 for any size
+    /// [default: auto 1, pystem none].
+    #[arg(long, value_name = "N", value_parser = parse::number, allow_negative_numbers = true)]
+    smooth: Option<f64>,
+
+    /// Pixels that are less sure of their label get none, 0 to 1 [default: 0].
+    #[arg(long, value_name = "SHARE", value_parser = parse::share, allow_negative_numbers = true)]
+    min_confidence: Option<f64>,
+}
+
+/// A set of defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Preset {
+    Auto,
+    Pystem,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReduceArg {
+    Pca,
+    Maf,
+}
+
+/// The library's parameters, and what is to be said about them.
+pub(super) struct Settings {
+    pub(super) params: Params,
+    pub(super) notes: Vec<String>,
+}
+
+impl SettingsArgs {
+    /// The parameters for `micrograph`; `otherwise` is the preset where neither it nor
+    /// a descriptor is given.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::families`], and for options that do not go together.
+    pub(super) fn settings(
+        &self,
+        micrograph: &Micrograph,
+        clusters: Vec<usize>,
+        otherwise: Preset,
+    ) -> Result<Settings> {
+        let Settings { mut params, notes } = match self.preset(otherwise) {
+            Preset::Auto => self.automatic(micrograph, clusters)?,
+            Preset::Pystem => self.plain(micrograph, clusters)?,
+        };
+        params.starts = self.cluster.starts;
+        params.seed = self.cluster.seed;
+        params.weights = self.descriptor.weights();
+        match self.preset.reduce {
+            Some(ReduceArg::Pca) => params.reduce = Reduce::Pca,
+            Some(ReduceArg::Maf) => params.reduce = Reduce::Maf,
+            None => {}
+        }
+        if let Some(components) = self.cluster.components() {
+            if params.reduce == Reduce::Maf {
+                let reason = "autocorrelation factors are as many as the patterns; leave it out, \
+                              or give --reduce pca";
+                let (name, value) = match components {
+                    Components::Count(count) => ("components", count as f64),
+                    Components::Variance(share) => ("variance", share),
+                };
+                return Err(Error::parameter(name, value, reason));
+            }
+            params.components = components;
+        }
+        self.set_labels(&mut params.labels)?;
+        Ok(Settings { params, notes })
+    }
+
+    /// Checks what can be checked without an image.
+    ///
+    /// # Errors
+    /// As [`DescriptorArgs::check`].
+    pub(super) fn check(&self, otherwise: Preset) -> Result<()> {
+        if self.preset.period.is_some() && self.preset(otherwise) == Preset::Pystem {
+            let reason = "only --preset auto takes sizes from a period; leave it out, or add that";
+            return Err(Error::parameter("period", "given", reason));
+        }
+        self.descriptor.check(&self.names(otherwise))
+    }
+
+    /// Names of the families.
+    pub(super) fn names(&self, otherwise: Preset) -> Vec<&str> {
+        match (self.descriptor.names(), self.preset(otherwise)) {
+            (Some(names), _) => names,
+            (None, Preset::Auto) => vec!["centred-translation", "harmonic"],
+            (None, Preset::Pystem) => vec!["translation"],
+        }
+    }
+
+    fn preset(&self, otherwise: Preset) -> Preset {
+        let implied = if self.descriptor.names().is_some() { Preset::Pystem } else { otherwise };
+        self.preset.preset.unwrap_or(implied)
+    }
+
+    fn plain(&self, micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Settings> {
+        let size = micrograph.pixel_size();
+        let default = Params::default();
+        let families = self.descriptor.families(micrograph, size, default.families)?;
+        let stride = self.descriptor.stride(size)?.unwrap_or(default.stride);
+        let params = Params { families, stride, clusters, ..Params::default() };
+        Ok(Settings { params, notes: Vec::new() })
+    }
+
+    fn automatic(&self, micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Settings> {
+        let given = length::fraction(&self.preset.period, "period", micrograph.pixel_size())?;
+        let (period, note) = match given {
+            Some(given) => (Some(given), None),
+            None => {
+                let found = automatic::period(micrograph);
+                (found, Some(found_in_words(found)))
+            }
+        };
+        let automatic = automatic::params(period, clusters);
+        let scale = automatic.sampling.map_or(1.0, |sampling: Sampling| sampling.scale());
+        let size = micrograph.pixel_size();
+        let size = size.map(|p| PixelSize { rows: p.rows / scale, cols: p.cols / scale });
+        let families = self.descriptor.families(micrograph, size, automatic.families)?;
+        let stride = self.descriptor.stride(size)?.unwrap_or(automatic.stride);
+        let params = Params { families, stride, ..automatic };
+        Ok(Settings { params, notes: note.into_iter().collect() })
+    }
+
+    fn set_labels(&self, labels: &mut Labels) -> Result<()> {
+        let PresetArgs { smooth, min_confidence, .. } = &self.preset;
+        if smooth.is_none() && min_confidence.is_none() {
+            return Ok(());
+        }
+        let (mut core, mut least_confidence) = match *labels {
+            Labels::Nearest => (0.0, 0.0),
+            Labels::Interpolated { core, least_confidence } => (core, least_confidence),
+        };
+        if let Some(smooth) = *smooth {
+            if !(0.0..=100.0).contains(&smooth) {
+                return Err(Error::parameter("smooth", smooth, "give 0 to 100"));
+            }
+            core = smooth * automatic::CORE;
+        }
+        least_confidence = min_confidence.unwrap_or(least_confidence);
+        *labels = Labels::Interpolated { core, least_confidence };
+        Ok(())
+    }
+}
+
+fn found_in_words(period: Option<f64>) -> String {
+    let target = automatic::PERIOD;
+    match period {
+        Some(period) => format!(
+            "crystals repeat every {period:.1} px; the image is resampled by {:.2}, so that it is {target} px",
+            target / period
+        ),
+        None => format!(
+            "no crystal lattice was found: sizes are fixed, as for a period of {target} px; give --period \
+             where you know it"
+        ),
+    }
+}
