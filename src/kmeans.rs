@@ -62,6 +62,9 @@ pub struct Clustering {
 /// # Errors
 /// [`Error::Parameter`] if there are fewer distinct points than clusters;
 /// whatever the backend reports; [`Error::Interrupted`].
+///
+/// # Panics
+/// Where the pairs name a point that there is not: they belong to the plan of the points.
 pub fn cluster(
     points: ArrayView2<'_, f32>,
     pairs: &Pairs,

@@ -29,8 +29,8 @@ pub struct Pairs(Vec<[usize; 2]>);
 
 impl Pairs {
     /// Pairs of active sites, by their numbers among these: along rows, columns and
-    /// both diagonals, half of the plan's margin apart (half of the way at which
-    /// descriptors have no pixel in common). Some, evenly spread, where there are many.
+    /// both diagonals, half of the plan's margin apart (a quarter of the way from which
+    /// on descriptors have no pixel in common). Some, evenly spread, where there are many.
     pub fn of(plan: &Plan) -> Self {
         let (count, margin, stride) = (plan.grid.count, plan.grid.margin, plan.grid.stride);
         let steps = |margin: usize| ((margin + stride) / (2 * stride)).max(1);
