@@ -5,6 +5,7 @@
 //! label changes: on flat minima, runs that stop at a tolerance differ from seed
 //! to seed, converged ones agree.
 
+mod pairs;
 mod seeding;
 
 use ndarray::{Array2, ArrayView2};
@@ -15,6 +16,7 @@ use rayon::prelude::*;
 use crate::backend::Backend;
 use crate::progress::Progress;
 use crate::{Error, Result};
+pub use pairs::Pairs;
 
 /// Most iterations of one run.
 const MOST_ITERATIONS: usize = 1000;
@@ -30,7 +32,7 @@ const CHUNK: usize = 4096;
 pub struct Options {
     /// Number of clusters, k.
     pub clusters: usize,
-    /// Number of starts; the one of least inertia is kept.
+    /// Number of starts, of which one is kept; see [`cluster`].
     pub starts: usize,
     /// Seed of the random choices.
     pub seed: u64,
@@ -53,13 +55,19 @@ pub struct Clustering {
     pub converged: bool,
 }
 
-/// Clusters `points` `[N, q]`.
+/// Clusters `points` `[N, q]`. Of the starts the one is kept whose clusters best
+/// foretell one point of each of the `pairs` from the other, if its inertia is not
+/// far from the least; the least inertia where there are no pairs.
 ///
 /// # Errors
 /// [`Error::Parameter`] if there are fewer distinct points than clusters;
 /// whatever the backend reports; [`Error::Interrupted`].
+///
+/// # Panics
+/// Where the pairs name a point that there is not: they belong to the plan of the points.
 pub fn cluster(
     points: ArrayView2<'_, f32>,
+    pairs: &Pairs,
     options: Options,
     backend: &dyn Backend,
     progress: &dyn Progress,
@@ -73,16 +81,14 @@ pub fn cluster(
 
     let mut run = Run::new(sample, backend, progress)?;
     let columns = seeding::Columns::new(run.points);
-    let mut best: Option<Clustering> = None;
+    let mut choice = pairs::Choice::new(points.view(), pairs);
     for start in 0..options.starts {
         progress.step(start as u64, options.starts as u64)?;
         let seeds = seeding::greedy_plus_plus(&columns, options.clusters, &mut rng, progress)?;
-        let found = run.lloyd(seeds)?;
-        if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
-            best = Some(found);
-        }
+        choice.add(run.lloyd(seeds)?);
     }
-    let best = best.ok_or_else(|| Error::parameter("starts", 0, "it must be at least 1"))?;
+    let best =
+        choice.best().ok_or_else(|| Error::parameter("starts", 0, "it must be at least 1"))?;
     let best = match sampled {
         true => Run::new(points.view(), backend, progress)?.lloyd(best.centroids)?,
         false => best,
@@ -267,7 +273,8 @@ mod tests {
     use crate::backend::cpu::Cpu;
 
     fn run(points: &Array2<f32>, clusters: usize, seed: u64) -> Result<Clustering> {
-        cluster(points.view(), Options { clusters, starts: 5, seed }, &Cpu::new(), &Silent)
+        let options = Options { clusters, starts: 5, seed };
+        cluster(points.view(), &Pairs::default(), options, &Cpu::new(), &Silent)
     }
 
     /// `n` points in each of three blobs of different spread.

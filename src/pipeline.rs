@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::backend::{Backend, Describe};
 use crate::confidence::{self, ClassSums};
-use crate::kmeans::{self, Clustering, Options};
+use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
@@ -105,14 +105,14 @@ pub fn segment(
         }
         clock.lap();
     }
-    let points = plan.keep_active(&features);
+    let (points, pairs) = (plan.keep_active(&features), Pairs::of(&plan));
     let mut results = Vec::with_capacity(plan.params.clusters.len());
     for &clusters in &plan.params.clusters {
         progress.stage("cluster");
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
         let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
         let points = points.as_standard_layout();
-        let clustering = kmeans::cluster(points.view(), options, backend, progress)?;
+        let clustering = kmeans::cluster(points.view(), &pairs, options, backend, progress)?;
         let within_variance = confidence::within_variance(points.view(), &clustering);
         timings.cluster += clock.lap();
         let (map, memberships) =

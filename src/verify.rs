@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::backend::{Backend, Describe, DeviceInfo};
-use crate::kmeans::{self, Options};
+use crate::kmeans::{self, Options, Pairs};
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
 use crate::pipeline::BAND_BYTES;
@@ -108,10 +108,10 @@ pub fn verify(
     drop((blocks, others));
 
     progress.stage("cluster");
-    let points = plan.keep_active(&own);
+    let (points, pairs) = (plan.keep_active(&own), Pairs::of(&plan));
     for &clusters in &plan.params.clusters {
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
-        let found = kmeans::cluster(points.view(), options, reference, progress)?;
+        let found = kmeans::cluster(points.view(), &pairs, options, reference, progress)?;
         let centroids = found.centroids.mapv(|v| v as f32);
         stages.push(assignment::compare(points.view(), centroids.view(), reference, checked)?);
     }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Adjusted Rand index of every family on a folder of images with truth.
 
-Calls `stemseg bench --accuracy` once for each column and prints a markdown table,
-a row for each scene, mid / high noise. With --baseline pySTEM's figures are beside.
+Calls `stemseg bench --accuracy` twice for each column (scenes of smaller and of larger
+cells) and prints markdown tables, a row for each scene, mid / high noise: with
+--baseline one of the columns that pySTEM has too, with its figures beside, then the rest.
 Python alone, no packages.
 """
 
@@ -126,16 +127,17 @@ def main():
         if args.json:
             args.json.write_text(json.dumps(reports, indent=1))
     theirs = pystem(args.baseline) if args.baseline else {}
-    columns_of_scores = {}
+    beside, alone = {}, {}
     for name, rows in reports.items():
         if THEIRS.get(name) in theirs:
-            columns_of_scores[f"pySTEM: {name}"] = theirs[THEIRS[name]]
-        columns_of_scores[name] = scores(rows)
+            beside |= {f"pySTEM: {name}": theirs[THEIRS[name]], name: scores(rows)}
+        else:
+            alone[name] = scores(rows)
     names = sorted(row["name"] for row in next(iter(reports.values())))
     # Scenes with both levels of noise; larger ones of the folder have one.
     scenes = list(dict.fromkeys(name.rsplit("_", 1)[0] for name in names))
     scenes = [scene for scene in scenes if all(f"{scene}_{noise}" in names for noise in NOISE)]
-    print(table(columns_of_scores, scenes))
+    print("\n\n".join(table(some, scenes) for some in (beside, alone) if some))
 
 
 if __name__ == "__main__":

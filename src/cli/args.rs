@@ -70,7 +70,7 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "SHARE", conflicts_with = "components", value_parser = parse::share, allow_negative_numbers = true)]
     variance: Option<f64>,
 
-    /// Starts of k-means; the one of least inertia is kept.
+    /// Starts of k-means, of low inertia; the one whose patterns best foretell the sites around is kept.
     #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) starts: usize,
 

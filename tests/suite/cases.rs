@@ -272,7 +272,8 @@ impl Case {
         let points = points.mapv(|v| v as f32);
         let points = points.to_shape((points.len() / q, q))?;
         let options = Options { clusters: self.number("k")? as usize, starts: 10, seed: 0 };
-        let found = kmeans::cluster(points.view(), options, backend, &Silent)?;
+        let found =
+            kmeans::cluster(points.view(), &kmeans::Pairs::default(), options, backend, &Silent)?;
         self.inertia(found.inertia)?;
         let expected = load(&self.path("expected")?)?;
         let expected: Vec<u64> = expected.iter().map(|&l| l as u64).collect();

@@ -10,6 +10,7 @@
 mod cases;
 mod cli;
 mod contract;
+mod crystals;
 mod data;
 mod devices;
 mod families;
@@ -44,6 +45,7 @@ fn main() {
     trials.extend(families::trials(&devices));
     trials.extend(formats::trials());
     trials.extend(symmetry::trials(&devices));
+    trials.extend(crystals::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(maps::trials(&devices));
     trials.extend(gpu::trials(&devices));
