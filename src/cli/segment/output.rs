@@ -106,6 +106,7 @@ impl Output<'_> {
             summary.files.push("channels.png".into());
         }
         summary.label_type = self.args.formats.label_type(patterns.map.largest());
+        summary.overlay = (&self.args.report.overlay(summary.input.pixel_size_nm)).into();
         summary
     }
 
@@ -236,8 +237,7 @@ fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
 fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
     // By way of memory: encoders hide what kind of error a writer met, such as a full disk.
     let mut bytes = Vec::new();
-    let png =
-        PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
+    let png = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
     picture.write_with_encoder(png).map_err(|e| Error::io(path)(std::io::Error::other(e)))?;
     std::fs::write(path, bytes).map_err(Error::io(path))
 }
