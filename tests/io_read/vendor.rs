@@ -135,7 +135,7 @@ fn the_mean_of_interleaved_frames_is_that_of_the_frames() {
 fn all_files_that_belong_together_are_named() {
     let folder = Folder::new();
     let ser = made(&folder, "series_1.ser");
-    assert_eq!(read(&ser, None).unwrap().files, [ser.clone()]);
+    assert_eq!(read(&ser, None).unwrap().files, std::slice::from_ref(&ser));
     let emi = folder.file("series.emi", b"JK\0\x02 and more");
     assert_eq!(read(&emi, None).unwrap().files, [emi.clone(), ser.clone()]);
     // An .emi file that says nothing is not read with the .ser file.
