@@ -32,6 +32,8 @@ fn keeps(backend: &dyn Backend, plan: &Plan) -> bool {
 pub(super) struct Case<'a> {
     pixels: ArrayView2<'a, f32>,
     micrograph: Micrograph,
+    /// The image as it is described.
+    described: Array2<f32>,
     plan: Plan,
     moments: Moments,
     pca: Pca,
@@ -51,9 +53,10 @@ impl<'a> Case<'a> {
     ) -> Result<Self> {
         let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail)?;
         let plan = Plan::of(params.clone(), &micrograph)?;
+        let described = plan.image(&micrograph)?.into_owned();
         let cpu = Cpu::new();
         let bands = pipeline::bands(&plan, &cpu)?;
-        let mut session = cpu.upload(micrograph.standardised()?, &plan)?;
+        let mut session = cpu.upload(described.view(), &plan)?;
         let moments = accumulate(&mut *session, &bands, progress)?;
         let pca = Pca::of_blocks(&moments, plan.components(), &plan.blocks())?;
         let points = project(&mut *session, &bands, &pca, progress)?;
@@ -65,7 +68,7 @@ impl<'a> Case<'a> {
         assigner.labels(&mut labels, &mut vec![0.0; points.nrows()])?;
         drop(assigner);
         let pixels = pixels.view();
-        Ok(Self { pixels, micrograph, plan, moments, pca, points, centroids, labels })
+        Ok(Self { pixels, micrograph, described, plan, moments, pca, points, centroids, labels })
     }
 
     /// The stages that all backends share.
@@ -142,7 +145,7 @@ impl<'a> Case<'a> {
     }
 
     fn upload<'c>(&'c self, backend: &'c dyn Backend) -> Result<Box<dyn Describe + 'c>> {
-        backend.upload(self.micrograph.standardised()?, &self.plan)
+        backend.upload(self.described.view(), &self.plan)
     }
 
     fn describe(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use stemseg::backend::{self, Backend, Choice};
 use stemseg::bench;
 use stemseg::io::read;
-use stemseg::micrograph::{Micrograph, NonFinite};
+use stemseg::micrograph::{Micrograph, NonFinite, PixelSize};
 use stemseg::simulate::{Scene, Settings, simulate};
 use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
@@ -32,8 +32,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(folder) = &args.accuracy.accuracy {
         return accuracy::run(folder, args, &bar);
     }
-    let images = images(args, &bar)?;
-    let settings = args.settings(&Micrograph::new(images[0].view(), None, NonFinite::Fail)?)?;
+    let (images, pixel_size) = images(args, &bar)?;
+    let first = Micrograph::new(images[0].view(), None, NonFinite::Fail)?;
+    let settings = args.settings(&first.with_pixel_size(pixel_size))?;
     if let Some(warning) = earlier.as_ref().and_then(|e| e.warning(&settings.params)) {
         bar.note(warning);
     }
@@ -47,16 +48,20 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// The images: the file's pixels, or simulated ones, the same on every machine.
-fn images(args: &Args, progress: &dyn Progress) -> Result<Vec<Array2<f32>>> {
+/// The images: the file's pixels with their size, or simulated ones, the same on every
+/// machine.
+fn images(args: &Args, progress: &dyn Progress) -> Result<(Vec<Array2<f32>>, Option<PixelSize>)> {
     let Some(path) = &args.image else {
-        return args.size.iter().map(|&size| simulated(size, progress)).collect();
+        let simulated = args.size.iter().map(|&size| simulated(size, progress));
+        return Ok((simulated.collect::<Result<_>>()?, None));
     };
-    let pixels = read::read(path, None)?.pixels;
-    let micrograph = pixels
+    let loaded = read::read(path, None)?;
+    let micrograph = loaded
+        .pixels
         .to_micrograph(None, NonFinite::Fail)
         .and_then(|micrograph| micrograph.standardised().map(|pixels| pixels.to_owned()));
-    Ok(vec![micrograph.map_err(|e| input::with_path(path, e))?])
+    let image = micrograph.map_err(|e| input::with_path(path, e))?;
+    Ok((vec![image], args.pixel_size.or(loaded.entry.pixel_size())))
 }
 
 fn simulated(size: usize, progress: &dyn Progress) -> Result<Array2<f32>> {

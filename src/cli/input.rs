@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use stemseg::io::read::{self, ImageFile};
@@ -19,6 +19,8 @@ pub(super) struct Read {
     pub(super) dtype: &'static str,
     pub(super) summary: Input,
     pub(super) notes: Vec<String>,
+    /// The files that the image comes from.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Reads the image and everything that belongs to it.
@@ -47,7 +49,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         .map_err(|e| with_path(file, e))?
         .with_pixel_size(size);
 
-    let mut notes = loaded.notes;
+    let (mut notes, files) = (loaded.notes, loaded.files);
     if micrograph.replaced() > 0 {
         notes.push(format!(
             "{} NaN or infinite pixels were replaced by the mean",
@@ -66,12 +68,12 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         frame: loaded.frame,
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: args.mask.clone(),
-        mask_sha256: args.mask.as_deref().map(checksum).transpose()?,
+        mask_sha256: args.mask.as_ref().map(std::slice::from_ref).map(checksum).transpose()?,
         non_finite: Replaced { rule: args.non_finite(), replaced: micrograph.replaced() },
         pixel_size_nm: micrograph.pixel_size(),
         sha256: String::new(),
     };
-    Ok(Read { micrograph, dtype, summary, notes })
+    Ok(Read { micrograph, dtype, summary, notes, files })
 }
 
 /// The unit of an image that is calibrated, but not as a length.
@@ -123,15 +125,17 @@ pub(super) fn with_path(path: &Path, error: Error) -> Error {
     }
 }
 
-/// SHA-256 of the file, hexadecimal.
-pub(super) fn checksum(path: &Path) -> Result<String> {
-    let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
+/// SHA-256 of the files, one after the other, hexadecimal.
+pub(super) fn checksum(files: &[PathBuf]) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(Error::io(path))? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
+    for path in files {
+        let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
+        loop {
+            match file.read(&mut buffer).map_err(Error::io(path))? {
+                0 => break,
+                count => hasher.update(&buffer[..count]),
+            }
         }
     }
     Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
@@ -139,4 +143,25 @@ pub(super) fn checksum(path: &Path) -> Result<String> {
         let _ = write!(hex, "{byte:02x}");
         hex
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_of_all_files_one_after_the_other() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = place.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let parts = [file("a", "ab"), file("b", "c")];
+        let sum = checksum(&parts).unwrap();
+        assert_eq!(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(checksum(&[file("abc", "abc")]).unwrap(), sum);
+        let missing = place.path().join("missing");
+        assert!(checksum(&[missing]).unwrap_err().to_string().contains("missing"));
+    }
 }

@@ -16,16 +16,23 @@ pub(super) fn jpeg(picture: &GrayImage) -> String {
     data_uri("image/jpeg", &bytes)
 }
 
-/// A picture of few colours, `width` indices of `palette` a row, as a PNG; the first
-/// colour is transparent.
-pub(super) fn indexed_png(width: usize, indices: &[u8], palette: &[[u8; 3]]) -> String {
+/// A picture of few colours, `width` indices of `palette` a row; the first colour is
+/// transparent.
+pub(super) fn indexed(width: usize, indices: &[u8], palette: &[[u8; 3]]) -> String {
+    data_uri("image/png", &png(width, indices, palette, true))
+}
+
+/// A picture of few colours as a PNG; the first of them may be `transparent`.
+pub(super) fn png(width: usize, indices: &[u8], palette: &[[u8; 3]], transparent: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let height = indices.len() / width.max(1);
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_palette(palette.concat());
-    encoder.set_trns(vec![0]);
+    if transparent {
+        encoder.set_trns(vec![0]);
+    }
     // Fast compression is for zeros, and a row mostly repeats the one above it.
     encoder.set_compression(png::Compression::Fast);
     encoder.set_filter(png::Filter::Up);
@@ -35,7 +42,7 @@ pub(super) fn indexed_png(width: usize, indices: &[u8], palette: &[[u8; 3]]) -> 
         writer.finish()
     };
     write(encoder).expect("memory takes any picture that is not empty");
-    data_uri("image/png", &bytes)
+    bytes
 }
 
 fn data_uri(kind: &str, bytes: &[u8]) -> String {
@@ -64,7 +71,7 @@ pub(super) mod tests {
     #[test]
     fn indices_become_colours_and_the_first_is_transparent() {
         let palette = [[9, 9, 9], [250, 10, 20], [0, 0, 255]];
-        let picture = decode(&indexed_png(3, &[0, 1, 2, 2, 1, 0], &palette)).into_rgba8();
+        let picture = decode(&indexed(3, &[0, 1, 2, 2, 1, 0], &palette)).into_rgba8();
         assert_eq!(picture.dimensions(), (3, 2));
         assert_eq!(picture.get_pixel(1, 0).0, [250, 10, 20, 255]);
         assert_eq!(picture.get_pixel(0, 1).0, [0, 0, 255, 255]);

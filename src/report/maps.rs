@@ -8,7 +8,7 @@ use crate::channel_maps::ChannelMap;
 use crate::pipeline::Segmentation;
 use crate::report::number;
 
-pub use sheet::sheet;
+pub use sheet::{Sheet, sheet};
 
 /// Longest side of a map, in values; more sites are averaged in blocks.
 const LONGEST: usize = 320;

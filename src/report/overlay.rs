@@ -13,6 +13,7 @@ use std::ops::Range;
 use image::{GrayImage, RgbImage};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use self::resample::Scaled;
 use super::{colours, text};
@@ -26,7 +27,8 @@ pub use self::legend::area_shares;
 const PAPER: [u8; 3] = [255; 3];
 
 /// How labels are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Style {
     /// Each pixel tinted with its label's colour.
     #[default]

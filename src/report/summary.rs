@@ -14,6 +14,7 @@ use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
+use crate::report::overlay::{OverlayOptions, Style};
 use crate::sites::SiteGrid;
 
 /// Everything in `summary.json`, in its order.
@@ -47,6 +48,8 @@ pub struct Summary {
     pub files: Vec<String>,
     /// Integers in which labels are stored.
     pub label_type: LabelType,
+    /// How `overlay.png` is drawn.
+    pub overlay: Overlay,
     /// Wall-clock times, ms.
     pub timings_ms: TimingsMs,
 }
@@ -78,7 +81,8 @@ pub struct Input {
     pub non_finite: Replaced,
     /// Size of a pixel, nm.
     pub pixel_size_nm: Option<PixelSize>,
-    /// Checksum of the file, hexadecimal.
+    /// SHA-256 of the file, hexadecimal; where it is read from several files (a TIA emi with
+    /// its ser, a folder of zarr arrays), of one after the other: the one given, then by name.
     pub sha256: String,
 }
 
@@ -88,6 +92,24 @@ fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
 
 fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
+}
+
+/// How an overlay is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Overlay {
+    /// How labels are shown.
+    pub style: Style,
+    /// Share of the label's colour in a tinted pixel, where pixels are tinted.
+    pub alpha: Option<f64>,
+}
+
+impl From<&OverlayOptions> for Overlay {
+    fn from(options: &OverlayOptions) -> Self {
+        // As it was given, not as f32 holds it.
+        let share = (f64::from(options.alpha) * 1e6).round() / 1e6;
+        let alpha = (options.style != Style::Lines).then_some(share);
+        Self { style: options.style, alpha }
+    }
 }
 
 /// NaN and infinite pixels.
@@ -270,6 +292,7 @@ impl Summary {
             notes,
             files: Vec::new(),
             label_type: LabelType::least(map.largest()),
+            overlay: (&OverlayOptions::default()).into(),
             timings_ms: TimingsMs::new(&found.timings),
         }
     }

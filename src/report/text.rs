@@ -22,7 +22,18 @@ pub fn measure(text: &str, size: f32) -> Extent {
 
 /// Draws `text` with its baseline's left end at (`x`, `baseline`), in pixels
 /// from the upper left corner. What lies outside the image is left out.
-pub fn draw(image: &mut RgbImage, text: &str, (x, baseline): (f32, f32), size: f32, ink: [u8; 3]) {
+pub fn draw(image: &mut RgbImage, text: &str, at: (f32, f32), size: f32, ink: [u8; 3]) {
+    cover(text, at, size, |at, coverage| blend(image, at, ink, coverage));
+}
+
+/// Calls `put` with each pixel that `text` touches, placed as [`draw`] does, and with
+/// the share of it that is covered.
+pub(crate) fn cover(
+    text: &str,
+    (x, baseline): (f32, f32),
+    size: f32,
+    mut put: impl FnMut((i64, i64), f32),
+) {
     for glyph in lay_out(text, size, x, baseline).0 {
         let Some(outline) = font().outline_glyph(glyph) else {
             continue; // a space
@@ -30,7 +41,7 @@ pub fn draw(image: &mut RgbImage, text: &str, (x, baseline): (f32, f32), size: f
         let corner = outline.px_bounds().min;
         let (left, top) = (corner.x as i64, corner.y as i64);
         outline.draw(|x, y, coverage| {
-            blend(image, (left + i64::from(x), top + i64::from(y)), ink, coverage);
+            put((left + i64::from(x), top + i64::from(y)), coverage);
         });
     }
 }

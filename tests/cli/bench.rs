@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::job::{check_failure, stemseg, text};
+use crate::job::{Job, check_failure, stemseg, text};
 use crate::place::Place;
 
 /// Stages on the CPU, in their order.
@@ -114,4 +114,33 @@ fn wrong_arguments_are_refused() {
     command.args(nowhere).env("WGPU_BACKEND", "vulkan").env("VK_DRIVER_FILES", "/dev/null");
     let output = command.env("VK_ICD_FILENAMES", "/dev/null").output().unwrap();
     check_failure("no such card", &output, 2, &["no graphics adapter"]);
+}
+
+#[test]
+fn lengths_are_those_of_the_images_pixels() {
+    let place = Place::with_scene();
+    Job::new().with(&[("--pixel-size", "0.05nm"), ("--out", "r")]).succeed(&place);
+    let image = place.path("r/labels.tif");
+    let run = |image: &std::path::Path, size: &[&str]| {
+        let arguments = ["--patch", "3A", "--window", "0.3nm", "--stride", "0.2nm"];
+        let only = ["--device", "cpu", "--stage", "standardise", "--repeats", "1", "--json"];
+        stemseg(&place)
+            .args(["bench", "--image"])
+            .arg(image)
+            .args(arguments)
+            .args(only)
+            .args(size)
+            .output()
+    };
+    let output = run(&image, &[]).unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    let parameters = &report["parameters"];
+    assert_eq!(parameters["stride"], 4, "{parameters}");
+    assert_eq!(parameters["families"][0]["patch"]["rows"], 6, "{parameters}");
+    let plain = place.path("image.npy");
+    let advice = ["the image has no pixel size", "--pixel-size 0.02nm"];
+    check_failure("no pixel size", &run(&plain, &[]).unwrap(), 2, &advice);
+    let given = run(&plain, &["--pixel-size", "0.05nm"]).unwrap();
+    assert!(given.status.success(), "{}", text(&given.stderr));
 }

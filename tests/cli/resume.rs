@@ -50,7 +50,10 @@ fn finished_images_are_kept_and_the_others_made() {
 fn a_result_of_anything_else_is_named_and_replaced_by_force_alone() {
     let (place, job) = two();
     job.succeed(&place);
-    let rows: [(&str, &[Change<'_>], &str); 9] = [
+    let rows: [(&str, &[Change<'_>], &str); 12] = [
+        ("overlay", &[("--overlay", "lines")], "overlay was {\"style\":\"tint\",\"alpha\":0.45}"),
+        ("alpha", &[("--overlay-alpha", "0.3")], "and is {\"style\":\"tint\",\"alpha\":0.3} now"),
+        ("pixel size", &[("--pixel-size", "0.1nm")], "pixel_size_nm was null"),
         ("k", &[("-k", "3")], "k was [2], and is [3] now"),
         ("list", &[("-k", "2,3")], "k was [2], and is [2,3] now"),
         ("stride", &[("--stride", "5")], "stride was 4, and is 5 now"),
@@ -124,6 +127,28 @@ fn a_list_of_clusters_is_kept_as_a_whole() {
         said.contains("labels.tif is missing") && said.contains("features.npy is missing"),
         "{said}"
     );
+}
+
+#[test]
+fn reports_count_where_they_are_wanted() {
+    let (place, job) = two();
+    let plain = job.clone().set("--no-report", FLAG);
+    plain.succeed(&place);
+    plain.succeed(&place);
+    assert_eq!(statuses(&place), ["kept", "kept"]);
+    let said = text(&job.run(&place).stderr).to_owned();
+    assert!(said.contains("report.html is missing"), "{said}");
+    job.clone().force().succeed(&place);
+    plain.succeed(&place);
+    assert_eq!(statuses(&place), ["kept", "kept"], "more than is wanted does not matter");
+    std::fs::remove_file(place.path("r/b.stemseg/channels.png")).unwrap();
+    let said = text(&job.run(&place).stderr).to_owned();
+    assert!(said.contains("channels.png is missing"), "{said}");
+    assert_eq!(statuses(&place), ["kept", "failed"]);
+    // What computes, and with how much, changes nothing.
+    let others = [("--memory", "1GiB"), ("--jobs", "2"), ("--device", "auto")];
+    plain.with(&others).succeed(&place);
+    assert_eq!(statuses(&place), ["kept", "kept"]);
 }
 
 #[test]

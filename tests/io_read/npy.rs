@@ -44,6 +44,44 @@ fn every_element_type_order_and_byte_order() {
 }
 
 #[test]
+fn complex_numbers_become_their_modulus() {
+    let folder = Folder::new();
+    // Frame f, row r, column c of 2 x 2 x 3 has the modulus 5 (1 + 6 f + 3 r + c).
+    let number = |f: usize, r: usize, c: usize| (1 + 6 * f + 3 * r + c) as f64;
+    let by_row = (0..12).map(|i| number(i / 6, i / 3 % 2, i % 3));
+    let by_column = (0..12).map(|i| number(i % 2, i / 2 % 2, i / 4));
+    let parts = |n: f64| [3.0 * n, -4.0 * n];
+    let stored = [by_row.flat_map(parts).collect::<Vec<_>>(), by_column.flat_map(parts).collect()];
+    let moduli = |f| Array2::from_shape_fn((2, 3), |(r, c)| 5.0 * number(f, r, c));
+    for (fortran, big_endian) in [(false, false), (false, true), (true, false), (true, true)] {
+        let double = &stored[usize::from(fortran)];
+        let single: Vec<f32> = double.iter().map(|&part| part as f32).collect();
+        let order = if big_endian { '>' } else { '<' };
+        let wide = (format!("'{order}c16'"), bytes(double, big_endian));
+        let narrow = (format!("'{order}c8'"), bytes(&single, big_endian));
+        for (descr, data) in [wide, narrow] {
+            let path = folder.file("a.npy", &npy(1, &descr, fortran, "(2, 2, 3)", &data));
+            for frame in [0, 1] {
+                let loaded = read_frame(&path, None, Some(Frame::Number(frame))).unwrap();
+                assert_eq!(loaded.pixels.to_f64(), moduli(frame), "{descr} {fortran} {frame}");
+                assert!(loaded.notes.iter().any(|note| note.contains("modulus")));
+            }
+        }
+    }
+    // A single image, and one in an archive that is cut off.
+    let half = bytes(&stored[0][..12], false);
+    let single = npy(1, "'<c16'", false, "(2, 3)", &half);
+    assert_eq!(read(&folder.file("a.npy", &single), None).unwrap().pixels.to_f64(), moduli(0));
+    assert_eq!(
+        read(&folder.file("a.npz", &stored_zip(&[("a.npy", single.clone())])), None)
+            .unwrap()
+            .pixels,
+        moduli(0).into()
+    );
+    assert_every_cut_refused(&folder, &single);
+}
+
+#[test]
 fn booleans_become_bytes() {
     let folder = Folder::new();
     let path = folder.file("mask.npy", &npy(1, "'|b1'", true, "(2, 2)", &[0, 1, 1, 1]));
@@ -135,7 +173,6 @@ fn other_numbers_of_dimensions_are_refused() {
 fn elements_that_are_no_pixels_are_refused() {
     let folder = Folder::new();
     for (descr, named, advice) in [
-        ("'<c16'", "complex128", "modulus"),
         ("'<f16'", "float128", "float64"),
         ("'<U5'", "<U5", "integers or floats"),
         ("'|S3'", "|S3", "integers or floats"),

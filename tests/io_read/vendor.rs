@@ -118,12 +118,66 @@ fn an_emi_file_leads_to_its_series() {
 }
 
 #[test]
-fn a_folder_of_zarr_arrays_is_refused_with_a_way_out() {
+fn the_mean_of_interleaved_frames_is_that_of_the_frames() {
+    let folder = Folder::new();
+    for name in ["velox.emd", "hyperspy.hspy", "series_1.ser"] {
+        let path = made(&folder, name);
+        let frame =
+            |number| read_frame(&path, None, Some(Frame::Number(number))).unwrap().pixels.to_f64();
+        let mean = read_frame(&path, None, Some(Frame::Mean)).unwrap();
+        assert_eq!(mean.pixels, Pixels::F64((frame(0) + frame(1)) / 2.0), "{name}");
+        assert!(frame(0) != frame(1), "{name}: one frame would do");
+        assert_eq!(mean.notes, ["the mean of 2 frames was taken"], "{name}");
+    }
+}
+
+#[test]
+fn all_files_that_belong_together_are_named() {
+    let folder = Folder::new();
+    let ser = made(&folder, "series_1.ser");
+    assert_eq!(read(&ser, None).unwrap().files, std::slice::from_ref(&ser));
+    let emi = folder.file("series.emi", b"JK\0\x02 and more");
+    assert_eq!(read(&emi, None).unwrap().files, [emi.clone(), ser.clone()]);
+    // An .emi file that says nothing is not read with the .ser file.
+    assert_eq!(read(&ser, None).unwrap().files, [ser]);
+    let velox = made(&folder, "velox.emd");
+    assert_eq!(read(&velox, None).unwrap().files, [velox]);
+}
+
+#[test]
+fn zspy_in_a_folder_is_read_as_in_one_file() {
+    let folder = Folder::new();
+    let packed = made(&folder, "hyperspy.zspy");
+    let store = folder.path("folder.zspy");
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(&packed).unwrap()).unwrap();
+    zip.extract(&store).unwrap();
+    let (format, entries) = list(&store).unwrap();
+    check(&store, "HyperSpy zspy", &entries[0], 0.1, Some(2));
+    assert_eq!((format, &entries), ("HyperSpy zspy", &list(&packed).unwrap().1));
+    for frame in 0..2 {
+        let loaded = read_frame(&store, None, Some(Frame::Number(frame as usize))).unwrap();
+        assert_eq!(loaded.pixels, chunked(frame));
+        assert_eq!(loaded.files.len(), 9, "{:?}", loaded.files);
+        assert!(loaded.files.is_sorted() && loaded.files.iter().all(|file| file.is_file()));
+    }
+    // Chunks that are not there are 0, others damaged.
+    let data = store.join("Experiments/image/data");
+    std::fs::remove_file(data.join("0.0.0")).unwrap();
+    let Pixels::U16(pixels) = read(&store, None).unwrap().pixels else { unreachable!() };
+    assert!(pixels[[0, 0]] == 0 && pixels[[4, 6]] != 0);
+    std::fs::write(data.join("0.0.0"), b"short").unwrap();
+    assert_refused(&store, None, &["a chunk that cannot be unpacked"]);
+    std::fs::write(data.join(".zarray"), b"{}").unwrap();
+    assert_refused(&store, None, &["an array without a description"]);
+}
+
+#[test]
+fn a_folder_of_other_zarr_arrays_is_refused_with_a_way_out() {
     let folder = Folder::new();
     let store = folder.path("image.zspy");
     std::fs::create_dir(&store).unwrap();
     std::fs::write(store.join(".zgroup"), b"{}").unwrap();
-    assert!(refusal(&store, None).contains("save it as hspy"));
+    assert!(refusal(&store, None).contains("TIFF, npy or hspy"));
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use stemseg::backend::Choice;
 use stemseg::bench::{Settings, Stage};
 use stemseg::metrics;
-use stemseg::micrograph::Micrograph;
+use stemseg::micrograph::{Micrograph, PixelSize};
 use stemseg::{Params, Result};
 
 use crate::cli::args::TalkArgs;
-use crate::cli::parse;
 use crate::cli::settings::{Preset, SettingsArgs};
+use crate::cli::{length, parse};
 
 const AFTER_HELP: &str = "\
 Stages (on the host: code that all devices share):
@@ -55,6 +55,10 @@ pub(crate) struct Args {
     /// An image to take instead.
     #[arg(long, value_name = "FILE", conflicts_with = "size")]
     pub(super) image: Option<PathBuf>,
+
+    /// Size of its pixels, for or instead of what the file says: a length with a unit, or ROWSxCOLS.
+    #[arg(long, value_name = "LENGTH|RxC", requires = "image", value_parser = length::pixel_size, allow_hyphen_values = true)]
+    pub(super) pixel_size: Option<PixelSize>,
 
     /// Devices to compare: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
     #[arg(long, value_name = "auto|cpu|gpu|NAME", value_delimiter = ',', default_value = "auto", value_hint = clap::ValueHint::Other)]

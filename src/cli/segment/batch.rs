@@ -18,7 +18,8 @@ pub(super) struct BatchArgs {
     pub(super) jobs: usize,
 
     /// Keep the results that are there and were made from the same content with the same
-    /// parameters; --force replaces the others.
+    /// parameters, label types, overlay and files (further ones do not matter, nor do device,
+    /// --memory and --jobs); --force replaces the others.
     #[arg(long)]
     pub(super) resume: bool,
 

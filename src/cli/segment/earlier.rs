@@ -20,6 +20,8 @@ pub(super) struct Wanted<'a> {
     pub(super) params: Value,
     /// Type of the labels for each number of clusters.
     pub(super) label_types: Vec<Value>,
+    /// How the overlay is drawn.
+    pub(super) overlay: Value,
     /// Files of each number of clusters.
     pub(super) files: Vec<String>,
     /// Files of all numbers of clusters together.
@@ -90,7 +92,17 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
     input
         .or_else(parameters)
         .or_else(|| differ("labels", part.get("label_type"), Some(kind)))
+        .or_else(|| differ("overlay", part.get("overlay"), Some(&wanted.overlay)))
         .or_else(|| missing(folder, &wanted.files))
+        .or_else(|| missing(folder, &channels(part, wanted)))
+}
+
+/// The maps of channels, which a report has unless there is a single pattern.
+fn channels(part: &Value, wanted: &Wanted<'_>) -> Vec<String> {
+    const MAPS: &str = "channels.png";
+    let made = part["files"].as_array().is_some_and(|files| files.iter().any(|f| f == MAPS));
+    let reported = wanted.files.iter().any(|name| name == "report.html");
+    (made && reported).then(|| MAPS.to_owned()).into_iter().collect()
 }
 
 /// Whether two values differ, in words; numbers as they are after they went through a file.

@@ -11,6 +11,7 @@ use stemseg::channel_maps::{ChannelMap, channel_maps};
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Components;
+use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result};
 
@@ -40,8 +41,11 @@ pub(super) struct Job {
     input: input::Read,
     plan: Plan,
     folder: ResultFolder,
+    /// When its work began, or would have without the time that it waited for other images.
     started: Instant,
     read: Duration,
+    /// Since when it waits.
+    ready: Instant,
 }
 
 /// What comes of reading an image.
@@ -71,7 +75,7 @@ impl Job {
         let (plan, notes) = args.plan(&input.micrograph, shared.jobs)?;
         input.notes.extend(notes);
         if let Some(earlier) = args.batch.resume.then(|| Earlier::load(target)).flatten() {
-            input.summary.sha256 = input::checksum(file)?;
+            input.summary.sha256 = input::checksum(&input.files)?;
             match difference(args, file, &input, &plan, &earlier) {
                 None => return Ok(Opened::Kept(earlier)),
                 Some(_) if args.force => {}
@@ -87,7 +91,15 @@ impl Job {
         spare(shared.files, target)?;
         let folder = ResultFolder::create(target, args.force)?;
         let file = file.clone();
-        Ok(Opened::Job(Box::new(Self { file, input, plan, folder, started, read })))
+        Ok(Opened::Job(Box::new(Self {
+            file,
+            input,
+            plan,
+            folder,
+            started,
+            read,
+            ready: Instant::now(),
+        })))
     }
 
     /// Segments the image on `backend`; `why` is a word on its choice.
@@ -97,6 +109,7 @@ impl Job {
         backend: &dyn Backend,
         why: Option<&str>,
     ) -> Result<Computed, Failure> {
+        self.taken(shared);
         let (args, bar) = (shared.args, shared.bar);
         let say = |note: &str| match shared.batch {
             true => bar.note(&format!("{}: {note}", self.file.display())),
@@ -106,7 +119,7 @@ impl Job {
         self.input.notes.extend(why.map(str::to_owned));
         explain(&self.plan, backend, bar)?;
         let (found, sha256) = std::thread::scope(|scope| {
-            let sha256 = scope.spawn(|| input::checksum(&self.file));
+            let sha256 = scope.spawn(|| input::checksum(&self.input.files));
             (self.segment(args, backend, bar), sha256.join())
         });
         let found = found?;
@@ -127,7 +140,15 @@ impl Job {
             false => Vec::new(),
         };
         let maps = (maps, begun.elapsed());
+        self.ready = Instant::now();
         Ok(Computed { job: self, found, maps, device: backend.device().clone() })
+    }
+
+    /// Ends its waiting for other images.
+    fn taken(&mut self, shared: &Shared<'_>) {
+        if shared.batch {
+            self.started += self.ready.elapsed();
+        }
     }
 
     /// Symmetry maps of the families, with the device that is at hand.
@@ -165,7 +186,8 @@ impl Job {
 
 impl Computed {
     /// Writes the result; gives its summary.json, and the result in a few words.
-    pub(super) fn write(self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
+    pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
+        self.job.taken(shared);
         let Self { job: Job { input, folder, started, read, .. }, found, maps, device } = self;
         let output = Output { args: shared.args, input, device, started, read, maps };
         let summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
@@ -190,7 +212,10 @@ fn difference(
     let kind = |&k: &usize| args.formats.label_type(k.try_into().unwrap_or(u16::MAX));
     let label_types = plan.params.clusters.iter().map(|k| json!(kind(k))).collect();
     let params = json!(plan.params);
-    earlier.difference(&Wanted { input: &input.summary, params, label_types, files, shared })
+    let overlay = args.report.overlay(input.summary.pixel_size_nm);
+    let overlay = json!(Overlay::from(&overlay));
+    let input = &input.summary;
+    earlier.difference(&Wanted { input, params, label_types, overlay, files, shared })
 }
 
 /// Refuses to replace a folder that holds one of the run's own files.

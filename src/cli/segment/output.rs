@@ -51,10 +51,7 @@ impl Output<'_> {
             write_npy(&folder.path("features.npy"), features.view())?;
         }
         let mut begun = Instant::now();
-        let report = match self.args.report.wanted() {
-            true => Some(Report::new(self, found, folder)?),
-            false => None,
-        };
+        let report = self.args.report.wanted().then(|| Report::new(self, found, folder));
         let (mut summaries, mut pages) = (Vec::new(), Vec::new());
         for (index, result) in found.results.iter().enumerate() {
             bar.check()?;
@@ -109,6 +106,7 @@ impl Output<'_> {
             summary.files.push("channels.png".into());
         }
         summary.label_type = self.args.formats.label_type(patterns.map.largest());
+        summary.overlay = (&self.args.report.overlay(summary.input.pixel_size_nm)).into();
         summary
     }
 
@@ -234,26 +232,14 @@ fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
     })
 }
 
+/// Writes a picture fast: the choice of a filter for each line takes longer than
+/// it saves on noisy images.
 fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
     // By way of memory: encoders hide what kind of error a writer met, such as a full disk.
-    let bytes = png(picture).map_err(Error::io(path))?;
-    std::fs::write(path, bytes).map_err(Error::io(path))
-}
-
-/// A picture as a PNG in memory.
-pub(super) fn png(picture: &image::RgbImage) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    encode(picture, &mut bytes).map(|()| bytes)
-}
-
-/// Encodes a picture fast: the choice of a filter for each line takes longer than
-/// it saves on noisy images.
-fn encode(picture: &image::RgbImage, to: impl std::io::Write) -> std::io::Result<()> {
-    let png = PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Sub);
-    picture.write_with_encoder(png).map_err(|error| match error {
-        image::ImageError::IoError(error) => error,
-        other => std::io::Error::other(other),
-    })
+    let png = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
+    picture.write_with_encoder(png).map_err(|e| Error::io(path)(std::io::Error::other(e)))?;
+    std::fs::write(path, bytes).map_err(Error::io(path))
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {

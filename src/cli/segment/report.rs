@@ -9,7 +9,7 @@ use stemseg::report::maps;
 use stemseg::report::summary::Summary;
 use stemseg::{Error, Result};
 
-use super::output::{Output, png};
+use super::output::Output;
 
 /// The page of a result, or of several.
 const PAGE: &str = "report.html";
@@ -40,15 +40,14 @@ impl<'a> Report<'a> {
         output: &'a Output<'a>,
         found: &'a Segmentation,
         folder: &'a ResultFolder,
-    ) -> Result<Self> {
+    ) -> Self {
         let maps = maps::features(found);
         let image = &output.input.micrograph;
         let (micrograph, features) = rayon::join(
             || Micrograph::new(image.pixels(), &maps, image.pixel_size()),
-            || png(&maps::sheet("Features", &maps)),
+            || maps::sheet("Features", &maps).png(),
         );
-        let features = features.map_err(Error::io(folder.path("features.png")))?;
-        Ok(Self { output, found, folder, micrograph, features, command: command() })
+        Self { output, found, folder, micrograph, features, command: command() }
     }
 
     /// Encodes the pictures of a result, and writes its maps.
@@ -112,7 +111,7 @@ fn command() -> Vec<String> {
 
 fn write_channels(path: &Path, maps: &[maps::Map]) -> Result<()> {
     let sheet = maps::sheet("Channels that separate the patterns best", maps);
-    write(path, &png(&sheet).map_err(Error::io(path))?)?;
+    write(path, sheet.png())?;
     sync_file(path)
 }
 

@@ -84,6 +84,8 @@ pub struct Loaded {
     pub frame: Option<Frame>,
     /// What a user should know: luma taken, first of several images taken.
     pub notes: Vec<String>,
+    /// The files it came from, see [`ImageFile::files`].
+    pub files: Vec<PathBuf>,
 }
 
 /// Pixels, and what was done to them.
@@ -110,6 +112,15 @@ trait Images: Send {
     /// Image `entry` of [`entries`](Self::entries), with notes; of a stack only
     /// frame `frame`, which is 0 otherwise.
     fn load(&mut self, entry: usize, frame: usize) -> Result<Image>;
+    /// The mean over all frames of a stack as f64, where that takes less than to load
+    /// each.
+    fn mean(&mut self, _entry: usize) -> Result<Option<Image>> {
+        Ok(None)
+    }
+    /// Files that are read besides the one that was opened, or in the folder that was.
+    fn besides(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 /// An open image file: its headers are read, its pixels not yet.
@@ -153,6 +164,15 @@ impl ImageFile {
         self.images.entries()
     }
 
+    /// All files that it is read from: the one that was opened, if it is no folder, then
+    /// those that belong to it, by name.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut besides = self.images.besides();
+        besides.sort();
+        let own = self.path.is_file().then(|| self.path.clone());
+        own.into_iter().chain(besides).collect()
+    }
+
     /// The number of the image that is read: `image` where there is such an image, or
     /// the one that [`read_frame`] takes.
     ///
@@ -180,6 +200,11 @@ impl ImageFile {
     /// The mean over all frames, as f64.
     fn mean(&mut self, image: usize) -> Result<Image> {
         let count = self.entries()[image].frames().unwrap_or(1);
+        let note = format!("the mean of {count} frames was taken");
+        if let Some((mean, mut notes)) = guarded(&self.path, || self.images.mean(image))? {
+            notes.push(note);
+            return Ok((mean, notes));
+        }
         let (first, mut notes) = self.load_unchecked(image, 0)?;
         let mut sum = first.to_f64();
         for frame in 1..count {
@@ -189,7 +214,7 @@ impl ImageFile {
             }
             sum += &next;
         }
-        notes.push(format!("the mean of {count} frames was taken"));
+        notes.push(note);
         let mean: Array2<f64> = sum / count as f64;
         Ok((mean.into(), notes))
     }
@@ -213,8 +238,8 @@ impl ImageFile {
             (true, Frame::Mean) => entry.single("mean"),
             (false, _) => entry,
         };
-        let frame = stack.then_some(frame);
-        Ok(Loaded { pixels, entry, format: self.format, image: number, frame, notes })
+        let (frame, files) = (stack.then_some(frame), self.files());
+        Ok(Loaded { pixels, entry, format: self.format, image: number, frame, notes, files })
     }
 }
 
@@ -265,14 +290,17 @@ pub fn recognised(path: &Path) -> Result<bool> {
 /// The format of the file by its content.
 fn recognise(path: &Path) -> Result<&'static dyn Format> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             Error::unreadable(path, "there is no such file; check the name and the folder")
         }
         _ => Error::io(path)(error),
     })?;
-    if metadata.is_dir() && path.join(".zgroup").is_file() {
-        let reason =
-            "is a folder of zarr arrays; save it as hspy, or as zspy in one file (ZipStore)";
+    if metadata.is_dir() && zspy::is_zspy(path) {
+        return Ok(&zspy::Zspy);
+    }
+    if metadata.is_dir() && [".zgroup", "zarr.json"].iter().any(|name| path.join(name).is_file()) {
+        let reason = "is a folder of zarr arrays, but not HyperSpy's zspy (version 2), which alone is \
+                      read; save the image as TIFF, npy or hspy";
         return Err(Error::unreadable(path, reason));
     }
     if metadata.is_dir() {

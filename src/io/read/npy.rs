@@ -13,7 +13,7 @@ use ndarray::{ArrayD, Ix2, Ix3, IxDyn, ShapeBuilder};
 use npyz::npz::{NpzArchive, array_name_from_file_name};
 use npyz::{DType, Deserialize, Endianness, TypeChar, TypeRead, TypeStr};
 
-use super::pixels::{is_real, with_type};
+use super::pixels::{self, is_number, with_array, with_type};
 use super::{
     Entry, Format, Image, Images, MAX_COMPRESSION, Pixels, check_size, colour, failed, file_size,
     open, zspy,
@@ -264,11 +264,9 @@ impl Header {
     /// Refuses elements that are no pixels, and more of them than `stored` bytes.
     fn check(&self, path: &Path, stored: u64) -> Result<()> {
         let dtype = self.dtype();
-        if !is_real(&dtype) {
+        if !is_number(&dtype) {
             let advice = match &*dtype {
-                _ if dtype.starts_with("complex") => {
-                    "save their modulus or phase (numpy.abs, numpy.angle)"
-                }
+                "complex256" => "save them as complex128, or their modulus (numpy.abs)",
                 "float128" => "save them as float64 (numpy.float64)",
                 _ => "save a plain array of integers or floats",
             };
@@ -283,6 +281,9 @@ impl Header {
     fn read_image(&self, reader: impl Read, frame: usize) -> io::Result<Image> {
         // As bytes, booleans need no case of their own.
         let dtype = self.dtype().replace("bool", "uint8");
+        if dtype.starts_with("complex") {
+            return self.read_moduli(reader, frame);
+        }
         with_type!(&*dtype, T => self.read_as::<T>(reader, frame), _ => Err(invalid(dtype)))
     }
 
@@ -302,6 +303,42 @@ impl Header {
         Ok((image.into(), vec![]))
     }
 
+    /// The moduli of one image of complex numbers.
+    fn read_moduli(&self, mut reader: impl Read, frame: usize) -> io::Result<Image> {
+        let &[rows, cols] = self.image_shape() else {
+            return Err(invalid(format!("complex numbers of shape {:?}", self.shape)));
+        };
+        let element = self.element.as_ref().ok_or_else(|| invalid("structured elements"))?;
+        let size = element.size_field() as usize;
+        let (lanes, wanted) = self.lanes(frame);
+        let mut bytes = vec![0; rows * cols * size];
+        if lanes == 1 {
+            reader.read_exact(&mut bytes)?;
+        } else {
+            let mut all = vec![0; lanes * size];
+            for pixel in bytes.chunks_exact_mut(size) {
+                reader.read_exact(&mut all)?;
+                pixel.copy_from_slice(&all[wanted * size..][..size]);
+            }
+        }
+        let shape = if self.fortran { [cols, rows, 1] } else { [rows, cols, 1] };
+        let big_endian = element.endianness() == Endianness::Big;
+        let image = pixels::from_bytes(&self.dtype(), &bytes, big_endian, shape);
+        let (pixels, notes) = image.ok_or_else(|| invalid("an array of another size"))?;
+        match self.fortran {
+            true => Ok((with_array!(pixels, array => array.reversed_axes().into()), notes)),
+            false => Ok((pixels, notes)),
+        }
+    }
+
+    /// How many frames are interleaved element by element, and which of them is wanted.
+    fn lanes(&self, frame: usize) -> (usize, usize) {
+        match self.shape[..] {
+            [frames, _, _] if self.fortran && !self.is_colour() => (frames, frame),
+            _ => (1, 0),
+        }
+    }
+
     /// The elements of one image in the order of the file, whose frames are
     /// interleaved where it is column-major.
     fn read_elements<T: Deserialize + Pod>(
@@ -315,10 +352,7 @@ impl Header {
             _ => plain,
         };
         let decoder = T::reader(&DType::Plain(plain)).map_err(io::Error::other)?;
-        let (lanes, wanted) = match self.shape[..] {
-            [frames, _, _] if self.fortran && !self.is_colour() => (frames, frame),
-            _ => (1, 0),
-        };
+        let (lanes, wanted) = self.lanes(frame);
         let count: usize = self.image_shape().iter().product();
         if lanes == 1 && self.is_native(size_of::<T>()) {
             let mut values = vec![T::zeroed(); count];

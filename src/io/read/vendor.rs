@@ -79,6 +79,12 @@ impl Images for Vendor {
         let plane = plane.map_err(|error| unreadable(&self.path, error))?;
         image_of(&plane).ok_or_else(|| damaged(&self.path, "an image of another size than it says"))
     }
+
+    fn besides(&self) -> Vec<PathBuf> {
+        let mut members = self.dataset.member_files();
+        members.retain(|member| *member != self.path);
+        members
+    }
 }
 
 /// What the crate says of an image, and which axis its frames lie along.

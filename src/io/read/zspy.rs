@@ -1,4 +1,4 @@
-//! HyperSpy's zspy in one file: a zip archive of zarr arrays (version 2).
+//! HyperSpy's zspy: zarr arrays (version 2) in a zip archive or in a folder.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -8,6 +8,7 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use npyz::npz::NpzArchive;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use walkdir::WalkDir;
 
 use super::signal::{self, Axis};
 use super::{
@@ -48,7 +49,7 @@ impl Format for Zspy {
     }
 }
 
-/// Whether a zip archive says so.
+/// Whether a zip archive or a folder says so.
 pub(super) fn is_zspy(path: &Path) -> bool {
     let attributes = Archive::open(path).map(|mut archive| archive.json(".zattrs"));
     attributes.is_ok_and(|found| found.is_some_and(|root| root["file_format"] == "ZSpy"))
@@ -150,7 +151,7 @@ impl Images for Signals {
         let (place, array) = &signals[entry];
         let entry = &entries[entry];
         signal::check_element(&archive.path, &entry.dtype)?;
-        let slab = Slab::new(&archive.path, array, entry, frame)?;
+        let slab = Slab::new(archive, array, entry, frame)?;
         let mut image = vec![0; slab.bytes()];
         for index in slab.chunks() {
             let name = format!("{place}/data/{}", array.key(&index));
@@ -164,6 +165,10 @@ impl Images for Signals {
         let big_endian = array.element().is_some_and(|(_, _, big)| big);
         pixels::from_bytes(&entry.dtype, &image, big_endian, slab.shape)
             .ok_or_else(|| damaged(&archive.path, "an array of another size than it says"))
+    }
+
+    fn besides(&self) -> Vec<PathBuf> {
+        self.archive.members()
     }
 }
 
@@ -181,7 +186,8 @@ struct Slab {
 }
 
 impl Slab {
-    fn new(path: &Path, array: &Array, entry: &Entry, frame: usize) -> Result<Self> {
+    fn new(archive: &Archive, array: &Array, entry: &Entry, frame: usize) -> Result<Self> {
+        let path = &archive.path;
         if array.order != "C" || array.filters.as_ref().is_some_and(|list| !list.is_empty()) {
             let reason = "is stored in a way that is not read (column-major or filtered zarr); save it as hspy";
             return Err(Error::unreadable(path, reason));
@@ -202,7 +208,7 @@ impl Slab {
         if chunk.contains(&0) {
             return Err(wrong());
         }
-        let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
+        let available = archive.size.saturating_mul(MAX_COMPRESSION);
         check_size(path, Some(all), available, one)?;
         check_size(path, chunk_bytes, available, chunk_bytes.unwrap_or(u64::MAX))?;
         let length = |length: u64| usize::try_from(length).map_err(|_| wrong());
@@ -244,28 +250,77 @@ impl Slab {
     }
 }
 
-/// The zip archive.
+/// All arrays and groups.
 struct Archive {
     path: PathBuf,
-    zip: NpzArchive<BufReader<File>>,
+    store: Store,
+    /// Bytes that it takes on the disk.
+    size: u64,
+}
+
+/// What holds them.
+enum Store {
+    Zip(NpzArchive<BufReader<File>>),
+    /// The files in the folder, by name.
+    Folder(Vec<PathBuf>),
 }
 
 impl Archive {
     fn open(path: &Path) -> Result<Self> {
-        let zip = NpzArchive::new(BufReader::new(open(path)?));
-        let zip = zip.map_err(|error| super::failed(path, error))?;
-        Ok(Self { path: path.into(), zip })
+        let fail = |error| super::failed(path, error);
+        if path.is_dir() {
+            let files = WalkDir::new(path).sort_by_file_name().into_iter();
+            let files =
+                files.filter(|entry| entry.as_ref().map_or(true, |e| e.file_type().is_file()));
+            let files = files.map(|entry| entry.map(walkdir::DirEntry::into_path));
+            let files: Vec<_> = files.collect::<Result<_, _>>().map_err(|e| fail(e.into()))?;
+            let sizes = files.iter().map(|file| file_size(file));
+            let size = sizes.sum::<Result<u64>>()?;
+            return Ok(Self { path: path.into(), store: Store::Folder(files), size });
+        }
+        let zip = NpzArchive::new(BufReader::new(open(path)?)).map_err(fail)?;
+        Ok(Self { path: path.into(), store: Store::Zip(zip), size: file_size(path)? })
     }
 
     /// A member of at most `most` bytes, `None` where there is none.
     fn read(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
-        let Ok(member) = self.zip.zip_archive().by_name(name) else {
-            return Ok(None);
-        };
         let mut bytes = Vec::new();
-        let read = member.take(most).read_to_end(&mut bytes);
+        let read = match &mut self.store {
+            Store::Zip(zip) => match zip.zip_archive().by_name(name) {
+                Ok(member) => member.take(most).read_to_end(&mut bytes),
+                Err(_) => return Ok(None),
+            },
+            Store::Folder(_) => match File::open(self.path.join(name)) {
+                Ok(member) => member.take(most).read_to_end(&mut bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => Err(error),
+            },
+        };
         read.map_err(|error| super::failed(&self.path, error))?;
         Ok(Some(bytes))
+    }
+
+    /// The files in the folder; none of an archive, which is one file.
+    fn members(&self) -> Vec<PathBuf> {
+        match &self.store {
+            Store::Zip(_) => Vec::new(),
+            Store::Folder(files) => files.clone(),
+        }
+    }
+
+    /// Names of all members.
+    fn names(&mut self) -> Vec<String> {
+        match &mut self.store {
+            Store::Zip(zip) => zip.zip_archive().file_names().map(str::to_owned).collect(),
+            Store::Folder(files) => {
+                let below = files.iter().filter_map(|file| file.strip_prefix(&self.path).ok());
+                let parts = |path: &Path| {
+                    let parts: Option<Vec<_>> = path.iter().map(|part| part.to_str()).collect();
+                    parts.map(|parts| parts.join("/"))
+                };
+                below.filter_map(parts).collect()
+            }
+        }
     }
 
     fn json(&mut self, name: &str) -> Option<Value> {
@@ -274,13 +329,12 @@ impl Archive {
 
     /// Folders of the signals, `Experiments/NAME`.
     fn signals(&mut self) -> Vec<String> {
-        let zip = self.zip.zip_archive();
-        let place = |name: &str| {
+        let place = |name: &String| {
             let place = name.strip_suffix("/data/.zarray")?;
             (place.starts_with("Experiments/") && place.split('/').count() == 2)
                 .then(|| place.to_owned())
         };
-        let mut places: Vec<String> = zip.file_names().filter_map(place).collect();
+        let mut places: Vec<String> = self.names().iter().filter_map(place).collect();
         places.sort();
         places.dedup();
         places

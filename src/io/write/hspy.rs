@@ -64,9 +64,19 @@ pub fn write_hspy(
     written.map_err(|error| {
         Error::io(path)(match error {
             Hdf5Error::Io(error) => error,
-            other => std::io::Error::other(other.to_string()),
+            other => system_error(&other.to_string()),
         })
     })
+}
+
+/// What the system said. The crate hides its layer's error but for the words, which end
+/// in the number that tells a full disk from others.
+fn system_error(words: &str) -> std::io::Error {
+    let number = words.rsplit_once("(os error ").and_then(|(_, rest)| rest.split_once(')'));
+    match number.and_then(|(number, _)| number.parse().ok()) {
+        Some(number) => std::io::Error::from_raw_os_error(number),
+        None => std::io::Error::other(words.to_owned()),
+    }
 }
 
 fn write<T: Label + H5Type + Pod>(

@@ -93,3 +93,28 @@ fn errors_name_the_file() {
     let error = write_hspy(nowhere, &labels.view(), LabelType::U8, &signal).unwrap_err();
     assert!(error.to_string().contains("there are 300"), "{error}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told_from_other_failures() {
+    let labels = Array2::from_elem((300, 300), 1_u16);
+    let signal = Signal { title: "a", original: "a", pixel_size: None, parameters: &json!({}) };
+    let full = Path::new("/dev/full");
+    let error = write_hspy(full, &labels.view(), LabelType::U8, &signal).unwrap_err();
+    let Error::Io { source, .. } = error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull, "{source}");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_number_in_the_words_tells_what_the_system_said() {
+    use std::io::ErrorKind::{Other, StorageFull};
+    for (words, kind) in [
+        ("hdf5-io error: I/O error: No space left on device (os error 28)", StorageFull),
+        ("format error: a chunk (os error none)", Other),
+        ("invalid state: closed", Other),
+    ] {
+        assert_eq!(system_error(words).kind(), kind, "{words}");
+    }
+    assert!(system_error("invalid state: closed").to_string().contains("closed"));
+}

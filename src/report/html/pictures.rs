@@ -76,7 +76,7 @@ impl Pictures {
 
 impl Encoded {
     fn new(map: &Map) -> Self {
-        let uri = embed::indexed_png(map.values.ncols(), &map.indices(), &maps::palette());
+        let uri = embed::indexed(map.values.ncols(), &map.indices(), &maps::palette());
         Self { map: map.clone(), uri }
     }
 
@@ -112,5 +112,5 @@ fn encode(layer: &Layer, largest: u16) -> String {
     let palette: Vec<[u8; 3]> = (0..=usize::from(largest.min(255))).map(colours::colour).collect();
     let index = |label: u16| if label == 0 { 0 } else { ((label - 1) % 255 + 1) as u8 };
     let indices: Vec<u8> = layer.labels.iter().map(|&label| index(label)).collect();
-    embed::indexed_png(layer.cols, &indices, &palette)
+    embed::indexed(layer.cols, &indices, &palette)
 }

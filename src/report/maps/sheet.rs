@@ -1,10 +1,7 @@
 //! Several maps in one picture: small multiples.
 
-use image::{Rgb, RgbImage};
-
-use super::{Map, palette};
-use crate::report::number;
-use crate::report::text;
+use super::Map;
+use crate::report::{embed, number, text};
 
 /// Pixels per line of text, of titles and of the ends of a colour bar.
 const SIZE: f32 = 16.0;
@@ -26,25 +23,105 @@ const SPACE: usize = 8;
 const PAPER: [u8; 3] = [255; 3];
 const INK: [u8; 3] = [34, 34, 38];
 
+/// Colours of maps in a sheet; as many as leave room for greys.
+const STEPS: usize = 224;
+
+/// A drawing in at most 256 colours, which is encoded in a third of the time of one
+/// in all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Number of rows.
+    pub height: usize,
+    /// Indices of [`Sheet::palette`], row by row.
+    pixels: Vec<u8>,
+}
+
 /// Draws `maps` of equal shapes side by side, each with its title above and the range of
 /// its colours below; `heading` stands over all.
-pub fn sheet(heading: &str, maps: &[Map]) -> RgbImage {
+pub fn sheet(heading: &str, maps: &[Map]) -> Sheet {
     let grid = Grid::new(heading, maps);
-    let mut sheet = RgbImage::from_pixel(grid.width() as u32, grid.height() as u32, Rgb(PAPER));
-    let baseline = (GAP + 16) as f32;
-    text::draw(&mut sheet, heading, (GAP as f32, baseline), 1.25 * SIZE, INK);
-    let palette = palette();
+    let mut sheet = Sheet::new(grid.width(), grid.height());
+    sheet.write(heading, (GAP as f32, (GAP + 16) as f32), 1.25 * SIZE);
     for (index, map) in maps.iter().enumerate() {
         let (row, column) = (index / grid.columns, index % grid.columns);
         let left = GAP + column * (grid.cell + GAP);
         let top = GAP + TITLE + GAP / 2 + row * (grid.cell_height() + GAP);
-        let title = (left as f32, (top + 16) as f32);
-        text::draw(&mut sheet, &map.title, title, SIZE, INK);
-        draw_map(&mut sheet, map, (left, top + TITLE), grid.factor, &palette);
+        sheet.write(&map.title, (left as f32, (top + 16) as f32), SIZE);
+        sheet.draw_map(map, (left, top + TITLE), grid.factor);
         let bar = (left, top + TITLE + grid.shape.0 + SPACE);
-        draw_bar(&mut sheet, map, bar, grid.shape.1.max(SIDE / 2), &palette);
+        sheet.draw_bar(map, bar, grid.shape.1.max(SIDE / 2));
     }
     sheet
+}
+
+impl Sheet {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, pixels: vec![0; width * height] }
+    }
+
+    /// Paper, the colours of maps, and greys from paper to ink.
+    pub fn palette() -> Vec<[u8; 3]> {
+        let colour = |step| colorous::VIRIDIS.eval_rational(step, STEPS).as_array();
+        let greys = usize::from(u8::MAX) - STEPS;
+        let grey = |level: usize| {
+            let share = level as f32 / greys as f32;
+            std::array::from_fn(|i| text::mix(PAPER[i], INK[i], share))
+        };
+        [PAPER].into_iter().chain((0..STEPS).map(colour)).chain((1..=greys).map(grey)).collect()
+    }
+
+    /// The drawing as a PNG.
+    pub fn png(&self) -> Vec<u8> {
+        embed::png(self.width, &self.pixels, &Self::palette(), false)
+    }
+
+    fn write(&mut self, words: &str, at: (f32, f32), size: f32) {
+        let (width, height) = (self.width as i64, self.height as i64);
+        let greys = (usize::from(u8::MAX) - STEPS) as f32;
+        text::cover(words, at, size, |(x, y), coverage| {
+            let level = (coverage.clamp(0.0, 1.0) * greys).round() as usize;
+            if level > 0 && (0..width).contains(&x) && (0..height).contains(&y) {
+                let pixel = &mut self.pixels[(y * width + x) as usize];
+                // Where glyphs touch, the darker of the two.
+                *pixel = (*pixel).max((STEPS + level) as u8);
+            }
+        });
+    }
+
+    fn draw_map(&mut self, map: &Map, (left, top): (usize, usize), factor: usize) {
+        let cols = map.values.ncols().max(1);
+        for (row, line) in map.indices().chunks_exact(cols).enumerate() {
+            for y in top + row * factor..top + (row + 1) * factor {
+                let first = y * self.width + left;
+                let to = self.pixels[first..first + cols * factor].chunks_exact_mut(factor);
+                to.zip(line).for_each(|(to, &index)| to.fill(in_sheet(index)));
+            }
+        }
+    }
+
+    fn draw_bar(&mut self, map: &Map, (left, top): (usize, usize), width: usize) {
+        for y in top..top + BAR {
+            for x in 0..width {
+                let step = 1 + x * (STEPS - 1) / (width - 1).max(1);
+                self.pixels[y * self.width + left + x] = step as u8;
+            }
+        }
+        let [low, high] = map.range.map(|value| number::significant(f64::from(value), 3));
+        let baseline = (top + BAR + 17) as f32;
+        let high_width = text::measure(&high, SIZE).width;
+        self.write(&low, (left as f32, baseline), SIZE);
+        self.write(&high, ((left + width) as f32 - high_width, baseline), SIZE);
+    }
+}
+
+/// A map's index of its palette as one of the sheet's.
+fn in_sheet(index: u8) -> u8 {
+    match index {
+        0 => 0,
+        index => (1 + (usize::from(index) - 1) * (STEPS - 1) / 254) as u8,
+    }
 }
 
 /// Where things are.
@@ -91,44 +168,10 @@ impl Grid {
     }
 }
 
-fn draw_map(
-    sheet: &mut RgbImage,
-    map: &Map,
-    (left, top): (usize, usize),
-    factor: usize,
-    palette: &[[u8; 3]],
-) {
-    let cols = map.values.ncols();
-    for (row, line) in map.indices().chunks_exact(cols.max(1)).enumerate() {
-        for y in 0..factor {
-            for x in 0..cols * factor {
-                let at = ((left + x) as u32, (top + row * factor + y) as u32);
-                sheet.put_pixel(at.0, at.1, Rgb(palette[usize::from(line[x / factor])]));
-            }
-        }
-    }
-}
-
-fn draw_bar(
-    sheet: &mut RgbImage,
-    map: &Map,
-    (left, top): (usize, usize),
-    width: usize,
-    palette: &[[u8; 3]],
-) {
-    for x in 0..width {
-        let colour = Rgb(palette[1 + x * 254 / (width - 1).max(1)]);
-        (0..BAR).for_each(|y| sheet.put_pixel((left + x) as u32, (top + y) as u32, colour));
-    }
-    let [low, high] = map.range.map(|value| number::significant(f64::from(value), 3));
-    let baseline = (top + BAR + 17) as f32;
-    let high_width = text::measure(&high, SIZE).width;
-    text::draw(sheet, &low, (left as f32, baseline), SIZE, INK);
-    text::draw(sheet, &high, ((left + width) as f32 - high_width, baseline), SIZE, INK);
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use ndarray::Array2;
 
@@ -137,8 +180,12 @@ mod tests {
     }
 
     /// Whether anything but paper is at these pixels.
-    fn inked(sheet: &RgbImage, x: std::ops::Range<u32>, mut y: std::ops::Range<u32>) -> bool {
-        y.any(|y| x.clone().any(|x| sheet.get_pixel(x, y).0 != PAPER))
+    fn inked(sheet: &Sheet, x: Range<usize>, mut y: Range<usize>) -> bool {
+        y.any(|y| x.clone().any(|x| colour(sheet, x, y) != PAPER))
+    }
+
+    fn colour(sheet: &Sheet, x: usize, y: usize) -> [u8; 3] {
+        Sheet::palette()[usize::from(sheet.pixels[y * sheet.width + x])]
     }
 
     #[test]
@@ -147,10 +194,10 @@ mod tests {
         let sheet = sheet("Three maps", &maps);
         let grid = Grid::new("Three maps", &maps);
         assert_eq!((grid.factor, grid.shape, grid.columns, grid.rows), (4, (360, 360), 2, 2));
-        assert_eq!(sheet.dimensions(), (2 * 384 + 24, 24 + 38 + 2 * (430 + 24)));
+        assert_eq!((sheet.width, sheet.height), (2 * 384 + 24, 24 + 38 + 2 * (430 + 24)));
         for (left, top) in [(24, 62), (408, 62), (24, 516)] {
             assert!(inked(&sheet, left..left + 60, top..top + 20), "the title");
-            let of_map = |x, y| sheet.get_pixel(left + x, top + 26 + y).0;
+            let of_map = |x, y| colour(&sheet, left + x, top + 26 + y);
             assert_eq!((of_map(0, 0), of_map(359, 359)), ([68, 1, 84], [253, 231, 37]));
             assert_eq!(of_map(0, 369), [68, 1, 84], "the bar");
             assert!(inked(&sheet, left..left + 40, top + 26 + 382..top + 26 + 400), "its ends");
@@ -165,14 +212,25 @@ mod tests {
         for maps in [vec![map(title, 300, 4); 3], vec![map(title, 4, 300); 2]] {
             let sheet = sheet("Channels", &maps);
             let width = text::measure(title, SIZE).width;
-            assert!(sheet.width() as f32 >= width + 2.0 * GAP as f32);
-            let edge = sheet.width() - GAP as u32;
-            assert!(!inked(&sheet, edge..sheet.width(), 0..sheet.height()), "cut at the edge");
+            assert!(sheet.width as f32 >= width + 2.0 * GAP as f32);
+            let edge = sheet.width - GAP;
+            assert!(!inked(&sheet, edge..sheet.width, 0..sheet.height), "cut at the edge");
         }
     }
 
     #[test]
     fn a_heading_alone_is_a_sheet() {
-        assert!(sheet("Nothing to show", &[]).width() > 100);
+        assert!(sheet("Nothing to show", &[]).width > 100);
+    }
+
+    #[test]
+    fn the_picture_has_the_colours_of_the_sheet() {
+        let sheet = sheet("Ramp", &[map("one", 60, 90)]);
+        let picture = image::load_from_memory(&sheet.png()).unwrap().into_rgb8();
+        assert_eq!(picture.dimensions(), (sheet.width as u32, sheet.height as u32));
+        let same =
+            |(x, y, p): (u32, u32, &image::Rgb<u8>)| p.0 == colour(&sheet, x as usize, y as usize);
+        assert!(picture.enumerate_pixels().all(same));
+        assert!(picture.pixels().any(|p| p.0 == INK), "the text");
     }
 }
