@@ -15,6 +15,9 @@ use crate::devices::Devices;
 /// Distance of sites, px.
 const STRIDE: usize = 3;
 
+/// Width of Gaussians, px.
+const WIDTH: f64 = 2.6;
+
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in ["centred-translation", "power-mean"] {
@@ -32,7 +35,8 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
 
 type Outcome = Result<(), Failed>;
 
-fn family(name: &str) -> FamilyParams {
+/// With a Gaussian of `width` px.
+fn family(name: &str, width: f64) -> FamilyParams {
     match name {
         "power-mean" => FamilyParams::Harmonic(harmonic::Params {
             radius: 4,
@@ -40,11 +44,11 @@ fn family(name: &str) -> FamilyParams {
             rings: 2,
             angles: 5,
             inner_stride: 2,
-            pool: harmonic::Pool::PowerMean { width: 2.2 },
+            pool: harmonic::Pool::PowerMean { width },
             ..Default::default()
         }),
         _ => FamilyParams::Centred(centred::Params {
-            width: 3.4,
+            width,
             spacing: 3.1,
             reach: 2.3,
             ..Default::default()
@@ -52,19 +56,19 @@ fn family(name: &str) -> FamilyParams {
     }
 }
 
-fn params(name: &str) -> Params {
-    Params { families: vec![family(name)], stride: STRIDE, ..Default::default() }
+fn params(name: &str, width: f64) -> Params {
+    Params { families: vec![family(name, width)], stride: STRIDE, ..Default::default() }
 }
 
 /// Descriptors of an image, with its plan.
 fn described(
     backend: &dyn Backend,
-    name: &str,
+    params: Params,
     image: &Array2<f64>,
     mask: Option<Array2<bool>>,
 ) -> Result<(Array2<f32>, Plan), Failed> {
     let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
-    let plan = Plan::of(params(name), &micrograph)?;
+    let plan = Plan::of(params, &micrograph)?;
     let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     Ok((found, plan))
 }
@@ -82,7 +86,7 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
     let shape = (61, 110);
     let mask = mask(shape);
     let image = noise(shape, 3);
-    let (found, plan) = described(backend, name, &image, Some(mask.clone()))?;
+    let (found, plan) = described(backend, params(name, WIDTH), &image, Some(mask.clone()))?;
     let expected = plan.families[0].by_definition(image.view(), &plan.grid, Some(mask.view()));
     let zero = expected.rows().into_iter().filter(|site| site.iter().all(|&v| v == 0.0)).count();
     if zero < 20 || zero > expected.nrows() / 2 {
@@ -93,7 +97,7 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
     compare(name, &found, &expected, plan.channels(), 1e-5)?;
     // Rubbish under the mask changes nothing at all.
     let rubbish = Array2::from_shape_fn(shape, |at| if mask[at] { 1e7 } else { image[at] });
-    let (other, _) = described(backend, name, &rubbish, Some(mask))?;
+    let (other, _) = described(backend, params(name, WIDTH), &rubbish, Some(mask))?;
     match other.iter().zip(&found).all(|(a, b)| a == b) {
         true => Ok(()),
         false => Err("masked pixels count".into()),
@@ -103,7 +107,7 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
 fn bands(backend: &dyn Backend, name: &'static str) -> Outcome {
     let shape = (310, 110);
     let micrograph = Micrograph::new(noise(shape, 3).view(), Some(mask(shape)), NonFinite::Fail)?;
-    let plan = Plan::of(params(name), &micrograph)?;
+    let plan = Plan::of(params(name, WIDTH), &micrograph)?;
     let run = |rows| describe(backend, micrograph.standardised()?, &plan, rows);
     if plan.bands(1).len() < 3 {
         return Err("too few bands to show anything".into());
@@ -123,8 +127,9 @@ fn masks_are_borders(backend: &dyn Backend, name: &'static str) -> Outcome {
     let whole = noise(large, 8);
     let mut mask = Array2::from_elem(large, true);
     mask.slice_mut(part).fill(false);
-    let (alone, plan) = described(backend, name, &whole.slice(part).to_owned(), None)?;
-    let (within, larger) = described(backend, name, &whole, Some(mask))?;
+    let (alone, plan) =
+        described(backend, params(name, WIDTH), &whole.slice(part).to_owned(), None)?;
+    let (within, larger) = described(backend, params(name, WIDTH), &whole, Some(mask))?;
     for i in 0..plan.grid.count.rows {
         let first = (i + top / STRIDE) * larger.grid.count.cols + left / STRIDE;
         let within = within.slice(s![first..first + plan.grid.count.cols, ..]);
@@ -147,11 +152,11 @@ fn of_a_crystal(backend: &dyn Backend, name: &'static str) -> Outcome {
     });
     let mut mask = Array2::from_elem((size, size), false);
     mask.slice_mut(s![60..69, 57..66]).fill(true);
-    let (found, plan) = described(backend, name, &image, Some(mask))?;
+    let (found, plan) = described(backend, params(name, 8.0), &image, Some(mask))?;
     let cols = plan.grid.count.cols;
     let Extent { rows, .. } = plan.grid.count;
     // A whole number of periods from the corners, and from the hole's middle.
-    let inside = found.row(8 * cols + 8);
+    let inside = found.row(10 * cols + 10);
     let mut worst = 0.0_f32;
     for (i, j) in [(0, 0), (0, cols - 2), (rows - 2, 0), (rows - 2, cols - 2), (20, 18), (20, 22)] {
         let site = found.row(i * cols + j);
