@@ -52,6 +52,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     }
     trials.extend(devices.each("families::bright_centres", bright_centres));
     trials.extend(devices.each("families::spots", spots));
+    trials.extend(devices.each("families::lonely_spots", lonely_spots));
     trials.extend(devices.each("families::windows_of_spectra", windows_of_spectra));
     trials.extend(devices.each("families::powers_that_overflow", powers_that_overflow));
     for seed in 0..3 {
@@ -119,7 +120,7 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
             pool_top,
         }),
         "harmonic" | "power-mean" => FamilyParams::Harmonic(harmonic::Params {
-            pool: pool(name, 0.6 + 3.0 * random.unit()),
+            pool: pool(name, (radius + inner_stride) as f64 / 5.5 + 3.0 * random.unit()),
             radius,
             window,
             orders: [vec![0, 1, 2, 3, 4, 6], vec![1], vec![5, 0, 2]][random.below(3)].clone(),
@@ -195,7 +196,12 @@ pub(crate) fn corner(backend: &dyn Backend, name: &'static str, case: u64) -> Ou
             (params, (rows + more[0], cols + more[1]))
         }
     };
-    follows(backend, params, &image(shape, 2 * case + 1), BOUND)
+    let mut image = image(shape, 2 * case + 1);
+    if name == "centred-translation" {
+        // Windows end softly: what is beyond them has to be unlike what is within.
+        image.slice_mut(s![.., ..shape.1 / 3]).mapv_inplace(|v| 8.0 * v);
+    }
+    follows(backend, params, &image, BOUND)
 }
 
 /// A window, or patch, of more than 256 columns or rows, inner sites at each of them.
@@ -324,6 +330,26 @@ pub(crate) fn spots(backend: &dyn Backend) -> Outcome {
             *v += (3.0 * column as f64) * (-(down * down + right * right) / 6.0).exp();
         }
     }
+    follows(backend, params, &image, BOUND)
+}
+
+/// Spots on flat ground, which the power mean of sites does not see unless their windows
+/// hold one, whatever little weight it has there.
+pub(crate) fn lonely_spots(backend: &dyn Backend) -> Outcome {
+    let (radius, inner_stride, width) = (5, 1, 20.0);
+    let (orders, rings, angles) = (vec![0, 1], 2, 4);
+    let pool = pool("power-mean", width);
+    let window = Extent::default();
+    let family = harmonic::Params { radius, window, orders, rings, angles, inner_stride, pool };
+    let families = vec![FamilyParams::Harmonic(family)];
+    let params = Params { families, stride: 5, ..Default::default() };
+    let image = Array2::from_shape_fn((14, 620), |(r, c)| {
+        let spot = |column: f64| {
+            let (down, right) = (r as f64 - 6.0, c as f64 - column);
+            (-(down * down + right * right) / 6.0).exp()
+        };
+        spot(60.0) + spot(255.0) + spot(395.0) + spot(516.0)
+    });
     follows(backend, params, &image, BOUND)
 }
 

@@ -18,8 +18,9 @@ use crate::contract::{
 };
 use crate::devices::Devices;
 use crate::families::{
-    CORNERS, bright_centres, corner, default_symmetries, glides, many_ranks, many_rings,
-    pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra, spots,
+    CORNERS, bright_centres, corner, default_symmetries, glides, lonely_spots, many_ranks,
+    many_rings, pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra,
+    spots,
 };
 use crate::verify::mutated;
 
@@ -50,8 +51,8 @@ const MUTATIONS: [(&str, &str, &str, Check); 67] = [
     ("maximum", "min(chunk + COLUMNS, end)", "min(chunk + COLUMNS - 1u, end)", spots),
     ("maximum", "params.site_cols) - 1u", "params.site_cols) - 2u", harmonic_corners),
     ("maximum", "row < rows.y", "row + 1u < rows.y", harmonic_corners),
-    ("power_mean", "max(own.x, chunk)", "chunk", power_mean_corners),
-    ("power_mean", "min(own.y, beyond)", "beyond", power_mean_corners),
+    ("power_mean", "max(own.x, chunk)", "chunk", lonely_spots),
+    ("power_mean", "min(own.y, beyond)", "beyond", lonely_spots),
     ("power_mean", "inner < rows.y", "inner + 1u < rows.y", power_mean_corners),
     ("power_mean", "* counts[at]", "", masked_power_means),
     ("power_mean", "params.inner_left + col", "col", power_mean_corners),
