@@ -149,6 +149,7 @@ mod tests {
     use crate::Silent;
     use crate::backend::cpu::Cpu;
     use crate::descriptor::FamilyParams;
+    use crate::descriptor::harmonic::Pool;
     use crate::micrograph::NonFinite;
     use crate::sites::Extent;
 
@@ -176,7 +177,9 @@ mod tests {
     }
 
     fn params(name: &str) -> Params {
-        let mut family = FamilyParams::from_name(name).unwrap();
+        let power_mean = name == "power-mean";
+        let own = if power_mean { "harmonic" } else { name };
+        let mut family = FamilyParams::from_name(own).unwrap();
         let window = Extent { rows: 7, cols: 5 };
         match &mut family {
             FamilyParams::Translation(p) => (p.patch, p.window) = (Extent::square(8), window),
@@ -185,6 +188,9 @@ mod tests {
             FamilyParams::Reflection(p) => (p.radius, p.window) = (9, window),
             FamilyParams::Glide(p) => {
                 (p.radius, p.rings, p.window, p.periods) = (9, 12, window, vec![8.7]);
+            }
+            FamilyParams::Harmonic(p) if power_mean => {
+                (p.radius, p.pool) = (9, Pool::PowerMean { width: 3.0 });
             }
             FamilyParams::Harmonic(p) => (p.radius, p.window) = (9, window),
             FamilyParams::PowerSpectrum(p) => p.window = Extent { rows: 9, cols: 12 },
@@ -200,7 +206,7 @@ mod tests {
         for (image_name, pixels) in images() {
             let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail).unwrap();
             let image = micrograph.standardised().unwrap();
-            for name in FamilyParams::NAMES {
+            for name in FamilyParams::NAMES.into_iter().chain(["power-mean"]) {
                 let plan = Plan::of(params(name), &micrograph).unwrap();
                 let cpu = Cpu::new();
                 let mut session = cpu.upload(image, &plan).unwrap();

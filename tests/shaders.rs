@@ -9,8 +9,8 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, cluster_sums, fold, glide, harmonic, intensity, maximum, moments, pixels,
-    polar, pooling, power_spectrum, project, repair, square, translation,
+    Shaders, assign, centred, cluster_sums, fold, glide, harmonic, intensity, maximum, moments,
+    pixels, polar, pooling, power_mean, power_spectrum, project, repair, square, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -182,6 +182,74 @@ fn maximum_shader() {
     assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
     assert_bindings(&module, 6);
     assert_entry(&module, "maximum");
+}
+
+#[test]
+fn power_mean_shader() {
+    let module = parse("power_mean", &Shaders::default().power_mean);
+    assert_layout!(
+        module,
+        "Params",
+        power_mean::Params {
+            rows,
+            cols,
+            sites,
+            site_cols,
+            first_row,
+            top,
+            left,
+            stride,
+            inner_top,
+            inner_left,
+            inner_stride
+        }
+    );
+    assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
+    assert_bindings(&module, 8);
+    assert_entry(&module, "power_mean");
+}
+
+#[test]
+fn centred_shaders() {
+    let module = parse("centred_cells", &Shaders::default().centred_cells);
+    assert_image(&module);
+    assert_layout!(
+        module,
+        "Params",
+        centred::CellParams {
+            image,
+            height,
+            width,
+            top,
+            left,
+            stride,
+            rows,
+            cols,
+            first_row,
+            first_half,
+            mask_words
+        }
+    );
+    assert_bindings(&module, 6);
+    assert_entry(&module, "centred_cells");
+    let module = parse("centred", &Shaders::default().centred);
+    assert_layout!(
+        module,
+        "Params",
+        centred::Params {
+            rows,
+            cols,
+            around,
+            sites,
+            site_cols,
+            first_row,
+            first_channel,
+            floor,
+            least
+        }
+    );
+    assert_bindings(&module, 5);
+    assert_entry(&module, "centred");
 }
 
 /// The struct that kernels share which sample squares.

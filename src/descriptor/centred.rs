@@ -209,6 +209,9 @@ fn pairs(
     let mut pairs = Vec::new();
     for (i, down) in weights.iter().enumerate() {
         let row = row as isize + i as isize - half;
+        if row < r.abs() || row + r.abs() >= image.nrows() as isize {
+            continue;
+        }
         for (j, along) in weights.iter().enumerate() {
             let col = col as isize + j as isize - half;
             if let (Some(a), Some(b)) = (value(row - r, col - c), value(row + r, col + c)) {

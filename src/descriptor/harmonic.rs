@@ -119,7 +119,7 @@ impl Params {
         let (window, width) = match self.pool {
             Pool::Maximum => (self.window, None),
             Pool::PowerMean { width } => {
-                power_mean::check(width, radius, shape)?;
+                power_mean::check(width, (radius, self.inner_stride), shape)?;
                 (power_mean::window(width, radius, self.inner_stride.max(1)), Some(width))
             }
         };

@@ -8,7 +8,8 @@ type Options<'a> = &'a [(&'a str, &'a str)];
 
 /// The job with `families` instead, small enough for the scene, and its summary.
 fn run(place: &Place, families: &str, options: Options<'_>) -> serde_json::Value {
-    let uses_patch = families.contains("translation") || families.contains("intensity");
+    let mut names = families.split(['+', '*', ' ']);
+    let uses_patch = names.any(|name| ["translation", "intensity"].contains(&name));
     let patch = if uses_patch { "6" } else { GONE };
     let job = Job::new().set("--descriptor", families).set("--patch", patch).with(options);
     job.set("--out", "out").force().succeed(place);
@@ -21,11 +22,17 @@ fn every_family_segments() {
     let small: Options<'_> = &[("--radius", "5")];
     let polar: Options<'_> = &[("--radius", "12"), ("--pool-top", "4")];
     let glide: Options<'_> = &[("--radius", "12"), ("--glide-period", "6")];
-    let rows: [(&str, Options<'_>, u64); 7] = [
+    let mean: Options<'_> =
+        &[("--radius", "5"), ("--pool", "power-mean"), ("--pool-width", "2.5"), ("--window", GONE)];
+    let pairs: Options<'_> =
+        &[("--pair-width", "6.5"), ("--pair-spacing", "3px"), ("--window", GONE)];
+    let rows: [(&str, Options<'_>, u64); 9] = [
         ("rotation", polar, 16),
         ("reflection", polar, 40),
         ("glide", glide, 100),
         ("harmonic", small, 186),
+        ("harmonic", mean, 186),
+        ("centred-translation", pairs, 24),
         ("power-spectrum", &[("--spectrum", "full"), ("--spectrum-scale", "linear")], 169),
         ("power-spectrum", &[], 85),
         ("intensity", &[("--window", GONE)], 2),
@@ -61,7 +68,8 @@ fn families_are_joined_and_weighted() {
 #[test]
 fn what_cannot_be_is_refused_with_a_sentence() {
     let place = Place::with_scene();
-    let rows: [(&str, Options<'_>, &[&str]); 13] = [
+    let mean = ("--pool", "power-mean");
+    let rows: [(&str, Options<'_>, &[&str]); 18] = [
         ("translation+rotations", &[], &["descriptor = rotations", "power-spectrum"]),
         ("translation+translation", &[], &["descriptor = translation", "twice"]),
         ("translation*0", &[], &["descriptor = translation*0", "above 0"]),
@@ -73,6 +81,27 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         ("translation+rotation", &[("--folds", "2,2")], &["folds = 2", "twice"]),
         ("translation+rotation", &[("--inner-stride", "40")], &["inner-stride = 40", "at most 13"]),
         ("translation+glide", &[("--glide-period", "1,2")], &["glide-period", "10: one each"]),
+        ("translation", &[mean], &["--pool is an option of harmonic"]),
+        (
+            "translation+harmonic",
+            &[("--pool-width", "3")],
+            &["pool-width", "add --pool power-mean"],
+        ),
+        (
+            "harmonic",
+            &[mean, ("--window", "9"), ("--patch", GONE)],
+            &["window = 9", "follows from --pool-width"],
+        ),
+        (
+            "translation+harmonic",
+            &[mean, ("--pool-width", "0.1")],
+            &["pool-width = 0.1", "give 0.5"],
+        ),
+        (
+            "translation+centred-translation",
+            &[("--pair-width", "-1")],
+            &["pair-width = -1", "give 0.5"],
+        ),
         ("translation+harmonic", &[("--orders", "99")], &["orders = 99", "no such order"]),
         ("translation+rotation", &[("--pool-top", "0")], &["pool-top = 0", "at least 1"]),
     ];

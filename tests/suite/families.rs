@@ -6,7 +6,8 @@ use ndarray::{Array2, s};
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{
-    FamilyParams, glide, harmonic, intensity, power_spectrum, reflection, rotation, translation,
+    Family, FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection,
+    rotation, translation,
 };
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
@@ -16,9 +17,17 @@ use crate::contract::{Random, describe, noise};
 use crate::data::compare;
 use crate::devices::Devices;
 
-/// Names of the families that are tried.
-const FAMILIES: [&str; 6] =
-    ["rotation", "reflection", "glide", "harmonic", "power-spectrum", "intensity"];
+/// Names of the families that are tried; `power-mean` is the harmonic one so pooled.
+const FAMILIES: [&str; 8] = [
+    "centred-translation",
+    "rotation",
+    "reflection",
+    "glide",
+    "harmonic",
+    "power-mean",
+    "power-spectrum",
+    "intensity",
+];
 
 /// What a value may be off the definition, relative to the largest.
 const BOUND: f64 = 1e-5;
@@ -43,6 +52,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     }
     trials.extend(devices.each("families::bright_centres", bright_centres));
     trials.extend(devices.each("families::spots", spots));
+    trials.extend(devices.each("families::lonely_spots", lonely_spots));
     trials.extend(devices.each("families::windows_of_spectra", windows_of_spectra));
     trials.extend(devices.each("families::powers_that_overflow", powers_that_overflow));
     for seed in 0..3 {
@@ -74,6 +84,12 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
             max_points: 12,
             list: None,
         }),
+        "centred-translation" => FamilyParams::Centred(centred::Params {
+            width: 1.5 + 4.0 * random.unit(),
+            spacing: 1.2 + 3.0 * random.unit(),
+            reach: 1.0 + 1.5 * random.unit(),
+            floor: [0.02, 0.3][random.below(2)],
+        }),
         "rotation" => {
             let folds = [vec![2, 3, 4, 6], vec![5], vec![2, 7, 3], vec![8, 12]];
             let folds = folds[random.below(folds.len())].clone();
@@ -103,7 +119,8 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
             inner_stride,
             pool_top,
         }),
-        "harmonic" => FamilyParams::Harmonic(harmonic::Params {
+        "harmonic" | "power-mean" => FamilyParams::Harmonic(harmonic::Params {
+            pool: pool(name, (radius + inner_stride) as f64 / 5.5 + 3.0 * random.unit()),
             radius,
             window,
             orders: [vec![0, 1, 2, 3, 4, 6], vec![1], vec![5, 0, 2]][random.below(3)].clone(),
@@ -121,6 +138,28 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
     }
 }
 
+/// How harmonics are pooled.
+fn pool(name: &str, width: f64) -> harmonic::Pool {
+    match name {
+        "power-mean" => harmonic::Pool::PowerMean { width },
+        _ => harmonic::Pool::Maximum,
+    }
+}
+
+/// The least image of a family.
+fn least(params: &Params) -> Result<Extent, Failed> {
+    let family = params.families[0].plan(Extent::square(900))?;
+    Ok(match &family {
+        Family::Harmonic(own) => family.margin().max(Extent::square(own.radius)).full(),
+        Family::Centred(own) => {
+            let longest =
+                own.halves.iter().flatten().map(|half| half.unsigned_abs() as usize).max();
+            Extent::square(longest.unwrap_or(0)).full()
+        }
+        other => other.margin().full(),
+    })
+}
+
 /// Corners of the parameters.
 pub(crate) const CORNERS: [&str; 5] =
     ["one_site_wide", "one_site_high", "stride_beyond_window", "wide_window", "high_window"];
@@ -131,9 +170,6 @@ pub(crate) fn corner(backend: &dyn Backend, name: &'static str, case: u64) -> Ou
     let random = |stride: usize| {
         let families = vec![random_family(name, &mut Random::new(70 + case))];
         Params { families, stride, ..Default::default() }
-    };
-    let least = |params: &Params| -> Result<Extent, Failed> {
-        Ok(params.families[0].plan(Extent::square(900))?.margin().full())
     };
     let (params, shape) = match case {
         0 | 1 => {
@@ -150,10 +186,22 @@ pub(crate) fn corner(backend: &dyn Backend, name: &'static str, case: u64) -> Ou
         _ => {
             let params = elongated(name, case == 3);
             let Extent { rows, cols } = least(&params)?;
-            (params, (rows + 3, cols + 80))
+            // Sites that keep no margin need a larger image to see as many columns.
+            let more = match (name, case == 3) {
+                ("centred-translation", _) => [3, 130],
+                ("power-mean", true) => [3, 300],
+                ("power-mean", false) => [290, 10],
+                _ => [3, 80],
+            };
+            (params, (rows + more[0], cols + more[1]))
         }
     };
-    follows(backend, params, &image(shape, 2 * case + 1), BOUND)
+    let mut image = image(shape, 2 * case + 1);
+    if name == "centred-translation" {
+        // Windows end softly: what is beyond them has to be unlike what is within.
+        image.slice_mut(s![.., ..shape.1 / 3]).mapv_inplace(|v| 8.0 * v);
+    }
+    follows(backend, params, &image, BOUND)
 }
 
 /// A window, or patch, of more than 256 columns or rows, inner sites at each of them.
@@ -189,7 +237,14 @@ fn elongated(name: &str, wide: bool) -> Params {
             inner_stride,
             pool_top,
         }),
-        "harmonic" => FamilyParams::Harmonic(harmonic::Params {
+        "centred-translation" => FamilyParams::Centred(centred::Params {
+            width: 101.0,
+            spacing: 4.0,
+            reach: 1.0,
+            floor: 0.02,
+        }),
+        "harmonic" | "power-mean" => FamilyParams::Harmonic(harmonic::Params {
+            pool: pool(name, 45.0),
             radius,
             window,
             orders: vec![0, 1, 2],
@@ -256,7 +311,15 @@ pub(crate) fn spots(backend: &dyn Backend) -> Outcome {
     let (radius, inner_stride) = (5, 1);
     let window = Extent { rows: 1, cols: 130 };
     let (orders, rings, angles) = (vec![0, 1], 2, 4);
-    let family = harmonic::Params { radius, window, orders, rings, angles, inner_stride };
+    let family = harmonic::Params {
+        radius,
+        window,
+        orders,
+        rings,
+        angles,
+        inner_stride,
+        ..Default::default()
+    };
     let families = vec![FamilyParams::Harmonic(family)];
     let params = Params { families, stride: 5, ..Default::default() };
     let mut image = noise((14, 620), 4).mapv(|v| 0.1 * v);
@@ -267,6 +330,26 @@ pub(crate) fn spots(backend: &dyn Backend) -> Outcome {
             *v += (3.0 * column as f64) * (-(down * down + right * right) / 6.0).exp();
         }
     }
+    follows(backend, params, &image, BOUND)
+}
+
+/// Spots on flat ground, which the power mean of sites does not see unless their windows
+/// hold one, whatever little weight it has there.
+pub(crate) fn lonely_spots(backend: &dyn Backend) -> Outcome {
+    let (radius, inner_stride, width) = (5, 1, 20.0);
+    let (orders, rings, angles) = (vec![0, 1], 2, 4);
+    let pool = pool("power-mean", width);
+    let window = Extent::default();
+    let family = harmonic::Params { radius, window, orders, rings, angles, inner_stride, pool };
+    let families = vec![FamilyParams::Harmonic(family)];
+    let params = Params { families, stride: 5, ..Default::default() };
+    let image = Array2::from_shape_fn((14, 620), |(r, c)| {
+        let spot = |column: f64| {
+            let (down, right) = (r as f64 - 6.0, c as f64 - column);
+            (-(down * down + right * right) / 6.0).exp()
+        };
+        spot(60.0) + spot(255.0) + spot(395.0) + spot(516.0)
+    });
     follows(backend, params, &image, BOUND)
 }
 
@@ -460,7 +543,7 @@ fn several_bands(name: &str, seed: u64) -> Result<(Micrograph, Plan), Failed> {
 /// A plan of all families that pool inner sites.
 pub(crate) fn pooled_plan() -> Result<(Micrograph, Plan), Failed> {
     let mut random = Random::new(11);
-    let pooled = ["rotation", "reflection", "glide", "harmonic"];
+    let pooled = ["rotation", "reflection", "glide", "harmonic", "power-mean"];
     let families = pooled.map(|name| random_family(name, &mut random)).to_vec();
     let micrograph = Micrograph::new(image((170, 190), 4).view(), None, NonFinite::Fail)?;
     let plan = Plan::of(Params { families, stride: 2, ..Default::default() }, &micrograph)?;

@@ -12,13 +12,15 @@ use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
 use stemseg::sites::Extent;
 
+use crate::borders::masked;
 use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
 };
 use crate::devices::Devices;
 use crate::families::{
-    CORNERS, bright_centres, corner, default_symmetries, glides, many_ranks, many_rings,
-    pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra, spots,
+    CORNERS, bright_centres, corner, default_symmetries, glides, lonely_spots, many_ranks,
+    many_rings, pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra,
+    spots,
 };
 use crate::verify::mutated;
 
@@ -26,7 +28,7 @@ use crate::verify::mutated;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 56] = [
+const MUTATIONS: [(&str, &str, &str, Check); 67] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
@@ -49,6 +51,17 @@ const MUTATIONS: [(&str, &str, &str, Check); 56] = [
     ("maximum", "min(chunk + COLUMNS, end)", "min(chunk + COLUMNS - 1u, end)", spots),
     ("maximum", "params.site_cols) - 1u", "params.site_cols) - 2u", harmonic_corners),
     ("maximum", "row < rows.y", "row + 1u < rows.y", harmonic_corners),
+    ("power_mean", "max(own.x, chunk)", "chunk", lonely_spots),
+    ("power_mean", "min(own.y, beyond)", "beyond", lonely_spots),
+    ("power_mean", "inner < rows.y", "inner + 1u < rows.y", power_mean_corners),
+    ("power_mean", "* counts[at]", "", masked_power_means),
+    ("power_mean", "params.inner_left + col", "col", power_mean_corners),
+    ("centred", "merged(all, along(", "(along(", centred_corners),
+    ("centred", "max(local, chunk)", "chunk", centred_corners),
+    ("centred", "all.n >= params.least", "all.n >= 0.0", masked_pairs),
+    ("centred_cells", "select(1.0, 0.5, half)", "1.0", centred_corners),
+    ("centred_cells", "any(at < vec2<i32>(0)) ||", "", centred_corners),
+    ("centred_cells", "params.mask_words == 0u", "true", masked_pairs),
     ("power_spectrum", "share(pixel) * share(line)", "share(line)", spectra),
     ("power_spectrum", "min(PARTS, params.threads)", "PARTS - 1u", spectra),
     ("power_spectrum", "8u * (eight - slice)", "8u * eight", spectra),
@@ -111,6 +124,8 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     // Rings in two parts, and squares that do not fit.
     let two_parts = Options { workgroup_memory: Some(6300), ..Default::default() };
     with("few_rings_at_a_time", two_parts, |_, gpu| many_rings(gpu));
+    let few = Options { binding_limit: Some(100_000), ..Default::default() };
+    with("few_pairs_at_a_time", few, |_, gpu| masked_pairs(gpu));
     let spilt = Options {
         workgroup_memory: Some(3 << 10),
         binding_limit: Some(300_000),
@@ -259,6 +274,22 @@ fn intensity_corners(backend: &dyn Backend) -> Result<(), Failed> {
 
 fn harmonic_corners(backend: &dyn Backend) -> Result<(), Failed> {
     corners(backend, "harmonic")
+}
+
+fn centred_corners(backend: &dyn Backend) -> Result<(), Failed> {
+    corners(backend, "centred-translation")
+}
+
+fn power_mean_corners(backend: &dyn Backend) -> Result<(), Failed> {
+    corners(backend, "power-mean")
+}
+
+fn masked_pairs(backend: &dyn Backend) -> Result<(), Failed> {
+    masked(backend, "centred-translation")
+}
+
+fn masked_power_means(backend: &dyn Backend) -> Result<(), Failed> {
+    masked(backend, "power-mean")
 }
 
 fn spectra(backend: &dyn Backend) -> Result<(), Failed> {

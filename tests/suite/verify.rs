@@ -7,6 +7,7 @@ use stemseg::backend::cpu::Cpu;
 use stemseg::backend::gpu::{Gpu, Options, Shaders};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::descriptor::FamilyParams;
+use stemseg::descriptor::harmonic::Pool;
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
 use stemseg::verify::{Report, verify};
@@ -21,7 +22,7 @@ use crate::devices::Devices;
 type Mutation = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// One constant each; where it is a factor, it is wrong by a thousandth.
-const MUTATIONS: [Mutation; 25] = [
+const MUTATIONS: [Mutation; 28] = [
     ("translation", "leave + params.height", "leave + params.height + 1u", "translation", ""),
     (
         "translation",
@@ -49,6 +50,9 @@ const MUTATIONS: [Mutation; 25] = [
     ("harmonic", "sums_one[3] += a.w * z", "sums_one[3] += 1.001 * a.w * z", "harmonic", ""),
     ("maximum", "phase.cos * re", "1.001 * phase.cos * re", "translation+harmonic", "harmonic"),
     ("maximum", "phase.sin * im", "1.001 * phase.sin * im", "harmonic", ""),
+    ("power_mean", "sum / norm)", "1.01 * sum / norm)", "power-mean", "harmonic"),
+    ("centred", "score = all.both", "score = 1.001 * all.both", "centred-translation", ""),
+    ("centred_cells", "both += weight", "both += 1.002 * weight", "centred-translation", ""),
     ("power_spectrum", "= 4.0 * total", "= 4.004 * total", "power-spectrum", ""),
     ("power_spectrum", "dot(same, same)", "1.001 * dot(same, same)", "power-spectrum", ""),
     ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "translation", "moments"),
@@ -62,7 +66,9 @@ const MUTATIONS: [Mutation; 25] = [
 ];
 
 /// What is verified of each family, and of several together.
-const TOGETHER: [&str; 4] = [
+const TOGETHER: [&str; 6] = [
+    "power-mean",
+    "centred-translation+power-mean",
     "translation+harmonic",
     "harmonic+intensity+power-spectrum",
     "power-spectrum+translation",
@@ -105,7 +111,7 @@ fn agrees(families: &str, image: &str, gpu: &Gpu) -> Result<(), Failed> {
     }
     let names: Vec<&str> = report.stages.iter().map(|s| s.name).collect();
     let stages = ["moments", "features", "assignment", "assignment"];
-    let expected: Vec<&str> = families.split('+').chain(stages).collect();
+    let expected: Vec<&str> = families.split('+').map(name).chain(stages).collect();
     match names == expected {
         true => Ok(()),
         false => Err(format!("stages {names:?} instead of {expected:?}").into()),
@@ -123,6 +129,9 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
         "intensity" => &mut shaders.intensity,
         "harmonic" => &mut shaders.harmonic,
         "maximum" => &mut shaders.maximum,
+        "power_mean" => &mut shaders.power_mean,
+        "centred" => &mut shaders.centred,
+        "centred_cells" => &mut shaders.centred_cells,
         "power_spectrum" => &mut shaders.power_spectrum,
         "project" => &mut shaders.project,
         "repair" => &mut shaders.repair,
@@ -135,10 +144,19 @@ pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
     shaders
 }
 
+/// Name of the family; `power-mean` is the harmonic one so pooled.
+fn name(family: &str) -> &str {
+    if family == "power-mean" { "harmonic" } else { family }
+}
+
 fn params(families: &str) -> Result<Params, Failed> {
     let family = |name: &str| -> Result<FamilyParams, Failed> {
-        let mut family = FamilyParams::from_name(name)?;
+        let mut family = FamilyParams::from_name(self::name(name))?;
         match &mut family {
+            FamilyParams::Centred(p) => p.width = 5.0,
+            FamilyParams::Harmonic(p) if name == "power-mean" => {
+                (p.radius, p.pool) = (9, Pool::PowerMean { width: 3.0 });
+            }
             FamilyParams::Translation(p) => {
                 (p.patch, p.window, p.max_points) = (Extent::square(9), Extent::square(8), 81);
             }

@@ -290,7 +290,7 @@ pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
         Family::Reflection(family) => maps(&family.inner, family.axes),
         Family::Glide(family) => maps(&family.inner, family.glides.len()),
         Family::Harmonic(family) => maps(&family.inner, 2 * family.orders.len() * family.rings),
-        Family::PowerSpectrum(_) => (pixels(extent(plan.grid.margin.rows), stride), 0),
+        Family::PowerSpectrum(_) => (pixels(extent(plan.reach().rows), stride), 0),
     };
     let all: Vec<(usize, usize)> = plan.families.iter().map(values).collect();
     let stay: usize = all.iter().map(|(stay, _)| stay).sum();

@@ -26,11 +26,29 @@ const END: f64 = 3.2;
 /// that f32 holds the power of all that counts.
 pub(crate) const SCALE: f32 = 256.0;
 
-/// Checks the `width` of weights, and that an image of `shape` px holds a disc.
-pub(super) fn check(width: f64, radius: usize, shape: Extent) -> Result<()> {
+/// How many standard deviations away an inner site may be: its weight, and the power of
+/// its projection so weighted, is then one that f32 holds.
+const FARTHEST: f64 = 6.0;
+
+/// Checks the `width` of weights, and that an image of `shape` px holds a disc of `radius`
+/// with inner sites `inner_stride` px apart.
+pub(super) fn check(
+    width: f64,
+    (radius, inner_stride): (usize, usize),
+    shape: Extent,
+) -> Result<()> {
     let most = shape.rows.max(shape.cols) as f64;
     if !(width >= 0.5 && width <= most.max(0.5)) {
         return Err(Error::parameter("pool-width", width, format!("give 0.5 to {most} px")));
+    }
+    let farthest = radius.saturating_add(inner_stride);
+    if farthest as f64 > FARTHEST * width {
+        let least = (10.0 * farthest as f64 / FARTHEST).ceil() / 10.0;
+        let reason = format!(
+            "sites at the border see nothing nearer than {farthest} px; give at least {least}, or a \
+             smaller --radius or --inner-stride"
+        );
+        return Err(Error::parameter("pool-width", width, reason));
     }
     if shape.rows.min(shape.cols) < 2 * radius + 1 {
         return Err(Error::TooSmall(format!(
@@ -151,7 +169,7 @@ mod tests {
     #[test]
     fn every_site_finds_an_inner_site() {
         for (radius, inner_stride) in [(3, 1), (4, 2), (6, 5), (2, 7)] {
-            let family = family(radius, inner_stride, 0.5);
+            let family = family(radius, inner_stride, (radius + inner_stride) as f64 / FARTHEST);
             let grid = SiteGrid::new(Extent { rows: 41, cols: 37 }, Extent::default(), 1);
             assert!(family.inner.check(&grid).is_ok(), "{radius} {inner_stride}");
         }
@@ -182,6 +200,7 @@ mod tests {
         };
         assert!(plan(f64::NAN, 64).unwrap_err().contains("pool-width"));
         assert!(plan(65.0, 64).unwrap_err().contains("pool-width"));
+        assert!(plan(2.6, 64).unwrap_err().contains("give at least 2.7"));
         assert!(plan(3.0, 28).unwrap_err().contains("radius 14 px needs at least 29x29 px"));
         assert!(plan(3.0, 29).is_ok());
     }
