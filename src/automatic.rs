@@ -12,6 +12,7 @@ use crate::descriptor::{FamilyParams, centred, harmonic};
 use crate::lattice;
 use crate::micrograph::Micrograph;
 use crate::plan::{Labels, Params, Reduce};
+use crate::regions::Smoothing;
 use crate::sampling::Sampling;
 use crate::sites::Extent;
 
@@ -24,14 +25,26 @@ const STRIDE: usize = 4;
 const WINDOW: f64 = 0.45 * PERIOD + 4.0;
 const SPACING: f64 = 1.1 * PERIOD / 4.0;
 /// Radius of harmonics, and standard deviation of the window that they are pooled in, px.
-const RADIUS: usize = 7;
-const POOL: f64 = 3.5;
+const RADIUS: usize = 8;
+const POOL: f64 = 4.2;
 /// Number of phases of harmonics.
 const ANGLES: usize = 8;
 
-/// Radius of the cores of regions where nothing else is asked for, px of the resampled
-/// image.
-pub const CORE: f64 = 0.6 * PERIOD + 8.0;
+/// Standard deviation that scores of patterns are smoothed with, radius of the cores of
+/// regions, and how much longer than that the way to a core may be, px.
+const SCORES: f64 = 8.0;
+const CORE: f64 = 0.6 * PERIOD + 8.0;
+const SLACK: f64 = 8.0;
+
+/// What `smooth` times the usual smoothing is for sites `stride` px apart.
+pub fn smoothing(smooth: f64, stride: usize) -> Smoothing {
+    let in_sites = |length: f64| length / stride as f64;
+    Smoothing {
+        sigma: smooth * in_sites(SCORES),
+        core: smooth * in_sites(CORE),
+        slack: in_sites(SLACK),
+    }
+}
 
 /// The period of the crystals in `micrograph`, px, as
 /// [`lattice::period`] finds it.
@@ -56,7 +69,7 @@ pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
         clusters,
         sampling: Some(Sampling { period: period.unwrap_or(PERIOD), target: PERIOD }),
         reduce: Reduce::Maf,
-        labels: Labels::Interpolated { core: CORE, least_confidence: 0.0 },
+        labels: Labels::Interpolated { smooth: 1.0, least_confidence: 0.0 },
         ..Default::default()
     }
 }

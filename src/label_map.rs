@@ -7,7 +7,7 @@ use num_traits::Zero;
 use serde::Serialize;
 
 use crate::plan::{Border, Order, Plan};
-use crate::regions;
+use crate::regions::{self, Smoothing};
 use crate::rows::{self, Rows};
 use interpolated::{Interpolated, between};
 
@@ -82,20 +82,17 @@ impl LabelMap {
     }
 
     /// Label map of the active sites' `scores` `[k, active sites]`, logarithms of
-    /// likelihoods, which are interpolated between the sites; regions without a core
-    /// go to their surroundings ([`regions::confine`], `radius` and `slack` in sites,
-    /// none of it at a radius of 0). Pixels whose membership is below `least` get no label.
+    /// likelihoods, which are made into regions by `smoothing` and interpolated between the
+    /// sites. Pixels whose membership is below `least` get no label.
     pub fn of_scores(
         scores: ArrayView2<'_, f32>,
-        (radius, slack, least): (f64, f64, f64),
+        (smoothing, least): (Smoothing, f64),
         plan: &Plan,
         mask: Option<ArcArray2<bool>>,
     ) -> Self {
         let cells = Cells::new(plan, mask);
         let mut scores = on_grid(scores, plan);
-        if radius > 0.0 {
-            regions::confine(&mut scores, radius, slack);
-        }
+        smoothing.apply(&mut scores);
         let (grid, scale) = (&plan.grid, plan.frame.scale / plan.grid.stride as f64);
         let along = |pixels, sites, margin: usize| {
             between(pixels, sites, scale, margin as f64 / grid.stride as f64)

@@ -6,13 +6,14 @@ use ndarray::{ArcArray2, Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::Result;
+use crate::automatic;
 use crate::backend::{Backend, Describe};
 use crate::confidence::{self, ClassSums};
 use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
-use crate::plan::{Labels, Plan};
+use crate::plan::{Labels, Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::reduce;
 use crate::regions;
@@ -105,7 +106,12 @@ pub fn segment(
         }
         clock.lap();
     }
-    let (points, pairs) = (plan.keep_active(&features), Pairs::of(&plan));
+    let points = plan.keep_active(&features);
+    // Factors vary little from site to site anyway: there the least inertia is right.
+    let pairs = match plan.params.reduce {
+        Reduce::Pca => Pairs::of(&plan),
+        Reduce::Maf => Pairs::default(),
+    };
     let mut results = Vec::with_capacity(plan.params.clusters.len());
     for &clusters in &plan.params.clusters {
         progress.stage("cluster");
@@ -145,20 +151,17 @@ fn label(
             let clusters = clustering.centroids.nrows();
             (LabelMap::new(&clustering.labels, clusters, plan, mask), memberships)
         }
-        Labels::Interpolated { core, least_confidence } => {
+        Labels::Interpolated { smooth, least_confidence } => {
             let variance = within_variance.mean().unwrap_or_default();
             let scores = regions::scores(points, &clustering.centroids, variance);
-            let radius = core / plan.grid.stride as f64;
-            let limits = (radius, SLACK / plan.grid.stride as f64, least_confidence);
+            let smoothing = automatic::smoothing(smooth, plan.grid.stride);
+            let limits = (smoothing, least_confidence);
             let map = LabelMap::of_scores(scores.view(), limits, plan, mask);
             let memberships = map.memberships().unwrap_or_default();
             (map, memberships)
         }
     }
 }
-
-/// How much longer than the radius of a core the way to it may be, px.
-const SLACK: f64 = 8.0;
 
 /// Descriptors of `band`, in `buffer`, which is made larger where need be.
 pub(crate) fn described<'b>(

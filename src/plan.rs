@@ -69,9 +69,9 @@ pub enum Labels {
     /// That of the highest score, which is interpolated; see
     /// [`regions`](crate::regions).
     Interpolated {
-        /// Radius of the cores that a region needs, in px of the resampled image; 0 for
-        /// none.
-        core: f64,
+        /// How much is smoothed, as a multiple of what
+        /// [`automatic`](crate::automatic) does; 0 for none.
+        smooth: f64,
         /// Pixels whose membership is below this get no label, 0 to 1.
         least_confidence: f64,
     },

@@ -5,13 +5,16 @@
 //! pattern's centroid over twice the variance. Between sites scores are linear, so a
 //! boundary lies where two of them are equal, not at the edge of a site's cell.
 //!
-//! A pattern's **core** are its sites deeper inside than a radius. It may be where the
+//! Scores are smoothed first, which takes the noise out of boundaries and leaves straight
+//! ones where they are. A pattern's **core** are its sites deeper inside than a radius. It may be where the
 //! way to its core is not much longer than that to the nearest core of any: slivers
 //! along boundaries and single faults, which look like a pattern of their own or like
 //! any other one, have no core and go to those that surround them.
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
+
+use crate::sampling;
 
 /// Score of a pattern where it may not be.
 const NEVER: f32 = -1e6;
@@ -54,10 +57,36 @@ pub fn labels(scores: ArrayView3<'_, f32>) -> Array2<usize> {
     })
 }
 
+/// How scores of sites become regions; lengths in sites.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Smoothing {
+    /// Standard deviation of the Gaussian that scores are smoothed with.
+    pub sigma: f64,
+    /// Radius of cores; none are needed at 0.
+    pub core: f64,
+    /// How much longer than the radius the way to a core may be.
+    pub slack: f64,
+}
+
+impl Smoothing {
+    /// Smooths `scores` `[k, rows, cols]` and confines the patterns.
+    pub fn apply(&self, scores: &mut Array3<f32>) {
+        if self.sigma > 0.0 {
+            scores.outer_iter_mut().into_par_iter().for_each(|mut scores| {
+                let smooth = sampling::smoothed_by(scores.view(), self.sigma);
+                scores.assign(&smooth);
+            });
+        }
+        if self.core > 0.0 {
+            confine(scores, self.core, self.slack);
+        }
+    }
+}
+
 /// Takes patterns from the sites where they may not be: see above. `radius` is that of
 /// cores, `slack` how much longer than the radius the way to a core may be; both in
 /// sites. `scores` is `[k, rows, cols]`.
-pub fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
+fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
     let labels = labels(scores.view());
     let patterns: Vec<usize> = (0..scores.dim().0).collect();
     let distances: Vec<Option<Array2<f32>>> = patterns

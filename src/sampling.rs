@@ -131,6 +131,12 @@ pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Microgra
         .with_pixel_size(micrograph.pixel_size().map(size)))
 }
 
+/// `image` under a Gaussian of `sigma` px, over the pixels that there are.
+pub(crate) fn smoothed_by(image: ArrayView2<'_, f32>, sigma: f64) -> Array2<f32> {
+    let along = |size: usize| Taps::gaussian(size, size, 1.0, sigma, true);
+    smoothed(image, &along(image.nrows()), &along(image.ncols()))
+}
+
 /// Takes slow brightness and contrast out; masked pixels stay 0.
 fn flatten(image: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>, period: f64) {
     let counts = |at: (usize, usize)| mask.is_none_or(|mask| !mask[at]);
@@ -271,7 +277,6 @@ fn smoothed(image: ArrayView2<'_, f32>, down: &Taps, along: &Taps) -> Array2<f32
             line.fill(0.0);
             for (from, &weight) in down.range(r).zip(&down.taps[r].1) {
                 let row = image.row(from);
-                let row = row.as_slice().expect("images are in standard layout");
                 line.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * v);
             }
             for (c, to) in to.iter_mut().enumerate() {

@@ -43,8 +43,8 @@ struct PresetArgs {
     #[arg(long, value_enum)]
     reduce: Option<ReduceArg>,
 
-    /// Size of what regions must have in their inside to stay, as a multiple of 1.1 periods; 0 for any size
-    /// [default: auto 1, pystem none].
+    /// How much regions are smoothed, as a multiple of what suits most: 0 keeps every sliver [default: auto 1,
+    /// pystem 0].
     #[arg(long, value_name = "N", value_parser = parse::number, allow_negative_numbers = true)]
     smooth: Option<f64>,
 
@@ -171,18 +171,16 @@ impl SettingsArgs {
         if smooth.is_none() && min_confidence.is_none() {
             return Ok(());
         }
-        let (mut core, mut least_confidence) = match *labels {
+        let (before, least) = match *labels {
             Labels::Nearest => (0.0, 0.0),
-            Labels::Interpolated { core, least_confidence } => (core, least_confidence),
+            Labels::Interpolated { smooth, least_confidence } => (smooth, least_confidence),
         };
-        if let Some(smooth) = *smooth {
-            if !(0.0..=100.0).contains(&smooth) {
-                return Err(Error::parameter("smooth", smooth, "give 0 to 100"));
-            }
-            core = smooth * automatic::CORE;
+        let (smooth, least_confidence) =
+            (smooth.unwrap_or(before), min_confidence.unwrap_or(least));
+        if !(0.0..=100.0).contains(&smooth) {
+            return Err(Error::parameter("smooth", smooth, "give 0 to 100"));
         }
-        least_confidence = min_confidence.unwrap_or(least_confidence);
-        *labels = Labels::Interpolated { core, least_confidence };
+        *labels = Labels::Interpolated { smooth, least_confidence };
         Ok(())
     }
 }
