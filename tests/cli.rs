@@ -5,6 +5,8 @@
 mod accuracy;
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/automatic.rs"]
+mod automatic;
 #[path = "cli/batch.rs"]
 mod batch;
 #[path = "cli/bench.rs"]

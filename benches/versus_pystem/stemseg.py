@@ -41,7 +41,7 @@ class Stemseg:
     def segment(self, image, half, stride, clusters):
         """Seconds of a whole process, the labels, and its own timings."""
         path = self.save(image)
-        words = ["-k", clusters, "--patch", half, "--window", half, "--stride", stride]
+        words = ["-k", clusters, "--preset", "pystem", "--patch", half, "--window", half, "--stride", stride]
         begun = time.perf_counter()
         printed = self.call("segment", path, *words, "--device", "cpu", "--out", "result", "--force", "--json")
         seconds = time.perf_counter() - begun

@@ -25,12 +25,13 @@ before(async () => {
   // Calibrated, several numbers of clusters, two families.
   stemseg("simulate", "polycrystal", "--grains", "3", "--size", "320", "--format", "tiff", "--out", "scene");
   copyFileSync(join(folder, "scene", "image.tif"), join(folder, NAME));
-  const small = ["--patch", "10", "--window", "10", "--stride", "4", "--device", "cpu"];
-  stemseg("segment", NAME, "-k", "2,3", "--out", "several", ...small);
+  const cpu = ["--device", "cpu"];
+  const small = ["--patch", "10", "--window", "10", "--stride", "4", ...cpu];
+  stemseg("segment", NAME, "-k", "2,3", "--out", "several", ...cpu);
   stemseg("segment", NAME, "-k", "3", "--out", "families", "--descriptor", "translation+intensity", ...small);
   // Without a pixel size, one pattern, pixels without a label.
   stemseg("simulate", "plane-groups", "p4gm", "p4", "--size", "200", "--out", "plain");
-  stemseg("segment", "plain/image.npy", "-k", "1", "--border", "blank", "--out", "one", ...small);
+  stemseg("segment", "plain/image.npy", "-k", "1", "--border", "blank", "--out", "one", "--preset", "pystem", ...small);
   browser = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,

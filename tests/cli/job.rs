@@ -35,7 +35,7 @@ pub(crate) fn stemseg(place: &Place) -> Command {
     command
 }
 
-/// `stemseg segment` with parameters that suit the scene.
+/// `stemseg segment` on the scene.
 #[derive(Clone)]
 pub(crate) struct Job {
     images: Vec<OsString>,
@@ -44,14 +44,16 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Of translations, with sizes that suit the scene.
     pub(crate) fn new() -> Self {
-        let usual = [
-            ("-k", "2"),
-            ("--patch", "6"),
-            ("--window", "6"),
-            ("--stride", "4"),
-            ("--device", "cpu"),
-        ];
+        let usual =
+            [("--preset", "pystem"), ("--patch", "6"), ("--window", "6"), ("--stride", "4")];
+        Self::automatic().with(&usual)
+    }
+
+    /// Of what the program chooses.
+    pub(crate) fn automatic() -> Self {
+        let usual = [("-k", "2"), ("--device", "cpu")];
         Self { images: vec!["image.npy".into()], arguments: vec![], hide_adapters: false }
             .with(&usual)
     }

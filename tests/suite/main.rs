@@ -7,6 +7,7 @@
 //!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` is set or
 //!   `CI` is: then a missing file fails.
 
+mod automatic;
 mod borders;
 mod cases;
 mod cli;
@@ -44,6 +45,7 @@ fn main() {
     let mut trials = cases::trials(&devices);
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
+    trials.extend(automatic::trials(&devices));
     trials.extend(borders::trials(&devices));
     trials.extend(formats::trials());
     trials.extend(symmetry::trials(&devices));

@@ -4,7 +4,8 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayView2};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{
-    FamilyParams, glide, harmonic, intensity, power_spectrum, reflection, rotation, translation,
+    FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection, rotation,
+    translation,
 };
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
@@ -41,6 +42,9 @@ pub(crate) fn family(name: &str) -> FamilyParams {
             max_points: 49,
             list: None,
         }),
+        "centred-translation" => {
+            FamilyParams::Centred(centred::Params { width: 4.0, ..Default::default() })
+        }
         "rotation" => FamilyParams::Rotation(rotation::Params {
             radius,
             window,
@@ -125,10 +129,10 @@ fn vector(name: &str) -> Option<[i32; 2]> {
 /// The channel of the original that has the values of channel `c` of the changed image.
 fn partner(family: &str, names: &[String], c: usize, change: &Change) -> Option<usize> {
     match family {
-        "translation" | "power-spectrum" => {
+        "translation" | "centred-translation" | "power-spectrum" => {
             let [rows, cols] = (change.vector)(vector(&names[c])?);
             let at = |v| names.iter().position(|name| vector(name) == Some(v));
-            // Of opposite frequencies one is there, of opposite translations both.
+            // Of opposite frequencies, or centred translations, one is there.
             at([rows, cols]).or_else(|| at([-rows, -cols]).filter(|_| family != "translation"))
         }
         "reflection" | "glide" => Some(c / AXES * AXES + (change.axis)(c % AXES)),
@@ -155,12 +159,14 @@ fn described(
     Ok((plan, found))
 }
 
-/// Margins are 15 px for glides, 7 for power and intensity, 11 for the others; sites are 4
-/// px apart, inner sites 2: so the last is as far from the border as the first.
+/// Margins are 15 px for glides, 7 for power and intensity, 11 for the others but centred
+/// translations, which have none; sites are 4 px apart, inner sites 2: so the last is as
+/// far from the border as the first.
 fn changed(backend: &dyn Backend, name: &'static str, change: &Change) -> Result<(), Failed> {
-    let image = noise((59, 59), 31);
-    let moved = Array2::from_shape_fn((59, 59), |(r, c)| {
-        let [row, col] = (change.site)([r, c], 59);
+    let side = if name == "centred-translation" { 57 } else { 59 };
+    let image = noise((side, side), 31);
+    let moved = Array2::from_shape_fn((side, side), |(r, c)| {
+        let [row, col] = (change.site)([r, c], side);
         image[(row, col)]
     });
     let (plan, original) = described(backend, name, image.view())?;

@@ -182,7 +182,7 @@ fn report(families: &str, image: &str, gpu: &Gpu) -> Result<Report, Failed> {
 }
 
 /// A backend that can do one row of tiles at a time.
-struct Low<'a>(&'a dyn Backend);
+pub(crate) struct Low<'a>(pub(crate) &'a dyn Backend);
 
 impl Backend for Low<'_> {
     fn device(&self) -> &DeviceInfo {

@@ -1,0 +1,245 @@
+//! The settings that follow from the image alone: what they find, and what must change
+//! nothing.
+
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Luma};
+use libtest_mimic::{Failed, Trial};
+use ndarray::{Array2, s};
+use serde_json::Value;
+use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::micrograph::{Micrograph, NonFinite};
+use stemseg::pipeline::{self, Segmentation};
+use stemseg::simulate::{Scene, Settings, Simulated, simulate};
+use stemseg::sites::Extent;
+use stemseg::{Plan, Silent, automatic};
+
+use crate::data::adjusted_rand_index;
+use crate::devices::Devices;
+use crate::job::{stemseg, text};
+use crate::place::Place;
+use crate::verify::Low;
+
+type Outcome = Result<(), Failed>;
+
+/// Scene, number of patterns: what the settings should find as good as wholly.
+const SCENES: [(&str, usize); 6] = [
+    ("tilt-boundary", 2),
+    ("square-hexagonal", 2),
+    ("inversion-domains", 2),
+    ("plane-groups p4mm p4", 2),
+    ("plane-groups p4gm p4", 2),
+    ("plane-groups p6 p3", 2),
+];
+
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (scene, clusters) in SCENES {
+        let name = format!("automatic::finds_{}", scene.replace(' ', "_"));
+        trials.extend(devices.each(&name, move |b| finds(b, scene, clusters)));
+    }
+    for group in ["p4mm", "p2", "p6"] {
+        let name = format!("automatic::border_of_one_crystal_of_{group}");
+        trials.extend(devices.each(&name, move |b| no_frame(b, group)));
+    }
+    for times in [0.5, 1.5, 3.0] {
+        let name = format!("automatic::magnified_{times}_times");
+        trials.extend(devices.each(&name, move |b| magnified(b, times)));
+    }
+    let mut each = |name: &str, test: fn(&dyn Backend) -> Outcome| {
+        trials.extend(devices.each(&format!("automatic::{name}"), test));
+    };
+    each("bands_change_nothing", bands);
+    each("masked_pixels_have_no_label_and_change_little", masked);
+    each("uneven_brightness_and_contrast_change_little", uneven);
+    let mut gpu = |name: &str, test: fn() -> Outcome| {
+        trials.push(devices.gpu_trial(&format!("automatic::{name}"), move |_| test()));
+    };
+    gpu("verify_passes", verify_passes);
+    trials
+        .push(devices.gpu_trial("automatic::labels_are_those_of_the_cpu", |gpu| like_the_cpu(gpu)));
+    trials
+}
+
+/// `scene`, with its plane groups, as `stemseg simulate` makes it.
+fn simulated(scene: &str, side: usize, seed: u64) -> Result<Simulated, Failed> {
+    let mut words = scene.split(' ').map(str::to_owned);
+    let name = words.next().unwrap_or_default();
+    let scene = Scene::new(&name, &words.collect::<Vec<_>>(), None)?;
+    let settings = Settings { size: Extent::square(side), seed, ..Default::default() };
+    Ok(simulate(&scene, &settings, &Silent)?)
+}
+
+fn segment(
+    backend: &dyn Backend,
+    image: &Array2<f32>,
+    mask: Option<Array2<bool>>,
+    clusters: usize,
+) -> Result<Segmentation, Failed> {
+    let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
+    let params = automatic::params(automatic::period(&micrograph), vec![clusters]);
+    let plan = Plan::of(params, &micrograph)?;
+    Ok(pipeline::segment(&micrograph, plan, backend, &Silent, None)?)
+}
+
+fn labels(
+    backend: &dyn Backend,
+    image: &Array2<f32>,
+    clusters: usize,
+) -> Result<Array2<u16>, Failed> {
+    Ok(segment(backend, image, None, clusters)?.results[0].map.pixels())
+}
+
+/// Share of the pixels with a label in both maps that have another in `b` than most of
+/// their label in `a`.
+fn differing(a: &Array2<u16>, b: &Array2<u16>) -> f64 {
+    let most = |map: &Array2<u16>| usize::from(map.iter().copied().max().unwrap_or(0)) + 1;
+    let mut table = Array2::<u64>::zeros((most(a), most(b)));
+    for (&a, &b) in a.iter().zip(b).filter(|(a, b)| **a != 0 && **b != 0) {
+        table[(usize::from(a), usize::from(b))] += 1;
+    }
+    let same: u64 = table.rows().into_iter().filter_map(|row| row.iter().copied().max()).sum();
+    1.0 - same as f64 / table.sum().max(1) as f64
+}
+
+fn rand_index(a: &Array2<u16>, b: &Array2<u16>) -> f64 {
+    let [a, b] = [a, b].map(|map| map.iter().copied().collect::<Vec<u16>>());
+    adjusted_rand_index(&a, &b)
+}
+
+fn finds(backend: &dyn Backend, scene: &str, clusters: usize) -> Outcome {
+    let simulated = simulated(scene, 384, 1)?;
+    let found = labels(backend, &simulated.image, clusters)?;
+    match rand_index(&simulated.labels, &found) {
+        0.9.. => Ok(()),
+        index => Err(format!("adjusted Rand index {index:.4}").into()),
+    }
+}
+
+/// Two patterns of one crystal, of which there is but one, share its border as they share
+/// its inside.
+fn no_frame(backend: &dyn Backend, group: &str) -> Outcome {
+    let simulated = simulated(&format!("plane-group {group}"), 320, 1)?;
+    let found = labels(backend, &simulated.image, 2)?;
+    // A quarter of a cell, and a cell and a half.
+    let (thin, deep) = (7, 45);
+    let depth = |r: usize, c: usize| r.min(c).min(319 - r).min(319 - c);
+    let share = |counts: &dyn Fn(usize) -> bool| {
+        let there: Vec<u16> = found
+            .indexed_iter()
+            .filter(|((r, c), _)| counts(depth(*r, *c)))
+            .map(|(_, &label)| label)
+            .collect();
+        there.iter().filter(|&&label| label == 2).count() as f64 / there.len() as f64
+    };
+    let (border, inside) = (share(&|d| d < thin), share(&|d| d >= deep));
+    match (border - inside).abs() {
+        ..0.5 => Ok(()),
+        _ => Err(format!("{border:.3} of the border and {inside:.3} of the inside").into()),
+    }
+}
+
+/// The image `times` as large, pixels of the truth likewise.
+fn magnified(backend: &dyn Backend, times: f64) -> Outcome {
+    let side = 320_u32;
+    let simulated = simulated("tilt-boundary", side as usize, 3)?;
+    let to = (f64::from(side) * times) as u32;
+    let grey = ImageBuffer::<Luma<f32>, _>::from_fn(side, side, |x, y| {
+        Luma([simulated.image[(y as usize, x as usize)]])
+    });
+    let large = imageops::resize(&grey, to, to, FilterType::CatmullRom);
+    let large = Array2::from_shape_fn((to as usize, to as usize), |(r, c)| {
+        large.get_pixel(c as u32, r as u32)[0]
+    });
+    let from = |x: usize| (((x as f64 + 0.5) / times) as usize).min(side as usize - 1);
+    let truth = Array2::from_shape_fn(large.dim(), |(r, c)| simulated.labels[(from(r), from(c))]);
+    let plain = rand_index(&simulated.labels, &labels(backend, &simulated.image, 2)?);
+    let magnified = rand_index(&truth, &labels(backend, &large, 2)?);
+    match (plain - magnified).abs() <= 0.03 && plain > 0.9 {
+        true => Ok(()),
+        false => Err(format!("adjusted Rand index {magnified:.4}, before {plain:.4}").into()),
+    }
+}
+
+fn bands(backend: &dyn Backend) -> Outcome {
+    let image = simulated("plane-groups p4mm p4", 416, 2)?.image;
+    let whole = segment(backend, &image, None, 2)?;
+    let low = segment(&Low(backend), &image, None, 2)?;
+    let rows = pipeline::bands(&low.plan, &Low(backend))?.len();
+    if rows < 3 {
+        return Err(format!("{rows} bands are too few to show anything").into());
+    }
+    let same = whole.features == low.features
+        && whole.results[0].map.pixels() == low.results[0].map.pixels()
+        && whole.results[0].memberships == low.results[0].memberships;
+    if same { Ok(()) } else { Err("bands change the result".into()) }
+}
+
+/// What is masked has no label, whatever lies under it; the rest keeps its own.
+fn masked(backend: &dyn Backend) -> Outcome {
+    let mut image = simulated("tilt-boundary", 320, 1)?.image;
+    let plain = labels(backend, &image, 2)?;
+    let mut mask = Array2::from_elem(image.dim(), false);
+    mask.slice_mut(s![..70, 200..]).fill(true);
+    mask.slice_mut(s![150..190, 60..130]).fill(true);
+    image.indexed_iter_mut().filter(|(at, _)| mask[*at]).for_each(|(_, v)| *v = 1e6);
+    let found = segment(backend, &image, Some(mask.clone()), 2)?.results[0].map.pixels();
+    if let Some((at, _)) = found.indexed_iter().find(|(at, label)| (**label == 0) != mask[*at]) {
+        return Err(format!("the pixel at {at:?} has label {}", found[at]).into());
+    }
+    match differing(&plain, &found) {
+        ..0.01 => Ok(()),
+        share => Err(format!("the mask changes {share:.4} of the other pixels").into()),
+    }
+}
+
+/// A ramp twice as high as the contrast, which doubles from one side to the other.
+fn uneven(backend: &dyn Backend) -> Outcome {
+    let mut image = simulated("tilt-boundary", 384, 4)?.image;
+    let plain = labels(backend, &image, 2)?;
+    let (rows, cols) = image.dim();
+    let mean = image.mean().unwrap_or_default();
+    let deviation = image.std(0.0);
+    image.indexed_iter_mut().for_each(|((r, c), v)| {
+        let (down, along) = (r as f32 / rows as f32, c as f32 / cols as f32);
+        *v = (*v - mean) * (1.0 + along) + 2.0 * deviation * (down + along);
+    });
+    match differing(&plain, &labels(backend, &image, 2)?) {
+        ..0.01 => Ok(()),
+        share => Err(format!("{share:.4} of the pixels change their label").into()),
+    }
+}
+
+/// Labels differ at most where scores are as good as equal.
+fn like_the_cpu(gpu: &dyn Backend) -> Outcome {
+    for (scene, clusters) in [("tilt-boundary", 2), ("plane-groups p4gm p4", 2)] {
+        let image = simulated(scene, 320, 5)?.image;
+        let [cpu, gpu] =
+            [&Cpu::new() as &dyn Backend, gpu].map(|backend| labels(backend, &image, clusters));
+        let (cpu, gpu) = (cpu?, gpu?);
+        let share = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count() as f64 / cpu.len() as f64;
+        if share > 0.001 {
+            return Err(format!("{scene}: {share:.5} of the pixels differ").into());
+        }
+    }
+    Ok(())
+}
+
+fn verify_passes() -> Outcome {
+    let place = Place::empty();
+    place.npy("image.npy", &simulated("tilt-boundary", 256, 1)?.image);
+    let mut command = stemseg(&place);
+    command.args(["verify", "image.npy", "--preset", "auto", "-k", "2,3", "--json"]);
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(text(&output.stderr).into());
+    }
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let stages = report["stages"].as_array().ok_or("stages")?;
+    let names: Vec<&str> = stages.iter().filter_map(|stage| stage["name"].as_str()).collect();
+    let expected =
+        ["centred-translation", "harmonic", "moments", "features", "assignment", "assignment"];
+    match names == expected && report["passed"] == true {
+        true => Ok(()),
+        false => Err(format!("{report:#}").into()),
+    }
+}
