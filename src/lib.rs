@@ -48,6 +48,7 @@ pub mod bench;
 pub mod boundary;
 pub mod calibration;
 pub mod channel_maps;
+pub mod choose;
 pub mod confidence;
 pub mod descriptor;
 mod error;

@@ -8,13 +8,14 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::automatic;
 use crate::backend::{Backend, Describe};
+use crate::choose::{self, Choice};
 use crate::confidence::{self, ClassSums};
 use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
 use crate::plan::{Labels, Plan, Reduce};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unseen};
 use crate::reduce::reduce;
 use crate::regions;
 use crate::sites::Band;
@@ -30,6 +31,8 @@ pub struct Segmentation {
     pub pca: Pca,
     /// One for each number of clusters asked for.
     pub results: Vec<Patterns>,
+    /// Why so many clusters, where their number was chosen.
+    pub choice: Option<Choice>,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -56,6 +59,8 @@ pub struct Timings {
     pub describe: Duration,
     /// Eigenvectors and projection.
     pub pca: Duration,
+    /// Choosing the number of clusters.
+    pub choose: Duration,
     /// All runs of k-means.
     pub cluster: Duration,
     /// Site labels to pixel labels.
@@ -74,7 +79,7 @@ pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> R
 /// report, and [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn segment(
     micrograph: &Micrograph,
-    plan: Plan,
+    mut plan: Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
     mut sink: Option<DescriptorSink<'_>>,
@@ -112,8 +117,17 @@ pub fn segment(
         Reduce::Pca => Pairs::of(&plan),
         Reduce::Maf => Pairs::default(),
     };
-    let mut results = Vec::with_capacity(plan.params.clusters.len());
-    for &clusters in &plan.params.clusters {
+    let (mut numbers, mut choice) = (plan.params.clusters.clone(), None);
+    if numbers.is_empty() {
+        progress.stage("choose");
+        let values = &pca.report.explained_variance;
+        let chosen = choose::choose(points.view(), values, &plan, &Unseen(progress))?;
+        numbers.push(chosen.clusters);
+        choice = Some(chosen);
+        timings.choose = clock.lap();
+    }
+    let mut results = Vec::with_capacity(numbers.len());
+    for clusters in numbers {
         progress.stage("cluster");
         let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
         let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
@@ -134,7 +148,9 @@ pub fn segment(
     separate(&mut results, &plan, &mut *session, &sample, progress)?;
     timings.separability = clock.lap();
     drop(session);
-    Ok(Segmentation { plan, features, pca, results, timings })
+    // What was done, for those who do it again.
+    plan.params.clusters = results.iter().map(|r| r.clustering.centroids.nrows()).collect();
+    Ok(Segmentation { plan, features, pca, results, choice, timings })
 }
 
 /// The labels of pixels, and how sure the active sites are of theirs.

@@ -6,6 +6,7 @@ use ndarray::{ArcArray2, Array2, CowArray, Ix2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::choose;
 use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES, Translation};
 use crate::maf;
 use crate::micrograph::Micrograph;
@@ -90,7 +91,8 @@ pub struct Params {
     pub stride: usize,
     /// How many features PCA keeps.
     pub components: Components,
-    /// Numbers of clusters, each giving a label map.
+    /// Numbers of clusters, each giving a label map; empty: one that is
+    /// [chosen](crate::choose).
     pub clusters: Vec<usize>,
     /// Starts of k-means, of which the best is kept.
     pub starts: usize,
@@ -244,7 +246,10 @@ impl Plan {
 
     /// How many autocorrelation factors are kept: one for each cluster, two at least.
     pub(crate) fn factors(&self) -> usize {
-        self.params.clusters.iter().copied().fold(2, usize::max)
+        match self.params.clusters.is_empty() {
+            true => choose::MOST,
+            false => self.params.clusters.iter().copied().fold(2, usize::max),
+        }
     }
 
     /// How many of `features` count where there are `clusters`.
@@ -413,8 +418,10 @@ impl Params {
                 ));
             }
         }
-        if self.clusters.is_empty() {
-            return Err(Error::parameter("clusters", "", "give at least one number of clusters"));
+        if self.clusters.is_empty() && self.reduce == Reduce::Pca {
+            let reason = "their number is chosen from autocorrelation factors alone; give one, or \
+                          --reduce maf";
+            return Err(Error::parameter("clusters", "auto", reason));
         }
         for (i, &k) in self.clusters.iter().enumerate() {
             at_least_one("clusters", k)?;

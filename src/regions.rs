@@ -121,7 +121,7 @@ fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
 /// Huttenlocher, Distance transforms of sampled functions, Theory of Computing 8, 2012,
 /// by the direct search along rows that short distances make faster); nothing where
 /// there are none.
-fn distance(of: &Array2<bool>) -> Option<Array2<f32>> {
+pub(crate) fn distance(of: &Array2<bool>) -> Option<Array2<f32>> {
     if !of.iter().any(|&there| there) {
         return None;
     }

@@ -178,6 +178,22 @@ fn from_array(path: &Path) -> Result<Vec<[Length; 2]>> {
     Ok(values.rows().into_iter().map(one).collect())
 }
 
+/// A number of patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clusters {
+    /// What the image shows.
+    Auto,
+    Number(usize),
+}
+
+/// A number of patterns, or `auto`.
+pub(super) fn clusters(text: &str) -> Result<Clusters, String> {
+    match text.trim() {
+        "auto" => Ok(Clusters::Auto),
+        number => whole(number).map(Clusters::Number),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -124,6 +124,23 @@ impl SettingsArgs {
         self.descriptor.check(&self.names(otherwise))
     }
 
+    /// Checks the numbers of patterns, none standing for one that is chosen.
+    ///
+    /// # Errors
+    /// Where there are none, and nothing to choose it from.
+    pub(super) fn check_clusters(&self, clusters: &[usize], otherwise: Preset) -> Result<()> {
+        let factors = match self.preset.reduce {
+            None => self.preset(otherwise) == Preset::Auto,
+            Some(ReduceArg::Pca) => false,
+            Some(ReduceArg::Maf) => true,
+        };
+        if clusters.is_empty() && !factors {
+            let reason = "the number of patterns is chosen from the factors of --preset auto; give it, as -k 3";
+            return Err(Error::parameter("clusters", "auto", reason));
+        }
+        Ok(())
+    }
+
     /// Names of the families.
     pub(super) fn names(&self, otherwise: Preset) -> Vec<&str> {
         match (self.descriptor.names(), self.preset(otherwise)) {

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::backend::DeviceInfo;
 use crate::boundary::{Boundary, boundaries};
+use crate::choose::Choice;
 use crate::io::read::Frame;
 use crate::io::write::LabelType;
 use crate::label_map::Area;
@@ -34,6 +35,8 @@ pub struct Summary {
     pub pca: Explained,
     /// How the clustering went.
     pub kmeans: KMeans,
+    /// Why so many clusters, where their number was chosen.
+    pub choice: Option<Choice>,
     /// What each label covers.
     pub labels: Vec<LabelArea>,
     /// How long the boundaries between labels are, the longest first.
@@ -245,6 +248,8 @@ pub struct TimingsMs {
     pub describe: f64,
     /// Eigenvectors and projection.
     pub pca: f64,
+    /// Choosing the number of clusters.
+    pub choose: f64,
     /// k-means, all starts.
     pub cluster: f64,
     /// Site labels to pixel labels.
@@ -285,6 +290,7 @@ impl Summary {
                 starts: clustering.starts,
                 converged: clustering.converged,
             },
+            choice: found.choice.clone(),
             labels: LabelArea::all(patterns, pixel_size.map(|size| size.rows * size.cols)),
             boundaries: boundaries(map, &found.plan, pixel_size),
             confidence: Confidence::new(patterns),
@@ -315,6 +321,7 @@ impl TimingsMs {
         Self {
             describe: ms(timings.describe),
             pca: ms(timings.pca),
+            choose: ms(timings.choose),
             cluster: ms(timings.cluster),
             upsample: ms(timings.upsample),
             separability: ms(timings.separability),

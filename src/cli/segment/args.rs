@@ -12,7 +12,7 @@ use super::batch::BatchArgs;
 use super::formats::FormatArgs;
 use super::inputs::{Inputs, Search};
 use crate::cli::args::{InputArgs, TalkArgs};
-use crate::cli::parse;
+use crate::cli::parse::{self, Clusters};
 use crate::cli::segment::maps;
 use crate::cli::segment::report_args::ReportArgs;
 use crate::cli::settings::{Preset, Settings, SettingsArgs};
@@ -54,9 +54,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    /// Number of patterns, or several (2,3,4) to get a label map for each.
-    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', required = true, value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = None)]
-    clusters: Vec<usize>,
+    /// Number of patterns, several (2,3,4) to get a label map for each, or auto: what the image shows.
+    #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
+    clusters: Vec<Clusters>,
 
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
@@ -128,7 +128,7 @@ impl Args {
     /// # Errors
     /// As [`SettingsArgs::settings`].
     fn params(&self, micrograph: &Micrograph) -> Result<Settings> {
-        let settings = self.settings.settings(micrograph, self.clusters.clone(), Preset::Auto)?;
+        let settings = self.settings.settings(micrograph, self.clusters()?, Preset::Auto)?;
         let border = match self.border {
             BorderArg::Nearest => Border::Nearest,
             BorderArg::Blank => Border::Blank,
@@ -140,17 +140,33 @@ impl Args {
         Ok(Settings { params: Params { border, order, ..settings.params }, ..settings })
     }
 
+    /// The numbers of patterns; none where the image says.
+    fn clusters(&self) -> Result<Vec<usize>> {
+        let number = |given: &Clusters| match given {
+            Clusters::Auto => None,
+            Clusters::Number(number) => Some(*number),
+        };
+        let numbers: Vec<usize> = self.clusters.iter().filter_map(number).collect();
+        if numbers.len() < self.clusters.len() && self.clusters.len() > 1 {
+            let reason = "auto stands alone: leave it out, or the numbers";
+            return Err(Error::parameter("clusters", "auto", reason));
+        }
+        Ok(numbers)
+    }
+
     /// Checks what can be checked without an image.
     ///
     /// # Errors
     /// As [`SettingsArgs::check`] and [`FormatArgs::check`].
     pub(super) fn check(&self) -> Result<()> {
+        let clusters = self.clusters()?;
         self.settings.check(Preset::Auto)?;
+        self.settings.check_clusters(&clusters, Preset::Auto)?;
         if self.saves(Save::Maps) {
             maps::check(&self.settings.names(Preset::Auto))?;
         }
         self.report.check()?;
-        self.formats.check(&self.clusters)
+        self.formats.check(&clusters)
     }
 
     /// The images, each with a place for its result.

@@ -65,7 +65,11 @@ impl Earlier {
             parts.find_map(|((folder, part), kind)| differs(folder, part, kind, wanted))
         };
         version
-            .or_else(|| differ("k", Some(&ks), wanted.params.get("clusters")))
+            .or_else(|| match (self.summary.get("choice"), wanted.params.get("clusters")) {
+                // A number that was chosen would be chosen again.
+                (Some(choice), Some(none)) if !choice.is_null() && *none == json!([]) => None,
+                (_, clusters) => differ("k", Some(&ks), clusters),
+            })
             .or_else(of_parts)
             .or_else(|| missing(&self.folder, &wanted.shared))
     }

@@ -8,6 +8,7 @@ use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
 use stemseg::channel_maps::{ChannelMap, channel_maps};
+use stemseg::choose;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Components;
@@ -128,6 +129,10 @@ impl Job {
         }
         self.input.summary.sha256 =
             sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
+        if let Some(choice) = &found.choice {
+            say(&choice.reason);
+            self.input.notes.push(choice.reason.clone());
+        }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let note = format!("PCA was not needed: all {channels} channels are features");
@@ -210,7 +215,11 @@ fn difference(
 ) -> Option<String> {
     let (files, shared) = names(args, file, plan.params.clusters.len() > 1);
     let kind = |&k: &usize| args.formats.label_type(k.try_into().unwrap_or(u16::MAX));
-    let label_types = plan.params.clusters.iter().map(|k| json!(kind(k))).collect();
+    let numbers = match plan.params.clusters.is_empty() {
+        true => vec![choose::MOST],
+        false => plan.params.clusters.clone(),
+    };
+    let label_types = numbers.iter().map(|k| json!(kind(k))).collect();
     let params = json!(plan.params);
     let overlay = args.report.overlay(input.summary.pixel_size_nm);
     let overlay = json!(Overlay::from(&overlay));
