@@ -28,7 +28,7 @@ const SINGLE: f64 = 5.9;
 const FURTHER: f64 = 7.0;
 
 /// The least number of clusters whose separation is this share of the largest is taken.
-const NEARLY: f64 = 0.9;
+const NEARLY: f64 = 0.92;
 
 /// Sites that are clustered, at most: a coarser grid of them where there are more.
 const SAMPLE: usize = 16_384;

@@ -91,8 +91,9 @@ pub fn segment(
     progress.stage("describe");
     let image = plan.image(micrograph)?;
     let mut session = backend.upload(image.view(), &plan)?;
-    for (done, band) in bands.iter().enumerate() {
-        progress.step(done as u64, bands.len() as u64)?;
+    let summed = summed(&plan, &bands);
+    for (done, band) in summed.iter().enumerate() {
+        progress.step(done as u64, summed.len() as u64)?;
         session.accumulate(band)?;
     }
     let moments = session.moments()?;
@@ -152,6 +153,18 @@ pub fn segment(
     plan.params.clusters = results.iter().map(|r| r.clustering.centroids.nrows()).collect();
     Ok(Segmentation { plan, features, pca, results, choice, timings })
 }
+
+/// The bands that mean and covariance are taken from: all; but where factors are made of
+/// the components anyway, a sample of single rows of tiles if there are many.
+fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
+    match plan.params.reduce {
+        Reduce::Maf if plan.grid.len() > MOST_SUMMED => plan.sample_bands(MOST_SUMMED),
+        _ => bands.to_vec(),
+    }
+}
+
+/// Sites whose covariance has forty good directions, about.
+const MOST_SUMMED: usize = 40_000;
 
 /// The labels of pixels, and how sure the active sites are of theirs.
 fn label(
