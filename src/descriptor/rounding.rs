@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayView2, Axis, s};
 
 use super::inner::Inner;
 use crate::plan::Plan;
@@ -64,10 +64,23 @@ pub(crate) fn range(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64
     f64::from(high) - f64::from(low)
 }
 
-/// Size of the largest pixel that the sites of `band` see.
-pub(crate) fn largest(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64 {
+/// The largest mean size of pixels in a block of `side` x `side` px that the sites of `band`
+/// see.
+pub(crate) fn largest_mean(
+    image: ArrayView2<'_, f32>,
+    plan: &Plan,
+    band: &Band,
+    side: usize,
+) -> f64 {
     let pixels = image.slice(s![plan.pixel_rows(band), ..]);
-    f64::from(pixels.iter().fold(0.0_f32, |most, v| most.max(v.abs())))
+    let mean = |block: ArrayView2<'_, f32>| {
+        block.iter().map(|&v| f64::from(v.abs())).sum::<f64>() / block.len() as f64
+    };
+    let rows = pixels.axis_chunks_iter(Axis(0), side);
+    let largest = |rows: ArrayView2<'_, f32>| {
+        rows.axis_chunks_iter(Axis(1), side).map(mean).fold(0.0, f64::max)
+    };
+    rows.map(largest).fold(0.0, f64::max)
 }
 
 impl Inner {
