@@ -325,7 +325,7 @@ mod tests {
         let names = family.channel_names();
         assert_eq!(names.len(), 24);
         assert_eq!(names[0], "centred translation (+0, +4) px");
-        assert!(names.contains(&"centred translation (+14, -10) px".to_owned()), "{names:?}");
+        assert!(names.contains(&"centred translation (+14, -8) px".to_owned()), "{names:?}");
     }
 
     #[test]

@@ -43,7 +43,9 @@ fn sizes_follow_from_the_lattices_of_the_image() {
 fn an_image_without_a_lattice_is_segmented_and_says_so() {
     let place = Place::empty();
     let hash = |r: usize, c: usize| (r * 100 + c + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let noise = |(r, c)| ((hash(r, c) ^ (hash(r, c) >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 44) as f32;
+    let noise = |(r, c)| {
+        ((hash(r, c) ^ (hash(r, c) >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 44) as f32
+    };
     place.npy("image.npy", &Array2::from_shape_fn((ROWS, COLS), noise));
     let output = Job::automatic().succeed(&place);
     assert!(text(&output.stderr).contains("no crystal lattice"), "{}", text(&output.stderr));
@@ -65,7 +67,11 @@ fn a_period_that_is_given_is_taken() {
     let twice = run(&place, "twice", &[("--period", "12")]).1;
     assert_eq!(twice["sampling"]["period"], 12.0);
     let job = Job::automatic();
-    job.clone().set("--period", "0.6nm").refused(&place, "no pixel size", &["period", "--pixel-size"]);
+    job.clone().set("--period", "0.6nm").refused(
+        &place,
+        "no pixel size",
+        &["period", "--pixel-size"],
+    );
     job.clone().set("--period", "1").refused(&place, "short", &["period", "2 to 10000 px"]);
     for other in [("--preset", "pystem"), ("--descriptor", "translation")] {
         let job = job.clone().with(&[("--period", "6"), other]);
@@ -76,24 +82,25 @@ fn a_period_that_is_given_is_taken() {
 #[test]
 fn regions_stay_that_are_as_large_as_asked() {
     let place = Place::empty();
-    // A disc of the second lattice, three periods across, in the first, beside a half
-    // of the second.
+    // A disc of the second lattice, six periods across, in the first, beside a half of
+    // the second.
     let both = scene(ROWS, 2 * COLS);
     let image = Array2::from_shape_fn(both.dim(), |(r, c)| {
-        let inside = r.abs_diff(45).pow(2) + c.abs_diff(45).pow(2) < 81;
+        let inside = r.abs_diff(45).pow(2) + c.abs_diff(45).pow(2) < 324;
         if inside { both[(r, c + COLS)] } else { both[(r, c)] }
     });
     place.npy("image.npy", &image);
     let disc = |map: &Array2<u8>| map[(45, 45)] == map[(45, 170)] && map[(45, 45)] != map[(45, 10)];
     let core = |parameters: &Value| parameters["labels"]["interpolated"]["core"].as_f64().unwrap();
-    let (plain, usual) = run(&place, "plain", &[]);
-    let (none, parameters) = run(&place, "none", &[("--smooth", "0")]);
+    let period = ("--period", "6");
+    let (plain, usual) = run(&place, "plain", &[period]);
+    let (none, parameters) = run(&place, "none", &[period, ("--smooth", "0")]);
     assert_eq!(core(&parameters), 0.0);
     assert!(disc(&none), "{}", none.slice(s![45, ..]));
-    let (large, parameters) = run(&place, "large", &[("--smooth", "3")]);
+    let (large, parameters) = run(&place, "large", &[period, ("--smooth", "3")]);
     assert!((core(&parameters) / core(&usual) - 3.0).abs() < 1e-9);
     assert!(!disc(&large), "{}", large.slice(s![45, ..]));
-    assert_eq!(run(&place, "one", &[("--smooth", "1")]).0, plain);
+    assert_eq!(run(&place, "one", &[period, ("--smooth", "1")]).0, plain);
     Job::automatic().set("--smooth", "-1").refused(&place, "negative", &["smooth", "0 to 100"]);
 }
 
@@ -148,7 +155,10 @@ fn a_descriptor_or_the_preset_gives_the_plain_method() {
     // Other families at the automatic ones' place keep what else is automatic.
     let changes = [("--preset", "auto"), ("--descriptor", "centred-translation")];
     let (_, parameters) = run(&place, "both", &changes);
-    assert_eq!((&parameters["reduce"], &parameters["sampling"]["target"]), (&json!("maf"), &json!(16.0)));
+    assert_eq!(
+        (&parameters["reduce"], &parameters["sampling"]["target"]),
+        (&json!("maf"), &json!(16.0))
+    );
     assert_eq!(parameters["families"].as_array().unwrap().len(), 1);
     // Sizes of families that are not there.
     Job::automatic().set("--patch", "6").refused(&place, "patch", &["patch"]);
