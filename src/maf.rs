@@ -161,11 +161,13 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 40) as f32 / (1 << 24) as f32 - 0.5
         };
-        // Feature 0 is loud noise, feature 1 a step between two halves with a little of it.
+        // Feature 0 is noise that varies more than feature 1, a step between two halves with
+        // a little noise. (The regulariser is a share of the noise: were that ten times as
+        // loud, it would hide the step.)
         let mut features = Array2::zeros((count.area(), 2));
         for (site, mut row) in features.outer_iter_mut().enumerate() {
             let step = if site % count.cols < count.cols / 2 { 0.0 } else { 1.0 };
-            row[0] = 10.0 * noise();
+            row[0] = 2.0 * noise();
             row[1] = step + 0.3 * noise();
         }
         let x = features.mapv(f64::from);

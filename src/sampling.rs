@@ -332,7 +332,12 @@ mod tests {
         let [even, uneven] =
             [image, uneven].map(|image| resampled(&micrograph(&image, None), sampling).unwrap());
         let away = off(even.pixels(), uneven.pixels());
-        assert!(away < 0.05, "{away}");
+        assert!(away < 0.1, "{away}");
+        // Along the border the mean of a ramp is off its value.
+        let inside =
+            |image: &Micrograph| image.pixels().slice(ndarray::s![100..300, 100..300]).to_owned();
+        let away = off(inside(&even).view(), inside(&uneven).view());
+        assert!(away < 0.05, "{away} inside");
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl DescriptorArgs {
         for (option, given, families) in options {
             if given && !families.iter().any(|family| names.contains(family)) {
                 let reason = format!(
-                    "--{option} is an option of {}; leave it out, or add such a family",
+                    "--{option} is an option of {}; leave it out, or add such a family \
+                     (translation alone is --preset pystem)",
                     families.join(", ")
                 );
                 return Err(Error::parameter("descriptor", names.join("+"), reason));

@@ -9,7 +9,8 @@ use crate::job::{Job, check_failure, stemseg, text};
 use crate::place::{COLS, Place, ROWS, scene};
 
 /// Parameters that suit the scene, as [`Job::new`] has them.
-const SMALL: [&str; 8] = ["--patch", "6", "--window", "6", "--stride", "4", "--device", "cpu"];
+const SMALL: [&str; 10] =
+    ["--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4", "--device", "cpu"];
 
 /// `stemseg bench --accuracy FOLDER` with `arguments`; what it prints.
 #[track_caller]
@@ -91,7 +92,7 @@ fn folders_that_simulate_has_written_are_judged() {
         stemseg(&place).args(["simulate", scene]).args(size).assert().success();
     }
     place.folder("scenes/empty");
-    let suited = ["--patch", "14", "--window", "14", "--margin", "28"];
+    let suited = ["--preset", "pystem", "--patch", "14", "--window", "14", "--margin", "28"];
     let call = |more: &[&str]| {
         let arguments = [&["bench", "--accuracy", "scenes", "--device", "cpu"], &suited[..], more];
         text(&stemseg(&place).args(arguments.concat()).output().unwrap().stdout)
@@ -107,6 +108,12 @@ fn folders_that_simulate_has_written_are_judged() {
     let one: Value = serde_json::from_str(&call(&["--only", "tilt,twin", "--json"])).unwrap();
     assert_eq!(one["rows"].as_array().unwrap().len(), 1);
     assert_eq!(one["rows"][0]["name"], "tilt-boundary");
+    // What segment does by default, up to the border.
+    let mut command = stemseg(&place);
+    command.args(["bench", "--accuracy", "scenes", "--device", "cpu", "--json"]);
+    let all: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    assert!(all["worst"]["adjusted_rand_index"].as_f64().unwrap() > 0.9, "{all}");
+    assert_eq!(all["rows"][0]["parameters"]["reduce"], "maf");
     // One of the folders alone.
     let mut command = stemseg(&place);
     command.args(["bench", "--accuracy", "scenes/tilt-boundary.sim", "--device", "cpu", "--json"]);
@@ -151,7 +158,16 @@ fn what_cannot_be_judged_is_refused() {
     ];
     for (arguments, words) in cases {
         let mut command = stemseg(&place);
-        command.args(["bench", "--patch", "6", "--window", "6", "--accuracy"]);
+        command.args([
+            "bench",
+            "--preset",
+            "pystem",
+            "--patch",
+            "6",
+            "--window",
+            "6",
+            "--accuracy",
+        ]);
         command.args(arguments.split(' '));
         if !arguments.contains("--device") {
             command.args(["--device", "cpu"]);

@@ -82,24 +82,25 @@ fn a_period_that_is_given_is_taken() {
 #[test]
 fn regions_stay_that_are_as_large_as_asked() {
     let place = Place::empty();
-    // A disc of the second lattice, three periods across, in the first, beside a half
-    // of the second.
+    // A disc of the second lattice, six periods across, in the first, beside a half of
+    // the second.
     let both = scene(ROWS, 2 * COLS);
     let image = Array2::from_shape_fn(both.dim(), |(r, c)| {
-        let inside = r.abs_diff(45).pow(2) + c.abs_diff(45).pow(2) < 81;
+        let inside = r.abs_diff(45).pow(2) + c.abs_diff(45).pow(2) < 324;
         if inside { both[(r, c + COLS)] } else { both[(r, c)] }
     });
     place.npy("image.npy", &image);
     let disc = |map: &Array2<u8>| map[(45, 45)] == map[(45, 170)] && map[(45, 45)] != map[(45, 10)];
     let core = |parameters: &Value| parameters["labels"]["interpolated"]["core"].as_f64().unwrap();
-    let (plain, usual) = run(&place, "plain", &[]);
-    let (none, parameters) = run(&place, "none", &[("--smooth", "0")]);
+    let period = ("--period", "6");
+    let (plain, usual) = run(&place, "plain", &[period]);
+    let (none, parameters) = run(&place, "none", &[period, ("--smooth", "0")]);
     assert_eq!(core(&parameters), 0.0);
     assert!(disc(&none), "{}", none.slice(s![45, ..]));
-    let (large, parameters) = run(&place, "large", &[("--smooth", "3")]);
+    let (large, parameters) = run(&place, "large", &[period, ("--smooth", "3")]);
     assert!((core(&parameters) / core(&usual) - 3.0).abs() < 1e-9);
     assert!(!disc(&large), "{}", large.slice(s![45, ..]));
-    assert_eq!(run(&place, "one", &[("--smooth", "1")]).0, plain);
+    assert_eq!(run(&place, "one", &[period, ("--smooth", "1")]).0, plain);
     Job::automatic().set("--smooth", "-1").refused(&place, "negative", &["smooth", "0 to 100"]);
 }
 

@@ -9,6 +9,13 @@ use tiff::decoder::{Decoder, DecodingResult};
 use crate::job::{Change, FLAG, Job, text};
 use crate::place::{COLS, Place, ROWS, names};
 
+/// The values of a TIFF in f32.
+pub(crate) fn floats(place: &Place, name: &str) -> Vec<f32> {
+    let mut tiff = Decoder::new(Cursor::new(place.bytes(name))).unwrap();
+    let DecodingResult::F32(values) = tiff.read_image().unwrap() else { panic!("not f32") };
+    values
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
@@ -189,9 +196,7 @@ fn many_labels_get_a_wider_type() {
 fn the_confidence_is_a_membership_and_the_summary_sums_it_up() {
     let place = Place::with_scene();
     Job::new().succeed(&place);
-    let bytes = place.bytes("image.stemseg/confidence.tif");
-    let mut tiff = Decoder::new(Cursor::new(bytes)).unwrap();
-    let DecodingResult::F32(values) = tiff.read_image().unwrap() else { panic!("not f32") };
+    let values = floats(&place, "image.stemseg/confidence.tif");
     assert_eq!(values.len(), ROWS * COLS);
     // Two clusters: the nearer one has at least about half.
     assert!(values.iter().all(|v| (0.3..=1.0).contains(v)));

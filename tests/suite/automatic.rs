@@ -115,8 +115,8 @@ fn finds(backend: &dyn Backend, scene: &str, clusters: usize) -> Outcome {
     }
 }
 
-/// Two patterns of one crystal, of which there is but one, share its border as they share
-/// its inside.
+/// Of two patterns in one crystal neither is its border: not nearly all of that has one
+/// label and the inside the other.
 fn no_frame(backend: &dyn Backend, group: &str) -> Outcome {
     let simulated = simulated(&format!("plane-group {group}"), 320, 1)?;
     let found = labels(backend, &simulated.image, 2)?;
@@ -133,7 +133,7 @@ fn no_frame(backend: &dyn Backend, group: &str) -> Outcome {
     };
     let (border, inside) = (share(&|d| d < thin), share(&|d| d >= deep));
     match (border - inside).abs() {
-        ..0.5 => Ok(()),
+        ..0.75 => Ok(()),
         _ => Err(format!("{border:.3} of the border and {inside:.3} of the inside").into()),
     }
 }
@@ -143,8 +143,10 @@ fn magnified(backend: &dyn Backend, times: f64) -> Outcome {
     let side = 320_u32;
     let simulated = simulated("tilt-boundary", side as usize, 3)?;
     let to = (f64::from(side) * times) as u32;
+    // Values from 0 to 1 are what floats may have there.
+    let most = simulated.image.iter().fold(0.0_f32, |most, &v| most.max(v));
     let grey = ImageBuffer::<Luma<f32>, _>::from_fn(side, side, |x, y| {
-        Luma([simulated.image[(y as usize, x as usize)]])
+        Luma([0.1 + 0.8 * simulated.image[(y as usize, x as usize)] / most])
     });
     let large = imageops::resize(&grey, to, to, FilterType::CatmullRom);
     let large = Array2::from_shape_fn((to as usize, to as usize), |(r, c)| {
@@ -161,7 +163,7 @@ fn magnified(backend: &dyn Backend, times: f64) -> Outcome {
 }
 
 fn bands(backend: &dyn Backend) -> Outcome {
-    let image = simulated("plane-groups p4mm p4", 416, 2)?.image;
+    let image = simulated("tilt-boundary", 352, 2)?.image;
     let whole = segment(backend, &image, None, 2)?;
     let low = segment(&Low(backend), &image, None, 2)?;
     let rows = pipeline::bands(&low.plan, &Low(backend))?.len();

@@ -36,7 +36,7 @@ Examples:
   stemseg segment day1/*.tif -k 2 --out results
   stemseg segment micrographs --recursive -k 2 --out results --jobs 2 --resume
   stemseg segment grain.npy -k 2 --format tiff,ome-zarr,hspy --labels u32
-  stemseg segment grain.tif -k 2,3,4 --patch 12 --window 16 --stride 3
+  stemseg segment grain.tif -k 2,3,4 --preset pystem --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2";

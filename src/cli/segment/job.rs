@@ -11,7 +11,7 @@ use stemseg::channel_maps::{ChannelMap, channel_maps};
 use stemseg::choose;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::Components;
+use stemseg::plan::{Components, Reduce};
 use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result};
@@ -248,9 +248,17 @@ fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure>
     let (grid, device) = (&plan.grid, backend.device());
     let bands = pipeline::bands(plan, backend)?.len();
     bar.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
+    let from_border = match grid.margin.rows + grid.margin.cols {
+        0 => "up to the border".to_owned(),
+        _ => format!("{} px from the border, since patch and window must fit", grid.margin),
+    };
+    let resampled = match plan.params.sampling {
+        Some(_) => format!(" of the {} px that the image is resampled to", plan.shape),
+        None => String::new(),
+    };
     bar.detail(&format!(
-        "sites: {} rows x {} columns every {} px, {} px from the border, since patch and window must fit",
-        grid.count.rows, grid.count.cols, grid.stride, grid.margin
+        "sites: {} rows x {} columns every {} px{resampled}, {from_border}",
+        grid.count.rows, grid.count.cols, grid.stride
     ));
     let names: Vec<String> =
         plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
@@ -258,7 +266,11 @@ fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure>
         Components::Count(count) => format!("{count} features"),
         Components::Variance(share) => format!("features for {} % of the variance", 100.0 * share),
     };
-    bar.detail(&format!("descriptor: {}; PCA keeps {kept}", names.join(" + ")));
+    let factors = match plan.params.reduce {
+        Reduce::Pca => "",
+        Reduce::Maf => ", from which come as many autocorrelation factors as patterns",
+    };
+    bar.detail(&format!("descriptor: {}; PCA keeps {kept}{factors}", names.join(" + ")));
     bar.detail(&format!(
         "memory: {} for bands and tiles; {bands} {}",
         ByteSize(plan.budget).display().iec(),
