@@ -22,7 +22,7 @@ const NEVER: f32 = -1e6;
 /// How steep scores are beside those of the pooled variance: features of neighbouring
 /// sites depend on each other, so distances say less than as many of their own would.
 /// Fitted on simulated scenes, so that memberships are shares of right labels.
-const STEEPNESS: f64 = 1.0;
+const STEEPNESS: f64 = 0.7;
 
 /// Scores `[k, sites]` of `points` `[sites, q]` under patterns with `centroids` `[k, q]`
 /// and a mean `variance` of the features about them.

@@ -5,6 +5,7 @@
 
 mod boundaries;
 mod channels;
+mod choice;
 mod document;
 mod features;
 mod index;
@@ -59,6 +60,7 @@ pub fn page(content: Content<'_>) -> String {
         (run::notes(content.summary))
         (picture::section(content))
         (labels::section(content))
+        @if let Some(choice) = choice::section(content) { (choice) }
         (boundaries::section(content.summary))
         (features::section(content))
         (channels::section(content))

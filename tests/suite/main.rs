@@ -20,6 +20,7 @@ mod formats;
 mod gpu;
 mod lattices;
 mod maps;
+mod numbers;
 mod precision;
 mod properties;
 mod scenes;
@@ -46,6 +47,7 @@ fn main() {
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
     trials.extend(automatic::trials(&devices));
+    trials.extend(numbers::trials(&devices));
     trials.extend(borders::trials(&devices));
     trials.extend(formats::trials());
     trials.extend(symmetry::trials(&devices));
