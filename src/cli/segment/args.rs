@@ -32,6 +32,7 @@ With --roi they have its size; masked pixels get label 0.
 With several images or a folder, --out gets summary.csv, a line for each image.
 
 Examples:
+  stemseg segment grain.npy
   stemseg segment grain.npy -k 2
   stemseg segment day1/*.tif -k 2 --out results
   stemseg segment micrographs --recursive -k 2 --out results --jobs 2 --resume
