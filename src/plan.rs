@@ -56,7 +56,7 @@ pub enum Reduce {
     #[default]
     Pca,
     /// As many maximum autocorrelation factors as there are clusters, see
-    /// [`maf`](crate::maf).
+    /// [`maf`].
     Maf,
 }
 
