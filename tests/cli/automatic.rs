@@ -91,14 +91,15 @@ fn regions_stay_that_are_as_large_as_asked() {
     });
     place.npy("image.npy", &image);
     let disc = |map: &Array2<u8>| map[(45, 45)] == map[(45, 170)] && map[(45, 45)] != map[(45, 10)];
-    let core = |parameters: &Value| parameters["labels"]["interpolated"]["core"].as_f64().unwrap();
+    let smooth =
+        |parameters: &Value| parameters["labels"]["interpolated"]["smooth"].as_f64().unwrap();
     let period = ("--period", "6");
     let (plain, usual) = run(&place, "plain", &[period]);
     let (none, parameters) = run(&place, "none", &[period, ("--smooth", "0")]);
-    assert_eq!(core(&parameters), 0.0);
+    assert_eq!(smooth(&parameters), 0.0);
     assert!(disc(&none), "{}", none.slice(s![45, ..]));
     let (large, parameters) = run(&place, "large", &[period, ("--smooth", "3")]);
-    assert!((core(&parameters) / core(&usual) - 3.0).abs() < 1e-9);
+    assert_eq!(smooth(&parameters), 3.0 * smooth(&usual));
     assert!(!disc(&large), "{}", large.slice(s![45, ..]));
     assert_eq!(run(&place, "one", &[period, ("--smooth", "1")]).0, plain);
     Job::automatic().set("--smooth", "-1").refused(&place, "negative", &["smooth", "0 to 100"]);
