@@ -185,7 +185,7 @@ impl Measure for Family {
 
     /// One site is a few hundred channels: few sites.
     fn tile_size(&self, _stride: usize) -> Extent {
-        Extent { rows: 8, cols: 64 }
+        Extent { rows: 4, cols: 64 }
     }
 
     fn by_definition(

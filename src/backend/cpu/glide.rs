@@ -10,7 +10,7 @@ use ndarray::ArrayView2;
 
 use super::inner::{InnerMaps, Phased};
 use super::polar::{Squares, Strip, Taps};
-use super::vector::{LANES, Vector, fma};
+use super::vector::{LANES, Line, Vector, fma, lanes};
 use crate::descriptor::glide::Family;
 
 /// Glide scores of one family of one image.
@@ -40,10 +40,10 @@ struct Scratch {
     strip: Strip,
     squares: Squares,
     /// Samples of all squares of the row, `[group][ring][angle]`.
-    here: Vec<Vector>,
+    here: Vec<Line>,
     /// Their norms, 0 where flat.
     norms: Vec<Vector>,
-    there: Vec<Vector>,
+    there: Vec<Line>,
 }
 
 impl<'a> Kernel<'a> {
@@ -76,8 +76,8 @@ impl<'a> Kernel<'a> {
         let polar = &self.family.polar;
         let pitch = out.len() / self.family.glides.len();
         let groups = pitch / LANES;
-        scratch.here.resize(groups * polar.len(), [0.0; LANES]);
-        scratch.there.resize(polar.len(), [0.0; LANES]);
+        scratch.here.resize(groups * polar.len(), Line::default());
+        scratch.there.resize(polar.len(), Line::default());
         scratch.norms.resize(groups, [0.0; LANES]);
         scratch.strip.fill(image, top, polar.side());
         (0..groups).for_each(|group| sample_own(self, image, group, scratch));
@@ -104,7 +104,7 @@ impl<'a> Kernel<'a> {
         let left = self.left(group, 0);
         let alive = scratch.squares.load::<FUSED>(&scratch.strip, image, left, polar.side());
         let here = &mut scratch.here[group * polar.len()..(group + 1) * polar.len()];
-        scratch.squares.sample::<FUSED>(self.taps.all(), here);
+        scratch.squares.sample::<FUSED>(&self.taps, here);
         scratch.norms[group] = norm::<FUSED>(here, &alive);
     }
 
@@ -121,7 +121,7 @@ impl<'a> Kernel<'a> {
         let Scratch { strip, squares, here, norms, there } = scratch;
         let left = self.left(group, step.pixels[1]);
         let alive = squares.load::<FUSED>(strip, image, left, polar.side());
-        squares.sample::<FUSED>(step.taps.all(), there);
+        squares.sample::<FUSED>(&step.taps, there);
         let norm = norm::<FUSED>(there, &alive);
         let here = &here[group * polar.len()..(group + 1) * polar.len()];
         let mut total = [0.0; LANES];
@@ -131,9 +131,9 @@ impl<'a> Kernel<'a> {
             let (first, rest) = there.split_at(step.turn + 1);
             let mirrored = first.iter().rev().chain(rest.iter().rev());
             for (a, b) in here.iter().zip(mirrored) {
-                sum = std::array::from_fn(|i| fma::<FUSED>(a[i], b[i], sum[i]));
+                sum = lanes(|i| fma::<FUSED>(a[i], b[i], sum[i]));
             }
-            total = std::array::from_fn(|i| total[i] + sum[i]);
+            total = lanes(|i| total[i] + sum[i]);
         }
         for (lane, out) in out.iter_mut().enumerate() {
             let norms = (norms[group][lane] * norm[lane]).sqrt();
@@ -145,16 +145,16 @@ impl<'a> Kernel<'a> {
 
 /// Sum of squares, 0 where a square is not `alive`.
 #[inline(always)]
-fn norm<const FUSED: bool>(samples: &[Vector], alive: &Vector) -> Vector {
+fn norm<const FUSED: bool>(samples: &[Line], alive: &Vector) -> Vector {
     let mut total = [0.0; LANES];
     for part in samples.chunks(64) {
         let mut sum = [0.0; LANES];
         for v in part {
-            sum = std::array::from_fn(|i| fma::<FUSED>(v[i], v[i], sum[i]));
+            sum = lanes(|i| fma::<FUSED>(v[i], v[i], sum[i]));
         }
-        total = std::array::from_fn(|i| total[i] + sum[i]);
+        total = lanes(|i| total[i] + sum[i]);
     }
-    std::array::from_fn(|i| total[i] * alive[i])
+    lanes(|i| total[i] * alive[i])
 }
 
 /// [`Kernel::own`] compiled for each instruction set.

@@ -12,7 +12,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use super::inner::{InnerMaps, Phased, mean_and_inverse};
-use super::vector::{LANES, Vector, matrix_products, vector};
+use super::vector::{LANES, Line, Vector, matrix_products, vector};
 use crate::descriptor::harmonic::{Family, Folded};
 
 /// Real and imaginary parts of one family of one image.
@@ -29,8 +29,8 @@ pub(super) struct Kernel<'a> {
 #[derive(Default)]
 struct Scratch {
     /// `[class][position]`.
-    folded: Vec<Vector>,
-    sums: Vec<Vector>,
+    folded: Vec<Line>,
+    sums: Vec<Line>,
 }
 
 impl<'a> Kernel<'a> {
@@ -73,8 +73,8 @@ impl<'a> Kernel<'a> {
     ) {
         let (mean, inverse) = self.norms(image, (row, col));
         let count = self.folded.quarter.len();
-        scratch.folded.resize(4 * count, [0.0; LANES]);
-        scratch.sums.resize(self.channels, [0.0; LANES]);
+        scratch.folded.resize(4 * count, Line::default());
+        scratch.sums.resize(self.channels, Line::default());
         for (i, &[r, c]) in self.folded.quarter.iter().enumerate() {
             let (above, below) = (image.row(row - r), image.row(row + r));
             let (left, right) = (image.at(col - c), image.at(col + c));
@@ -90,12 +90,13 @@ impl<'a> Kernel<'a> {
                 folded[3][lane] = change - change_above;
             }
             for (class, folded) in folded.iter().enumerate() {
-                scratch.folded[class * count + i] = *folded;
+                scratch.folded[class * count + i] = Line(*folded);
             }
         }
         for (class, folded) in self.folded.classes.iter().zip(scratch.folded.chunks_exact(count)) {
             let sums = &mut scratch.sums[..class.channels.len()];
-            matrix_products::<FUSED>(&class.weights, folded, sums);
+            let put = |row: usize, [sum]: [Vector; 1]| sums[row] = Line(sum);
+            matrix_products::<1, FUSED>(&class.weights, class.channels.len(), [folded], put);
             for (&channel, sum) in class.channels.iter().zip(sums.iter()) {
                 let out = &mut out[channel * pitch..][..LANES];
                 for lane in 0..LANES {

@@ -4,7 +4,7 @@
 //! One task takes one row of inner sites. Splines are prefiltered down the
 //! columns once for the whole row of squares, since all have the same rows; then
 //! sixteen squares side by side take off their means, prefilter along their rows
-//! and are sampled ring by ring. The columns are filtered in f64, before the means
+//! and are sampled. The columns are filtered in f64, before the means
 //! are known, so that nothing is lost where a mean is large.
 
 mod correlate;
@@ -16,7 +16,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use super::inner::{InnerMaps, Phased};
-use super::vector::{LANES, Vector};
+use super::vector::{LANES, Line};
 use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
 use correlate::Correlations;
@@ -42,14 +42,15 @@ pub(super) struct Kernel<'a> {
 struct Scratch {
     strip: Strip,
     squares: Squares,
-    ring: Vec<Vector>,
-    sums: Vec<Vector>,
+    /// `[ring][angle]`.
+    samples: Vec<Line>,
+    sums: Vec<Line>,
 }
 
 impl<'a> Kernel<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, polar: Polar, inner: Inner) -> Self {
         let taps = Taps::new(&polar, [0.0; 2]);
-        Self { image, polar, inner, taps, correlations: Correlations::new(polar.angles) }
+        Self { image, polar, inner, taps, correlations: Correlations::new() }
     }
 
     /// Whether samples on `polar` at the sites of `inner` are what it makes.
@@ -105,16 +106,14 @@ impl<'a> Kernel<'a> {
         pitch: usize,
     ) {
         let grid = &self.inner.grid;
-        let Scratch { strip, squares, ring, sums } = scratch;
+        let Scratch { strip, squares, samples, sums } = scratch;
         let left = grid.col(first) - self.polar.radius;
         let alive = squares.load::<FUSED>(strip, image, left, self.polar.side());
-        ring.resize(2 * self.polar.angles, [0.0; LANES]);
+        samples.resize(self.polar.len(), Line::default());
+        squares.sample::<FUSED>(&self.taps, samples);
         sums.clear();
-        sums.resize(self.correlations.sums(), [0.0; LANES]);
-        for k in 0..self.polar.rings {
-            let (once, again) = ring.split_at_mut(self.polar.angles);
-            squares.sample::<FUSED>(self.taps.of_ring(k, self.polar.angles), once);
-            again.copy_from_slice(once);
+        sums.resize(self.correlations.sums(), Line::default());
+        for ring in samples.chunks_exact(self.polar.angles) {
             self.correlations.add_ring::<FUSED>(ring, sums);
         }
         self.correlations.finish(sums, &alive, out, pitch);

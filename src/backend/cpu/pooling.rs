@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 
 use super::inner::InnerMaps;
-use super::vector::{LANES, Vector};
+use super::vector::{LANES, Vector, lanes};
 use crate::descriptor::inner::Inner;
 use crate::sites::{SiteGrid, Tile};
 
@@ -174,8 +174,8 @@ fn sort(lines: &[&[f32]], at: usize, best: &mut [Vector]) {
         }
         for best in &mut *best {
             let (a, b) = (*best, new);
-            *best = std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] });
-            new = std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] });
+            *best = lanes(|i| if a[i] > b[i] { a[i] } else { b[i] });
+            new = lanes(|i| if a[i] < b[i] { a[i] } else { b[i] });
         }
     }
 }
@@ -199,11 +199,10 @@ fn merge(a: &Lists, b: &Lists, offset: usize, width: usize, top: usize, out: &mu
                 if from_a < rank + 1 {
                     let other = b.vector(rank - from_a, at + offset);
                     let one = lesser;
-                    lesser =
-                        std::array::from_fn(|i| if one[i] < other[i] { one[i] } else { other[i] });
+                    lesser = lanes(|i| if one[i] < other[i] { one[i] } else { other[i] });
                 }
                 let one = best;
-                best = std::array::from_fn(|i| if one[i] > lesser[i] { one[i] } else { lesser[i] });
+                best = lanes(|i| if one[i] > lesser[i] { one[i] } else { lesser[i] });
             }
             out.values[rank * out.pitch + at..][..LANES].copy_from_slice(&best);
         }

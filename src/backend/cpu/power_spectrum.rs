@@ -4,12 +4,13 @@
 //! along the rows, then down the columns: windows of some tens of pixels gain more
 //! from whole vectors than from a fast transform. Places are counted from the
 //! window's centre, which changes no amplitude: then cosines need the even part of a
-//! line only, and sines the odd one.
+//! line only, and sines the odd one. So windows are folded about their middle row and
+//! column first: even and odd parts down, of each the even and odd parts along.
 
 use multiversion::multiversion;
 
 use super::inner::Phased;
-use super::vector::{LANES, Vector, ln, matrix_products, vector};
+use super::vector::{LANES, Line, Vector, lanes, ln, matrix_products, vector};
 use crate::descriptor::power_spectrum::{Family, Scale};
 use crate::sites::{Extent, SiteGrid, Tile};
 
@@ -21,6 +22,8 @@ pub(super) struct Kernel<'a> {
     scale: f32,
     rows: Axis,
     cols: Axis,
+    /// Where the power of each channel stands.
+    places: Vec<usize>,
 }
 
 /// One axis of the window.
@@ -29,39 +32,41 @@ struct Axis {
     half: usize,
     /// Square root of the Hann window.
     taper: Vec<f32>,
-    /// Cosines `[frequency 0 ..= half][place 0 ..= half]`, and sines.
+    /// Cosines `[frequency 0 ..= half][place 0 ..= half]`.
     cos: Vec<f32>,
+    /// Sines `[frequency 1 ..= half][place 1 ..= half]`; the others are 0.
     sin: Vec<f32>,
 }
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// Even and odd parts of a line.
-    even: [Vec<Vector>; 2],
-    odd: [Vec<Vector>; 2],
-    /// Transformed lines: `[real or imaginary][frequency]`.
-    line: [Vec<Vector>; 2],
-    /// The rows' transforms `[frequency of the columns][real or imaginary][row]`.
-    half: Vec<Vector>,
-    /// Cosine and sine sums of a column.
-    sums: [Vec<Vector>; 4],
+    /// Even and odd parts down of a row and the one opposite.
+    rows: [Vec<Line>; 2],
+    /// Of these the even and odd parts along, from the middle on.
+    even: [Vec<Line>; 2],
+    odd: [Vec<Line>; 2],
+    /// The rows' transforms `[part down][part along][frequency of the columns][row]`,
+    /// one after the other.
+    half: Vec<Line>,
+    /// Sums down a column: for each part down and each along.
+    sums: [[Vec<Line>; 2]; 2],
     /// Power `[row][frequency of the columns]`, in the spectrum's order.
-    power: Vec<Vector>,
+    power: Vec<Line>,
 }
 
 impl Axis {
     fn new(half: usize) -> Self {
         let n = 2 * half + 1;
-        let table = |part: fn((f64, f64)) -> f64| {
+        let table = |first: usize, part: fn((f64, f64)) -> f64| {
             let value = |k: usize, i: usize| {
                 let turn = ((k * i) % n) as f64 / n as f64;
                 part((std::f64::consts::TAU * turn).sin_cos()) as f32
             };
-            (0..=half).flat_map(|k| (0..=half).map(move |i| value(k, i))).collect()
+            (first..=half).flat_map(|k| (first..=half).map(move |i| value(k, i))).collect()
         };
         let taper = Family::taper(n).into_iter().map(|v| v as f32).collect();
-        Self { half, taper, cos: table(|(_, cos)| cos), sin: table(|(sin, _)| sin) }
+        Self { half, taper, cos: table(0, |(_, cos)| cos), sin: table(1, |(sin, _)| sin) }
     }
 }
 
@@ -69,7 +74,8 @@ impl<'a> Kernel<'a> {
     pub(super) fn new(family: &'a Family, grid: &'a SiteGrid, deviation: f64) -> Self {
         let scale = (deviation * deviation).min(f32::MAX.into()) as f32;
         let Extent { rows, cols } = family.window;
-        Self { family, grid, scale, rows: Axis::new(rows), cols: Axis::new(cols) }
+        let places = family.frequencies.iter().map(|&[row, col]| place(family, row, col)).collect();
+        Self { family, grid, scale, rows: Axis::new(rows), cols: Axis::new(cols), places }
     }
 
     /// Writes the spectra of the sites of `tile`, one channel each `pitch` values.
@@ -88,23 +94,15 @@ impl<'a> Kernel<'a> {
                 transform(self, image, (top, left), scratch);
                 let count = LANES.min(tile.count.cols - j);
                 let at = i * tile.count.cols + j;
-                let channels = self.family.frequencies.iter().zip(out.chunks_mut(pitch));
-                for (&[row, col], channel) in channels {
-                    let power = &scratch.power[self.place(row, col)];
-                    channel[at..at + count].copy_from_slice(&power[..count]);
+                for (&place, channel) in self.places.iter().zip(out.chunks_mut(pitch)) {
+                    let power = &scratch.power[place];
+                    match channel[at..].first_chunk_mut() {
+                        Some(all) if count == LANES => *all = **power,
+                        _ => channel[at..at + count].copy_from_slice(&power[..count]),
+                    }
                 }
             }
         }
-    }
-
-    /// Where the power of a frequency stands, or that of the opposite one.
-    fn place(&self, row: usize, col: usize) -> usize {
-        let full = self.family.window.full();
-        let (row, col) = match col <= self.cols.half {
-            true => (row, col),
-            false => ((full.rows - row) % full.rows, full.cols - col),
-        };
-        row * (self.cols.half + 1) + col
     }
 
     /// Spectra of sixteen windows, the first at `(top, left)`.
@@ -119,68 +117,91 @@ impl<'a> Kernel<'a> {
         let places: Vec<usize> = (left..left + width).map(|col| image.at(col)).collect();
         let mean = mean(image, top..top + height, &places);
         let frequencies = self.cols.half + 1;
-        scratch.half.resize(2 * frequencies * height, [0.0; LANES]);
-        for r in 0..height {
-            self.row::<FUSED>(image.row(top + r), self.rows.taper[r], &places, &mean, scratch);
-            for (part, line) in scratch.line.iter().enumerate() {
-                for (k, &value) in line.iter().enumerate() {
-                    scratch.half[(2 * k + part) * height + r] = value;
-                }
-            }
+        scratch.half.resize(4 * frequencies * (self.rows.half + 1), Line::default());
+        for r in 0..=self.rows.half {
+            self.rows_at::<FUSED>(image, top + self.rows.half, r, &places, &mean, scratch);
         }
-        scratch.power.resize(height * frequencies, [0.0; LANES]);
+        scratch.power.resize(height * frequencies, Line::default());
         for k in 0..frequencies {
             self.column::<FUSED>(k, scratch);
         }
     }
 
-    /// Transforms one row of the windows into `scratch.line`.
+    /// Transforms the rows `r` above and below the `middle` one of the windows, folded
+    /// upon each other, into `scratch.half`.
     #[inline(always)]
-    fn row<const FUSED: bool>(
+    fn rows_at<const FUSED: bool>(
         &self,
-        pixels: &[f32],
-        down: f32,
+        image: &Phased,
+        middle: usize,
+        r: usize,
         places: &[usize],
         mean: &Vector,
         scratch: &mut Scratch,
     ) {
+        let Scratch { rows: [both, apart], even, odd, half: out, .. } = scratch;
+        let (above, below) = (image.row(middle - r), image.row(middle + r));
+        let down = self.rows.taper[self.rows.half + r];
+        // The middle row is there once.
+        let weight = if r == 0 { down / 2.0 } else { down };
+        both.resize(places.len(), Line::default());
+        apart.resize(places.len(), Line::default());
+        for (c, &place) in places.iter().enumerate() {
+            let (a, b) = (vector(above, place), vector(below, place));
+            let taper = self.cols.taper[c];
+            let (sum, difference) = (taper * weight, taper * down);
+            both[c] = Line(lanes(|i| sum * ((b[i] - mean[i]) + (a[i] - mean[i]))));
+            apart[c] = Line(lanes(|i| difference * (b[i] - a[i])));
+        }
         let half = self.cols.half;
-        let value = |c: usize| -> Vector {
-            let pixel = vector(pixels, places[c]);
-            let weight = down * self.cols.taper[c];
-            std::array::from_fn(|lane| weight * (pixel[lane] - mean[lane]))
+        for (part, line) in [&*both, &*apart].into_iter().enumerate() {
+            split(half, line, &mut even[part], &mut odd[part]);
+        }
+        let (frequencies, height) = (half + 1, self.rows.half + 1);
+        let at = |down: usize, along: usize, k: usize| {
+            ((2 * down + along) * frequencies + k) * height + r
         };
-        let Scratch { even, odd, line, .. } = scratch;
-        split(half, value, &mut even[0], &mut odd[0]);
-        line.iter_mut().for_each(|line| line.resize(half + 1, [0.0; LANES]));
-        matrix_products::<FUSED>(&self.cols.cos, &even[0], &mut line[0]);
-        matrix_products::<FUSED>(&self.cols.sin, &odd[0], &mut line[1]);
-        // The transform is even minus i odd.
-        line[1].as_flattened_mut().iter_mut().for_each(|v| *v = -*v);
+        let columns = [&even[0][..], &even[1][..]];
+        matrix_products::<2, FUSED>(&self.cols.cos, frequencies, columns, |k, [both, apart]| {
+            out[at(0, 0, k)] = Line(both);
+            out[at(1, 0, k)] = Line(apart);
+        });
+        let columns = [&odd[0][1..], &odd[1][1..]];
+        matrix_products::<2, FUSED>(&self.cols.sin, half, columns, |k, [both, apart]| {
+            out[at(0, 1, k + 1)] = Line(both);
+            out[at(1, 1, k + 1)] = Line(apart);
+        });
+        out[at(0, 1, 0)] = Line::default();
+        out[at(1, 1, 0)] = Line::default();
     }
 
     /// Transforms column `k` of the rows' transforms, and its power.
     #[inline(always)]
     fn column<const FUSED: bool>(&self, k: usize, scratch: &mut Scratch) {
-        let (half, height) = (self.rows.half, 2 * self.rows.half + 1);
-        let Scratch { even, odd, half: lines, sums, power, .. } = scratch;
-        sums.iter_mut().for_each(|s| s.resize(half + 1, [0.0; LANES]));
-        for part in 0..2 {
-            let line = &lines[(2 * k + part) * height..][..height];
-            split(half, |r| line[r], &mut even[part], &mut odd[part]);
-            matrix_products::<FUSED>(&self.rows.cos, &even[part], &mut sums[part]);
-            matrix_products::<FUSED>(&self.rows.sin, &odd[part], &mut sums[2 + part]);
-        }
-        let width = self.cols.half + 1;
+        let (half, width) = (self.rows.half, self.cols.half + 1);
+        let height = 2 * half + 1;
+        let Scratch { half: lines, sums: [cos, sin], power, .. } = scratch;
+        cos.iter_mut().chain(&mut *sin).for_each(|s| s.resize(half + 1, Line::default()));
+        let line = |down: usize, along: usize| {
+            &lines[((2 * down + along) * width + k) * (half + 1)..][..half + 1]
+        };
+        let columns = [line(0, 0), line(0, 1)];
+        matrix_products::<2, FUSED>(&self.rows.cos, half + 1, columns, |f, [even, odd]| {
+            (cos[0][f], cos[1][f]) = (Line(even), Line(odd));
+        });
+        let columns = [&line(1, 0)[1..], &line(1, 1)[1..]];
+        matrix_products::<2, FUSED>(&self.rows.sin, half, columns, |f, [even, odd]| {
+            (sin[0][f + 1], sin[1][f + 1]) = (Line(even), Line(odd));
+        });
         for f in 0..=half {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|i| sums[i][f]);
-            let [mut plus, mut minus] = [[0.0; LANES]; 2];
+            let [a, b, c, d] = [&cos[0][f], &cos[1][f], &sin[0][f], &sin[1][f]];
+            let [mut plus, mut minus] = [Line::default(); 2];
             for lane in 0..LANES {
-                // (a + i b) - i (c + i d), and for the opposite frequency + i.
-                let (re, im) = (a[lane] + d[lane], b[lane] - c[lane]);
-                plus[lane] = self.finish(re * re + im * im);
+                // (a - i b) - i (c - i d), and for the opposite frequency + i.
                 let (re, im) = (a[lane] - d[lane], b[lane] + c[lane]);
-                minus[lane] = self.finish(re * re + im * im);
+                plus.0[lane] = self.finish(re * re + im * im);
+                let (re, im) = (a[lane] + d[lane], b[lane] - c[lane]);
+                minus.0[lane] = self.finish(re * re + im * im);
             }
             power[f * width + k] = plus;
             if f > 0 {
@@ -199,24 +220,27 @@ impl<'a> Kernel<'a> {
     }
 }
 
+/// Where the power of a frequency stands, or that of the opposite one.
+fn place(family: &Family, row: usize, col: usize) -> usize {
+    let full = family.window.full();
+    let (row, col) = match col <= family.window.cols {
+        true => (row, col),
+        false => ((full.rows - row) % full.rows, full.cols - col),
+    };
+    row * (family.window.cols + 1) + col
+}
+
 /// Even and odd part of a line about its middle, from there on.
 #[inline(always)]
-fn split(
-    half: usize,
-    value: impl Fn(usize) -> Vector,
-    even: &mut Vec<Vector>,
-    odd: &mut Vec<Vector>,
-) {
-    even.resize(half + 1, [0.0; LANES]);
-    odd.resize(half + 1, [0.0; LANES]);
-    even[0] = value(half);
-    odd[0] = [0.0; LANES];
+fn split(half: usize, line: &[Line], even: &mut Vec<Line>, odd: &mut Vec<Line>) {
+    even.resize(half + 1, Line::default());
+    odd.resize(half + 1, Line::default());
+    even[0] = line[half];
+    odd[0] = Line::default();
     for i in 1..=half {
-        let (before, after) = (value(half - i), value(half + i));
-        for lane in 0..LANES {
-            even[i][lane] = after[lane] + before[lane];
-            odd[i][lane] = after[lane] - before[lane];
-        }
+        let (before, after) = (&line[half - i], &line[half + i]);
+        even[i] = Line(lanes(|lane| after[lane] + before[lane]));
+        odd[i] = Line(lanes(|lane| after[lane] - before[lane]));
     }
 }
 
@@ -239,7 +263,7 @@ fn mean(image: &Phased, rows: std::ops::Range<usize>, places: &[usize]) -> Vecto
             sum[lane] += f64::from(line[lane]);
         }
     }
-    std::array::from_fn(|lane| first[lane] + (sum[lane] / n) as f32)
+    lanes(|lane| first[lane] + (sum[lane] / n) as f32)
 }
 
 /// [`Kernel::spectra`] compiled for each instruction set.

@@ -219,11 +219,20 @@ impl Describe for Session<'_> {
     }
 }
 
-/// Writes scores `[D][sites]` into `piece` `[site rows, site cols, D]`.
+/// Writes scores `[D][sites]` into `piece` `[site rows, site cols, D]`, in blocks that
+/// are whole cache lines on both sides.
 fn transpose(scores: &Scores<'_>, mut piece: ArrayViewMut3<'_, f32>) {
-    for (site, mut channels) in piece.lanes_mut(Axis(2)).into_iter().enumerate() {
-        let of_site = scores.values[site..].iter().step_by(scores.pitch);
-        channels.iter_mut().zip(of_site).for_each(|(channel, &score)| *channel = score);
+    let lanes = piece.lanes_mut(Axis(2)).into_iter();
+    let mut sites: Vec<&mut [f32]> =
+        lanes.map(|site| site.into_slice().expect("channels are contiguous")).collect();
+    for (group, sites) in sites.chunks_mut(LANES).enumerate() {
+        for (block, channels) in scores.values.chunks(LANES * scores.pitch).enumerate() {
+            for (site, out) in sites.iter_mut().enumerate() {
+                let of_site = channels[group * LANES + site..].iter().step_by(scores.pitch);
+                let out = &mut out[block * LANES..];
+                out.iter_mut().zip(of_site).for_each(|(out, &score)| *out = score);
+            }
+        }
     }
 }
 

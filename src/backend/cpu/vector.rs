@@ -6,6 +6,31 @@ pub(super) const LANES: usize = 16;
 /// Values of neighbouring sites.
 pub(super) type Vector = [f32; LANES];
 
+/// A vector that fills a cache line: loads never straddle two.
+#[derive(Debug, Default, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Line(pub(super) Vector);
+
+impl std::ops::Deref for Line {
+    type Target = Vector;
+
+    #[inline(always)]
+    fn deref(&self) -> &Vector {
+        &self.0
+    }
+}
+
+/// What `value` gives, lane by lane. It is always inlined: `std::array::from_fn` may
+/// become a function of its own, which the caller's instruction set does not reach.
+#[inline(always)]
+pub(super) fn lanes<T: Copy + Default>(value: impl Fn(usize) -> T) -> [T; LANES] {
+    let mut all = [T::default(); LANES];
+    for (lane, one) in all.iter_mut().enumerate() {
+        *one = value(lane);
+    }
+    all
+}
+
 /// `a b + c`, rounded once if `FUSED`: for instruction sets that have it.
 #[inline(always)]
 pub(super) fn fma<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
@@ -18,54 +43,58 @@ pub(super) fn vector<T>(values: &[T], at: usize) -> &[T; LANES] {
     values[at..].first_chunk().expect("buffers end with whole vectors")
 }
 
-/// Products of `R` rows of `weights` (from row `first` on, each `columns.len()`
-/// long) with `columns`.
+/// Products of `R` rows of `weights` (from row `first` on, each as long as the
+/// columns) with `C` columns.
 #[inline(always)]
-pub(super) fn products<const R: usize, const FUSED: bool>(
+fn products<const R: usize, const C: usize, const FUSED: bool>(
     weights: &[f32],
     first: usize,
-    columns: &[Vector],
-) -> [Vector; R] {
-    let n = columns.len();
+    columns: [&[Line]; C],
+) -> [[Vector; C]; R] {
+    let n = columns[0].len();
+    let columns: [&[Line]; C] = std::array::from_fn(|c| &columns[c][..n]);
     let rows: [&[f32]; R] = std::array::from_fn(|r| &weights[(first + r) * n..(first + r + 1) * n]);
-    let mut sums = [[0.0; LANES]; R];
-    for (i, column) in columns.iter().enumerate() {
+    let mut sums = [[[0.0; LANES]; C]; R];
+    for i in 0..n {
         for r in 0..R {
             let weight = rows[r][i];
-            for lane in 0..LANES {
-                sums[r][lane] = fma::<FUSED>(weight, column[lane], sums[r][lane]);
+            for c in 0..C {
+                for lane in 0..LANES {
+                    sums[r][c][lane] = fma::<FUSED>(weight, columns[c][i][lane], sums[r][c][lane]);
+                }
             }
         }
     }
     sums
 }
 
-/// Products of all rows of `weights` with `columns`, one vector each.
+/// Products of all rows of `weights` with `columns`; `put` takes row and products.
 #[inline(always)]
-pub(super) fn matrix_products<const FUSED: bool>(
+pub(super) fn matrix_products<const C: usize, const FUSED: bool>(
     weights: &[f32],
-    columns: &[Vector],
-    out: &mut [Vector],
+    rows: usize,
+    columns: [&[Line]; C],
+    mut put: impl FnMut(usize, [Vector; C]),
 ) {
     // So many rows at once that their sums stay in registers and do not wait for
     // each other.
-    const MANY: usize = 6;
-    const SOME: usize = 3;
+    const ONE: usize = 6;
+    const MORE: usize = 3;
     let mut row = 0;
-    while row < out.len() {
-        match out.len() - row {
-            MANY.. => {
-                let sums = products::<MANY, FUSED>(weights, row, columns);
-                out[row..row + MANY].copy_from_slice(&sums);
-                row += MANY;
+    while row < rows {
+        match rows - row {
+            ONE.. if C == 1 => {
+                let sums = products::<ONE, C, FUSED>(weights, row, columns);
+                sums.into_iter().enumerate().for_each(|(r, sum)| put(row + r, sum));
+                row += ONE;
             }
-            SOME.. => {
-                let sums = products::<SOME, FUSED>(weights, row, columns);
-                out[row..row + SOME].copy_from_slice(&sums);
-                row += SOME;
+            MORE.. => {
+                let sums = products::<MORE, C, FUSED>(weights, row, columns);
+                sums.into_iter().enumerate().for_each(|(r, sum)| put(row + r, sum));
+                row += MORE;
             }
             _ => {
-                out[row] = products::<1, FUSED>(weights, row, columns)[0];
+                put(row, products::<1, C, FUSED>(weights, row, columns)[0]);
                 row += 1;
             }
         }
@@ -102,11 +131,14 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_matrix() {
-        let columns: Vec<Vector> = (0..5).map(|i| [i as f32 + 1.0; LANES]).collect();
+        let columns: Vec<Line> = (0..5).map(|i| Line([i as f32 + 1.0; LANES])).collect();
         for rows in 0..20 {
             let weights: Vec<f32> = (0..rows * 5).map(|i| (i % 7) as f32).collect();
             let mut out = vec![[f32::NAN; LANES]; rows];
-            matrix_products::<false>(&weights, &columns, &mut out);
+            matrix_products::<2, false>(&weights, rows, [&columns; 2], |row, [one, other]| {
+                assert_eq!(one, other);
+                out[row] = one;
+            });
             for (r, out) in out.iter().enumerate() {
                 let expected: f32 = (0..5).map(|i| weights[r * 5 + i] * (i as f32 + 1.0)).sum();
                 assert_eq!(out, &[expected; LANES]);

@@ -1,10 +1,9 @@
 //! Products of rings with themselves, turned or mirrored.
 
-use crate::backend::cpu::vector::{LANES, Vector, fma};
+use crate::backend::cpu::vector::{LANES, Line, Vector, fma, lanes};
 
 /// Which products are summed, and what scores are made of them.
 pub(super) struct Correlations {
-    angles: usize,
     /// Rings are rolled by so many samples.
     rolls: Vec<usize>,
     /// Sample `j` changes places with these minus `j`.
@@ -21,9 +20,9 @@ enum Sum {
 }
 
 impl Correlations {
-    pub(super) fn new(angles: usize) -> Self {
+    pub(super) fn new() -> Self {
         // The ring with itself first: the norm.
-        Self { angles, rolls: vec![0], turns: Vec::new(), scores: Vec::new() }
+        Self { rolls: vec![0], turns: Vec::new(), scores: Vec::new() }
     }
 
     /// Number of scores.
@@ -51,23 +50,23 @@ impl Correlations {
         self.scores.push(vec![(Sum::Turn(turn), 1.0)]);
     }
 
-    /// Adds the products of one ring of samples, which is there `twice`.
+    /// Adds the products of one ring of samples.
     #[inline(always)]
-    pub(super) fn add_ring<const FUSED: bool>(&self, twice: &[Vector], sums: &mut [Vector]) {
+    pub(super) fn add_ring<const FUSED: bool>(&self, ring: &[Line], sums: &mut [Line]) {
         let (rolls, turns) = sums.split_at_mut(self.rolls.len());
         for (&roll, sum) in self.rolls.iter().zip(rolls) {
-            add_products::<FUSED>(&twice[..self.angles], &twice[roll..roll + self.angles], sum);
+            add_rolled::<FUSED>(ring, roll, sum);
         }
         for (&turn, sum) in self.turns.iter().zip(turns) {
-            add_mirrored::<FUSED>(&twice[..=turn], sum);
-            add_mirrored::<FUSED>(&twice[turn + 1..self.angles], sum);
+            add_mirrored::<FUSED>(&ring[..=turn], sum);
+            add_mirrored::<FUSED>(&ring[turn + 1..], sum);
         }
     }
 
     /// Writes the scores, one channel each `pitch` values: sums over the norm, 0
     /// where a square is not `alive`.
     #[inline(always)]
-    pub(super) fn finish(&self, sums: &[Vector], alive: &Vector, out: &mut [f32], pitch: usize) {
+    pub(super) fn finish(&self, sums: &[Line], alive: &Vector, out: &mut [f32], pitch: usize) {
         let mut inverse = [0.0; LANES];
         for lane in 0..LANES {
             let norm = sums[0][lane];
@@ -99,44 +98,59 @@ fn place(list: &mut Vec<usize>, value: usize) -> usize {
     })
 }
 
-/// Adds the products of `a` and `b`, one by one.
+/// Adds the products of `ring` with itself, rolled.
 #[inline(always)]
-fn add_products<const FUSED: bool>(a: &[Vector], b: &[Vector], sum: &mut Vector) {
+fn add_rolled<const FUSED: bool>(ring: &[Line], roll: usize, sum: &mut Line) {
+    let total = match 2 * roll == ring.len() {
+        // The other half has the same products.
+        true => {
+            let half = products::<FUSED>(&ring[..roll], &ring[roll..]);
+            lanes(|i| 2.0 * half[i])
+        }
+        false => {
+            let there = ring.len() - roll;
+            let before = products::<FUSED>(&ring[..there], &ring[roll..]);
+            let after = products::<FUSED>(&ring[there..], &ring[..roll]);
+            lanes(|i| before[i] + after[i])
+        }
+    };
+    *sum = Line(lanes(|i| sum[i] + total[i]));
+}
+
+/// Products of `a` and `b`, one by one, summed.
+#[inline(always)]
+fn products<const FUSED: bool>(a: &[Line], b: &[Line]) -> Vector {
     // Two sums, so that additions do not wait for each other.
     let [mut even, mut odd] = [[0.0; LANES]; 2];
     let (a_pairs, a_rest) = a.as_chunks::<2>();
     let (b_pairs, b_rest) = b.as_chunks::<2>();
     for (a, b) in a_pairs.iter().zip(b_pairs) {
-        for lane in 0..LANES {
-            even[lane] = fma::<FUSED>(a[0][lane], b[0][lane], even[lane]);
-        }
-        for lane in 0..LANES {
-            odd[lane] = fma::<FUSED>(a[1][lane], b[1][lane], odd[lane]);
-        }
+        even = lanes(|i| fma::<FUSED>(a[0][i], b[0][i], even[i]));
+        odd = lanes(|i| fma::<FUSED>(a[1][i], b[1][i], odd[i]));
     }
     for (a, b) in a_rest.iter().zip(b_rest) {
-        for lane in 0..LANES {
-            even[lane] = fma::<FUSED>(a[lane], b[lane], even[lane]);
-        }
+        even = lanes(|i| fma::<FUSED>(a[i], b[i], even[i]));
     }
-    for lane in 0..LANES {
-        sum[lane] += even[lane] + odd[lane];
-    }
+    lanes(|i| even[i] + odd[i])
 }
 
 /// Adds the products of `part` with itself back to front.
 #[inline(always)]
-fn add_mirrored<const FUSED: bool>(part: &[Vector], sum: &mut Vector) {
+fn add_mirrored<const FUSED: bool>(part: &[Line], sum: &mut Line) {
     let half = part.len() / 2;
-    let mut total = [0.0; LANES];
-    for (a, b) in part[..half].iter().zip(part.iter().rev()) {
-        for lane in 0..LANES {
-            total[lane] = fma::<FUSED>(a[lane], b[lane], total[lane]);
-        }
+    let (first, last) = (&part[..half], &part[part.len() - half..]);
+    // Two sums, as above.
+    let [mut even, mut odd] = [[0.0; LANES]; 2];
+    let (a_pairs, a_rest) = first.as_chunks::<2>();
+    let (b_rest, b_pairs) = last.as_rchunks::<2>();
+    for (a, b) in a_pairs.iter().zip(b_pairs.iter().rev()) {
+        even = lanes(|i| fma::<FUSED>(a[0][i], b[1][i], even[i]));
+        odd = lanes(|i| fma::<FUSED>(a[1][i], b[0][i], odd[i]));
+    }
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        even = lanes(|i| fma::<FUSED>(a[i], b[i], even[i]));
     }
     // A sample on the axis stands for itself.
-    let alone = if part.len() % 2 == 1 { part[half] } else { [0.0; LANES] };
-    for lane in 0..LANES {
-        sum[lane] += fma::<FUSED>(alone[lane], alone[lane], 2.0 * total[lane]);
-    }
+    let alone = if part.len() % 2 == 1 { part[half] } else { Line::default() };
+    *sum = Line(lanes(|i| sum[i] + fma::<FUSED>(alone[i], alone[i], 2.0 * (even[i] + odd[i]))));
 }

@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 
 use crate::backend::cpu::inner::{Phased, mean_and_inverse};
-use crate::backend::cpu::vector::{LANES, Vector, fma, vector};
+use crate::backend::cpu::vector::{LANES, Line, Vector, fma, lanes, vector};
 use crate::descriptor::polar::{Polar, Tap};
 use crate::descriptor::spline;
 
@@ -38,7 +38,7 @@ impl Strip {
     fn less(&self, k: usize, at: usize, [mean, rest]: &[Vector; 2]) -> Vector {
         let at = k * self.line + at;
         let (coarse, fine) = (vector(&self.coarse, at), vector(&self.fine, at));
-        std::array::from_fn(|i| (coarse[i] - mean[i]) + (fine[i] - rest[i]))
+        lanes(|i| (coarse[i] - mean[i]) + (fine[i] - rest[i]))
     }
 
     /// Keeps the coefficients of some columns of row `k`, from `at` on.
@@ -77,57 +77,67 @@ fn fill_strip(rows: &[&[f32]], weights: &[f64], strip: &mut Strip) {
         forward[0] = start;
         for k in 1..side {
             let (before, pixel) = (forward[k - 1], pixel(k));
-            forward[k] = std::array::from_fn(|c| f64::from(pixel[c]) + spline::POLE * before[c]);
+            forward[k] = lanes(|c| f64::from(pixel[c]) + spline::POLE * before[c]);
         }
         let (last, before) = (forward[side - 1], forward[side - 2]);
         let mut value: [f64; COLUMNS] =
-            std::array::from_fn(|c| spline::end_weight() * (last[c] + spline::POLE * before[c]));
-        strip.put(side - 1, at, &value.map(|v| spline::GAIN * v));
+            lanes(|c| spline::end_weight() * (last[c] + spline::POLE * before[c]));
+        strip.put(side - 1, at, &lanes(|i| spline::GAIN * value[i]));
         for k in (0..side - 1).rev() {
-            value = std::array::from_fn(|c| spline::POLE * (value[c] - forward[k][c]));
-            strip.put(k, at, &value.map(|v| spline::GAIN * v));
+            value = lanes(|c| spline::POLE * (value[c] - forward[k][c]));
+            strip.put(k, at, &lanes(|i| spline::GAIN * value[i]));
         }
     }
 }
 
-/// Where and with which weights samples are taken, ring by ring.
-pub(in crate::backend::cpu) struct Taps(Vec<Weighted>);
+/// Where and with which weights samples are taken.
+pub(in crate::backend::cpu) struct Taps {
+    weighted: Vec<Weighted>,
+    /// How much further the opposite sample of each stands, where it has one: the
+    /// same weights, back to front.
+    opposite: Option<usize>,
+}
 
 #[derive(Clone, Copy)]
-pub(in crate::backend::cpu) struct Weighted {
+struct Weighted {
     /// First coefficient in the padded square.
     at: usize,
+    /// Which sample it is.
+    to: usize,
     rows: [f32; 4],
     cols: [f32; 4],
 }
 
+/// Samples are taken sector by sector of a half turn, so that the coefficients of a
+/// sector and of the opposite one stay in the first cache.
+const SECTORS: usize = 4;
+
 impl Taps {
+    /// Samples of `polar`, its centre displaced by `shift`.
     pub(in crate::backend::cpu) fn new(polar: &Polar, shift: [f64; 2]) -> Self {
         let width = polar.side() + 2;
-        let weighted = |tap: &Tap| Weighted {
+        let angles = polar.angles;
+        let symmetric = shift == [0.0; 2] && angles.is_multiple_of(2);
+        let some = if symmetric { angles / 2 } else { angles };
+        let weighted = |(to, tap): (usize, &Tap)| Weighted {
             at: tap.row * width + tap.col,
-            rows: tap.rows.map(|w| w as f32),
+            to,
+            rows: tap.rows.map(|w| (w * spline::GAIN) as f32),
             cols: tap.cols.map(|w| w as f32),
         };
-        Self(polar.taps(shift).iter().map(weighted).collect())
-    }
-
-    /// Those of all rings.
-    pub(in crate::backend::cpu) fn all(&self) -> &[Weighted] {
-        &self.0
-    }
-
-    /// Those of ring `k`.
-    pub(super) fn of_ring(&self, k: usize, angles: usize) -> &[Weighted] {
-        &self.0[k * angles..(k + 1) * angles]
+        let taps = polar.taps(shift);
+        let taps = taps.iter().enumerate().filter(|(to, _)| to % angles < some);
+        let mut weighted: Vec<Weighted> = taps.map(weighted).collect();
+        weighted.sort_by_key(|tap| (2 * SECTORS * (tap.to % angles) / angles, tap.to));
+        Self { weighted, opposite: symmetric.then_some(angles / 2) }
     }
 }
 
-/// Spline coefficients of sixteen squares side by side, with one mirrored
-/// coefficient all around.
+/// Spline coefficients of sixteen squares side by side, but for one factor of
+/// [`spline::GAIN`], with one mirrored coefficient all around.
 #[derive(Default)]
 pub(in crate::backend::cpu) struct Squares {
-    values: Vec<Vector>,
+    values: Vec<Line>,
     width: usize,
     /// Weights with which a row begins, as far as f32 can tell.
     start: Vec<f32>,
@@ -170,7 +180,7 @@ impl Squares {
             return;
         }
         self.width = side + 2;
-        self.values.resize(self.width * self.width, [0.0; LANES]);
+        self.values.resize(self.width * self.width, Line::default());
         let weights = spline::start_weights(side);
         let few = weights.iter().rposition(|w| w.abs() > 1e-9).map_or(1, |last| last + 1);
         self.start = weights[..few].iter().map(|&w| w as f32).collect();
@@ -188,37 +198,39 @@ impl Squares {
         let (side, width) = (places.len(), self.width);
         let pole = spline::POLE as f32;
         let mut lines = self.values[(row + 1) * width..].chunks_exact_mut(width);
-        let lines: [&mut [Vector]; B] = std::array::from_fn(|_| {
+        let lines: [&mut [Line]; B] = std::array::from_fn(|_| {
             &mut lines.next().expect("as many rows as the square has")[1..]
         });
         let mut values = [[0.0_f32; LANES]; B];
         for (k, &weight) in self.start.iter().enumerate() {
             for (b, value) in values.iter_mut().enumerate() {
                 let v = strip.less(row + b, places[k], mean);
-                *value = std::array::from_fn(|i| fma::<FUSED>(weight, v[i], value[i]));
+                *value = lanes(|i| fma::<FUSED>(weight, v[i], value[i]));
             }
         }
+        // Kept times minus the pole, so that the way back waits for one operation a
+        // value.
         for b in 0..B {
-            lines[b][0] = values[b];
+            lines[b][0] = Line(lanes(|i| -pole * values[b][i]));
         }
         for k in 1..side {
             for b in 0..B {
-                let (before, v) = (values[b], strip.less(row + b, places[k], mean));
-                values[b] = std::array::from_fn(|i| fma::<FUSED>(pole, before[i], v[i]));
-                lines[b][k] = values[b];
+                let v = strip.less(row + b, places[k], mean);
+                values[b] = lanes(|i| fma::<FUSED>(pole, values[b][i], v[i]));
+                lines[b][k] = Line(lanes(|i| -pole * values[b][i]));
             }
         }
         let end = spline::end_weight() as f32;
         for b in 0..B {
             let (last, before) = (values[b], lines[b][side - 2]);
-            values[b] = std::array::from_fn(|i| end * fma::<FUSED>(pole, before[i], last[i]));
-            lines[b][side - 1] = values[b].map(|v| spline::GAIN as f32 * v);
+            values[b] = lanes(|i| end * (last[i] - before[i]));
+            lines[b][side - 1] = Line(values[b]);
         }
         for k in (0..side - 1).rev() {
             for b in 0..B {
-                let (after, v) = (values[b], lines[b][k]);
-                values[b] = std::array::from_fn(|i| pole * (after[i] - v[i]));
-                lines[b][k] = values[b].map(|v| spline::GAIN as f32 * v);
+                let kept = lines[b][k];
+                values[b] = lanes(|i| fma::<FUSED>(pole, values[b][i], kept[i]));
+                lines[b][k] = Line(values[b]);
             }
         }
         for line in lines {
@@ -233,24 +245,74 @@ impl Squares {
     #[inline(always)]
     pub(in crate::backend::cpu) fn sample<const FUSED: bool>(
         &self,
-        taps: &[Weighted],
-        samples: &mut [Vector],
+        taps: &Taps,
+        samples: &mut [Line],
     ) {
-        for (tap, sample) in taps.iter().zip(samples) {
-            let mut total = [0.0; LANES];
-            for (i, &down) in tap.rows.iter().enumerate() {
-                let four: &[Vector; 4] = self.values[tap.at + i * self.width..]
-                    .first_chunk()
-                    .expect("taps lie within the padded square");
-                let [a, b, c, d] = tap.cols;
-                let mut line = four[0].map(|v| a * v);
-                line = std::array::from_fn(|i| fma::<FUSED>(b, four[1][i], line[i]));
-                line = std::array::from_fn(|i| fma::<FUSED>(c, four[2][i], line[i]));
-                line = std::array::from_fn(|i| fma::<FUSED>(d, four[3][i], line[i]));
-                total = std::array::from_fn(|i| fma::<FUSED>(down, line[i], total[i]));
+        let end = self.values.len();
+        for tap in &taps.weighted {
+            let row = |i: usize| tap.at + i * self.width;
+            let [one, other] = match taps.opposite {
+                Some(_) => self.both::<FUSED>(tap, row, |i| end - 4 - row(i)),
+                None => [self.one::<FUSED>(tap, row), Line::default()],
+            };
+            samples[tap.to] = one;
+            if let Some(opposite) = taps.opposite {
+                samples[tap.to + opposite] = other;
             }
-            *sample = total;
         }
+    }
+
+    /// A sample and the opposite one, whose rows of four coefficients are where
+    /// `row` and `back` say, the latter back to front.
+    #[inline(always)]
+    fn both<const FUSED: bool>(
+        &self,
+        tap: &Weighted,
+        row: impl Fn(usize) -> usize,
+        back: impl Fn(usize) -> usize,
+    ) -> [Line; 2] {
+        let mut totals = [[0.0; LANES]; 2];
+        let cols = tap.cols.map(|w| [w; LANES]);
+        for (i, &down) in tap.rows.iter().enumerate() {
+            let (one, other) = (self.four(row(i)), self.four(back(i)));
+            let w = &cols[0];
+            let mut lines =
+                [lanes(|lane| w[lane] * one[0][lane]), lanes(|lane| w[lane] * other[3][lane])];
+            for j in 1..4 {
+                let w = &cols[j];
+                lines = [
+                    lanes(|lane| fma::<FUSED>(w[lane], one[j][lane], lines[0][lane])),
+                    lanes(|lane| fma::<FUSED>(w[lane], other[3 - j][lane], lines[1][lane])),
+                ];
+            }
+            totals = [
+                lanes(|lane| fma::<FUSED>(down, lines[0][lane], totals[0][lane])),
+                lanes(|lane| fma::<FUSED>(down, lines[1][lane], totals[1][lane])),
+            ];
+        }
+        totals.map(Line)
+    }
+
+    /// One sample.
+    #[inline(always)]
+    fn one<const FUSED: bool>(&self, tap: &Weighted, row: impl Fn(usize) -> usize) -> Line {
+        let mut total = [0.0; LANES];
+        for (i, &down) in tap.rows.iter().enumerate() {
+            let four = self.four(row(i));
+            let [a, b, c, d] = tap.cols;
+            let mut line = lanes(|lane| a * four[0][lane]);
+            line = lanes(|lane| fma::<FUSED>(b, four[1][lane], line[lane]));
+            line = lanes(|lane| fma::<FUSED>(c, four[2][lane], line[lane]));
+            line = lanes(|lane| fma::<FUSED>(d, four[3][lane], line[lane]));
+            total = lanes(|lane| fma::<FUSED>(down, line[lane], total[lane]));
+        }
+        Line(total)
+    }
+
+    /// Four neighbouring coefficients, from `at` on.
+    #[inline(always)]
+    fn four(&self, at: usize) -> &[Line; 4] {
+        self.values[at..].first_chunk().expect("taps lie within the padded square")
     }
 }
 
@@ -261,8 +323,8 @@ fn means(strip: &Strip, places: &[usize]) -> ([Vector; 2], Vector) {
     let [mut sum, mut squares] = [[0.0; LANES]; 2];
     for &place in places {
         let (a, b) = (vector(&strip.sum, place), vector(&strip.squares, place));
-        sum = std::array::from_fn(|i| sum[i] + a[i]);
-        squares = std::array::from_fn(|i| squares[i] + b[i]);
+        sum = lanes(|i| sum[i] + a[i]);
+        squares = lanes(|i| squares[i] + b[i]);
     }
     let n = (places.len() * places.len()) as f64;
     let [mut mean, mut rest, mut alive] = [[0.0; LANES]; 3];
