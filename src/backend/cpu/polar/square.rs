@@ -45,7 +45,7 @@ impl Strip {
     #[inline(always)]
     fn put(&mut self, k: usize, at: usize, values: &[f64; COLUMNS]) {
         let at = k * self.line + at;
-        let coarse: [f32; COLUMNS] = values.map(|v| v as f32);
+        let coarse = lanes(|c| values[c] as f32);
         self.coarse[at..at + COLUMNS].copy_from_slice(&coarse);
         let fine = &mut self.fine[at..at + COLUMNS];
         for (fine, (v, coarse)) in fine.iter_mut().zip(values.iter().zip(coarse)) {
