@@ -20,10 +20,11 @@ mod autocorrelation;
 mod peaks;
 mod period;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::gaussian;
 use autocorrelation::Autocorrelation;
 pub use period::period;
 
@@ -77,7 +78,7 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
     if side < LEAST {
         return Vec::new();
     }
-    let smooth = smoothed(image);
+    let smooth = gaussian::smoothed(image, SMOOTHING).mapv(f64::from);
     let starts = |size: usize| -> Vec<usize> {
         let room = size - side;
         let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
@@ -94,27 +95,6 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
     let windows: Vec<_> = windows.collect();
     let votes = votes(&windows, &transform);
     crystals(votes, places.len())
-}
-
-/// Smoothed by a Gaussian, first along the rows, then down the columns.
-fn smoothed(image: ArrayView2<'_, f32>) -> Array2<f64> {
-    let reach = (3.0 * SMOOTHING).ceil() as isize;
-    let weight = |i: isize| (-((i * i) as f64) / (2.0 * SMOOTHING * SMOOTHING)).exp();
-    let total: f64 = (-reach..=reach).map(weight).sum();
-    let weights: Vec<f64> = (-reach..=reach).map(|i| weight(i) / total).collect();
-    let along = |from: &Array2<f64>| {
-        let (rows, cols) = from.dim();
-        let mut to = Array2::zeros((cols, rows));
-        for (r, row) in from.rows().into_iter().enumerate() {
-            for c in 0..cols {
-                let pixel = |i: isize| row[(c as isize + i).clamp(0, cols as isize - 1) as usize];
-                to[(c, r)] = (-reach..=reach).zip(&weights).map(|(i, w)| w * pixel(i)).sum();
-            }
-        }
-        to
-    };
-    // Each pass transposes.
-    along(&along(&image.mapv(f64::from)))
 }
 
 /// A window's lattice.
@@ -232,6 +212,7 @@ fn reduced([mut a, mut b]: [Vector; 2]) -> [Vector; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array2;
 
     #[test]
     fn a_lattice_is_reduced_whatever_spans_it() {

@@ -14,7 +14,7 @@
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use crate::sampling;
+use crate::gaussian;
 
 /// Score of a pattern where it may not be.
 const NEVER: f32 = -1e6;
@@ -73,7 +73,7 @@ impl Smoothing {
     pub fn apply(&self, scores: &mut Array3<f32>) {
         if self.sigma > 0.0 {
             scores.outer_iter_mut().into_par_iter().for_each(|mut scores| {
-                let smooth = sampling::smoothed_by(scores.view(), self.sigma);
+                let smooth = gaussian::smoothed(scores.view(), self.sigma);
                 scores.assign(&smooth);
             });
         }

@@ -11,21 +11,18 @@
 //! 0, and the others make up for them). The resampled image is `f` under a Gaussian of
 //! 1.5 of its own pixels, taken at their places: one step smooths and interpolates.
 
-use std::ops::Range;
-
 use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut1, Zip};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gaussian::{Weights, weighted};
 use crate::micrograph::{Micrograph, NonFinite, PixelSize};
 use crate::sites::Extent;
 use crate::{Error, Result};
 
 /// Standard deviation of the smoothing, px of the resampled image.
 const SMOOTHING: f64 = 1.5;
-/// Reach of a Gaussian in standard deviations.
-const REACH: f64 = 3.5;
 /// Standard deviations within which brightness and contrast are slow, periods.
 const BACKGROUND: f64 = 3.75;
 const CONTRAST: f64 = 1.0;
@@ -114,27 +111,21 @@ pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Microgra
     let (rows, cols) = micrograph.shape();
     let frame = Frame::new(Extent { rows, cols }, Some(sampling));
     let size = frame.described();
-    let taps = |from: usize, to: usize| Taps::new(from, to, sampling.scale());
-    let (down, along) = (taps(rows, size.rows), taps(cols, size.cols));
-    let mut pixels = smoothed(flat.view(), &down, &along);
+    let scale = sampling.scale();
+    let weights = |from: usize, to: usize| Weights::means(from, to, scale, SMOOTHING / scale);
+    let (down, along) = (weights(rows, size.rows), weights(cols, size.cols));
+    let mut pixels = weighted(flat.view(), &down, &along);
     if let Some(mask) = mask {
         let counts = mask.mapv(|out| if out { 0.0 } else { 1.0 });
-        let weights = smoothed(counts.view(), &down, &along);
+        let weights = weighted(counts.view(), &down, &along);
         Zip::from(&mut pixels).and(&weights).par_for_each(|v, &w| {
             *v = if w > 1e-3 { *v / w } else { 0.0 };
         });
     }
     let mask = mask.map(|mask| frame.mask(mask).into_owned());
-    let scale = sampling.scale();
     let size = |p: PixelSize| PixelSize { rows: p.rows / scale, cols: p.cols / scale };
     Ok(Micrograph::new(pixels.view(), mask, NonFinite::Fail)?
         .with_pixel_size(micrograph.pixel_size().map(size)))
-}
-
-/// `image` under a Gaussian of `sigma` px, over the pixels that there are.
-pub(crate) fn smoothed_by(image: ArrayView2<'_, f32>, sigma: f64) -> Array2<f32> {
-    let along = |size: usize| Taps::gaussian(size, size, 1.0, sigma, true);
-    smoothed(image, &along(image.nrows()), &along(image.ncols()))
 }
 
 /// Takes slow brightness and contrast out; masked pixels stay 0.
@@ -190,10 +181,10 @@ impl Slow {
                 }
             }
         });
-        let along = |size: usize| Taps::gaussian(size, size, 1.0, sigma / side as f64, false);
+        let along = |size: usize| Weights::sums(size, sigma / side as f64);
         let (down, across) = (along(blocks.0), along(blocks.1));
-        let mut values = smoothed(sums.view(), &down, &across);
-        let weights = smoothed(weights.view(), &down, &across);
+        let mut values = weighted(sums.view(), &down, &across);
+        let weights = weighted(weights.view(), &down, &across);
         Zip::from(&mut values).and(&weights).for_each(|v, &w| {
             *v = if w > 0.0 { *v / w } else { 0.0 };
         });
@@ -231,61 +222,6 @@ impl Slow {
             },
         );
     }
-}
-
-/// Weights of the pixels along one axis that make each resampled one.
-struct Taps {
-    /// First pixel and weights, by resampled pixel.
-    taps: Vec<(usize, Vec<f32>)>,
-}
-
-impl Taps {
-    /// From `from` pixels to `to`, `scale` times as dense, smoothed.
-    fn new(from: usize, to: usize, scale: f64) -> Self {
-        Self::gaussian(from, to, scale, SMOOTHING / scale, true)
-    }
-
-    /// Gaussian of `sigma` px of the finer side, normalised or of height 1.
-    fn gaussian(from: usize, to: usize, scale: f64, sigma: f64, normalised: bool) -> Self {
-        // A Gaussian that falls between pixels would meet none of them.
-        let sigma = sigma.max(0.35);
-        let tap = |x: usize| {
-            let centre = x as f64 / scale;
-            let first = (centre - REACH * sigma).ceil().max(0.0) as usize;
-            let last = ((centre + REACH * sigma).floor() as usize).min(from - 1);
-            let weight = |i: usize| (-((i as f64 - centre) / sigma).powi(2) / 2.0).exp();
-            let weights: Vec<f64> = (first..=last).map(weight).collect();
-            let total = if normalised { weights.iter().sum::<f64>() } else { 1.0 };
-            (first, weights.into_iter().map(|w| (w / total) as f32).collect())
-        };
-        Self { taps: (0..to).map(tap).collect() }
-    }
-
-    /// The pixels that resampled pixel `x` takes.
-    fn range(&self, x: usize) -> Range<usize> {
-        let (first, weights) = &self.taps[x];
-        *first..first + weights.len()
-    }
-}
-
-/// `image` under weights down its columns, then along its rows.
-fn smoothed(image: ArrayView2<'_, f32>, down: &Taps, along: &Taps) -> Array2<f32> {
-    let mut to = Array2::zeros((down.taps.len(), along.taps.len()));
-    to.outer_iter_mut().into_par_iter().enumerate().for_each_init(
-        || vec![0.0_f32; image.ncols()],
-        |line, (r, mut to)| {
-            line.fill(0.0);
-            for (from, &weight) in down.range(r).zip(&down.taps[r].1) {
-                let row = image.row(from);
-                line.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * v);
-            }
-            for (c, to) in to.iter_mut().enumerate() {
-                let pixels = line[along.range(c)].iter().zip(&along.taps[c].1);
-                *to = pixels.map(|(v, w)| v * w).sum();
-            }
-        },
-    );
-    to
 }
 
 #[cfg(test)]

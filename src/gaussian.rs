@@ -1,0 +1,107 @@
+//! Gaussians along both axes, over the pixels that there are: what lies beyond the border
+//! has no weight.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+/// Reach of a Gaussian in standard deviations.
+const REACH: f64 = 3.5;
+
+/// `image` under a Gaussian of `sigma` px, over the pixels that there are.
+pub(crate) fn smoothed(image: ArrayView2<'_, f32>, sigma: f64) -> Array2<f32> {
+    let along = |size: usize| Weights::means(size, size, 1.0, sigma);
+    weighted(image, &along(image.nrows()), &along(image.ncols()))
+}
+
+/// Weights of the pixels along one axis that make each of those that come of them.
+pub(crate) struct Weights {
+    /// First pixel and weights, by the pixel that comes of them.
+    taps: Vec<(usize, Vec<f32>)>,
+}
+
+impl Weights {
+    /// Weighted means: from `from` pixels to `to`, `scale` times as dense, under a Gaussian
+    /// of `sigma` of the former.
+    pub(crate) fn means(from: usize, to: usize, scale: f64, sigma: f64) -> Self {
+        Self::new(from, to, scale, sigma, true)
+    }
+
+    /// Weighted sums of `size` pixels about each of them; the largest weight is 1.
+    pub(crate) fn sums(size: usize, sigma: f64) -> Self {
+        Self::new(size, size, 1.0, sigma, false)
+    }
+
+    fn new(from: usize, to: usize, scale: f64, sigma: f64, normalised: bool) -> Self {
+        // A Gaussian that falls between pixels would meet none of them.
+        let sigma = sigma.max(0.35);
+        let tap = |x: usize| {
+            let centre = x as f64 / scale;
+            let first = (centre - REACH * sigma).ceil().max(0.0) as usize;
+            let last = ((centre + REACH * sigma).floor() as usize).min(from - 1);
+            let weight = |i: usize| (-((i as f64 - centre) / sigma).powi(2) / 2.0).exp();
+            let weights: Vec<f64> = (first..=last).map(weight).collect();
+            let total = if normalised { weights.iter().sum::<f64>() } else { 1.0 };
+            (first, weights.into_iter().map(|w| (w / total) as f32).collect())
+        };
+        Self { taps: (0..to).map(tap).collect() }
+    }
+
+    /// The pixels that `x` comes of.
+    fn range(&self, x: usize) -> Range<usize> {
+        let (first, weights) = &self.taps[x];
+        *first..first + weights.len()
+    }
+}
+
+/// `image` under weights down its columns, then along its rows.
+pub(crate) fn weighted(image: ArrayView2<'_, f32>, down: &Weights, along: &Weights) -> Array2<f32> {
+    let mut to = Array2::zeros((down.taps.len(), along.taps.len()));
+    to.outer_iter_mut().into_par_iter().enumerate().for_each_init(
+        || vec![0.0_f32; image.ncols()],
+        |line, (r, mut to)| {
+            line.fill(0.0);
+            for (from, &weight) in down.range(r).zip(&down.taps[r].1) {
+                let row = image.row(from);
+                line.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * v);
+            }
+            for (c, to) in to.iter_mut().enumerate() {
+                let pixels = line[along.range(c)].iter().zip(&along.taps[c].1);
+                *to = pixels.map(|(v, w)| v * w).sum();
+            }
+        },
+    );
+    to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_those_by_definition() {
+        let image = Array2::from_shape_fn((9, 14), |(r, c)| ((5 * r + 3 * c) % 11) as f32);
+        let (scale, sigma) = (1.5, 0.8);
+        let found = weighted(
+            image.view(),
+            &Weights::means(9, 13, scale, sigma),
+            &Weights::means(14, 20, scale, sigma),
+        );
+        for ((r, c), &value) in found.indexed_iter() {
+            let (mut sum, mut weights) = (0.0, 0.0);
+            for ((i, j), &v) in image.indexed_iter() {
+                let away = |x: usize, i: usize| (i as f64 - x as f64 / scale) / sigma;
+                let (down, along) = (away(r, i), away(c, j));
+                if down.abs() <= REACH && along.abs() <= REACH {
+                    let weight = (-(down * down + along * along) / 2.0).exp();
+                    sum += weight * f64::from(v);
+                    weights += weight;
+                }
+            }
+            assert!((f64::from(value) - sum / weights).abs() < 1e-5, "{r} {c}");
+        }
+        let even = smoothed(Array2::from_elem((7, 5), 3.0).view(), 2.0);
+        assert!(even.iter().all(|v| (v - 3.0).abs() < 1e-6), "borders leave no trace");
+    }
+}
