@@ -175,6 +175,15 @@ impl Micrograph {
         }
         Ok(self.pixels.view())
     }
+
+    /// The same without the rest.
+    ///
+    /// # Errors
+    /// As [`standardised`](Self::standardised).
+    pub(crate) fn into_standardised(self) -> Result<Array2<f32>> {
+        self.standardised()?;
+        Ok(self.pixels)
+    }
 }
 
 /// The pixels minus `offset`, and their sums; what does not count becomes 0.

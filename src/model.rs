@@ -36,9 +36,10 @@ pub struct Model {
     pub mean: Vec<f64>,
     /// Principal components, `[q][D]`.
     pub components: Vec<Vec<f64>>,
-    /// Variance along each component, `[q]`.
+    /// Variance along each component; of autocorrelation factors what they vary for a
+    /// variance of 1 between neighbours, `[q]`.
     pub explained_variance: Vec<f64>,
-    /// The same as a share of the variance of all channels, `[q]`.
+    /// The same as a share of that of all, `[q]`.
     pub explained_variance_ratio: Vec<f64>,
     /// Variance of each feature about the centroids, pooled, `[q]`.
     pub within_variance: Vec<f64>,

@@ -68,9 +68,10 @@ pub struct Pca {
 /// How much of the variance the components explain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explained {
-    /// Variance along each component, over N - 1.
+    /// Variance along each component, over N - 1; of autocorrelation factors what they vary
+    /// for a variance of 1 between neighbours.
     pub explained_variance: Vec<f64>,
-    /// The same as a share of the variance of all channels.
+    /// The same as a share of that of all.
     pub explained_variance_ratio: Vec<f64>,
     /// The shares of the first components, those that are not kept among them.
     pub scree: Vec<f64>,

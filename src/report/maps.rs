@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::channel_maps::ChannelMap;
 use crate::pipeline::Segmentation;
+use crate::plan::Reduce;
 use crate::report::number;
 
 pub use sheet::{Sheet, sheet};
@@ -64,9 +65,13 @@ pub fn features(found: &Segmentation) -> Vec<Map> {
     let names = report.skipped.then(|| found.plan.channel_names());
     let map = |feature: usize| {
         let share = 100.0 * report.explained_variance_ratio[feature];
+        let of = match found.plan.params.reduce {
+            Reduce::Pca => "of the variance",
+            Reduce::Maf => "of what is smooth",
+        };
         let title = match &names {
             Some(names) => names[feature].clone(),
-            None => format!("feature {}: {share:.1} % of the variance", feature + 1),
+            None => format!("feature {}: {share:.1} % {of}", feature + 1),
         };
         let column = found.features.column(feature);
         let mut values = column.to_owned();

@@ -218,3 +218,41 @@ fn images_of_a_folder_have_their_own_sizes() {
     let share = same as f64 / a.len() as f64;
     assert!(!(0.05..=0.95).contains(&share), "{share}");
 }
+
+#[test]
+fn the_number_of_patterns_is_chosen_and_why_is_told() {
+    let place = Place::with_scene();
+    let job = Job::automatic().set("-k", "auto");
+    let output = job.succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let choice = &summary["choice"];
+    assert_eq!(choice["clusters"], 2, "{choice}");
+    assert_eq!(summary["kmeans"]["clusters"], 2);
+    assert_eq!(summary["parameters"]["clusters"], json!([2]));
+    let reason = choice["reason"].as_str().unwrap();
+    assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));
+    assert!(summary["notes"].as_array().unwrap().contains(&json!(reason)), "{summary}");
+    let page = std::fs::read_to_string(place.path("image.stemseg/report.html")).unwrap();
+    assert!(page.contains("Number of patterns") && page.contains(reason));
+    // It would be chosen again; one that was given need not be the one to choose.
+    let again = job.clone().set("--resume", FLAG);
+    assert!(text(&again.succeed(&place).stdout).contains("kept"));
+    let given = Job::automatic().set("--out", "given");
+    given.succeed(&place);
+    assert_eq!(place.json("given/summary.json")["choice"], Value::Null);
+    given.set("-k", "auto").set("--resume", FLAG).refused(
+        &place,
+        "chosen",
+        &["k was [2], and is \"auto\" now"],
+    );
+}
+
+#[test]
+fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
+    let place = Place::with_scene();
+    let job = Job::automatic().set("-k", "auto");
+    for change in [("--descriptor", "translation"), ("--preset", "pystem"), ("--reduce", "pca")] {
+        job.clone().with(&[change]).refused(&place, change.1, &["clusters", "-k 3"]);
+    }
+    job.set("-k", "auto,2").refused(&place, "both", &["auto stands alone"]);
+}

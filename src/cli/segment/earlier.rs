@@ -65,10 +65,13 @@ impl Earlier {
             parts.find_map(|((folder, part), kind)| differs(folder, part, kind, wanted))
         };
         version
-            .or_else(|| match (self.summary.get("choice"), wanted.params.get("clusters")) {
+            .or_else(|| match wanted.params.get("clusters") {
                 // A number that was chosen would be chosen again.
-                (Some(choice), Some(none)) if !choice.is_null() && *none == json!([]) => None,
-                (_, clusters) => differ("k", Some(&ks), clusters),
+                Some(none) if *none == json!([]) => match self.summary.get("choice") {
+                    Some(choice) if !choice.is_null() => None,
+                    _ => differ("k", Some(&ks), Some(&json!("auto"))),
+                },
+                clusters => differ("k", Some(&ks), clusters),
             })
             .or_else(of_parts)
             .or_else(|| missing(&self.folder, &wanted.shared))

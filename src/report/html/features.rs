@@ -7,6 +7,7 @@ use plotters::prelude::*;
 use super::Content;
 use super::parts::section as section_of;
 use super::plot::{ACCENT, Axis, INK, MUTED, PAPER, centred, plot};
+use crate::plan::Reduce;
 use crate::report::colours;
 use crate::report::number::{count, percent, significant};
 
@@ -18,16 +19,24 @@ const MOST_CENTROIDS: usize = 24;
 
 pub(super) fn section(content: Content<'_>) -> Markup {
     let maps = &content.micrograph.features;
+    let kept = content.found.features.ncols();
+    let share = percent(content.found.pca.report.explained_variance_ratio.iter().sum());
     let body = html! {
         div.beside {
             @if !content.found.pca.report.skipped {
                 figure {
                     (scree(&content))
                     figcaption {
-                        "Variance that each component explains. Those in colour are kept: "
-                        (content.found.features.ncols()) " features, "
-                        (percent(content.found.pca.report.explained_variance_ratio.iter().sum()))
-                        " of the variance. The line adds them up."
+                        @match content.found.plan.params.reduce {
+                            Reduce::Pca => {
+                                "Variance that each component explains. Those in colour are kept: "
+                                (kept) " features, " (share) " of the variance. The line adds them up."
+                            }
+                            Reduce::Maf => {
+                                "Autocorrelation factors: how much each varies over the image for what \
+                                 neighbouring sites differ by, as a share of all. The line adds them up."
+                            }
+                        }
                     }
                 }
             }
@@ -41,7 +50,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
     section_of("features", "Features", &body)
 }
 
-/// Variance explained by each component, and by all up to it.
+/// What each component, or factor, explains, and all up to it.
 fn scree(content: &Content<'_>) -> Markup {
     let (shares, kept) = (&content.found.pca.report.scree, content.found.features.ncols());
     let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
@@ -50,10 +59,13 @@ fn scree(content: &Content<'_>) -> Markup {
         false => String::new(),
     };
     let last = shares.len() as f64;
-    let x =
-        Axis { range: 0.4..last + 0.6, title: "component", labels: shares.len(), format: &whole };
-    let y = Axis { range: 0.0..1.04, title: "variance explained", labels: 6, format: &percent };
-    let words = format!("Variance explained by the first {} components", shares.len());
+    let (one, of) = match content.found.plan.params.reduce {
+        Reduce::Pca => ("component", "variance explained"),
+        Reduce::Maf => ("factor", "share of what is smooth"),
+    };
+    let x = Axis { range: 0.4..last + 0.6, title: one, labels: shares.len(), format: &whole };
+    let y = Axis { range: 0.0..1.04, title: of, labels: 6, format: &percent };
+    let words = format!("{of}, by {one}: the first {}", shares.len());
     plot(&words, x, y, |chart| {
         let bar = |(i, &share): (usize, &f64)| {
             let at = (i + 1) as f64;
