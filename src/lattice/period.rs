@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-use super::{Lattice, find, length};
+use super::{LEAST, Lattice, find, length};
 
 /// Times that the image is halved: lattices are found up to about 45 px in each.
 const HALVINGS: u32 = 3;
@@ -21,6 +21,10 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<f64> {
     for halvings in 0..=HALVINGS {
         if halvings > 0 {
             reduced = halved(reduced.view());
+        }
+        // Too small to be looked at, and all that come after.
+        if reduced.nrows().min(reduced.ncols()) < LEAST {
+            break;
         }
         let lattices = find(reduced.view());
         let clarity: f64 = lattices.iter().map(|l| l.share * l.strength).sum();
@@ -73,6 +77,13 @@ mod tests {
             assert!((0.93..1.12).contains(&ratio), "{found} instead of {expected}");
         }
         assert_eq!(period(Array2::<f32>::ones((300, 300)).view()), None);
+    }
+
+    #[test]
+    fn images_of_any_size_have_a_period_or_none() {
+        for size in [(1, 1), (2, 2), (3, 200), (31, 64), (32, 33), (70, 40)] {
+            assert_eq!(period(Array2::<f32>::zeros(size).view()), None, "{size:?}");
+        }
     }
 
     #[test]

@@ -256,3 +256,15 @@ fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
     }
     job.set("-k", "auto,2").refused(&place, "both", &["auto stands alone"]);
 }
+
+#[test]
+fn small_images_are_segmented_or_refused() {
+    let place = Place::empty();
+    for (rows, cols) in [(1, 1), (2, 2), (7, 9), (1, 300), (24, 24), (33, 40), (60, 21)] {
+        place.npy("image.npy", &scene(rows, cols));
+        let output = Job::automatic().set("-k", "auto").force().run(&place);
+        let (code, said) = (output.status.code(), text(&output.stderr));
+        assert!(matches!(code, Some(0 | 2)), "{rows} x {cols}: {code:?}: {said}");
+        assert!(!said.contains("panicked"), "{rows} x {cols}: {said}");
+    }
+}
