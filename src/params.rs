@@ -51,7 +51,7 @@ pub enum Reduce {
     #[default]
     Pca,
     /// As many maximum autocorrelation factors as there are clusters, see
-    /// [`maf`].
+    /// [`maf`](crate::maf).
     Maf,
 }
 

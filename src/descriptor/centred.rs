@@ -85,13 +85,18 @@ impl Params {
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         let Self { width, spacing, reach, floor } = *self;
-        let within = |name, value: f64, least: f64, most: f64| match value {
+        let checked = |name, value: f64, least: f64, most: f64, of: &str| match value {
             value if value >= least && value <= most => Ok(()),
-            value => Err(Error::parameter(name, value, format!("give {least} to {most}"))),
+            value => Err(Error::parameter(name, value, format!("give {least} to {most}{of}"))),
         };
         let side = shape.rows.max(shape.cols) as f64;
-        within("pair-width", width, 0.5, side.max(0.5))?;
-        within("pair-spacing", spacing, 1.0, side.max(1.0))?;
+        let fits = |name, value, least: f64| {
+            let of = format!(" in an image of {shape} px, or take a larger one");
+            checked(name, value, least, side.max(least), &of)
+        };
+        let within = |name, value, least, most| checked(name, value, least, most, "");
+        fits("pair-width", width, 0.5)?;
+        fits("pair-spacing", spacing, 1.0)?;
         within("reach", reach, 1.0, 50.0)?;
         within("floor", floor, 1e-4, 1e4)?;
         let halves = self.halves();
@@ -102,10 +107,10 @@ impl Params {
             );
             return Err(Error::parameter("reach", reach, reason));
         }
-        let fits = |[r, c]: [i32; 2]| {
+        let reaches = |[r, c]: [i32; 2]| {
             2 * r.unsigned_abs() < shape.rows as u32 && 2 * c.unsigned_abs() < shape.cols as u32
         };
-        if let Some([r, c]) = halves.iter().copied().find(|&half| !fits(half)) {
+        if let Some([r, c]) = halves.iter().copied().find(|&half| !reaches(half)) {
             let longest = Translation { rows: 2 * r, cols: 2 * c };
             let reason = format!(
                 "translations reach {reach} times as far, {longest} px, but the image has {shape} px"

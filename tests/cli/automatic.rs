@@ -268,3 +268,28 @@ fn small_images_are_segmented_or_refused() {
         assert!(!said.contains("panicked"), "{rows} x {cols}: {said}");
     }
 }
+
+#[test]
+fn features_are_what_the_model_makes_of_the_descriptors() {
+    let place = Place::with_scene();
+    let saved = [("--save", "descriptors,features"), ("-k", "3")];
+    run(&place, "out", &saved);
+    let (shape, descriptors) = place.array::<f32>("out/descriptors.npy");
+    let (_, features) = place.array::<f32>("out/features.npy");
+    let model = place.json("out/model.json");
+    let numbers = |value: &Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    let mean = numbers(&model["mean"]);
+    let components: Vec<Vec<f64>> =
+        model["components"].as_array().unwrap().iter().map(numbers).collect();
+    assert_eq!((shape[2] as usize, components.len()), (mean.len(), 3));
+    let sites = descriptors.chunks_exact(mean.len()).zip(features.chunks_exact(3));
+    for (site, (descriptor, features)) in sites.enumerate() {
+        for (component, &feature) in components.iter().zip(features) {
+            let terms = descriptor.iter().zip(&mean).zip(component);
+            let expected: f64 = terms.map(|((&x, m), c)| (f64::from(x) - m) * c).sum();
+            assert!((f64::from(feature) - expected).abs() < 1e-3, "{site}: {feature} {expected}");
+        }
+    }
+}
