@@ -20,7 +20,9 @@ use crate::sites::Extent;
 pub const PERIOD: f64 = 16.0;
 
 /// Distance of neighbouring sites, px of the resampled image.
-const STRIDE: usize = 4;
+const STRIDE: usize = 6;
+/// Distance of the discs of harmonics, px.
+const INNER_STRIDE: usize = 3;
 /// Standard deviation of the window of translations, and their distance, px.
 const WINDOW: f64 = 0.45 * PERIOD + 4.0;
 const SPACING: f64 = 1.1 * PERIOD / 4.0;
@@ -59,6 +61,7 @@ pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
         radius: RADIUS,
         window: Extent::square((3.2 * POOL).ceil() as usize),
         angles: ANGLES,
+        inner_stride: INNER_STRIDE,
         pool: Pool::PowerMean { width: POOL },
         ..Default::default()
     };

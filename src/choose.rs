@@ -8,6 +8,7 @@
 //! simulated scenes and single crystals; see `ACCURACY.md`.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::Result;
@@ -82,6 +83,7 @@ pub fn choose(
     let sample = Sample::of(points, plan);
     let most = MOST.min(sample.points.nrows() / CORE_SITES);
     let candidates = (2..=most)
+        .into_par_iter()
         .map(|clusters| sample.candidate(clusters, plan.params.seed, progress))
         .collect::<Result<Vec<_>>>()?;
     let factors: Vec<f64> = factors.iter().take(MOST).copied().collect();

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
@@ -57,22 +58,57 @@ impl Weights {
 
 /// `image` under weights down its columns, then along its rows.
 pub(crate) fn weighted(image: ArrayView2<'_, f32>, down: &Weights, along: &Weights) -> Array2<f32> {
-    let mut to = Array2::zeros((down.taps.len(), along.taps.len()));
-    to.outer_iter_mut().into_par_iter().enumerate().for_each_init(
-        || vec![0.0_f32; image.ncols()],
-        |line, (r, mut to)| {
-            line.fill(0.0);
-            for (from, &weight) in down.range(r).zip(&down.taps[r].1) {
-                let row = image.row(from);
-                line.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * v);
+    let shape = (down.taps.len(), along.taps.len());
+    let cols = image.ncols();
+    let mut to = Array2::zeros(shape);
+    if to.is_empty() {
+        return to;
+    }
+    let blocks =
+        to.as_slice_mut().expect("a fresh array is contiguous").par_chunks_mut(LANES * shape.1);
+    blocks.enumerate().for_each_init(
+        || (vec![0.0; cols], vec![[0.0; LANES]; cols]),
+        |(line, lines), (block, to)| {
+            let rows = to.len() / shape.1;
+            for lane in 0..rows {
+                let row = block * LANES + lane;
+                line.fill(0.0);
+                for (from, &weight) in down.range(row).zip(&down.taps[row].1) {
+                    match image.row(from).to_slice() {
+                        Some(values) => add(line, values, weight),
+                        None => add(line, &image.row(from).to_vec(), weight),
+                    }
+                }
+                lines.iter_mut().zip(&*line).for_each(|(to, &v)| to[lane] = v);
             }
-            for (c, to) in to.iter_mut().enumerate() {
-                let pixels = line[along.range(c)].iter().zip(&along.taps[c].1);
-                *to = pixels.map(|(v, w)| v * w).sum();
-            }
+            sum_along(lines, &along.taps, to);
         },
     );
     to
+}
+
+/// Rows that are summed along side by side.
+const LANES: usize = 16;
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add(line: &mut [f32], values: &[f32], weight: f32) {
+    line.iter_mut().zip(values).for_each(|(sum, v)| *sum += weight * v);
+}
+
+/// Weighted sums along `lines` `[cols][row]`, into `to` `[rows, taps]`.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn sum_along(lines: &[[f32; LANES]], taps: &[(usize, Vec<f32>)], to: &mut [f32]) {
+    for (c, (first, weights)) in taps.iter().enumerate() {
+        let mut sums = [0.0; LANES];
+        for (values, weight) in lines[*first..].iter().zip(weights) {
+            for lane in 0..LANES {
+                sums[lane] += weight * values[lane];
+            }
+        }
+        for (to, sum) in to[c..].iter_mut().step_by(taps.len()).zip(sums) {
+            *to = sum;
+        }
+    }
 }
 
 #[cfg(test)]

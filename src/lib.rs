@@ -29,7 +29,7 @@
 //! };
 //! let (backend, _) = backend::open(&backend::Choice::Cpu)?;
 //! let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
-//! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, None)?;
+//! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, Default::default())?;
 //! let labels = result.results[0].map.pixels();
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
 //! # Ok::<(), stemseg::Error>(())

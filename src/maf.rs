@@ -12,7 +12,8 @@
 //! are a linear map of descriptors like the components, and take their place.
 
 use faer::{Mat, Side};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::plan::Plan;
@@ -64,26 +65,30 @@ impl Noise {
             .map(|row| {
                 let mut part = Self::zero(features.ncols());
                 let of_row: Vec<usize> = (0..cols).filter(|&c| active(row, c)).collect();
-                let at = |r: usize, c: usize| features.row(r * cols + c).mapv(f64::from);
+                let at = |r: usize, c: usize| features.row(r * cols + c);
                 let mut lines = Array2::zeros((of_row.len(), features.ncols()));
                 for (mut line, &c) in lines.outer_iter_mut().zip(&of_row) {
-                    line.assign(&at(row, c));
+                    line.zip_mut_with(&at(row, c), |to, &v| *to = f64::from(v));
                 }
                 part.count = of_row.len() as f64;
                 part.sum = lines.sum_axis(Axis(0));
-                part.all = lines.t().dot(&lines);
+                general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut part.all);
                 for (down, right) in STEPS {
                     let others = of_row.iter().filter_map(|&c| {
                         let other = c.checked_add_signed(right).filter(|&other| other < cols)?;
                         (row + down < rows && active(row + down, other)).then_some((c, other))
                     });
-                    let pairs: Vec<(usize, usize)> = others.collect();
-                    let mut lines = Array2::zeros((pairs.len(), features.ncols()));
-                    for (mut line, &(c, other)) in lines.outer_iter_mut().zip(&pairs) {
-                        line.assign(&(at(row, c) - at(row + down, other)));
+                    let mut pairs = 0;
+                    for ((c, other), mut line) in others.zip(lines.outer_iter_mut()) {
+                        let differences = at(row, c).into_iter().zip(at(row + down, other));
+                        line.iter_mut().zip(differences).for_each(|(to, (a, b))| {
+                            *to = f64::from(*a) - f64::from(*b);
+                        });
+                        pairs += 1;
                     }
-                    part.pairs += pairs.len() as f64;
-                    part.differences += &lines.t().dot(&lines);
+                    part.pairs += pairs as f64;
+                    let lines = lines.slice(s![..pairs, ..]);
+                    general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut part.differences);
                 }
                 part
             })

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::automatic;
 use crate::backend::{Backend, Describe};
+use crate::channel_maps::{ChannelMap, Described};
 use crate::choose::{self, Choice};
 use crate::confidence::{self, ClassSums};
 use crate::kmeans::{self, Clustering, Options, Pairs};
@@ -33,6 +34,9 @@ pub struct Segmentation {
     pub results: Vec<Patterns>,
     /// Why so many clusters, where their number was chosen.
     pub choice: Option<Choice>,
+    /// For each result maps of the channels that tell its patterns apart best, where they
+    /// were wanted.
+    pub channel_maps: Vec<Vec<ChannelMap>>,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -67,10 +71,21 @@ pub struct Timings {
     pub upsample: Duration,
     /// Separability of the channels.
     pub separability: Duration,
+    /// Maps of the channels.
+    pub maps: Duration,
 }
 
 /// Takes descriptors `[sites, D]` band by band, for those who want them.
 pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> Result<()>;
+
+/// What is wanted beside the patterns.
+#[derive(Default)]
+pub struct Also<'a> {
+    /// Takes the descriptors of all sites.
+    pub descriptors: Option<DescriptorSink<'a>>,
+    /// Maps of the channels that tell patterns apart best.
+    pub channel_maps: bool,
+}
 
 /// Segments `micrograph`, for which `plan` was made, on `backend`.
 ///
@@ -82,7 +97,7 @@ pub fn segment(
     mut plan: Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
-    mut sink: Option<DescriptorSink<'_>>,
+    mut also: Also<'_>,
 ) -> Result<Segmentation> {
     let bands = bands(&plan, backend)?;
     let mut clock = Clock::start();
@@ -103,7 +118,7 @@ pub fn segment(
     let (pca, features) = reduce(&moments, &plan, &mut *session, &bands, progress)?;
     timings.pca = clock.lap();
 
-    if let Some(sink) = &mut sink {
+    if let Some(sink) = &mut also.descriptors {
         progress.stage("save");
         let mut buffer = Array2::zeros((0, plan.channels()));
         for band in &bands {
@@ -148,10 +163,18 @@ pub fn segment(
     let sample = plan.sample_bands(SAMPLE);
     separate(&mut results, &plan, &mut *session, &sample, progress)?;
     timings.separability = clock.lap();
-    drop(session);
+    let mut channel_maps = Vec::new();
+    if also.channel_maps {
+        progress.stage("maps");
+        let described = Described { micrograph, image: image.view(), plan: &plan, session };
+        channel_maps = described.channel_maps(&results, backend, progress)?;
+        timings.maps = clock.lap();
+    } else {
+        drop(session);
+    }
     // What was done, for those who do it again.
     plan.params.clusters = results.iter().map(|r| r.clustering.centroids.nrows()).collect();
-    Ok(Segmentation { plan, features, pca, results, choice, timings })
+    Ok(Segmentation { plan, features, pca, results, choice, channel_maps, timings })
 }
 
 /// The bands that mean and covariance are taken from: all; but where factors are made of
@@ -164,7 +187,7 @@ fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
 }
 
 /// Sites whose covariance has forty good directions, about.
-const MOST_SUMMED: usize = 40_000;
+const MOST_SUMMED: usize = 16_000;
 
 /// The labels of pixels, and how sure the active sites are of theirs.
 fn label(

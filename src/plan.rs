@@ -164,10 +164,11 @@ impl Plan {
         self.families.iter().flat_map(Family::channel_names).collect()
     }
 
-    /// The translation of each channel that is one, `[D]`.
+    /// The translation of each channel that is one, `[D]`, px of what is described.
     pub fn translations(&self) -> Vec<Option<Translation>> {
         let of_family = |family: &Family| match family {
             Family::Translation(family) => family.translations.iter().copied().map(Some).collect(),
+            Family::Centred(family) => family.translations().map(Some).collect(),
             other => vec![None; other.channels()],
         };
         self.families.iter().flat_map(of_family).collect()
@@ -197,6 +198,11 @@ impl Plan {
     /// Bands of at most `rows` site rows, rounded to whole tiles (one at least).
     pub fn bands(&self, rows: usize) -> Vec<Band> {
         self.grid.bands((rows / self.tile.rows).max(1) * self.tile.rows)
+    }
+
+    /// All sites as one band.
+    pub(crate) fn whole(&self) -> Band {
+        Band { rows: 0..self.grid.count.rows, cols: self.grid.count.cols }
     }
 
     /// The tiles of `band`, row by row of tiles. They lie at the same places

@@ -34,7 +34,7 @@ fn segmented() -> Segmentation {
     };
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail).unwrap();
     let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask()).unwrap();
-    pipeline::segment(&micrograph, plan, &Cpu::new(), &Silent, None).unwrap()
+    pipeline::segment(&micrograph, plan, &Cpu::new(), &Silent, Default::default()).unwrap()
 }
 
 fn model() -> (Segmentation, Model) {

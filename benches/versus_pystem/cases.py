@@ -32,6 +32,7 @@ def run(args, scratch):
     groups = {
         "descriptors": lambda: descriptors(args, program, image),
         "whole": lambda: whole(args, program, image),
+        "automatic": lambda: automatic(args, program, image),
         "kmeans": lambda: k_means(args, program),
         "pca": lambda: pca(args, program, image),
         "families": lambda: families(args, program, image),
@@ -40,6 +41,10 @@ def run(args, scratch):
     if unknown := set(wanted) - set(groups):
         sys.exit(f"--only {','.join(sorted(unknown))}: the groups are {', '.join(groups)}")
     return [row for name in wanted for row in groups[name]()]
+
+
+def sizes(half, stride):
+    return ["--patch", half, "--window", half, "--stride", stride]
 
 
 def say(what):
@@ -121,7 +126,7 @@ def whole(args, program, image):
             return time
 
         def ours():
-            time, labels["ours"], timings = program.segment(part, half, stride, 3)
+            time, labels["ours"], timings = program.segment(part, "-k", 3, "--preset", "pystem", *sizes(half, stride))
             cold.append(timings["describe"] / 1e3)
             return time
 
@@ -134,6 +139,28 @@ def whole(args, program, image):
         )
         rows.append(row(f"whole run, {len(part)} px, {name}, k = 3", "pySTEM", slow, fast, note=note))
     return rows
+
+
+def automatic(args, program, image):
+    """The program's own settings beside pySTEM's, with and without the number of patterns."""
+    from pystem import segmentationSTEM
+
+    say("whole runs: automatic settings")
+
+    def theirs():
+        model = segmentationSTEM(n_patterns=3, random_state=0)
+        return seconds(lambda: model.perform_clustering(image))[0]
+
+    def ours(*words):
+        return lambda: program.segment(image, *words)[0]
+
+    slow, given, chosen = in_turns(args.repeats, theirs, ours("-k", 3), ours("-k", "auto"))
+    note = "from process start to files and report written; pySTEM's default settings, from an array to an array"
+    name = f"whole run, {len(image)} px, automatic settings"
+    return [
+        row(f"{name}, k = 3", "pySTEM", slow, given, note=note),
+        row(f"{name}, k chosen", "pySTEM", slow, chosen, note="the same; pySTEM is told k = 3"),
+    ]
 
 
 def k_means(args, program):

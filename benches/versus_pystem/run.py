@@ -22,7 +22,7 @@ def parse():
     parser.add_argument("--size", type=int, default=1024, help="side of the simulated image, px")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", default="descriptors,whole,kmeans,pca,families", help="groups of cases, separated by commas")
+    parser.add_argument("--only", default="descriptors,whole,automatic,kmeans,pca,families", help="groups of cases, separated by commas")
     parser.add_argument("--quick", action="store_true", help="small cases, to see that everything works")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     return parser.parse_args()

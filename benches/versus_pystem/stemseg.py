@@ -38,10 +38,9 @@ class Stemseg:
         assert sorted(row["stage"] for row in rows) == sorted(stages), rows
         return sum(row["median_ms"] for row in rows)
 
-    def segment(self, image, half, stride, clusters):
+    def segment(self, image, *words):
         """Seconds of a whole process, the labels, and its own timings."""
         path = self.save(image)
-        words = ["-k", clusters, "--preset", "pystem", "--patch", half, "--window", half, "--stride", stride]
         begun = time.perf_counter()
         printed = self.call("segment", path, *words, "--device", "cpu", "--out", "result", "--force", "--json")
         seconds = time.perf_counter() - begun

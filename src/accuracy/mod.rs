@@ -100,7 +100,8 @@ fn judge(
     let begun = Instant::now();
     let params = (settings.params)(&micrograph, truth.clusters)?;
     let plan = Plan::of(params, &micrograph)?;
-    let found = pipeline::segment(&micrograph, plan, backend, &Unseen(progress), None)?;
+    let found =
+        pipeline::segment(&micrograph, plan, backend, &Unseen(progress), Default::default())?;
     let segment_ms = begun.elapsed().as_secs_f64() * 1e3;
     let labels = found.results[0].map.pixels();
     Ok(Row {

@@ -115,6 +115,12 @@ pub trait Describe {
     /// [`Error::Device`](crate::Error::Device).
     fn project(&mut self, band: &Band, pca: &Pca) -> Result<()>;
 
+    /// Whether descriptors of all sites are kept, so that to describe any of them again
+    /// costs next to nothing.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// The features of all bands that were projected, `[sites, q]`.
     ///
     /// # Errors

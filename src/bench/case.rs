@@ -192,7 +192,8 @@ impl<'a> Case<'a> {
     fn segment(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
         let plan = self.plan.clone();
         let progress = Unseen(room.progress);
-        let all = || pipeline::segment(&self.micrograph, plan, backend, &progress, None);
+        let all =
+            || pipeline::segment(&self.micrograph, plan, backend, &progress, Default::default());
         timed(all)
     }
 }

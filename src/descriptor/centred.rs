@@ -150,6 +150,11 @@ pub struct Family {
 }
 
 impl Family {
+    /// The translations, px.
+    pub(crate) fn translations(&self) -> impl Iterator<Item = Translation> + '_ {
+        self.halves.iter().map(|&[r, c]| Translation { rows: 2 * r, cols: 2 * c })
+    }
+
     /// How many cells the window reaches along each axis, of sites `stride` px apart.
     pub fn cells(&self, stride: usize) -> usize {
         (END * self.width / stride as f64).ceil() as usize
@@ -262,10 +267,7 @@ impl Measure for Family {
     }
 
     fn channel_names(&self) -> Vec<String> {
-        let name = |&[r, c]: &[i32; 2]| {
-            format!("centred translation {} px", Translation { rows: 2 * r, cols: 2 * c })
-        };
-        self.halves.iter().map(name).collect()
+        self.translations().map(|t| format!("centred translation {t} px")).collect()
     }
 
     fn tile_size(&self, stride: usize) -> Extent {

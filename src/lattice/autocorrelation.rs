@@ -1,17 +1,31 @@
 //! Autocorrelation of a window by fast Fourier transform.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView2};
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustfft::{Fft, FftPlanner};
 
 /// Autocorrelation maps of windows of one size.
 pub(super) struct Autocorrelation {
     /// Hann window along one axis.
     taper: Vec<f64>,
-    /// Side of the transform, a power of two: lags up to `reach` do not wrap around.
+    /// Side of the transform: lags up to `reach` do not wrap around.
     size: usize,
+    transforms: Transforms,
     /// Largest lag on either axis, px.
     pub(super) reach: usize,
     /// The taper's own autocorrelation `[2 reach + 1, 2 reach + 1]`.
     overlap: Array2<f64>,
+}
+
+/// Transforms of one line of a field, and back.
+struct Transforms {
+    row: Arc<dyn RealToComplex<f64>>,
+    col: Arc<dyn Fft<f64>>,
+    col_back: Arc<dyn Fft<f64>>,
+    row_back: Arc<dyn ComplexToReal<f64>>,
 }
 
 /// One window's autocorrelation: 1 at no lag.
@@ -27,9 +41,9 @@ impl Autocorrelation {
         let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / side as f64;
         let taper: Vec<f64> = (0..side).map(|i| angle(i).sin().powi(2)).collect();
         let reach = side / 2 - 2;
-        let size = (side + reach).next_power_of_two();
+        let size = fast_size(side + reach);
         let overlap = Array2::zeros((0, 0));
-        let mut this = Self { taper, size, reach, overlap };
+        let mut this = Self { taper, size, transforms: Transforms::new(size), reach, overlap };
         let ones = Array2::from_shape_fn((side, side), |(r, c)| this.taper[r] * this.taper[c]);
         this.overlap = this.raw(&ones);
         this
@@ -50,64 +64,62 @@ impl Autocorrelation {
         Map { values, energy }
     }
 
+    /// Sums of products of pixels by lag, times the size of the field.
     fn raw(&self, window: &Array2<f64>) -> Array2<f64> {
-        let n = self.size;
-        let mut field = vec![[0.0; 2]; n * n];
-        for ((r, c), &v) in window.indexed_iter() {
-            field[r * n + c] = [v, 0.0];
+        let (n, half) = (self.size, self.size / 2 + 1);
+        let Transforms { row, col, col_back, row_back } = &self.transforms;
+        // Columns of the spectrum lie along lines; rows that are all zeros stay so.
+        let mut spectrum = vec![Complex::default(); half * n];
+        let (mut pixels, mut line) = (row.make_input_vec(), row.make_output_vec());
+        for (r, values) in window.outer_iter().enumerate() {
+            pixels.fill(0.0);
+            pixels.iter_mut().zip(values).for_each(|(to, &v)| *to = v);
+            row.process(&mut pixels, &mut line).expect("lines are as long as planned");
+            line.iter().enumerate().for_each(|(c, &v)| spectrum[c * n + r] = v);
         }
-        transform(&mut field, n);
-        field.iter_mut().for_each(|v| *v = [v[0] * v[0] + v[1] * v[1], 0.0]);
-        // The spectrum is even, so forwards is as good as backwards.
-        transform(&mut field, n);
+        for line in spectrum.chunks_exact_mut(n) {
+            col.process(line);
+            line.iter_mut().for_each(|v| *v = Complex::new(v.norm_sqr(), 0.0));
+            col_back.process(line);
+        }
         let side = 2 * self.reach + 1;
         let lag = |i: usize| (i + n - self.reach) % n;
-        Array2::from_shape_fn((side, side), |(r, c)| field[lag(r) * n + lag(c)][0])
+        let mut products = Array2::zeros((side, side));
+        for (r, mut to) in products.outer_iter_mut().enumerate() {
+            line.iter_mut().enumerate().for_each(|(c, v)| *v = spectrum[c * n + lag(r)]);
+            // The map is even, so these are real but for rounding.
+            line[0].im = 0.0;
+            if n % 2 == 0 {
+                line[half - 1].im = 0.0;
+            }
+            row_back.process(&mut line, &mut pixels).expect("lines are as long as planned");
+            to.iter_mut().enumerate().for_each(|(c, to)| *to = pixels[lag(c)]);
+        }
+        products
     }
 }
 
-/// Fourier transform of a square field `[n, n]`, n a power of two: rows, a
-/// transposition, rows, which leaves it transposed.
-fn transform(field: &mut [[f64; 2]], n: usize) {
-    let turns: Vec<[f64; 2]> = (0..n / 2)
-        .map(|k| {
-            let (sin, cos) = (std::f64::consts::TAU * k as f64 / n as f64).sin_cos();
-            [cos, -sin]
-        })
-        .collect();
-    for _ in 0..2 {
-        field.chunks_exact_mut(n).for_each(|line| transform_line(line, &turns));
-        for r in 0..n {
-            for c in 0..r {
-                field.swap(r * n + c, c * n + r);
-            }
+impl Transforms {
+    fn new(size: usize) -> Self {
+        let (mut real, mut complex) = (RealFftPlanner::new(), FftPlanner::new());
+        Self {
+            row: real.plan_fft_forward(size),
+            col: complex.plan_fft_forward(size),
+            col_back: complex.plan_fft_inverse(size),
+            row_back: real.plan_fft_inverse(size),
         }
     }
 }
 
-/// Cooley and Tukey's, in place.
-fn transform_line(line: &mut [[f64; 2]], turns: &[[f64; 2]]) {
-    let n = line.len();
-    let bits = n.ilog2();
-    for i in 0..n {
-        let j = i.reverse_bits() >> (usize::BITS - bits);
-        if i < j {
-            line.swap(i, j);
+/// The least size from `least` on with no prime factor above 3.
+fn fast_size(least: usize) -> usize {
+    let without = |mut size: usize, factor: usize| {
+        while size.is_multiple_of(factor) {
+            size /= factor;
         }
-    }
-    let mut half = 1;
-    while half < n {
-        for block in line.chunks_exact_mut(2 * half) {
-            let (low, high) = block.split_at_mut(half);
-            let turns = turns.iter().step_by(n / (2 * half));
-            for ((a, b), t) in low.iter_mut().zip(high).zip(turns) {
-                let turned = [b[0] * t[0] - b[1] * t[1], b[0] * t[1] + b[1] * t[0]];
-                *b = [a[0] - turned[0], a[1] - turned[1]];
-                *a = [a[0] + turned[0], a[1] + turned[1]];
-            }
-        }
-        half *= 2;
-    }
+        size
+    };
+    (least.max(1)..).find(|&size| without(without(size, 2), 3) == 1).expect("powers of two go on")
 }
 
 #[cfg(test)]
@@ -126,7 +138,7 @@ mod tests {
                 sum += window.get(at).map_or(0.0, |w| v * w);
             }
             let at = (14_usize.wrapping_add_signed(dr), 14_usize.wrapping_add_signed(dc));
-            // Forwards twice scales by the size of the field.
+            // Neither way scales by the size of the field.
             let found = raw[at] / (transform.size * transform.size) as f64;
             assert!((found - sum).abs() < 1e-6, "{dr} {dc}: {found} {sum}");
         }

@@ -325,6 +325,7 @@ impl TimingsMs {
             cluster: ms(timings.cluster),
             upsample: ms(timings.upsample),
             separability: ms(timings.separability),
+            maps: ms(timings.maps),
             ..Default::default()
         }
     }

@@ -78,7 +78,7 @@ fn segment(
     let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
     let params = automatic::params(automatic::period(&micrograph), vec![clusters]);
     let plan = Plan::of(params, &micrograph)?;
-    Ok(pipeline::segment(&micrograph, plan, backend, &Silent, None)?)
+    Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }
 
 fn labels(

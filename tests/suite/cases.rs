@@ -286,7 +286,7 @@ impl Case {
         let clusters = vec![self.number("k")? as usize];
         let params = Params { clusters, ..self.params(false)? };
         let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
-        let found = pipeline::segment(&micrograph, plan, backend, &Silent, None)?;
+        let found = pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?;
         let pipeline::Patterns { clustering, map, .. } = &found.results[0];
         self.inertia(clustering.inertia)?;
         let expected = load(&self.path("expected_grid")?)?;

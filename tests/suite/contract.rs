@@ -334,7 +334,7 @@ fn same_twice(backend: &dyn Backend) -> Result<(), Failed> {
     let run = |budget| {
         let mut plan = Plan::new(params(), micrograph.shape(), micrograph.mask())?;
         plan.budget = budget;
-        stemseg::pipeline::segment(&micrograph, plan, backend, &stemseg::Silent, None)
+        stemseg::pipeline::segment(&micrograph, plan, backend, &stemseg::Silent, Default::default())
     };
     let (one, two) = (run(1 << 30)?, run(0)?);
     if one.features != two.features || one.results != two.results {

@@ -53,7 +53,7 @@ fn segmented(
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let params = automatic::params(automatic::period(&micrograph), clusters);
     let plan = Plan::of(params, &micrograph)?;
-    Ok(pipeline::segment(&micrograph, plan, backend, &Silent, None)?)
+    Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }
 
 fn counted(backend: &dyn Backend, scene: &str, grains: Option<usize>, expected: usize) -> Outcome {

@@ -62,7 +62,7 @@ fn as_good_as_pystem(backend: &dyn Backend, scene: &str) -> Result<(), Failed> {
     let micrograph = data::micrograph(&folder.join(format!("{scene}_mid.npy")))?;
     let truth = load2(&folder.join(format!("{scene}_labels.npy")))?;
     let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask())?;
-    let found = pipeline::segment(&micrograph, plan, backend, &Silent, None)?;
+    let found = pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?;
     let margin = number(&row["margin_px"])?;
     let inside = ndarray::s![margin..truth.nrows() - margin, margin..truth.ncols() - margin];
     let labels: Vec<u16> = found.results[0].map.pixels().slice(inside).iter().copied().collect();

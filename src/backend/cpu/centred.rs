@@ -192,6 +192,37 @@ impl<'a> Kernel<'a> {
         }
     }
 
+    /// Weight and both pixels of the pair about pixel `(i, j)` of sixteen cells: see
+    /// [`cell`](Self::cell).
+    #[inline(always)]
+    fn pair<const WHOLE: bool>(
+        &self,
+        pixels: &Pixels,
+        [r, c]: [i32; 2],
+        (row, first): (usize, usize),
+        (i, j): (usize, usize),
+    ) -> (Vector, Vector, Vector) {
+        let half = self.cell.len() / 2;
+        let top = row * self.grid.stride + self.lead.rows - half;
+        let left = self.lead.cols - half;
+        let place = |r: i32, c: i32| {
+            let (row, col) = (
+                (top + i).wrapping_add_signed(r as isize),
+                (left + j).wrapping_add_signed(c as isize),
+            );
+            row * pixels.line() + pixels.at(col) + first
+        };
+        let (a, b) = (place(-r, -c), place(r, c));
+        let mut weight = [self.cell[i] * self.cell[j]; LANES];
+        if !WHOLE {
+            let (own, other) = (vector(&pixels.counts, a), vector(&pixels.counts, b));
+            for lane in 0..LANES {
+                weight[lane] *= own[lane] * other[lane];
+            }
+        }
+        (weight, *vector(&pixels.values, a), *vector(&pixels.values, b))
+    }
+
     /// Sixteen cells of cell row `row` from column `first` on, of pairs `half` px to
     /// each side. With `WHOLE` all pixels count.
     #[inline(always)]
@@ -201,28 +232,10 @@ impl<'a> Kernel<'a> {
         [r, c]: [i32; 2],
         (row, first): (usize, usize),
     ) -> [Vector; VALUES] {
-        let (side, line) = (self.cell.len(), pixels.line());
-        let top = row * self.grid.stride + self.lead.rows - side / 2;
-        let left = self.lead.cols - side / 2;
-        // Both pixels of a pair, and its weight.
-        let pair = |i: usize, j: usize| {
-            let (row, col) = (top + i, left + j);
-            let place = |row: usize, col: usize| row * line + pixels.at(col) + first;
-            let a =
-                place(row.wrapping_add_signed(-r as isize), col.wrapping_add_signed(-c as isize));
-            let b = place(row.wrapping_add_signed(r as isize), col.wrapping_add_signed(c as isize));
-            let mut weight = [self.cell[i] * self.cell[j]; LANES];
-            if !WHOLE {
-                let (own, other) = (vector(&pixels.counts, a), vector(&pixels.counts, b));
-                for lane in 0..LANES {
-                    weight[lane] *= own[lane] * other[lane];
-                }
-            }
-            (weight, vector(&pixels.values, a), vector(&pixels.values, b))
-        };
+        let side = self.cell.len();
         let [mut n, mut a, mut b] = [[0.0; LANES]; 3];
         for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
-            let (weight, own, other) = pair(i, j);
+            let (weight, own, other) = self.pair::<WHOLE>(pixels, [r, c], (row, first), (i, j));
             for lane in 0..LANES {
                 n[lane] += weight[lane];
                 a[lane] = fma::<FUSED>(weight[lane], own[lane], a[lane]);
@@ -232,7 +245,7 @@ impl<'a> Kernel<'a> {
         let (a, b) = (means(&a, &n), means(&b, &n));
         let [mut aa, mut ab, mut bb] = [[0.0; LANES]; 3];
         for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
-            let (weight, own, other) = pair(i, j);
+            let (weight, own, other) = self.pair::<WHOLE>(pixels, [r, c], (row, first), (i, j));
             for lane in 0..LANES {
                 let (own, other) = (own[lane] - a[lane], other[lane] - b[lane]);
                 let weighted = [weight[lane] * own, weight[lane] * other];

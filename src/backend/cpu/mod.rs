@@ -1,8 +1,9 @@
 //! The CPU backend: every core through rayon, SIMD by run-time dispatch.
 //!
-//! Descriptors are never stored: a task describes a tile of sites in buffers of
-//! its own, which stay in the cache, and sums or projects them at once. To
-//! compute them again costs less than to fetch them from memory.
+//! A task describes a tile of sites in buffers of its own, which stay in the cache, and
+//! sums or projects them at once. Translations are never stored: to compute them again
+//! costs less than to fetch them from memory. Tiles of other families are kept while
+//! they fit the budget.
 
 mod alone;
 mod assign;
@@ -11,6 +12,7 @@ mod glide;
 mod harmonic;
 mod inner;
 mod intensity;
+mod kept;
 mod kernels;
 mod maximum;
 mod moments;

@@ -8,41 +8,56 @@ use crate::pca::Pca;
 
 /// Sites that are projected at once.
 const LANES: usize = 16;
+/// Features that are summed up at once.
+const FEATURES: usize = 4;
 
 /// `(x - mean) components^T` of a tile's descriptors, in f64, into `piece`
 /// `[site rows, site cols, q]`.
 pub(super) fn project(scores: &Scores<'_>, pca: &Pca, mut piece: ArrayViewMut3<'_, f32>) {
     let q = pca.features();
     let mut lanes = piece.lanes_mut(Axis(2)).into_iter();
-    let mut sums = vec![[0.0; LANES]; q];
-    // Features of a channel side by side.
-    let components: Vec<f64> = pca.components.t().iter().copied().collect();
+    let mut sums = vec![[0.0; LANES]; q.next_multiple_of(FEATURES)];
+    // Groups of features, of each those of a channel side by side.
+    let channels = pca.components.ncols();
+    let component = |f: usize, c: usize| pca.components.get((f, c)).copied().unwrap_or(0.0);
+    let groups = (0..q).step_by(FEATURES);
+    let components: Vec<[f64; FEATURES]> = groups
+        .flat_map(|first| (0..channels).map(move |c| (first, c)))
+        .map(|(first, c)| std::array::from_fn(|f| component(first + f, c)))
+        .collect();
     let mean: Vec<f64> = pca.mean.to_vec();
     for first in (0..scores.sites).step_by(LANES) {
-        sums.fill([0.0; LANES]);
-        project_sites(&scores.values[first..], scores.pitch, &mean, &components, &mut sums);
+        let groups = components.chunks_exact(channels);
+        for (components, sums) in groups.zip(sums.chunks_exact_mut(FEATURES)) {
+            project_sites(&scores.values[first..], scores.pitch, &mean, components, sums);
+        }
         for (lane, mut features) in (0..LANES).zip(&mut lanes) {
             features.iter_mut().zip(&sums).for_each(|(to, sum)| *to = sum[lane] as f32);
         }
     }
 }
 
+/// A group of features of sixteen sites: as many sums as registers hold.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
 fn project_sites(
     values: &[f32],
     pitch: usize,
     mean: &[f64],
-    components: &[f64],
+    components: &[[f64; FEATURES]],
     sums: &mut [[f64; LANES]],
 ) {
-    let channels = values.chunks(pitch).zip(mean).zip(components.chunks_exact(sums.len()));
-    for ((values, &mean), components) in channels {
-        let Some(x) = values.first_chunk::<LANES>() else { continue };
-        let x = x.map(|v| f64::from(v) - mean);
-        for (sum, &component) in sums.iter_mut().zip(components) {
-            for (sum, x) in sum.iter_mut().zip(&x) {
-                *sum += x * component;
+    let mut of = [[0.0; LANES]; FEATURES];
+    for ((values, &mean), components) in values.chunks(pitch).zip(mean).zip(components) {
+        let Some(values) = values.first_chunk::<LANES>() else { continue };
+        let mut x = [0.0; LANES];
+        for lane in 0..LANES {
+            x[lane] = f64::from(values[lane]) - mean;
+        }
+        for (sum, &component) in of.iter_mut().zip(components) {
+            for lane in 0..LANES {
+                sum[lane] += x[lane] * component;
             }
         }
     }
+    sums.copy_from_slice(&of);
 }

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
+use super::kept::Kept as KeptTiles;
 use super::kernels::{self, Job, Kernel, Source, Table, kernels};
 use super::pool::Pool;
 use super::{moments, project};
 use crate::Result;
 use crate::backend::{Describe, Kept};
+use crate::descriptor::Family;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
@@ -39,6 +41,7 @@ struct Tiles<'a> {
     sources: Vec<Source<'a>>,
     kernels: Vec<Kernel<'a>>,
     buffers: &'a Buffers,
+    kept: KeptTiles,
 }
 
 /// Buffers of all tasks, which outlive an image.
@@ -65,9 +68,11 @@ pub(super) fn pitch(sites: usize) -> usize {
 impl<'a> Session<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, buffers: &'a Buffers) -> Self {
         let (sources, kernels) = kernels(image, plan, &buffers.kernels);
+        let worth = plan.families.iter().any(|family| !matches!(family, Family::Translation(_)));
+        let kept = KeptTiles::new(if worth { plan.budget / 4 } else { 0 });
         Self {
-            tiles: Tiles { plan, image, sources, kernels, buffers },
-            tables: Kept::new(plan.budget / 2),
+            tiles: Tiles { plan, image, sources, kernels, buffers, kept },
+            tables: Kept::new(plan.budget / 4),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,
@@ -76,7 +81,10 @@ impl<'a> Session<'a> {
 
     fn tables(&mut self, band: &Band) -> Result<Rc<Vec<Table>>> {
         let tiles = &self.tiles;
-        self.tables.get(band, || Ok(tiles.tables(band)))
+        match tiles.kept.have(&tiles.plan.tiles(band)) {
+            true => Ok(Rc::default()),
+            false => self.tables.get(band, || Ok(tiles.tables(band))),
+        }
     }
 }
 
@@ -89,7 +97,8 @@ impl Tiles<'_> {
         (tables, bytes)
     }
 
-    /// Describes `tile`, number `index` of its band, and hands its scores on.
+    /// Describes `tile`, number `index` of its band, or finds it kept, and hands its
+    /// scores on.
     fn describe<R>(
         &self,
         tables: &[Table],
@@ -102,6 +111,9 @@ impl Tiles<'_> {
         self.buffers.scores.with(|scores| {
             scores.resize(scores.len().max(size), 0.0);
             let values = &mut scores[..size];
+            if self.kept.copy(tile, values) {
+                return use_scores(Scores { values, pitch, sites });
+            }
             values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
             let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
             let job = Job { image, plan, sources, tables, scratch: &self.buffers.kernels };
@@ -111,6 +123,7 @@ impl Tiles<'_> {
                 rest = others;
                 kernel.scores(job, (index, tile), part, pitch);
             }
+            self.kept.keep(tile, values);
             use_scores(Scores { values, pitch, sites })
         })
     }
@@ -210,6 +223,11 @@ impl Describe for Session<'_> {
         self.tiles.fill(&tables, band, out, write);
         self.features = features;
         Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        let plan = self.tiles.plan;
+        self.tiles.kept.have(&plan.tiles(&plan.whole()))
     }
 
     fn features(&mut self) -> Result<Array2<f32>> {

@@ -7,10 +7,9 @@ use bytesize::ByteSize;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
-use stemseg::channel_maps::{ChannelMap, channel_maps};
 use stemseg::choose;
 use stemseg::io::write::{NpyRows, ResultFolder};
-use stemseg::pipeline::{self, Segmentation};
+use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::{Components, Reduce};
 use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
@@ -61,8 +60,6 @@ pub(super) enum Opened {
 pub(super) struct Computed {
     job: Job,
     found: Segmentation,
-    /// Maps of the best channels for each result, and how long they took.
-    maps: (Vec<Vec<ChannelMap>>, Duration),
     device: DeviceInfo,
 }
 
@@ -139,14 +136,8 @@ impl Job {
             say(&note);
             self.input.notes.push(note);
         }
-        let begun = Instant::now();
-        let maps = match args.report.wanted() {
-            true => channel_maps(&self.input.micrograph, &found, backend, bar)?,
-            false => Vec::new(),
-        };
-        let maps = (maps, begun.elapsed());
         self.ready = Instant::now();
-        Ok(Computed { job: self, found, maps, device: backend.device().clone() })
+        Ok(Computed { job: self, found, device: backend.device().clone() })
     }
 
     /// Ends its waiting for other images.
@@ -180,9 +171,10 @@ impl Job {
                 rows.write(values.to_shape(shape).expect("one row of values for each site").view())
             }
         });
-        let sink = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
+        let descriptors = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
+        let also = Also { descriptors, channel_maps: args.report.wanted() };
         let (micrograph, plan) = (&self.input.micrograph, self.plan.clone());
-        let found = pipeline::segment(micrograph, plan, backend, bar, sink)
+        let found = pipeline::segment(micrograph, plan, backend, bar, also)
             .map_err(|e| input::with_path(&self.file, e))?;
         rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
         Ok(found)
@@ -193,8 +185,8 @@ impl Computed {
     /// Writes the result; gives its summary.json, and the result in a few words.
     pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
         self.job.taken(shared);
-        let Self { job: Job { input, folder, started, read, .. }, found, maps, device } = self;
-        let output = Output { args: shared.args, input, device, started, read, maps };
+        let Self { job: Job { input, folder, started, read, .. }, found, device } = self;
+        let output = Output { args: shared.args, input, device, started, read };
         let summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
         let place = folder.commit().map_err(Failure::in_run)?;
         let words = match shared.batch {

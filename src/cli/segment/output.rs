@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Value, json};
 use stemseg::backend::DeviceInfo;
-use stemseg::channel_maps::ChannelMap;
 use stemseg::io::write::{ResultFolder, sync_file, write_npy};
 use stemseg::label_map::Area;
 use stemseg::micrograph::PixelSize;
@@ -30,8 +29,6 @@ pub(super) struct Output<'a> {
     /// When the command began, and how long reading took.
     pub(super) started: Instant,
     pub(super) read: Duration,
-    /// Maps of the best channels for each result, and how long they took.
-    pub(super) maps: (Vec<Vec<ChannelMap>>, Duration),
 }
 
 impl Output<'_> {
@@ -67,7 +64,6 @@ impl Output<'_> {
             });
             written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             summary.timings_ms.read = ms(self.read);
-            summary.timings_ms.maps = ms(self.maps.1);
             summary.timings_ms.write = ms(begun.elapsed());
             summary.timings_ms.total = ms(self.started.elapsed());
             let value = serde_json::to_value(&summary).expect("a summary has string keys");
@@ -102,7 +98,7 @@ impl Output<'_> {
             summary.files.extend(shared);
         }
         // There are none of a single pattern.
-        if self.maps.0.get(index).is_some_and(|channels| !channels.is_empty()) {
+        if found.channel_maps.get(index).is_some_and(|channels| !channels.is_empty()) {
             summary.files.push("channels.png".into());
         }
         summary.label_type = self.args.formats.label_type(patterns.map.largest());

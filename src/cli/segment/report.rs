@@ -16,7 +16,6 @@ const PAGE: &str = "report.html";
 
 /// What the pages of an image's results share.
 pub(super) struct Report<'a> {
-    output: &'a Output<'a>,
     found: &'a Segmentation,
     folder: &'a ResultFolder,
     micrograph: Micrograph,
@@ -47,13 +46,13 @@ impl<'a> Report<'a> {
             || Micrograph::new(image.pixels(), &maps, image.pixel_size()),
             || maps::sheet("Features", &maps).png(),
         );
-        Self { output, found, folder, micrograph, features, command: command() }
+        Self { found, folder, micrograph, features, command: command() }
     }
 
     /// Encodes the pictures of a result, and writes its maps.
     pub(super) fn draw(&self, index: usize, place: Place<'_>) -> Result<Pictures> {
         let result = &self.found.results[index];
-        let maps = &self.output.maps.0[index];
+        let maps = &self.found.channel_maps[index];
         let names = self.found.plan.channel_names();
         let channels = maps::channels(maps, &names, result.separability.view());
         write(&place("features.png"), &self.features)?;

@@ -78,25 +78,32 @@ fn best(content: &Content<'_>, values: &[f64]) -> Vec<Channel> {
     let name = |channel: usize| match translations[channel] {
         Some(t) => {
             let t_px = minus(&t.to_string());
-            format!("± {t_px} px{}", in_nm(t, content.micrograph.pixel_size))
+            let scale = content.found.plan.frame.scale;
+            format!("± {t_px} px{}", in_nm(t, content.micrograph.pixel_size, scale))
         }
         None => names[channel].clone(),
     };
     listed.into_iter().map(|c| Channel { name: name(c), value: values[c] }).collect()
 }
 
-/// Length of a translation, where the file is calibrated.
-fn in_nm(t: Translation, pixel_size: Option<PixelSize>) -> String {
-    let length =
-        |size: PixelSize| (f64::from(t.rows) * size.rows).hypot(f64::from(t.cols) * size.cols);
+/// Length of a translation, where the file is calibrated; `scale` px of what was described
+/// are one of the image.
+fn in_nm(t: Translation, pixel_size: Option<PixelSize>, scale: f64) -> String {
+    let length = |size: PixelSize| {
+        (f64::from(t.rows) * size.rows).hypot(f64::from(t.cols) * size.cols) / scale
+    };
     pixel_size.map_or(String::new(), |size| format!(", {} nm", significant(length(size), 3)))
 }
 
 /// Separability over the translations, where there are enough of them.
 fn translations(content: &Content<'_>, values: &[f64]) -> Markup {
     let translations = content.found.plan.translations();
-    let cells: Vec<(Translation, f64)> =
+    let mut cells: Vec<(Translation, f64)> =
         translations.iter().zip(values).filter_map(|(t, &value)| Some(((*t)?, value))).collect();
+    // Of centred pairs one stands for both.
+    let opposites = cells.iter().map(|&(t, value)| (t.opposite(), value));
+    let new: Vec<_> = opposites.filter(|(t, _)| !translations.contains(&Some(*t))).collect();
+    cells.extend(new);
     if cells.len() < LEAST_MAPPED {
         return html! {};
     }
@@ -105,7 +112,10 @@ fn translations(content: &Content<'_>, values: &[f64]) -> Markup {
         figure {
             (translation_map(&cells, highest))
             (ramp("0", &significant(highest, 3)))
-            figcaption { "Separability of each translation. The best one is framed." }
+            figcaption {
+                "Separability of each translation. The best one is framed."
+                @if content.found.plan.frame.scale != 1.0 { " Lengths are px of the resampled image." }
+            }
         }
     }
 }
