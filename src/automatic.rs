@@ -20,15 +20,13 @@ use crate::sites::Extent;
 pub const PERIOD: f64 = 16.0;
 
 /// Distance of neighbouring sites, px of the resampled image.
-const STRIDE: usize = 6;
-/// Distance of the discs of harmonics, px.
-const INNER_STRIDE: usize = 3;
+const STRIDE: usize = 8;
 /// Standard deviation of the window of translations, and their distance, px.
-const WINDOW: f64 = 0.45 * PERIOD + 4.0;
+const WINDOW: f64 = 10.5;
 const SPACING: f64 = 1.1 * PERIOD / 4.0;
 /// Radius of harmonics, and standard deviation of the window that they are pooled in, px.
 const RADIUS: usize = 8;
-const POOL: f64 = 4.2;
+const POOL: f64 = 5.0;
 /// Number of phases of harmonics.
 const ANGLES: usize = 8;
 
@@ -61,7 +59,6 @@ pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
         radius: RADIUS,
         window: Extent::square((3.2 * POOL).ceil() as usize),
         angles: ANGLES,
-        inner_stride: INNER_STRIDE,
         pool: Pool::PowerMean { width: POOL },
         ..Default::default()
     };

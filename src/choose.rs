@@ -1,11 +1,12 @@
 //! How many patterns an image has.
 //!
-//! Two things are looked at. A factor (see [`crate::maf`]) that tells crystals apart
-//! varies many times as much over the image as from site to site; in a single crystal
-//! none does by much. And a number of clusters is right where the **cores** of all of
-//! them, the sites deep inside, lie far apart beside their spread: clusters that share a
-//! crystal meet in the middle of it, and lie next to each other. Both limits were set on
-//! simulated scenes and single crystals; see `ACCURACY.md`.
+//! Two things are looked at. What tells crystals apart varies many times as much over the
+//! image as between sites a period apart; in a single crystal nothing does by much (the
+//! factor that varies most, see [`crate::maf`], decides). And a number of clusters is right
+//! where the **cores** of all of them, the sites deep inside, lie far apart beside their
+//! spread, and sites lie much nearer to their own cluster than to the next: clusters that
+//! share a crystal meet in the middle of it. The limits were set on simulated scenes and
+//! single crystals; see `ACCURACY.md`.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -15,6 +16,7 @@ use crate::Result;
 use crate::automatic;
 use crate::backend::cpu::Cpu;
 use crate::kmeans::{self, Clustering, Options, Pairs};
+use crate::maf;
 use crate::metrics::Overlaps;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -23,12 +25,15 @@ use crate::regions;
 /// Most patterns that are tried.
 pub const MOST: usize = 8;
 
-/// A single crystal's first factor varies less than this, in units of what neighbours
-/// differ by; and what a further factor must have to stand for one pattern more.
-const SINGLE: f64 = 5.9;
+/// A single crystal's first factor varies less than this, in units of what sites a period
+/// apart differ by.
+const SINGLE: f64 = 7.0;
+/// The share of a further factor, beside the noise that regularises it, from which on it
+/// stands for one pattern more.
 const FURTHER: f64 = 7.0;
 
-/// The least number of clusters whose separation is this share of the largest is taken.
+/// The least number of clusters whose separation by silhouette is this share of the
+/// largest is taken.
 const NEARLY: f64 = 0.92;
 
 /// Sites that are clustered, at most: a coarser grid of them where there are more.
@@ -49,7 +54,9 @@ pub struct Choice {
     pub clusters: usize,
     /// What was found for each number, from 2 on.
     pub candidates: Vec<Candidate>,
-    /// How much each factor varies for what neighbours differ by, best first.
+    /// How much the first factor varies for what sites a period apart differ by.
+    pub variation: f64,
+    /// How much each factor varies for what neighbours differ by, regularised, best first.
     pub factors: Vec<f64>,
     /// Why, in words.
     pub reason: String,
@@ -87,22 +94,45 @@ pub fn choose(
         .map(|clusters| sample.candidate(clusters, plan.params.seed, progress))
         .collect::<Result<Vec<_>>>()?;
     let factors: Vec<f64> = factors.iter().take(MOST).copied().collect();
-    let (clusters, reason) = decide(&candidates, &factors);
-    Ok(Choice { clusters, candidates, factors, reason })
+    let variation = variation(points, plan);
+    let (clusters, reason) = decide(&candidates, variation, &factors);
+    Ok(Choice { clusters, candidates, variation, factors, reason })
+}
+
+/// Variance of the first of `points` `[active sites, q]` by half the mean square of its
+/// differences between sites a period apart, down and along.
+fn variation(points: ArrayView2<'_, f32>, plan: &Plan) -> f64 {
+    let count = plan.grid.count;
+    let mut next = points.column(0).into_iter().map(|&v| f64::from(v));
+    let mut value = |site| plan.is_active(site).then(|| next.next()).flatten();
+    let map = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| value(r * count.cols + c));
+    let lag = maf::lag(plan.grid.stride);
+    let (mut differences, mut pairs) = (0.0, 0);
+    for ((r, c), one) in map.indexed_iter() {
+        for other in [(r + lag, c), (r, c + lag)] {
+            if let (Some(one), Some(Some(other))) = (one, map.get(other)) {
+                differences += (one - other).powi(2);
+                pairs += 1;
+            }
+        }
+    }
+    let variance = points.column(0).mapv(f64::from).var(0.0);
+    if differences > 0.0 { variance / (0.5 * differences / f64::from(pairs)) } else { 0.0 }
 }
 
 /// The number of clusters, and why.
-fn decide(candidates: &[Candidate], factors: &[f64]) -> (usize, String) {
-    let first = factors.first().copied().unwrap_or(0.0);
-    if first < SINGLE || candidates.is_empty() {
+fn decide(candidates: &[Candidate], variation: f64, factors: &[f64]) -> (usize, String) {
+    if variation < SINGLE || candidates.is_empty() {
         let reason = format!(
-            "1 pattern: what varies most over the image varies {first:.1} times as much as from site to \
-             site, as in a single crystal (less than {SINGLE})"
+            "1 pattern: what varies most over the image varies {variation:.1} times as much as between \
+             sites a period apart, as in a single crystal (less than {SINGLE})"
         );
         return (1, reason);
     }
-    let largest = candidates.iter().map(|c| c.separation).fold(0.0, f64::max);
-    let apart = candidates.iter().find(|c| c.separation >= NEARLY * largest);
+    let score = |c: &Candidate| c.separation * c.silhouette;
+    let largest = candidates.iter().map(score).fold(0.0, f64::max);
+    let apart = candidates.iter().find(|c| score(c) >= NEARLY * largest);
+    let separation = apart.map_or(0.0, |c| c.separation);
     let apart = apart.map_or(2, |c| c.clusters);
     let further = 1 + factors.iter().filter(|&&value| value >= FURTHER).count();
     let clusters = apart.max(further).min(candidates.len() + 1);
@@ -113,8 +143,8 @@ fn decide(candidates: &[Candidate], factors: &[f64]) -> (usize, String) {
             further - 1
         ),
         false => format!(
-            "{clusters} patterns: so many clusters lie furthest apart ({largest:.1} times the spread of their \
-             insides), or nearly so"
+            "{clusters} patterns: so many clusters lie furthest apart ({separation:.1} times the spread of \
+             their insides) for how near their sites are, or nearly so"
         ),
     };
     (clusters, reason)
@@ -273,17 +303,46 @@ mod tests {
     fn the_fewest_clusters_that_lie_far_apart_are_taken() {
         let candidates = [(2, 11.0), (3, 19.5), (4, 20.0), (5, 3.0)];
         let candidates = candidates.map(|(k, separation)| candidate(k, separation));
-        assert_eq!(decide(&candidates, &[30.0, 2.0]).0, 3);
-        assert_eq!(decide(&candidates, &[5.0, 4.0]).0, 1, "nothing varies");
-        assert_eq!(decide(&candidates, &[30.0, 20.0, 9.0, 2.0]).0, 4, "three features vary");
-        assert_eq!(decide(&candidates, &[30.0; 8]).0, 5, "no more than were tried");
+        assert_eq!(decide(&candidates, 40.0, &[30.0, 2.0]).0, 3);
+        assert_eq!(decide(&candidates, 6.5, &[5.0, 4.0]).0, 1, "nothing varies");
+        assert_eq!(decide(&candidates, 40.0, &[30.0, 20.0, 9.0, 2.0]).0, 4, "three features vary");
+        assert_eq!(decide(&candidates, 40.0, &[30.0; 8]).0, 5, "no more than were tried");
+        // Sites that lie between clusters count against them.
+        let mut spread = candidates.clone();
+        spread[1].silhouette = 0.4;
+        assert_eq!(decide(&spread, 40.0, &[30.0, 2.0]).0, 4);
+    }
+
+    #[test]
+    fn what_varies_slowly_varies_much_for_what_neighbours_differ_by() {
+        let mask = Array2::from_shape_fn((381, 381), |(r, _)| r < 60);
+        let params = Params { stride: 5, ..Default::default() };
+        let plan = Plan::new(params, (381, 381), Some(&mask.into_shared())).unwrap();
+        let cols = plan.grid.count.cols;
+        let map = |value: &dyn Fn(usize, usize) -> f32| {
+            let active = (0..plan.grid.len()).filter(|&site| plan.is_active(site));
+            let values = active.map(|site| value(site / cols, site % cols)).collect();
+            Array2::from_shape_vec((plan.active_sites(), 1), values).unwrap()
+        };
+        let (step, rows) = (maf::lag(5), plan.active_sites() / cols);
+        let (down, along) = (((rows - step) * cols) as f64, (rows * (cols - step)) as f64);
+        // All sites differ from those a lag along, by the whole range, none from those below.
+        let fast = map(&|_, c| (c / step % 2) as f32);
+        let expected = 0.25 / (0.5 * along / (down + along));
+        let found = variation(fast.view(), &plan);
+        assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
+        // Only those beside the middle do.
+        let slow = map(&|_, c| if c < cols / 2 { 0.0 } else { 1.0 });
+        let expected = 0.25 / (0.5 * (rows * step) as f64 / (down + along));
+        let found = variation(slow.view(), &plan);
+        assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
     }
 
     /// Sites of two or three crystals that share the image, and noise.
     #[test]
     fn crystals_are_counted() {
-        let params = Params { stride: 2, ..Default::default() };
-        let plan = Plan::new(params, (181, 181), None).unwrap();
+        let params = Params { stride: 5, ..Default::default() };
+        let plan = Plan::new(params, (431, 431), None).unwrap();
         let count = plan.grid.count;
         let mut state = 7_u64;
         let mut noise = || {

@@ -2,7 +2,7 @@
 //! that vary least from a site to its neighbours for what they vary in all.
 //!
 //! Classes reach over many sites, noise does not: with `C` the covariance of the
-//! features and `N` half the mean covariance of their differences over a few sites
+//! features and `N` half the mean covariance of their differences between sites about a period apart
 //! (down, right and both diagonals), the factors solve
 //!
 //! `C v = lambda (N + 0.3 tr(N) / p I) v`
@@ -24,10 +24,12 @@ use crate::{Error, Result};
 pub const COMPONENTS: usize = 40;
 /// Share of the mean noise that is added to that of every direction.
 const REGULARISER: f64 = 0.3;
-/// Steps to the other site of a difference, in sites.
-const STEPS: [(usize, isize); 4] = [(4, 0), (0, 4), (3, 3), (3, -3)];
+/// Distance of the other site of a difference, px: about a period.
+const LAG: f64 = 18.0;
 /// Sites that differences are taken at, about, where there are more.
 const SAMPLE: usize = 200_000;
+/// Sites whose features and differences are summed, about: some rows where there are more.
+const ENOUGH: usize = 40_000;
 
 /// Covariance of features and of their differences, from bands of sites.
 #[derive(Debug, Clone)]
@@ -60,27 +62,33 @@ impl Noise {
     pub fn add(&mut self, plan: &Plan, band: &Band, features: ArrayView2<'_, f32>) {
         let (rows, cols) = (band.rows.len(), band.cols);
         let active = |r: usize, c: usize| plan.is_active((band.rows.start + r) * cols + c);
+        let steps = steps(plan.grid.stride);
+        // The covariance of forty features needs no more.
+        let every = plan.grid.len().div_ceil(ENOUGH);
         let parts: Vec<Self> = (0..rows)
             .into_par_iter()
+            .filter(|row| (band.rows.start + row).is_multiple_of(every))
             .map(|row| {
                 let mut part = Self::zero(features.ncols());
                 let of_row: Vec<usize> = (0..cols).filter(|&c| active(row, c)).collect();
-                let at = |r: usize, c: usize| features.row(r * cols + c);
+                let at = |r: usize, c: usize| {
+                    features.row(r * cols + c).to_slice().expect("rows of features are contiguous")
+                };
                 let mut lines = Array2::zeros((of_row.len(), features.ncols()));
                 for (mut line, &c) in lines.outer_iter_mut().zip(&of_row) {
-                    line.zip_mut_with(&at(row, c), |to, &v| *to = f64::from(v));
+                    line.iter_mut().zip(at(row, c)).for_each(|(to, &v)| *to = f64::from(v));
                 }
                 part.count = of_row.len() as f64;
                 part.sum = lines.sum_axis(Axis(0));
                 general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut part.all);
-                for (down, right) in STEPS {
+                for (down, right) in steps {
                     let others = of_row.iter().filter_map(|&c| {
                         let other = c.checked_add_signed(right).filter(|&other| other < cols)?;
                         (row + down < rows && active(row + down, other)).then_some((c, other))
                     });
                     let mut pairs = 0;
                     for ((c, other), mut line) in others.zip(lines.outer_iter_mut()) {
-                        let differences = at(row, c).into_iter().zip(at(row + down, other));
+                        let differences = at(row, c).iter().zip(at(row + down, other));
                         line.iter_mut().zip(differences).for_each(|(to, (a, b))| {
                             *to = f64::from(*a) - f64::from(*b);
                         });
@@ -134,6 +142,23 @@ impl Noise {
     }
 }
 
+/// How many sites of stride `stride` are about a period.
+pub(crate) fn lag(stride: usize) -> usize {
+    sites(LAG, stride)
+}
+
+fn sites(px: f64, stride: usize) -> usize {
+    (px / stride as f64).round().max(1.0) as usize
+}
+
+/// Steps to the other sites of differences, for sites `stride` px apart: down, right and
+/// along both diagonals.
+fn steps(stride: usize) -> [(usize, isize); 4] {
+    let (straight, aslant) = (lag(stride), sites(LAG / std::f64::consts::SQRT_2, stride));
+    let right = |sites: usize| sites as isize;
+    [(straight, 0), (0, right(straight)), (aslant, right(aslant)), (aslant, -right(aslant))]
+}
+
 /// Eigenvectors of a symmetric matrix, in columns, and eigenvalues, falling.
 fn falling(matrix: &Mat<f64>) -> Result<(Mat<f64>, Vec<f64>)> {
     let p = matrix.nrows();
@@ -153,8 +178,8 @@ mod tests {
 
     /// A plan with 12 x 30 sites.
     fn plan() -> Plan {
-        let params = Params { stride: 2, ..Default::default() };
-        Plan::new(params, (103, 139), None).unwrap()
+        let params = Params { stride: 5, ..Default::default() };
+        Plan::new(params, (136, 226), None).unwrap()
     }
 
     #[test]

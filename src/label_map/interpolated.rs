@@ -47,41 +47,62 @@ impl Interpolated {
 
     /// Labels of a pixel row.
     pub(super) fn labels(&self, row: usize, to: &mut [u16]) {
-        let sure = self.least > 0.0;
-        self.each(row, |col, scores| {
+        let line = self.line(row);
+        let sites = self.scores.dim().2;
+        let best: Vec<u16> = (0..sites)
+            .map(|site| regions::best(line[site..].iter().copied().step_by(sites)) as u16 + 1)
+            .collect();
+        let mut scores = vec![0.0; self.scores.dim().0];
+        for (&(left, along), to) in self.cols.iter().zip(to) {
+            let right = (left + 1).min(sites - 1);
+            // Scores are linear in between: what is best at both ends is so all the way.
+            if self.least <= 0.0 && best[left] == best[right] {
+                *to = best[left];
+                continue;
+            }
+            interpolate(&line, sites, (left, right, along), &mut scores);
             let best = regions::best(scores.iter().copied());
-            let enough = !sure || membership(scores, best) >= self.least;
-            to[col] = if enough { best as u16 + 1 } else { UNLABELLED };
-        });
+            let enough = self.least <= 0.0 || membership(&scores, best) >= self.least;
+            *to = if enough { best as u16 + 1 } else { UNLABELLED };
+        }
     }
 
     /// How sure the pixels of a row are of their label: its share of all likelihoods.
     pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
-        self.each(row, |col, scores| {
-            to[col] = membership(scores, regions::best(scores.iter().copied()));
-        });
+        let line = self.line(row);
+        let sites = self.scores.dim().2;
+        let mut scores = vec![0.0; self.scores.dim().0];
+        for (&(left, along), to) in self.cols.iter().zip(to) {
+            let right = (left + 1).min(sites - 1);
+            interpolate(&line, sites, (left, right, along), &mut scores);
+            *to = membership(&scores, regions::best(scores.iter().copied()));
+        }
     }
 
-    /// Calls `use_scores` with each column of a pixel row and the scores there.
-    fn each(&self, row: usize, mut use_scores: impl FnMut(usize, &[f32])) {
+    /// Scores along a pixel row at the columns of sites, `[k][sites]`.
+    fn line(&self, row: usize) -> Vec<f32> {
         let (above, down) = self.rows[row];
         let (patterns, rows, sites) = self.scores.dim();
         let below = (above + 1).min(rows - 1);
-        // Down the columns first, for all sites of the row.
         let mut line = vec![0.0; patterns * sites];
         for (scores, to) in self.scores.outer_iter().zip(line.chunks_exact_mut(sites)) {
             for ((to, a), b) in to.iter_mut().zip(scores.row(above)).zip(scores.row(below)) {
                 *to = a + down * (b - a);
             }
         }
-        let mut scores = vec![0.0; patterns];
-        for (col, &(left, along)) in self.cols.iter().enumerate() {
-            let right = (left + 1).min(sites - 1);
-            for (score, line) in scores.iter_mut().zip(line.chunks_exact(sites)) {
-                *score = line[left] + along * (line[right] - line[left]);
-            }
-            use_scores(col, &scores);
-        }
+        line
+    }
+}
+
+/// Scores `along` the way between two sites of a `line` `[k][sites]`.
+fn interpolate(
+    line: &[f32],
+    sites: usize,
+    (left, right, along): (usize, usize, f32),
+    scores: &mut [f32],
+) {
+    for (score, line) in scores.iter_mut().zip(line.chunks_exact(sites)) {
+        *score = line[left] + along * (line[right] - line[left]);
     }
 }
 

@@ -53,7 +53,7 @@ impl Autocorrelation {
     pub(super) fn of(&self, window: ArrayView2<'_, f64>) -> Map {
         let side = self.taper.len();
         let weight = |(r, c): (usize, usize)| self.taper[r] * self.taper[c];
-        let total: f64 = (0..side).flat_map(|r| (0..side).map(move |c| (r, c))).map(weight).sum();
+        let total = self.taper.iter().sum::<f64>().powi(2);
         let mean = window.indexed_iter().map(|(at, v)| weight(at) * v).sum::<f64>() / total;
         let tapered = Array2::from_shape_fn((side, side), |at| weight(at) * (window[at] - mean));
         let mut values = self.raw(&tapered);

@@ -52,8 +52,9 @@ pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<([Vector
 fn core_radius(values: &Array2<f64>, reach: isize) -> f64 {
     let mut rings = vec![(0.0, 0.0); reach as usize + 1];
     for ((r, c), &v) in values.indexed_iter() {
-        let radius = (r as f64 - reach as f64).hypot(c as f64 - reach as f64).round() as usize;
-        if let Some(ring) = rings.get_mut(radius) {
+        let (r, c) = (r as f64 - reach as f64, c as f64 - reach as f64);
+        let radius = (r * r + c * c).sqrt() + 0.5;
+        if let Some(ring) = rings.get_mut(radius as usize) {
             *ring = (ring.0 + v, ring.1 + 1.0);
         }
     }
@@ -70,11 +71,14 @@ fn peaks(value: &dyn Fn(isize, isize) -> f64, reach: isize, core: f64) -> Vec<Pe
             if r == 0 && c <= 0 {
                 continue;
             }
-            let radius = (r as f64).hypot(c as f64);
             let height = value(r, c);
+            if height <= 0.0 || value(r, c + 1) > height || value(r + 1, c) > height {
+                continue;
+            }
+            let radius = (r as f64).hypot(c as f64);
             let near = (-2..=2).flat_map(|i| (-2..=2).map(move |j| (i, j)));
             let top = near.filter(|&d| d != (0, 0)).all(|(i, j)| value(r + i, c + j) <= height);
-            if radius > core && radius < reach as f64 && height > 0.0 && top {
+            if radius > core && radius < reach as f64 && top {
                 let between = |before: f64, after: f64| {
                     let bend = before + after - 2.0 * height;
                     if bend < 0.0 {
