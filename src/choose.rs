@@ -2,7 +2,8 @@
 //!
 //! Two things are looked at. What tells crystals apart varies many times as much over the
 //! image as between sites a period apart; in a single crystal nothing does by much (the
-//! factor that varies most, see [`crate::maf`], decides). And a number of clusters is right
+//! factor that varies most, see [`crate::maf`], decides: with the noise that regularises it,
+//! and without). And a number of clusters is right
 //! where the **cores** of all of them, the sites deep inside, lie far apart beside their
 //! spread, and sites lie much nearer to their own cluster than to the next: clusters that
 //! share a crystal meet in the middle of it. The limits were set on simulated scenes and
@@ -26,8 +27,9 @@ use crate::regions;
 pub const MOST: usize = 8;
 
 /// A single crystal's first factor varies less than this, in units of what sites a period
-/// apart differ by.
+/// apart differ by; or less than this beside the noise that regularises it.
 const SINGLE: f64 = 7.0;
+const REGULARISED: f64 = 5.2;
 /// The share of a further factor, beside the noise that regularises it, from which on it
 /// stands for one pattern more.
 const FURTHER: f64 = 7.0;
@@ -122,10 +124,12 @@ fn variation(points: ArrayView2<'_, f32>, plan: &Plan) -> f64 {
 
 /// The number of clusters, and why.
 fn decide(candidates: &[Candidate], variation: f64, factors: &[f64]) -> (usize, String) {
-    if variation < SINGLE || candidates.is_empty() {
+    let first = factors.first().copied().unwrap_or(0.0);
+    if variation < SINGLE || first < REGULARISED || candidates.is_empty() {
         let reason = format!(
             "1 pattern: what varies most over the image varies {variation:.1} times as much as between \
-             sites a period apart, as in a single crystal (less than {SINGLE})"
+             sites a period apart, beside the usual noise {first:.1} times; in a single crystal one is \
+             less than {SINGLE}, or the other less than {REGULARISED}"
         );
         return (1, reason);
     }
@@ -304,7 +308,8 @@ mod tests {
         let candidates = [(2, 11.0), (3, 19.5), (4, 20.0), (5, 3.0)];
         let candidates = candidates.map(|(k, separation)| candidate(k, separation));
         assert_eq!(decide(&candidates, 40.0, &[30.0, 2.0]).0, 3);
-        assert_eq!(decide(&candidates, 6.5, &[5.0, 4.0]).0, 1, "nothing varies");
+        assert_eq!(decide(&candidates, 6.5, &[30.0, 4.0]).0, 1, "nothing varies");
+        assert_eq!(decide(&candidates, 40.0, &[5.0, 4.0]).0, 1, "nothing varies by much");
         assert_eq!(decide(&candidates, 40.0, &[30.0, 20.0, 9.0, 2.0]).0, 4, "three features vary");
         assert_eq!(decide(&candidates, 40.0, &[30.0; 8]).0, 5, "no more than were tried");
         // Sites that lie between clusters count against them.

@@ -163,7 +163,7 @@ fn magnified(backend: &dyn Backend, times: f64) -> Outcome {
 }
 
 fn bands(backend: &dyn Backend) -> Outcome {
-    let image = simulated("tilt-boundary", 352, 2)?.image;
+    let image = simulated("tilt-boundary", 512, 2)?.image;
     let whole = segment(backend, &image, None, 2)?;
     let low = segment(&Low(backend), &image, None, 2)?;
     let rows = pipeline::bands(&low.plan, &Low(backend))?.len();
