@@ -9,7 +9,7 @@
 
 use crate::descriptor::harmonic::Pool;
 use crate::descriptor::{FamilyParams, centred, harmonic};
-use crate::lattice;
+use crate::lattice::{self, Period};
 use crate::micrograph::Micrograph;
 use crate::plan::{Labels, Params, Reduce};
 use crate::regions::Smoothing;
@@ -18,6 +18,11 @@ use crate::sites::Extent;
 
 /// Period that images are resampled to, px.
 pub const PERIOD: f64 = 16.0;
+/// The same for cells of several columns, whose windows may hold less of a period.
+pub const LARGER_PERIOD: f64 = 20.0;
+/// Half widths of a column in a period from which on cells hold several (5 to 7.3 in the
+/// simple cells of simulated scenes, and 8 or more where they hold several).
+const SEVERAL: f64 = 7.6;
 
 /// Distance of neighbouring sites, px of the resampled image.
 const STRIDE: usize = 8;
@@ -46,15 +51,25 @@ pub fn smoothing(smooth: f64, stride: usize) -> Smoothing {
     }
 }
 
-/// The period of the crystals in `micrograph`, px, as
-/// [`lattice::period`] finds it.
-pub fn period(micrograph: &Micrograph) -> Option<f64> {
+/// The period of the crystals in `micrograph` as [`lattice::period`] finds it.
+pub fn period(micrograph: &Micrograph) -> Option<Period> {
     lattice::period(micrograph.pixels())
 }
 
-/// The settings for crystals of `period` px (nothing: none was found; the image is
-/// taken as it is, as if they had [`PERIOD`]) and these numbers of `clusters`.
-pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
+/// How an image whose crystals have this `period` is resampled; nothing: none was found,
+/// and the image is taken as it is, as if they had [`PERIOD`].
+pub fn sampling(period: Option<Period>) -> Sampling {
+    match period {
+        None => Sampling { period: PERIOD, target: PERIOD },
+        Some(Period { length, half_widths }) => {
+            let target = if half_widths < SEVERAL { PERIOD } else { LARGER_PERIOD };
+            Sampling { period: length, target }
+        }
+    }
+}
+
+/// The settings for an image that is resampled like that, and these numbers of `clusters`.
+pub fn params(sampling: Sampling, clusters: Vec<usize>) -> Params {
     let harmonic = harmonic::Params {
         radius: RADIUS,
         window: Extent::square((3.2 * POOL).ceil() as usize),
@@ -67,7 +82,7 @@ pub fn params(period: Option<f64>, clusters: Vec<usize>) -> Params {
         families: vec![FamilyParams::Centred(centred), FamilyParams::Harmonic(harmonic)],
         stride: STRIDE,
         clusters,
-        sampling: Some(Sampling { period: period.unwrap_or(PERIOD), target: PERIOD }),
+        sampling: Some(sampling),
         reduce: Reduce::Maf,
         labels: Labels::Interpolated { smooth: 1.0, least_confidence: 0.0 },
         ..Default::default()

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::gaussian;
 use autocorrelation::Autocorrelation;
-pub use period::period;
+pub use period::{Period, period};
 
 /// A vector as rows and columns, px.
 pub type Vector = [f64; 2];
@@ -52,6 +52,8 @@ pub struct Lattice {
     pub share: f64,
     /// Mean autocorrelation at its shortest vectors, 0 to 1.
     pub strength: f64,
+    /// Radius within which autocorrelation falls to a half, px: how wide columns are.
+    pub half_width: f64,
 }
 
 impl Lattice {
@@ -102,6 +104,8 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
 struct Vote {
     vectors: [Vector; 2],
     strength: f64,
+    /// Of columns, with the smoothing.
+    half_width: f64,
 }
 
 /// The lattices of the windows that have contrast and repeat.
@@ -110,12 +114,7 @@ fn votes(windows: &[autocorrelation::Map], transform: &Autocorrelation) -> Vec<V
     energies.sort_by(f64::total_cmp);
     let least = 0.2 * energies[energies.len() / 2];
     let lively = windows.par_iter().filter(|w| w.energy > least && w.energy > 0.0);
-    let found: Vec<Vote> = lively
-        .filter_map(|map| {
-            let (vectors, strength) = peaks::lattice(map, transform)?;
-            Some(Vote { vectors: reduced(vectors), strength })
-        })
-        .collect();
+    let found: Vec<Vote> = lively.filter_map(|map| peaks::lattice(map, transform)).collect();
     let mut strengths: Vec<f64> = found.iter().map(|v| v.strength).collect();
     strengths.sort_by(f64::total_cmp);
     let Some(&strong) = strengths.get(strengths.len() * 9 / 10) else { return found };
@@ -150,7 +149,15 @@ fn mean_lattice(seed: &Vote, votes: &[Vote]) -> Lattice {
     };
     let vector = |i: usize| [0, 1].map(|axis| median(&|v| v.vectors[i][axis]));
     let vectors = reduced([vector(0), vector(1)]);
-    Lattice { vectors, share: 0.0, strength: median(&|v| v.strength) }
+    // What a Gaussian adds to the half width of an autocorrelation of Gaussians.
+    let smoothing = 4.0 * std::f64::consts::LN_2 * SMOOTHING * SMOOTHING;
+    let half_width = median(&|v| v.half_width).powi(2) - smoothing;
+    Lattice {
+        vectors,
+        share: 0.0,
+        strength: median(&|v| v.strength),
+        half_width: half_width.max(0.25).sqrt(),
+    }
 }
 
 /// The vectors of `other` nearest to those of `seed`, where both span the same
@@ -238,7 +245,7 @@ mod tests {
     #[test]
     fn periods_along_lines() {
         let vectors = [[0.0, 10.0], [20.0, 0.0]];
-        let lattice = Lattice { vectors, share: 1.0, strength: 1.0 };
+        let lattice = Lattice { vectors, share: 1.0, strength: 1.0, half_width: 2.0 };
         let along = |degrees: f64| lattice.period_along(degrees.to_radians(), 0.08);
         assert_eq!(along(0.0), Some(10.0));
         assert_eq!(along(91.0), Some(20.0));

@@ -15,7 +15,7 @@ simulate() { # NAME A,B DOSE SEED
     "$stemseg" simulate plane-groups ${2/,/ } --dose "$3" --seed "$4" --out "$folder/$1" --force --quiet
 }
 
-seed=500
+seed=900
 for pair in $pairs; do
     simulate "pairs/${pair/,/_}" "$pair" 40 $((seed += 1))
 done

@@ -166,14 +166,15 @@ impl SettingsArgs {
 
     fn automatic(&self, micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Settings> {
         let given = length::fraction(&self.preset.period, "period", micrograph.pixel_size())?;
-        let (period, note) = match given {
-            Some(given) => (Some(given), None),
+        let (sampling, note) = match given {
+            Some(period) => (Sampling { period, target: automatic::PERIOD }, None),
             None => {
                 let found = automatic::period(micrograph);
-                (found, Some(found_in_words(found)))
+                let sampling = automatic::sampling(found);
+                (sampling, Some(found_in_words(found.is_some(), sampling)))
             }
         };
-        let automatic = automatic::params(period, clusters);
+        let automatic = automatic::params(sampling, clusters);
         let scale = automatic.sampling.map_or(1.0, |sampling: Sampling| sampling.scale());
         let size = micrograph.pixel_size();
         let size = size.map(|p| PixelSize { rows: p.rows / scale, cols: p.cols / scale });
@@ -202,14 +203,14 @@ impl SettingsArgs {
     }
 }
 
-fn found_in_words(period: Option<f64>) -> String {
-    let target = automatic::PERIOD;
-    match period {
-        Some(period) => format!(
+fn found_in_words(found: bool, sampling: Sampling) -> String {
+    let Sampling { period, target } = sampling;
+    match found {
+        true => format!(
             "crystals repeat every {period:.1} px; the image is resampled by {:.2}, so that it is {target} px",
-            target / period
+            sampling.scale()
         ),
-        None => format!(
+        false => format!(
             "no crystal lattice was found: sizes are fixed, as for a period of {target} px; give --period \
              where you know it"
         ),

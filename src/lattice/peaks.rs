@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::autocorrelation::{Autocorrelation, Map};
-use super::{Vector, combined, length};
+use super::{Vector, Vote, combined, length};
 
 /// A period scores at least this share of the highest peak.
 const PERIOD: f64 = 0.85;
@@ -20,12 +20,12 @@ struct Peak {
     height: f64,
 }
 
-/// Two vectors that span the lattice, fitted to its peaks, and their mean height.
-pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<([Vector; 2], f64)> {
+/// The lattice of a window.
+pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<Vote> {
     let reach = transform.reach as isize;
     let value = |r: isize, c: isize| map.values[((r + reach) as usize, (c + reach) as usize)];
-    let core = core_radius(&map.values, reach);
-    let peaks = peaks(&value, reach, core);
+    let half_width = half_width(&map.values, reach);
+    let peaks = peaks(&value, reach, half_width.ceil().max(3.0));
     let highest = peaks.iter().map(|p| p.height).fold(0.0, f64::max);
     if highest < LEAST_STRENGTH {
         return None;
@@ -44,12 +44,13 @@ pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<([Vector
     })?;
     let vectors = fitted(super::reduced([first, second]), &peaks);
     let strength = strength(vectors, &peaks)?;
-    (strength >= LEAST_STRENGTH.max(0.4 * highest)).then_some((vectors, strength))
+    let vote = Vote { vectors: super::reduced(vectors), strength, half_width };
+    (strength >= LEAST_STRENGTH.max(0.4 * highest)).then_some(vote)
 }
 
-/// First radius where the mean falls below half of that at 1 px, at least 3: inside,
-/// a column correlates with itself.
-fn core_radius(values: &Array2<f64>, reach: isize) -> f64 {
+/// Radius where the mean falls to half of that at 1 px: inside, a column correlates with
+/// itself. 3 where it does not fall.
+fn half_width(values: &Array2<f64>, reach: isize) -> f64 {
     let mut rings = vec![(0.0, 0.0); reach as usize + 1];
     for ((r, c), &v) in values.indexed_iter() {
         let (r, c) = (r as f64 - reach as f64, c as f64 - reach as f64);
@@ -59,8 +60,9 @@ fn core_radius(values: &Array2<f64>, reach: isize) -> f64 {
         }
     }
     let mean = |k: usize| rings[k].0 / rings[k].1;
-    let first = (2..rings.len()).find(|&k| mean(k) < mean(1) / 2.0).unwrap_or(3);
-    (first as f64).max(3.0)
+    let half = mean(1) / 2.0;
+    let below = (2..rings.len()).find(|&k| mean(k) < half);
+    below.map_or(3.0, |k| k as f64 - (half - mean(k)) / (mean(k - 1) - mean(k)))
 }
 
 /// Local maxima of 5 x 5 lags in one half plane, between the pixels.

@@ -12,11 +12,19 @@ const CLEARER: f64 = 1.25;
 /// quarter that an ordered phase, whose cell is a multiple of the others', should have.
 const SHARE: f64 = 0.22;
 
-/// Period of the crystals in `image` `[rows, cols]` (any mean and variance), px: the
-/// longest of the shortest lattice vectors that a good part of the image has; nothing
-/// where nothing repeats.
-pub fn period(image: ArrayView2<'_, f32>) -> Option<f64> {
-    let mut best: Option<(f64, f64)> = None;
+/// What repeats in an image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Period {
+    /// The longest of the shortest lattice vectors that a good part of the image has, px.
+    pub length: f64,
+    /// How many times the half width of a column that is: more in cells of many columns.
+    pub half_widths: f64,
+}
+
+/// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
+/// nothing repeats.
+pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
+    let mut best: Option<(f64, Period)> = None;
     let mut reduced = image.to_owned();
     for halvings in 0..=HALVINGS {
         if halvings > 0 {
@@ -30,17 +38,21 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<f64> {
         let clarity: f64 = lattices.iter().map(|l| l.share * l.strength).sum();
         let Some(period) = of(&lattices) else { continue };
         if best.is_none_or(|(least, _)| clarity > CLEARER * least) {
-            best = Some((clarity, period * f64::from(2_u32.pow(halvings))));
+            let length = period.length * f64::from(2_u32.pow(halvings));
+            best = Some((clarity, Period { length, ..period }));
         }
     }
     best.map(|(_, period)| period)
 }
 
 /// The period of which `SHARE` of the windows with a lattice have it or a longer one.
-fn of(lattices: &[Lattice]) -> Option<f64> {
-    let mut periods: Vec<(f64, f64)> =
-        lattices.iter().map(|l| (length(l.vectors[0]), l.share)).collect();
-    periods.sort_by(|a, b| b.0.total_cmp(&a.0));
+fn of(lattices: &[Lattice]) -> Option<Period> {
+    let period = |lattice: &Lattice| {
+        let length = length(lattice.vectors[0]);
+        Period { length, half_widths: length / lattice.half_width }
+    };
+    let mut periods: Vec<(Period, f64)> = lattices.iter().map(|l| (period(l), l.share)).collect();
+    periods.sort_by(|a, b| b.0.length.total_cmp(&a.0.length));
     let all: f64 = periods.iter().map(|p| p.1).sum();
     let mut share = 0.0;
     periods.into_iter().find_map(|(period, of)| {
@@ -72,7 +84,7 @@ mod tests {
     fn a_period_is_found_at_any_magnification() {
         for expected in [6.0, 9.5, 20.0, 43.0, 90.0] {
             let image = crystal(expected, 700);
-            let found = period(image.view()).expect("a crystal");
+            let found = period(image.view()).expect("a crystal").length;
             let ratio = found / expected;
             assert!((0.93..1.12).contains(&ratio), "{found} instead of {expected}");
         }
@@ -92,7 +104,9 @@ mod tests {
             vectors: [[0.0, period], [period, 0.0]],
             share,
             strength: 0.8,
+            half_width: 2.0,
         };
+        let of = |lattices: &[Lattice]| of(lattices).map(|period| period.length);
         assert_eq!(of(&[lattice(11.0, 0.7), lattice(22.0, 0.25)]), Some(22.0));
         assert_eq!(of(&[lattice(11.0, 0.8), lattice(22.0, 0.1)]), Some(11.0));
         assert_eq!(of(&[]), None);

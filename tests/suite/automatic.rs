@@ -76,7 +76,8 @@ fn segment(
     clusters: usize,
 ) -> Result<Segmentation, Failed> {
     let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
-    let params = automatic::params(automatic::period(&micrograph), vec![clusters]);
+    let params =
+        automatic::params(automatic::sampling(automatic::period(&micrograph)), vec![clusters]);
     let plan = Plan::of(params, &micrograph)?;
     Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }

@@ -51,7 +51,7 @@ fn segmented(
     clusters: Vec<usize>,
 ) -> Result<Segmentation, Failed> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-    let params = automatic::params(automatic::period(&micrograph), clusters);
+    let params = automatic::params(automatic::sampling(automatic::period(&micrograph)), clusters);
     let plan = Plan::of(params, &micrograph)?;
     Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }
