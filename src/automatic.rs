@@ -88,3 +88,27 @@ pub fn params(sampling: Sampling, clusters: Vec<usize>) -> Params {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use crate::micrograph::NonFinite;
+    use crate::simulate::{Scene, Settings, simulate};
+
+    #[test]
+    fn cells_of_several_columns_are_resampled_to_a_larger_period() {
+        for (scene, group, target) in
+            [("tilt-boundary", None, PERIOD), ("plane-group", Some("p4gm"), LARGER_PERIOD)]
+        {
+            let groups: Vec<String> = group.into_iter().map(str::to_owned).collect();
+            let scene = Scene::new(scene, &groups, None).unwrap();
+            let settings = Settings { size: Extent::square(256), ..Default::default() };
+            let image = simulate(&scene, &settings, &Silent).unwrap().image;
+            let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail).unwrap();
+            let found = period(&micrograph);
+            assert_eq!(sampling(found).target, target, "{scene:?}: {found:?}");
+        }
+        assert_eq!(sampling(None).scale(), 1.0);
+    }
+}
