@@ -147,8 +147,8 @@ fn decide(candidates: &[Candidate], variation: f64, factors: &[f64]) -> (usize, 
             further - 1
         ),
         false => format!(
-            "{clusters} patterns: so many clusters lie furthest apart ({separation:.1} times the spread of \
-             their insides) for how near their sites are, or nearly so"
+            "{clusters} patterns: so many clusters are told apart best, or nearly so; the insides of the \
+             nearest two lie {separation:.1} times their spread apart"
         ),
     };
     (clusters, reason)
