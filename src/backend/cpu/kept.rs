@@ -8,7 +8,7 @@ use crate::sites::{Extent, Tile};
 
 /// Scores of tiles `[D][pitch]`, by the tile's place.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptTiles {
     tiles: RwLock<Store>,
 }
 
@@ -25,7 +25,7 @@ fn place(tile: &Tile) -> [usize; 4] {
     [rows, cols, tile.count.rows, tile.count.cols]
 }
 
-impl Kept {
+impl KeptTiles {
     /// Nothing as yet, of at most `budget` bytes.
     pub(super) fn new(budget: u64) -> Self {
         Self { tiles: RwLock::new(Store { left: budget, ..Default::default() }) }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_kept() {
-        let kept = Kept::new(40);
+        let kept = KeptTiles::new(40);
         assert!(!kept.have(&[tile(0)]) && !kept.have(&[]));
         kept.keep(&tile(0), &[1.0; 4]);
         kept.keep(&tile(0), &[1.0; 4]);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
-use super::kept::Kept as KeptTiles;
+use super::kept::KeptTiles;
 use super::kernels::{self, Job, Kernel, Source, Table, kernels};
 use super::pool::Pool;
 use super::{moments, project};
