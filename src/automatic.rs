@@ -16,13 +16,19 @@ use crate::regions::Smoothing;
 use crate::sampling::Sampling;
 use crate::sites::Extent;
 
-/// Period that images are resampled to, px.
+/// Period that images are resampled to where nothing is known about their cells, px.
 pub const PERIOD: f64 = 16.0;
-/// The same for cells of several columns, whose windows may hold less of a period.
+/// The same where a cell holds one column: noise counts for more than detail.
+pub const SMALLER_PERIOD: f64 = 14.0;
+/// The same where it holds several: windows may hold less of a period.
 pub const LARGER_PERIOD: f64 = 20.0;
-/// Half widths of a column in a period from which on cells hold several (5 to 7.3 in the
-/// simple cells of simulated scenes, and 8 or more where they hold several).
-const SEVERAL: f64 = 7.6;
+/// Reflections up to which a cell holds one column, and from which on it holds several.
+/// Those of simulated scenes that hold one have 2.3 to 3.65, others 3.9 to 15, or 3.5 and
+/// more where the image is too coarse to show them.
+const ONE_COLUMN: f64 = 3.4;
+const SEVERAL: f64 = 3.9;
+/// How many times as long as the shortest period in the image a cell of several is.
+const LONGER: f64 = 1.35;
 
 /// Distance of neighbouring sites, px of the resampled image.
 const STRIDE: usize = 8;
@@ -35,9 +41,9 @@ const POOL: f64 = 5.0;
 /// Number of phases of harmonics.
 const ANGLES: usize = 8;
 
-/// Standard deviation that scores of patterns are smoothed with, radius of the cores of
-/// regions, and how much longer than that the way to a core may be, px.
-const SCORES: f64 = 8.0;
+/// Standard deviation that memberships are averaged with, radius of the cores of regions,
+/// and how much longer than that the way to a core may be, px.
+const AVERAGE: f64 = 12.0;
 const CORE: f64 = 0.6 * PERIOD + 8.0;
 const SLACK: f64 = 8.0;
 
@@ -45,7 +51,7 @@ const SLACK: f64 = 8.0;
 pub fn smoothing(smooth: f64, stride: usize) -> Smoothing {
     let in_sites = |length: f64| length / stride as f64;
     Smoothing {
-        sigma: smooth * in_sites(SCORES),
+        sigma: smooth * in_sites(AVERAGE),
         core: smooth * in_sites(CORE),
         slack: in_sites(SLACK),
     }
@@ -61,11 +67,17 @@ pub fn period(micrograph: &Micrograph) -> Option<Period> {
 pub fn sampling(period: Option<Period>) -> Sampling {
     match period {
         None => Sampling { period: PERIOD, target: PERIOD },
-        Some(Period { length, half_widths }) => {
-            let target = if half_widths < SEVERAL { PERIOD } else { LARGER_PERIOD };
-            Sampling { period: length, target }
-        }
+        Some(period) => Sampling { period: period.length, target: target(period) },
     }
+}
+
+/// Period to resample to, whole px: the larger, the more a cell holds, resolved or not.
+fn target(Period { length, reflections, shortest }: Period) -> f64 {
+    let several = match length > LONGER * shortest {
+        true => 1.0,
+        false => ((reflections - ONE_COLUMN) / (SEVERAL - ONE_COLUMN)).clamp(0.0, 1.0),
+    };
+    (SMALLER_PERIOD + several * (LARGER_PERIOD - SMALLER_PERIOD)).round()
 }
 
 /// The settings for an image that is resampled like that, and these numbers of `clusters`.
@@ -99,7 +111,7 @@ mod tests {
     #[test]
     fn cells_of_several_columns_are_resampled_to_a_larger_period() {
         for (scene, group, target) in
-            [("tilt-boundary", None, PERIOD), ("plane-group", Some("p4gm"), LARGER_PERIOD)]
+            [("tilt-boundary", None, SMALLER_PERIOD), ("plane-group", Some("p4gm"), LARGER_PERIOD)]
         {
             let groups: Vec<String> = group.into_iter().map(str::to_owned).collect();
             let scene = Scene::new(scene, &groups, None).unwrap();
@@ -110,5 +122,8 @@ mod tests {
             assert_eq!(sampling(found).target, target, "{scene:?}: {found:?}");
         }
         assert_eq!(sampling(None).scale(), 1.0);
+        // What lies in between, and a phase whose cell is two of the others'.
+        let of = |length, reflections| target(Period { length, reflections, shortest: 10.0 });
+        assert_eq!([of(10.0, 3.65), of(20.0, 3.0)], [17.0, LARGER_PERIOD]);
     }
 }

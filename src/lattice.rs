@@ -19,6 +19,7 @@
 mod autocorrelation;
 mod peaks;
 mod period;
+mod reflections;
 
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
@@ -52,8 +53,9 @@ pub struct Lattice {
     pub share: f64,
     /// Mean autocorrelation at its shortest vectors, 0 to 1.
     pub strength: f64,
-    /// Radius within which autocorrelation falls to a half, px: how wide columns are.
-    pub half_width: f64,
+    /// How many pairs of Bragg reflections carry its contrast, `(sum p)^2 / sum p^2` of
+    /// their powers: 2 to 3 where a cell holds one column.
+    pub reflections: f64,
 }
 
 impl Lattice {
@@ -104,8 +106,7 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
 struct Vote {
     vectors: [Vector; 2],
     strength: f64,
-    /// Of columns, with the smoothing.
-    half_width: f64,
+    reflections: f64,
 }
 
 /// The lattices of the windows that have contrast and repeat.
@@ -149,14 +150,11 @@ fn mean_lattice(seed: &Vote, votes: &[Vote]) -> Lattice {
     };
     let vector = |i: usize| [0, 1].map(|axis| median(&|v| v.vectors[i][axis]));
     let vectors = reduced([vector(0), vector(1)]);
-    // What a Gaussian adds to the half width of an autocorrelation of Gaussians.
-    let smoothing = 4.0 * std::f64::consts::LN_2 * SMOOTHING * SMOOTHING;
-    let half_width = median(&|v| v.half_width).powi(2) - smoothing;
     Lattice {
         vectors,
         share: 0.0,
         strength: median(&|v| v.strength),
-        half_width: half_width.max(0.25).sqrt(),
+        reflections: median(&|v| v.reflections),
     }
 }
 
@@ -245,7 +243,7 @@ mod tests {
     #[test]
     fn periods_along_lines() {
         let vectors = [[0.0, 10.0], [20.0, 0.0]];
-        let lattice = Lattice { vectors, share: 1.0, strength: 1.0, half_width: 2.0 };
+        let lattice = Lattice { vectors, share: 1.0, strength: 1.0, reflections: 2.0 };
         let along = |degrees: f64| lattice.period_along(degrees.to_radians(), 0.08);
         assert_eq!(along(0.0), Some(10.0));
         assert_eq!(along(91.0), Some(20.0));

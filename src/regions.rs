@@ -5,13 +5,17 @@
 //! pattern's centroid over twice the variance. Between sites scores are linear, so a
 //! boundary lies where two of them are equal, not at the edge of a site's cell.
 //!
-//! Scores are smoothed first, which takes the noise out of boundaries and leaves straight
-//! ones where they are. A pattern's **core** are its sites deeper inside than a radius. It may be where the
+//! Memberships are averaged over neighbouring sites first, which takes the noise out of
+//! boundaries and leaves straight ones where they are. Averages of scores would not: a
+//! score has no limit, and of two patterns the one whose sites are further from the
+//! other's would move the boundary.
+//!
+//! A pattern's **core** are its sites deeper inside than a radius. It may be where the
 //! way to its core is not much longer than that to the nearest core of any: slivers
 //! along boundaries and single faults, which look like a pattern of their own or like
 //! any other one, have no core and go to those that surround them.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::gaussian;
@@ -23,6 +27,15 @@ const NEVER: f32 = -1e6;
 /// sites depend on each other, so distances say less than as many of their own would.
 /// Fitted on simulated scenes, so that memberships are shares of right labels.
 const STEEPNESS: f64 = 0.7;
+
+/// What scores are multiplied with to be averaged as memberships: these then change over
+/// about the way that windows see both sides of a boundary, neither at once nor never.
+const TEMPER: f32 = 0.25;
+/// What logarithms of averaged memberships are multiplied with to be scores again. Fitted
+/// on simulated scenes, so that memberships are shares of right labels.
+const SHARPNESS: f32 = 5.0;
+/// Least averaged membership, whose logarithm is finite.
+const LEAST: f32 = 1e-6;
 
 /// Scores `[k, sites]` of `points` `[sites, q]` under patterns with `centroids` `[k, q]`
 /// and a mean `variance` of the features about them.
@@ -60,7 +73,7 @@ pub fn labels(scores: ArrayView3<'_, f32>) -> Array2<usize> {
 /// How scores of sites become regions; lengths in sites.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Smoothing {
-    /// Standard deviation of the Gaussian that scores are smoothed with.
+    /// Standard deviation of the Gaussian that memberships are averaged under.
     pub sigma: f64,
     /// Radius of cores; none are needed at 0.
     pub core: f64,
@@ -72,15 +85,27 @@ impl Smoothing {
     /// Smooths `scores` `[k, rows, cols]` and confines the patterns.
     pub fn apply(&self, scores: &mut Array3<f32>) {
         if self.sigma > 0.0 {
-            scores.outer_iter_mut().into_par_iter().for_each(|mut scores| {
-                let smooth = gaussian::smoothed(scores.view(), self.sigma);
-                scores.assign(&smooth);
-            });
+            average(scores, self.sigma);
         }
         if self.core > 0.0 {
             confine(scores, self.core, self.slack);
         }
     }
+}
+
+/// Averages the memberships that `scores` `[k, rows, cols]` give, under a Gaussian of
+/// `sigma` sites.
+fn average(scores: &mut Array3<f32>, sigma: f64) {
+    Zip::from(scores.lanes_mut(Axis(0))).par_for_each(|mut scores| {
+        let highest = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        scores.mapv_inplace(|score| (TEMPER * (score - highest)).exp());
+        let sum = scores.sum();
+        scores.mapv_inplace(|likelihood| likelihood / sum);
+    });
+    scores.outer_iter_mut().into_par_iter().for_each(|mut memberships| {
+        let mean = gaussian::smoothed(memberships.view(), sigma);
+        memberships.zip_mut_with(&mean, |to, mean| *to = SHARPNESS * mean.max(LEAST).ln());
+    });
 }
 
 /// Takes patterns from the sites where they may not be: see above. `radius` is that of
@@ -184,6 +209,22 @@ mod tests {
                 if (k == 1) == second(r, c) { -1.0 } else { -5.0 }
             },
         )
+    }
+
+    #[test]
+    fn a_straight_boundary_stays_however_far_patterns_differ() {
+        // Twenty times as far from the second pattern as its own sites are from the first.
+        let mut scores = Array3::from_shape_fn((2, 40, 60), |(k, _, c)| match (k, c < 30) {
+            (1, true) => -400.0,
+            (0, false) => -20.0,
+            _ => 0.0,
+        });
+        Smoothing { sigma: 3.0, ..Default::default() }.apply(&mut scores);
+        let labels = labels(scores.view());
+        assert!(labels.indexed_iter().all(|((_, c), &label)| (label == 1) == (c >= 30)));
+        // Logarithms, and as sure as far from the boundary as can be.
+        assert!(scores.iter().all(|s| (-70.0..=0.0).contains(s)));
+        assert!(scores[(0, 20, 0)] > -0.1 && scores[(1, 20, 0)] < -50.0, "{scores:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Descriptors of such an image have the same sizes in pixels whatever the
 //! magnification, and cost the same. With `P` the period in the image, px:
 //!
-//! `f = (I - G_b I) / sqrt(G_c (I - G_b I)^2 + 0.1 mean)`, `b = 3.75 P`, `c = P`
+//! `f = (I - G_b I) / sqrt(G_c (I - G_b I)^2 + 0.1 mean)`, `b = 4.5 P`, `c = P`
 //!
 //! where `G_s` is a Gaussian of standard deviation `s` over the pixels that count
 //! (normalised convolution: weights of pixels beyond the border or under the mask are
@@ -24,7 +24,7 @@ use crate::{Error, Result};
 /// Standard deviation of the smoothing, px of the resampled image.
 const SMOOTHING: f64 = 1.5;
 /// Standard deviations within which brightness and contrast are slow, periods.
-const BACKGROUND: f64 = 3.75;
+const BACKGROUND: f64 = 4.5;
 const CONTRAST: f64 = 1.0;
 /// Share of the mean contrast that is added to each, so that noise stays noise.
 const FLOOR: f64 = 0.1;

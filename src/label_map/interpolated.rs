@@ -134,6 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn labels_between_sites_that_agree_are_those_of_every_pixel_looked_at() {
+        let wave = |(k, r, c): (usize, usize, usize)| ((7 * k + 3 * r + 5 * (c / 3)) % 11) as f32;
+        let scores = Array3::from_shape_fn((3, 5, 9), wave);
+        let (rows, cols) = (between(20, 5, 0.24, 0.0), between(40, 9, 0.22, 0.0));
+        let short = Interpolated::new(scores, rows, cols, 0.0);
+        // Any membership is enough, but it has to be worked out.
+        let whole = Interpolated { least: f32::MIN_POSITIVE, ..short.clone() };
+        let mut seen = [false; 4];
+        for row in 0..20 {
+            let (mut labels, mut expected) = ([0; 40], [0; 40]);
+            short.labels(row, &mut labels);
+            whole.labels(row, &mut expected);
+            assert_eq!(labels, expected, "{row}");
+            labels.iter().for_each(|&label| seen[usize::from(label)] = true);
+        }
+        assert_eq!(seen, [false, true, true, true]);
+    }
+
+    #[test]
     fn pixels_beyond_the_sites_take_the_last() {
         assert_eq!(
             between(6, 3, 0.5, 1.0),

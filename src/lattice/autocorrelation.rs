@@ -7,6 +7,8 @@ use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::{Fft, FftPlanner};
 
+use super::Vector;
+
 /// Autocorrelation maps of windows of one size.
 pub(super) struct Autocorrelation {
     /// Hann window along one axis.
@@ -34,6 +36,25 @@ pub(super) struct Map {
     pub(super) values: Array2<f64>,
     /// Sum of squares of the window about its mean.
     pub(super) energy: f64,
+}
+
+impl Map {
+    /// Its value at a `lag` between pixels; nothing beyond its reach.
+    pub(super) fn at(&self, lag: Vector) -> Option<f64> {
+        let reach = (self.values.nrows() / 2) as f64;
+        let [row, col] = lag.map(|x| x + reach);
+        let inside = |x: f64| (0.0..2.0 * reach).contains(&x);
+        if !inside(row) || !inside(col) {
+            return None;
+        }
+        let (r, c) = (row as usize, col as usize);
+        let (down, along) = (row - r as f64, col - c as f64);
+        let line = |r: usize| {
+            let (left, right) = (self.values[(r, c)], self.values[(r, c + 1)]);
+            left + along * (right - left)
+        };
+        Some(line(r) + down * (line(r + 1) - line(r)))
+    }
 }
 
 impl Autocorrelation {

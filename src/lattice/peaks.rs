@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::autocorrelation::{Autocorrelation, Map};
+use super::reflections::reflections;
 use super::{Vector, Vote, combined, length};
 
 /// A period scores at least this share of the highest peak.
@@ -44,8 +45,11 @@ pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<Vote> {
     })?;
     let vectors = fitted(super::reduced([first, second]), &peaks);
     let strength = strength(vectors, &peaks)?;
-    let vote = Vote { vectors: super::reduced(vectors), strength, half_width };
-    (strength >= LEAST_STRENGTH.max(0.4 * highest)).then_some(vote)
+    if strength < LEAST_STRENGTH.max(0.4 * highest) {
+        return None;
+    }
+    let vectors = super::reduced(vectors);
+    Some(Vote { vectors, strength, reflections: reflections(map, vectors)? })
 }
 
 /// Radius where the mean falls to half of that at 1 px: inside, a column correlates with

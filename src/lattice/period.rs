@@ -8,17 +8,26 @@ use super::{LEAST, Lattice, find, length};
 const HALVINGS: u32 = 3;
 /// A coarser image must have so much more of lattices than a finer one.
 const CLEARER: f64 = 1.25;
-/// Share of the windows with a lattice that have this period or a longer one. Above the
-/// quarter that an ordered phase, whose cell is a multiple of the others', should have.
-const SHARE: f64 = 0.22;
+/// How many times as long a period must be that only a coarser image shows, and the least
+/// share of the finer one's lattices that it must have.
+const LONGER: f64 = 1.5;
+const AS_CLEAR: f64 = 0.8;
+/// Least share of the windows with a lattice that have this period or a longer one: what an
+/// ordered phase has, whose cell is a multiple of the others'.
+const SHARE: f64 = 0.15;
+
+/// Periods that differ by a smaller share are one.
+const SAME: f64 = 0.05;
 
 /// What repeats in an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Period {
     /// The longest of the shortest lattice vectors that a good part of the image has, px.
     pub length: f64,
-    /// How many times the half width of a column that is: more in cells of many columns.
-    pub half_widths: f64,
+    /// [`Lattice::reflections`] of the crystal that has it.
+    pub reflections: f64,
+    /// The shortest lattice vector in the image, px.
+    pub shortest: f64,
 }
 
 /// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
@@ -37,9 +46,13 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
         let lattices = find(reduced.view());
         let clarity: f64 = lattices.iter().map(|l| l.share * l.strength).sum();
         let Some(period) = of(&lattices) else { continue };
-        if best.is_none_or(|(least, _)| clarity > CLEARER * least) {
-            let length = period.length * f64::from(2_u32.pow(halvings));
-            best = Some((clarity, Period { length, ..period }));
+        let times = f64::from(2_u32.pow(halvings));
+        let (length, shortest) = (times * period.length, times * period.shortest);
+        let better = best.is_none_or(|(finer, Period { length: other, .. })| {
+            clarity > CLEARER * finer || (clarity > AS_CLEAR * finer && length > LONGER * other)
+        });
+        if better {
+            best = Some((clarity, Period { length, shortest, ..period }));
         }
     }
     best.map(|(_, period)| period)
@@ -47,18 +60,22 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
 
 /// The period of which `SHARE` of the windows with a lattice have it or a longer one.
 fn of(lattices: &[Lattice]) -> Option<Period> {
-    let period = |lattice: &Lattice| {
-        let length = length(lattice.vectors[0]);
-        Period { length, half_widths: length / lattice.half_width }
-    };
-    let mut periods: Vec<(Period, f64)> = lattices.iter().map(|l| (period(l), l.share)).collect();
-    periods.sort_by(|a, b| b.0.length.total_cmp(&a.0.length));
-    let all: f64 = periods.iter().map(|p| p.1).sum();
+    let period = |lattice: &Lattice| length(lattice.vectors[0]);
+    let mut longest: Vec<&Lattice> = lattices.iter().collect();
+    longest.sort_by(|a, b| period(b).total_cmp(&period(a)));
+    let all: f64 = lattices.iter().map(|l| l.share).sum();
     let mut share = 0.0;
-    periods.into_iter().find_map(|(period, of)| {
-        share += of;
-        (share >= SHARE * all).then_some(period)
-    })
+    let found = longest.iter().find(|lattice| {
+        share += lattice.share;
+        share >= SHARE * all
+    })?;
+    let length = period(found);
+    // Grains have the same period, and windows across a boundary almost: the crystal is
+    // the one of most windows.
+    let same = |lattice: &&Lattice| (period(lattice) / length - 1.0).abs() < SAME;
+    let most = lattices.iter().filter(same).max_by(|a, b| a.share.total_cmp(&b.share))?;
+    let shortest = period(longest.last()?);
+    Some(Period { length, reflections: most.reflections, shortest })
 }
 
 /// Means of two by two pixels.
@@ -92,6 +109,20 @@ mod tests {
     }
 
     #[test]
+    fn an_ordered_phase_is_found_whose_period_only_a_coarser_image_shows() {
+        let wave = |x: usize, period: f64| (x as f64 * std::f64::consts::TAU / period).cos();
+        let image = Array2::from_shape_fn((700, 700), |(r, c)| {
+            let ordered = if c < 300 { 0.5 * (wave(r, 64.0) + wave(c, 64.0)) } else { 0.0 };
+            (wave(r, 32.0) + wave(c, 32.0) + ordered) as f32
+        });
+        let found = period(image.view()).expect("a crystal");
+        assert!(
+            (found.length - 64.0).abs() < 2.0 && (found.shortest - 32.0).abs() < 1.0,
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn images_of_any_size_have_a_period_or_none() {
         for size in [(1, 1), (2, 2), (3, 200), (31, 64), (32, 33), (70, 40)] {
             assert_eq!(period(Array2::<f32>::zeros(size).view()), None, "{size:?}");
@@ -99,16 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ordered_phase_counts_from_a_quarter_on() {
+    fn an_ordered_phase_counts_from_a_good_part_on() {
         let lattice = |period: f64, share: f64| Lattice {
             vectors: [[0.0, period], [period, 0.0]],
             share,
             strength: 0.8,
-            half_width: 2.0,
+            reflections: 2.0,
         };
         let of = |lattices: &[Lattice]| of(lattices).map(|period| period.length);
         assert_eq!(of(&[lattice(11.0, 0.7), lattice(22.0, 0.25)]), Some(22.0));
-        assert_eq!(of(&[lattice(11.0, 0.8), lattice(22.0, 0.1)]), Some(11.0));
+        assert_eq!(of(&[lattice(11.0, 0.85), lattice(22.0, 0.1)]), Some(11.0));
         assert_eq!(of(&[]), None);
+        // Two grains, and windows that hold both.
+        let mixed = Lattice { reflections: 5.0, ..lattice(11.1, 0.2) };
+        let found = super::of(&[lattice(11.0, 0.5), lattice(11.05, 0.3), mixed]).unwrap();
+        assert_eq!((found.length, found.reflections, found.shortest), (11.1, 2.0, 11.0));
     }
 }

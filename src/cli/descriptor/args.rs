@@ -15,11 +15,11 @@ pub(in crate::cli) struct DescriptorArgs {
     #[arg(long, value_name = "FAMILIES")]
     pub(super) descriptor: Option<String>,
 
-    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 4, pystem 5].
+    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 8, pystem 5].
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     pub(super) stride: Option<Span>,
 
-    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14].
+    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14, auto 16].
     #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
     pub(super) window: Option<Spans>,
 
@@ -58,7 +58,7 @@ pub(super) struct TranslationArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: centred-translation")]
 pub(super) struct CentredArgs {
-    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: 11.2].
+    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: auto 10.5, otherwise 11.2].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pub(super) pair_width: Option<Length>,
 
@@ -70,7 +70,7 @@ pub(super) struct CentredArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: rotation, reflection, glide, harmonic")]
 pub(super) struct SymmetryArgs {
-    /// Radius of what is compared or measured around a point [default: 20; harmonic 14].
+    /// Radius of what is compared or measured around a point [default: 20; harmonic 14, auto 8].
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     pub(super) radius: Option<Span>,
 
@@ -106,15 +106,15 @@ pub(super) struct HarmonicArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) rings: Option<usize>,
 
-    /// Number of phases of each order above 0 [default: 12].
+    /// Number of phases of each order above 0 [default: auto 8, otherwise 12].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) angles: Option<usize>,
 
-    /// The largest score in a site's window, or a Gaussian power mean, which averages over noise and goes to the image's border [default: maximum].
+    /// The largest score in a site's window, or a Gaussian power mean, which averages over noise and goes to the image's border [default: auto power-mean, otherwise maximum].
     #[arg(long, value_enum, hide_possible_values = false)]
     pub(super) pool: Option<PoolArg>,
 
-    /// power-mean: standard deviation of the Gaussian [default: 3.6].
+    /// power-mean: standard deviation of the Gaussian [default: auto 5, otherwise 3.6].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pub(super) pool_width: Option<Length>,
 }
