@@ -29,6 +29,10 @@ const ONE_COLUMN: f64 = 3.4;
 const SEVERAL: f64 = 3.9;
 /// How many times as long as the shortest period in the image a cell of several is.
 const LONGER: f64 = 1.35;
+/// Clarity of the lattices from which on windows hold less of a period: where crystals are
+/// distorted, or rare, they have to average over more (0.8 to 1 in simulated scenes, 0.2 in
+/// a high-entropy alloy).
+const CLEAR: f64 = 0.5;
 
 /// Distance of neighbouring sites, px of the resampled image.
 const STRIDE: usize = 8;
@@ -72,12 +76,13 @@ pub fn sampling(period: Option<Period>) -> Sampling {
 }
 
 /// Period to resample to, whole px: the larger, the more a cell holds, resolved or not.
-fn target(Period { length, reflections, shortest }: Period) -> f64 {
+fn target(Period { length, reflections, shortest, clarity }: Period) -> f64 {
     let several = match length > LONGER * shortest {
         true => 1.0,
         false => ((reflections - ONE_COLUMN) / (SEVERAL - ONE_COLUMN)).clamp(0.0, 1.0),
     };
-    (SMALLER_PERIOD + several * (LARGER_PERIOD - SMALLER_PERIOD)).round()
+    let largest = if clarity < CLEAR { PERIOD } else { LARGER_PERIOD };
+    (SMALLER_PERIOD + several * (largest - SMALLER_PERIOD)).round()
 }
 
 /// The settings for an image that is resampled like that, and these numbers of `clusters`.
@@ -123,7 +128,9 @@ mod tests {
         }
         assert_eq!(sampling(None).scale(), 1.0);
         // What lies in between, and a phase whose cell is two of the others'.
-        let of = |length, reflections| target(Period { length, reflections, shortest: 10.0 });
-        assert_eq!([of(10.0, 3.65), of(20.0, 3.0)], [17.0, LARGER_PERIOD]);
+        let period = Period { length: 10.0, reflections: 3.65, shortest: 10.0, clarity: 0.8 };
+        assert_eq!(target(period), 17.0);
+        assert_eq!(target(Period { length: 20.0, ..period }), LARGER_PERIOD);
+        assert_eq!(target(Period { length: 20.0, clarity: 0.3, ..period }), PERIOD);
     }
 }

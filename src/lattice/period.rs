@@ -28,12 +28,14 @@ pub struct Period {
     pub reflections: f64,
     /// The shortest lattice vector in the image, px.
     pub shortest: f64,
+    /// Share of the image's windows that have a lattice, times its strength.
+    pub clarity: f64,
 }
 
 /// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
 /// nothing repeats.
 pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
-    let mut best: Option<(f64, Period)> = None;
+    let mut best: Option<Period> = None;
     let mut reduced = image.to_owned();
     for halvings in 0..=HALVINGS {
         if halvings > 0 {
@@ -43,19 +45,21 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
         if reduced.nrows().min(reduced.ncols()) < LEAST {
             break;
         }
-        let lattices = find(reduced.view());
-        let clarity: f64 = lattices.iter().map(|l| l.share * l.strength).sum();
-        let Some(period) = of(&lattices) else { continue };
+        let Some(period) = of(&find(reduced.view())) else { continue };
         let times = f64::from(2_u32.pow(halvings));
         let (length, shortest) = (times * period.length, times * period.shortest);
-        let better = best.is_none_or(|(finer, Period { length: other, .. })| {
-            clarity > CLEARER * finer || (clarity > AS_CLEAR * finer && length > LONGER * other)
-        });
-        if better {
-            best = Some((clarity, Period { length, shortest, ..period }));
+        let period = Period { length, shortest, ..period };
+        if best.is_none_or(|finer| better(&period, &finer)) {
+            best = Some(period);
         }
     }
-    best.map(|(_, period)| period)
+    best
+}
+
+/// Whether a coarser image shows the lattices better than a finer one.
+fn better(coarser: &Period, finer: &Period) -> bool {
+    let clearer = |times: f64| coarser.clarity > times * finer.clarity;
+    clearer(CLEARER) || (clearer(AS_CLEAR) && coarser.length > LONGER * finer.length)
 }
 
 /// The period of which `SHARE` of the windows with a lattice have it or a longer one.
@@ -75,7 +79,8 @@ fn of(lattices: &[Lattice]) -> Option<Period> {
     let same = |lattice: &&Lattice| (period(lattice) / length - 1.0).abs() < SAME;
     let most = lattices.iter().filter(same).max_by(|a, b| a.share.total_cmp(&b.share))?;
     let shortest = period(longest.last()?);
-    Some(Period { length, reflections: most.reflections, shortest })
+    let clarity = lattices.iter().map(|l| l.share * l.strength).sum();
+    Some(Period { length, reflections: most.reflections, shortest, clarity })
 }
 
 /// Means of two by two pixels.

@@ -23,7 +23,8 @@ fn sizes_follow_from_the_lattices_of_the_image() {
     let parameters = &summary["parameters"];
     let period = parameters["sampling"]["period"].as_f64().unwrap();
     assert!((5.0..8.0).contains(&period), "{period}");
-    assert_eq!(parameters["sampling"]["target"], 16.0);
+    // One column to a cell.
+    assert_eq!(parameters["sampling"]["target"], 14.0);
     assert_eq!(parameters["reduce"], "maf");
     assert_eq!(summary["descriptors"]["families"], json!(["centred-translation", "harmonic"]));
     let note = format!("crystals repeat every {period:.1} px; the image is resampled by");
@@ -158,7 +159,7 @@ fn a_descriptor_or_the_preset_gives_the_plain_method() {
     let (_, parameters) = run(&place, "both", &changes);
     assert_eq!(
         (&parameters["reduce"], &parameters["sampling"]["target"]),
-        (&json!("maf"), &json!(16.0))
+        (&json!("maf"), &json!(14.0))
     );
     assert_eq!(parameters["families"].as_array().unwrap().len(), 1);
     // Sizes of families that are not there.
