@@ -21,7 +21,7 @@ pub const PERIOD: f64 = 16.0;
 /// The same where a cell holds one column: noise counts for more than detail.
 pub const SMALLER_PERIOD: f64 = 14.0;
 /// The same where it holds several: windows may hold less of a period.
-pub const LARGER_PERIOD: f64 = 20.0;
+pub const LARGER_PERIOD: f64 = 21.0;
 /// Reflections up to which a cell holds one column, and from which on it holds several.
 /// Those of simulated scenes that hold one have 2.3 to 3.65, others 3.9 to 15, or 3.5 and
 /// more where the image is too coarse to show them.
@@ -37,17 +37,18 @@ const CLEAR: f64 = 0.5;
 /// Distance of neighbouring sites, px of the resampled image.
 const STRIDE: usize = 8;
 /// Standard deviation of the window of translations, and their distance, px.
-const WINDOW: f64 = 10.5;
+const WINDOW: f64 = 11.0;
 const SPACING: f64 = 1.1 * PERIOD / 4.0;
-/// Radius of harmonics, and standard deviation of the window that they are pooled in, px.
-const RADIUS: usize = 8;
-const POOL: f64 = 5.0;
+/// Radius of harmonics, periods, and standard deviation of the window that they are pooled
+/// in, px.
+const RADIUS: f64 = 0.4;
+const POOL: f64 = 5.8;
 /// Number of phases of harmonics.
 const ANGLES: usize = 8;
 
 /// Standard deviation that memberships are averaged with, radius of the cores of regions,
 /// and how much longer than that the way to a core may be, px.
-const AVERAGE: f64 = 12.0;
+const AVERAGE: f64 = 13.0;
 const CORE: f64 = 0.6 * PERIOD + 8.0;
 const SLACK: f64 = 8.0;
 
@@ -88,7 +89,7 @@ fn target(Period { length, reflections, shortest, clarity }: Period) -> f64 {
 /// The settings for an image that is resampled like that, and these numbers of `clusters`.
 pub fn params(sampling: Sampling, clusters: Vec<usize>) -> Params {
     let harmonic = harmonic::Params {
-        radius: RADIUS,
+        radius: (RADIUS * sampling.target).round() as usize,
         window: Extent::square((3.2 * POOL).ceil() as usize),
         angles: ANGLES,
         pool: Pool::PowerMean { width: POOL },

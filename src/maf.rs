@@ -23,7 +23,7 @@ use crate::{Error, Result};
 /// Components that factors are made of.
 pub const COMPONENTS: usize = 40;
 /// Share of the mean noise that is added to that of every direction.
-const REGULARISER: f64 = 0.3;
+const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
 const LAG: f64 = 18.0;
 /// Sites that differences are taken at, about, where there are more.

@@ -28,12 +28,12 @@ const NEVER: f32 = -1e6;
 /// Fitted on simulated scenes, so that memberships are shares of right labels.
 const STEEPNESS: f64 = 0.7;
 
-/// What scores are multiplied with to be averaged as memberships: these then change over
-/// about the way that windows see both sides of a boundary, neither at once nor never.
-const TEMPER: f32 = 0.25;
+/// What scores are multiplied with before they are averaged as memberships: flatter ones
+/// change steadily all the way where windows see both sides of a boundary.
+const TEMPER: f32 = 0.15;
 /// What logarithms of averaged memberships are multiplied with to be scores again. Fitted
 /// on simulated scenes, so that memberships are shares of right labels.
-const SHARPNESS: f32 = 5.0;
+const SHARPNESS: f32 = 7.0;
 /// Least averaged membership, whose logarithm is finite.
 const LEAST: f32 = 1e-6;
 
@@ -223,7 +223,7 @@ mod tests {
         let labels = labels(scores.view());
         assert!(labels.indexed_iter().all(|((_, c), &label)| (label == 1) == (c >= 30)));
         // Logarithms, and as sure as far from the boundary as can be.
-        assert!(scores.iter().all(|s| (-70.0..=0.0).contains(s)));
+        assert!(scores.iter().all(|s| (-97.0..=1e-3).contains(s)));
         assert!(scores[(0, 20, 0)] > -0.1 && scores[(1, 20, 0)] < -50.0, "{scores:?}");
     }
 

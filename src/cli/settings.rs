@@ -34,7 +34,7 @@ struct PresetArgs {
     preset: Option<Preset>,
 
     /// auto: period of the crystals, instead of what their lattices say. The image is resampled so that it
-    /// becomes 16 px (one that is found: 14 px where a cell holds one column, 20 px where it holds several);
+    /// becomes 16 px (one that is found: 14 px where a cell holds one column, 21 px where it holds several);
     /// other lengths in px are those of the resampled image.
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     period: Option<Length>,

@@ -59,7 +59,9 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
 /// Whether a coarser image shows the lattices better than a finer one.
 fn better(coarser: &Period, finer: &Period) -> bool {
     let clearer = |times: f64| coarser.clarity > times * finer.clarity;
-    clearer(CLEARER) || (clearer(AS_CLEAR) && coarser.length > LONGER * finer.length)
+    // Beside a longer period both show the shortest, else it may be one of the pixels with it.
+    let same = (coarser.shortest / finer.shortest - 1.0).abs() < SAME;
+    clearer(CLEARER) || (same && clearer(AS_CLEAR) && coarser.length > LONGER * finer.length)
 }
 
 /// The period of which `SHARE` of the windows with a lattice have it or a longer one.

@@ -100,13 +100,16 @@ mod tests {
         let vectors = [[12.0, 0.0], [0.0, 12.0]];
         let of = |reflections: &[_]| super::reflections(&map(reflections), vectors).unwrap();
         let (a, b, ab) = ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]);
-        assert!((of(&[(a, 0.4), (b, 0.4)]) - 2.0).abs() < 0.05);
-        assert!((of(&[(a, 0.4), (b, 0.4), (ab, 0.4)]) - 3.0).abs() < 0.05);
+        let close = |found: f64, expected: f64| {
+            assert!((found / expected - 1.0).abs() < 0.04, "{found} instead of {expected}");
+        };
+        close(of(&[(a, 0.4), (b, 0.4)]), 2.0);
+        close(of(&[(a, 0.4), (b, 0.4), (ab, 0.4)]), 3.0);
         // Strong ones count for more: (1 + 0.5)^2 / (1 + 0.25).
-        assert!((of(&[(a, 0.6), (b, 0.3)]) - 1.8).abs() < 0.05);
+        close(of(&[(a, 0.6), (b, 0.3)]), 1.8);
         // Whatever vectors span the lattice.
         let skew = super::reflections(&map(&[(a, 0.4), (b, 0.4)]), [[12.0, 0.0], [12.0, 12.0]]);
-        assert!((skew.unwrap() - 2.0).abs() < 0.05);
+        close(skew.unwrap(), 2.0);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(in crate::cli) struct DescriptorArgs {
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     pub(super) stride: Option<Span>,
 
-    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14, auto 16].
+    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14, auto 19].
     #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
     pub(super) window: Option<Spans>,
 
@@ -58,7 +58,7 @@ pub(super) struct TranslationArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: centred-translation")]
 pub(super) struct CentredArgs {
-    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: auto 10.5, otherwise 11.2].
+    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: auto 11, otherwise 11.2].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pub(super) pair_width: Option<Length>,
 
@@ -70,7 +70,7 @@ pub(super) struct CentredArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: rotation, reflection, glide, harmonic")]
 pub(super) struct SymmetryArgs {
-    /// Radius of what is compared or measured around a point [default: 20; harmonic 14, auto 8].
+    /// Radius of what is compared or measured around a point [default: 20; harmonic 14, auto 0.4 periods].
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     pub(super) radius: Option<Span>,
 
@@ -114,7 +114,7 @@ pub(super) struct HarmonicArgs {
     #[arg(long, value_enum, hide_possible_values = false)]
     pub(super) pool: Option<PoolArg>,
 
-    /// power-mean: standard deviation of the Gaussian [default: auto 5, otherwise 3.6].
+    /// power-mean: standard deviation of the Gaussian [default: auto 5.8, otherwise 3.6].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pub(super) pool_width: Option<Length>,
 }
