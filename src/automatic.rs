@@ -129,7 +129,7 @@ mod tests {
         }
         assert_eq!(sampling(None).scale(), 1.0);
         // What lies in between, and a phase whose cell is two of the others'.
-        let period = Period { length: 10.0, reflections: 3.65, shortest: 10.0, clarity: 0.8 };
+        let period = Period { length: 10.0, reflections: 3.6, shortest: 10.0, clarity: 0.8 };
         assert_eq!(target(period), 17.0);
         assert_eq!(target(Period { length: 20.0, ..period }), LARGER_PERIOD);
         assert_eq!(target(Period { length: 20.0, clarity: 0.3, ..period }), PERIOD);

@@ -268,7 +268,7 @@ mod tests {
         let [even, uneven] =
             [image, uneven].map(|image| resampled(&micrograph(&image, None), sampling).unwrap());
         let away = off(even.pixels(), uneven.pixels());
-        assert!(away < 0.12, "{away}");
+        assert!(away < 0.15, "{away}");
         // Along the border the mean of a ramp is off its value.
         let inside =
             |image: &Micrograph| image.pixels().slice(ndarray::s![100..300, 100..300]).to_owned();

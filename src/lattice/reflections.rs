@@ -101,7 +101,8 @@ mod tests {
         let of = |reflections: &[_]| super::reflections(&map(reflections), vectors).unwrap();
         let (a, b, ab) = ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]);
         let close = |found: f64, expected: f64| {
-            assert!((found / expected - 1.0).abs() < 0.04, "{found} instead of {expected}");
+            // Straight lines between lags make weak reflections of higher orders.
+            assert!((found / expected - 1.0).abs() < 0.1, "{found} instead of {expected}");
         };
         close(of(&[(a, 0.4), (b, 0.4)]), 2.0);
         close(of(&[(a, 0.4), (b, 0.4), (ab, 0.4)]), 3.0);
