@@ -166,13 +166,14 @@ fn lattice(lattice: &Lattice) -> String {
     let angle = ((a[0] * b[0] + a[1] * b[1]) / (length(a) * length(b))).clamp(-1.0, 1.0).acos();
     let vector = |v: [f64; 2]| format!("({:+.2}, {:+.2})", v[0], v[1]);
     format!(
-        "lattice: {} and {} px (rows, columns), {:.2} and {:.2} px long, {:.1} deg apart; in {:.0} % of the windows, strength {:.2}",
+        "lattice: {} and {} px (rows, columns), {:.2} and {:.2} px long, {:.1} deg apart; in {:.0} % of the windows, strength {:.2}, {:.1} pairs of reflections",
         vector(a),
         vector(b),
         length(a),
         length(b),
         angle.to_degrees(),
         100.0 * lattice.share,
-        lattice.strength
+        lattice.strength,
+        lattice.reflections
     )
 }
