@@ -106,6 +106,9 @@ mod tests {
         };
         close(of(&[(a, 0.4), (b, 0.4)]), 2.0);
         close(of(&[(a, 0.4), (b, 0.4), (ab, 0.4)]), 3.0);
+        // What smoothing took from the outer ones is given back.
+        let (aa, bb) = ([2.0, 0.0], [0.0, 2.0]);
+        close(of(&[(a, 0.4), (b, 0.4), (aa, 0.4), (bb, 0.4)]), 4.0);
         // Strong ones count for more: (1 + 0.5)^2 / (1 + 0.25).
         close(of(&[(a, 0.6), (b, 0.3)]), 1.8);
         // Whatever vectors span the lattice.
