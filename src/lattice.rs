@@ -54,7 +54,7 @@ pub struct Lattice {
     /// Mean autocorrelation at its shortest vectors, 0 to 1.
     pub strength: f64,
     /// How many pairs of Bragg reflections carry its contrast, `(sum p)^2 / sum p^2` of
-    /// their powers: 2 to 3 where a cell holds one column.
+    /// their powers: 2 to 3.7 where a cell holds one column.
     pub reflections: f64,
 }
 

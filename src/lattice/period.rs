@@ -8,14 +8,13 @@ use super::{LEAST, Lattice, find, length};
 const HALVINGS: u32 = 3;
 /// A coarser image must have so much more of lattices than a finer one.
 const CLEARER: f64 = 1.25;
-/// How many times as long a period must be that only a coarser image shows, and the least
-/// share of the finer one's lattices that it must have.
+/// How many times as long a period must be that only a coarser image shows, and how clear
+/// the coarser image's lattices must be beside the finer one's.
 const LONGER: f64 = 1.5;
 const AS_CLEAR: f64 = 0.8;
 /// Least share of the windows with a lattice that have this period or a longer one: what an
 /// ordered phase has, whose cell is a multiple of the others'.
 const SHARE: f64 = 0.15;
-
 /// Periods that differ by a smaller share are one.
 const SAME: f64 = 0.05;
 
@@ -59,7 +58,7 @@ pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
 /// Whether a coarser image shows the lattices better than a finer one.
 fn better(coarser: &Period, finer: &Period) -> bool {
     let clearer = |times: f64| coarser.clarity > times * finer.clarity;
-    // Beside a longer period both show the shortest, else it may be one of the pixels with it.
+    // Where the coarser image has lost the shortest, a longer one may be a moire of its pixels.
     let same = (coarser.shortest / finer.shortest - 1.0).abs() < SAME;
     clearer(CLEARER) || (same && clearer(AS_CLEAR) && coarser.length > LONGER * finer.length)
 }
