@@ -145,7 +145,7 @@ mod tests {
         };
         let of = |lattices: &[Lattice]| of(lattices).map(|period| period.length);
         assert_eq!(of(&[lattice(11.0, 0.7), lattice(22.0, 0.25)]), Some(22.0));
-        assert_eq!(of(&[lattice(11.0, 0.85), lattice(22.0, 0.1)]), Some(11.0));
+        assert_eq!(of(&[lattice(11.0, 0.8), lattice(22.0, 0.1)]), Some(11.0));
         assert_eq!(of(&[]), None);
         // Two grains, and windows that hold both.
         let mixed = Lattice { reflections: 5.0, ..lattice(11.1, 0.2) };
