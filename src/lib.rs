@@ -69,6 +69,7 @@ pub mod plan;
 pub mod progress;
 mod reduce;
 pub mod regions;
+pub mod remarks;
 pub mod report;
 pub mod rows;
 pub mod sampling;

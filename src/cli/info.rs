@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let lattices = match args.lattice {
         true => {
             let read = input::read(&args.file, &args.input)?;
-            read.notes.iter().for_each(|note| bar.note(note));
+            bar.remarks(&read.remarks);
             Some(lattice::find(read.micrograph.pixels()))
         }
         false => None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use stemseg::io::read::{self, ImageFile};
 use stemseg::micrograph::Micrograph;
+use stemseg::remarks::Remarks;
 use stemseg::report::summary::{Input, Replaced};
 use stemseg::{Error, Result};
 
@@ -18,7 +19,7 @@ pub(super) struct Read {
     /// Type of the pixels that were read, as numpy spells it; luma is float32.
     pub(super) dtype: &'static str,
     pub(super) summary: Input,
-    pub(super) notes: Vec<String>,
+    pub(super) remarks: Remarks,
     /// The files that the image comes from.
     pub(super) files: Vec<PathBuf>,
 }
@@ -49,15 +50,16 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         .map_err(|e| with_path(file, e))?
         .with_pixel_size(size);
 
-    let (mut notes, files) = (loaded.notes, loaded.files);
+    let files = loaded.files;
+    let mut remarks = Remarks { notes: loaded.notes, ..Default::default() };
     if micrograph.replaced() > 0 {
-        notes.push(format!(
+        remarks.note(format!(
             "{} NaN or infinite pixels were replaced by the mean",
             micrograph.replaced()
         ));
     }
     if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
-        notes.push(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
+        remarks.note(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
     }
     let summary = Input {
         path: file.to_path_buf(),
@@ -73,7 +75,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         pixel_size_nm: micrograph.pixel_size(),
         sha256: String::new(),
     };
-    Ok(Read { micrograph, dtype, summary, notes, files })
+    Ok(Read { micrograph, dtype, summary, remarks, files })
 }
 
 /// The unit of an image that is calibrated, but not as a length.

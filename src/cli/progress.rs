@@ -1,10 +1,13 @@
 //! Progress on a terminal, and Ctrl-C.
 
+use std::borrow::Cow;
 use std::io::Write;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use stemseg::remarks::{Remarks, Warning};
 use stemseg::{Error, Progress, Result};
 
 use super::args::TalkArgs;
@@ -58,6 +61,23 @@ impl Bar {
         }
     }
 
+    /// Says what is wrong with the result, or may be, on stderr.
+    fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.say(&format!("warning: {text}"));
+        }
+    }
+
+    /// Says all remarks, warnings last: nearest to the result.
+    pub(super) fn remarks(&self, remarks: &Remarks) {
+        self.about(None).remarks(remarks);
+    }
+
+    /// The same bar, which names `file`, where it is one of several, in what it says.
+    pub(super) fn about<'a>(&'a self, file: Option<&'a Path>) -> About<'a> {
+        About { bar: self, file }
+    }
+
     /// Says what was decided, on stderr, where `--verbose` asks for it.
     pub(super) fn detail(&self, detail: &str) {
         if self.verbose {
@@ -85,6 +105,34 @@ impl Bar {
     /// Takes the bar off the terminal.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Says things about one image.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    bar: &'a Bar,
+    file: Option<&'a Path>,
+}
+
+impl About<'_> {
+    /// As [`Bar::note`].
+    pub(super) fn note(self, note: &str) {
+        self.bar.note(&self.named(note));
+    }
+
+    /// As [`Bar::remarks`].
+    pub(super) fn remarks(self, remarks: &Remarks) {
+        remarks.notes.iter().for_each(|note| self.note(note));
+        let warning = |warning: &Warning| self.bar.warning(&self.named(&warning.text));
+        remarks.warnings.iter().for_each(warning);
+    }
+
+    fn named<'t>(self, text: &'t str) -> Cow<'t, str> {
+        match self.file {
+            Some(file) => format!("{}: {text}", file.display()).into(),
+            None => text.into(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use stemseg::micrograph::{Micrograph, PixelSize};
 use stemseg::plan::{Components, Labels, Reduce};
+use stemseg::remarks::Remarks;
 use stemseg::sampling::Sampling;
 use stemseg::{Error, Params, Result, automatic};
 
@@ -70,7 +71,7 @@ enum ReduceArg {
 /// The library's parameters, and what is to be said about them.
 pub(super) struct Settings {
     pub(super) params: Params,
-    pub(super) notes: Vec<String>,
+    pub(super) remarks: Remarks,
 }
 
 impl SettingsArgs {
@@ -85,7 +86,7 @@ impl SettingsArgs {
         clusters: Vec<usize>,
         otherwise: Preset,
     ) -> Result<Settings> {
-        let Settings { mut params, notes } = match self.preset(otherwise) {
+        let Settings { mut params, remarks } = match self.preset(otherwise) {
             Preset::Auto => self.automatic(micrograph, clusters)?,
             Preset::Pystem => self.plain(micrograph, clusters)?,
         };
@@ -110,7 +111,7 @@ impl SettingsArgs {
             params.components = components;
         }
         self.set_labels(&mut params.labels)?;
-        Ok(Settings { params, notes })
+        Ok(Settings { params, remarks })
     }
 
     /// Checks what can be checked without an image.
@@ -162,17 +163,19 @@ impl SettingsArgs {
         let families = self.descriptor.families(micrograph, size, default.families)?;
         let stride = self.descriptor.stride(size)?.unwrap_or(default.stride);
         let params = Params { families, stride, clusters, ..Params::default() };
-        Ok(Settings { params, notes: Vec::new() })
+        Ok(Settings { params, remarks: Remarks::default() })
     }
 
     fn automatic(&self, micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Settings> {
         let given = length::fraction(&self.preset.period, "period", micrograph.pixel_size())?;
-        let (sampling, note) = match given {
-            Some(period) => (Sampling { period, target: automatic::PERIOD }, None),
+        let mut remarks = Remarks::default();
+        let sampling = match given {
+            Some(period) => Sampling { period, target: automatic::PERIOD },
             None => {
                 let found = automatic::period(micrograph);
                 let sampling = automatic::sampling(found);
-                (sampling, Some(found_in_words(found.is_some(), sampling)))
+                remarks.note(found_in_words(found.is_some(), sampling));
+                sampling
             }
         };
         let automatic = automatic::params(sampling, clusters);
@@ -182,7 +185,7 @@ impl SettingsArgs {
         let families = self.descriptor.families(micrograph, size, automatic.families)?;
         let stride = self.descriptor.stride(size)?.unwrap_or(automatic.stride);
         let params = Params { families, stride, ..automatic };
-        Ok(Settings { params, notes: note.into_iter().collect() })
+        Ok(Settings { params, remarks })
     }
 
     fn set_labels(&self, labels: &mut Labels) -> Result<()> {

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings.settings(&read.micrograph, args.clusters.clone(), PRESET)?;
     let adapter = adapter::to_verify(&args.device)?;
     let checked = backend::gpu::Gpu::new(&adapter)?;
-    read.notes.iter().for_each(|note| bar.note(note));
+    bar.remarks(&read.remarks);
     let report = verify(&read.micrograph, settings.params, &Cpu::new(), &checked, &bar)?;
     bar.finish();
     if args.talk.json {

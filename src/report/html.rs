@@ -57,6 +57,7 @@ pub fn page(content: Content<'_>) -> String {
     };
     let body = html! {
         (run::facts(content))
+        (run::warnings(content.summary))
         (run::notes(content.summary))
         (picture::section(content))
         (labels::section(content))

@@ -15,6 +15,7 @@ use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
+use crate::remarks::{Remarks, Warning};
 use crate::report::overlay::{OverlayOptions, Style};
 use crate::sites::SiteGrid;
 
@@ -45,7 +46,9 @@ pub struct Summary {
     pub confidence: Confidence,
     /// Which channels tell the patterns apart.
     pub separability: Separability,
-    /// What a user should know.
+    /// Why the result may be wrong; empty where nothing speaks against it.
+    pub warnings: Vec<Warning>,
+    /// What was done or decided, a sentence each.
     pub notes: Vec<String>,
     /// The files and folders beside this one.
     pub files: Vec<String>,
@@ -271,7 +274,7 @@ impl Summary {
         device: &DeviceInfo,
         found: &Segmentation,
         patterns: &Patterns,
-        notes: Vec<String>,
+        remarks: Remarks,
     ) -> Self {
         let Patterns { clustering, map, .. } = patterns;
         let clusters = clustering.centroids.nrows();
@@ -295,7 +298,8 @@ impl Summary {
             boundaries: boundaries(map, &found.plan, pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
-            notes,
+            warnings: remarks.warnings,
+            notes: remarks.notes,
             files: Vec::new(),
             label_type: LabelType::least(map.largest()),
             overlay: (&OverlayOptions::default()).into(),

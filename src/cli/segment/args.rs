@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use stemseg::backend::Choice;
 use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
+use stemseg::remarks::Remarks;
 use stemseg::{Error, Params, Plan, Result, memory};
 
 use super::batch::BatchArgs;
@@ -195,8 +196,8 @@ impl Args {
     ///
     /// # Errors
     /// As [`SettingsArgs::settings`], [`Plan::of`] and [`Plan::within`].
-    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<(Plan, Vec<String>)> {
-        let Settings { params, notes } = self.params(micrograph)?;
+    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<(Plan, Remarks)> {
+        let Settings { params, remarks } = self.params(micrograph)?;
         let plan = Plan::of(params, micrograph)?;
         let share = |bytes: u64| bytes / jobs as u64;
         let free = || share(memory::default_budget()).max(plan.least_memory());
@@ -208,7 +209,7 @@ impl Args {
             }
             other => other,
         })?;
-        Ok((plan, notes))
+        Ok((plan, remarks))
     }
 
     /// Files that are read beside the images.

@@ -70,8 +70,8 @@ impl Job {
         let Image { file, target } = image;
         let mut input = input::read(file, &args.input)?;
         let read = started.elapsed();
-        let (plan, notes) = args.plan(&input.micrograph, shared.jobs)?;
-        input.notes.extend(notes);
+        let (plan, remarks) = args.plan(&input.micrograph, shared.jobs)?;
+        input.remarks.extend(remarks);
         if let Some(earlier) = args.batch.resume.then(|| Earlier::load(target)).flatten() {
             input.summary.sha256 = input::checksum(&input.files)?;
             match difference(args, file, &input, &plan, &earlier) {
@@ -109,12 +109,10 @@ impl Job {
     ) -> Result<Computed, Failure> {
         self.taken(shared);
         let (args, bar) = (shared.args, shared.bar);
-        let say = |note: &str| match shared.batch {
-            true => bar.note(&format!("{}: {note}", self.file.display())),
-            false => bar.note(note),
-        };
-        self.input.notes.iter().for_each(|note| say(note));
-        self.input.notes.extend(why.map(str::to_owned));
+        let file = self.file.clone();
+        let about = bar.about(shared.batch.then_some(&*file));
+        about.remarks(&self.input.remarks);
+        self.input.remarks.notes.extend(why.map(str::to_owned));
         explain(&self.plan, backend, bar)?;
         let (found, sha256) = std::thread::scope(|scope| {
             let sha256 = scope.spawn(|| input::checksum(&self.input.files));
@@ -127,14 +125,14 @@ impl Job {
         self.input.summary.sha256 =
             sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
         if let Some(choice) = &found.choice {
-            say(&choice.reason);
-            self.input.notes.push(choice.reason.clone());
+            about.note(&choice.reason);
+            self.input.remarks.note(choice.reason.clone());
         }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let note = format!("PCA was not needed: all {channels} channels are features");
-            say(&note);
-            self.input.notes.push(note);
+            about.note(&note);
+            self.input.remarks.note(note);
         }
         self.ready = Instant::now();
         Ok(Computed { job: self, found, device: backend.device().clone() })

@@ -90,9 +90,9 @@ impl Output<'_> {
 
     fn summary(&self, found: &Segmentation, index: usize) -> Summary {
         let patterns = &found.results[index];
-        let (input, notes) = (self.input.summary.clone(), self.input.notes.clone());
+        let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
         let (files, shared) = names(self.args, &input.path, found.results.len() > 1);
-        let mut summary = Summary::new(input, &self.device, found, patterns, notes);
+        let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
         summary.files = files;
         if found.results.len() == 1 {
             summary.files.extend(shared);

@@ -37,7 +37,18 @@ pub(super) fn facts(content: Content<'_>) -> Markup {
     }
 }
 
-/// What a user should know.
+/// What speaks against the result.
+pub(super) fn warnings(summary: &Summary) -> Markup {
+    html! {
+        @if !summary.warnings.is_empty() {
+            ul.warnings {
+                @for warning in &summary.warnings { li { strong { "Warning: " } (warning.text) } }
+            }
+        }
+    }
+}
+
+/// What was done or decided.
 pub(super) fn notes(summary: &Summary) -> Markup {
     html! {
         @if !summary.notes.is_empty() {

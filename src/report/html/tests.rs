@@ -10,6 +10,7 @@ use crate::micrograph::{Micrograph as Image, NonFinite, PixelSize};
 use crate::pipeline::Also;
 use crate::plan::{Params, Plan};
 use crate::progress::Silent;
+use crate::remarks::{Code, Remarks, Warning};
 use crate::report::maps;
 use crate::report::summary::{Input, Replaced};
 use crate::sites::Extent;
@@ -61,8 +62,10 @@ fn made_under(
     let micrograph = Micrograph::new(image.pixels(), &maps::features(&found), pixel_size);
     let pictures = Pictures::new(&found, result, &channels);
     let device: &DeviceInfo = backend.device();
-    let notes = vec!["a <note> & more".to_owned()];
-    let summary = Summary::new(input(name, pixel_size), device, &found, result, notes);
+    let mut remarks = Remarks::default();
+    remarks.note("a <note> & more");
+    remarks.warn(Warning::new(Code::NoLattice, "a <warning>"));
+    let summary = Summary::new(input(name, pixel_size), device, &found, result, remarks);
     Made { summary, found, micrograph, pictures }
 }
 
