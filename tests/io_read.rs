@@ -1,8 +1,12 @@
 //! Reading images: what each format gives, and what is refused with which words.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "io_read/beside.rs"]
+mod beside;
 #[path = "io_read/files.rs"]
 mod files;
+#[path = "io_read/hdf5.rs"]
+mod hdf5;
 #[path = "io_read/npy.rs"]
 mod npy;
 #[path = "io_read/pixel_size.rs"]

@@ -9,7 +9,7 @@ use crate::files::Folder;
 use crate::{assert_refused, refusal};
 
 #[path = "../damage/files.rs"]
-mod made;
+mod generated;
 
 /// The value of each pixel of a made file, in the order of its frames.
 fn expected(frame: u32, upside_down: bool) -> Pixels {
@@ -19,8 +19,8 @@ fn expected(frame: u32, upside_down: bool) -> Pixels {
     ndarray::Array2::from_shape_fn((5, 7), |(r, c)| value(frame, row(r), c as u32)).into()
 }
 
-fn made(folder: &Folder, name: &str) -> std::path::PathBuf {
-    let (_, bytes) = made::all().into_iter().find(|(made, _)| *made == name).unwrap();
+pub(crate) fn made(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let (_, bytes) = generated::all().into_iter().find(|(made, _)| *made == name).unwrap();
     folder.file(name, &bytes)
 }
 
@@ -171,6 +171,49 @@ fn zspy_in_a_folder_is_read_as_in_one_file() {
     assert_refused(&store, None, &["an array without a description"]);
 }
 
+/// A zspy of one array that is described so, with chunks of the same bytes.
+fn zspy(
+    folder: &Folder,
+    shape: &str,
+    chunks: &str,
+    keys: &[&str],
+    chunk: &[u8],
+) -> std::path::PathBuf {
+    let array = format!(
+        r#"{{"chunks":{chunks},"compressor":null,"dtype":"<u2","fill_value":0,"filters":null,"order":"C","shape":{shape},"zarr_format":2}}"#
+    );
+    let mut members = vec![
+        (".zattrs".to_owned(), br#"{"file_format": "ZSpy"}"#.to_vec()),
+        ("Experiments/a/data/.zarray".to_owned(), array.into_bytes()),
+    ];
+    members.extend(keys.iter().map(|key| (format!("Experiments/a/data/{key}"), chunk.to_vec())));
+    let members: Vec<(&str, Vec<u8>)> =
+        members.iter().map(|(name, content)| (&**name, content.clone())).collect();
+    folder.file("a.zspy", &crate::files::stored_zip(&members))
+}
+
+#[test]
+fn zspy_chunks_far_larger_or_smaller_than_their_array_are_refused() {
+    let folder = Folder::new();
+    // As large an archive that the chunk would be no lie.
+    let path = zspy(&folder, "[5, 7]", "[10000, 10000]", &["0.0"], &vec![0; 1 << 20]);
+    assert_refused(&path, None, &["declares 200000000 bytes", "too short"]);
+    let path = zspy(&folder, "[2000, 2000]", "[1, 1]", &["0.0"], &vec![0; 1 << 20]);
+    assert_refused(&path, None, &["has 4000000 chunks for an image", "larger chunks"]);
+}
+
+#[test]
+fn a_zspy_array_without_roles_has_its_frames_first() {
+    let folder = Folder::new();
+    let chunk: Vec<u8> = (0..12_u16).flat_map(u16::to_le_bytes).collect();
+    let keys = ["0.0.0", "0.1.0", "1.0.0", "1.1.0"];
+    let loaded = read(&zspy(&folder, "[5, 7, 1]", "[3, 4, 1]", &keys, &chunk), None).unwrap();
+    let wanted = |(r, c): (usize, usize)| (r % 3 * 4 + c % 4) as u16;
+    assert_eq!(loaded.pixels, ndarray::Array2::from_shape_fn((5, 7), wanted).into());
+    let path = zspy(&folder, "[8, 9, 2]", "[8, 9, 2]", &["0.0.0"], &[0; 288]);
+    assert_refused(&path, None, &["[8, 9, 2]", "last axis is the short one"]);
+}
+
 #[test]
 fn a_folder_of_other_zarr_arrays_is_refused_with_a_way_out() {
     let folder = Folder::new();
@@ -188,6 +231,53 @@ fn headers_without_a_mark_must_fit_their_file() {
     assert_eq!(list(&folder.file("old.mrc", &old)).unwrap().0, "MRC");
     old.truncate(old.len() - 1);
     assert_refused(&folder.file("cut.mrc", &old), None, &["none of the formats"]);
+}
+
+#[test]
+fn bytes_are_signed_unless_the_header_says_otherwise() {
+    let folder = Folder::new();
+    let mut file = std::fs::read(made(&folder, "stack.mrc")).unwrap();
+    file.truncate(1024);
+    file.extend((0..70).map(|pixel| pixel * 3));
+    let put = |file: &mut Vec<u8>, place: usize, value: [u8; 4]| {
+        file[place..place + 4].copy_from_slice(&value);
+    };
+    put(&mut file, 12, 0_i32.to_le_bytes());
+    let dtype = |name: &str, file: &[u8]| {
+        let path = folder.file(name, file);
+        let pixels =
+            stemseg::io::read::read_frame(&path, None, Some(Frame::Number(1))).unwrap().pixels;
+        let last = pixels.to_f64()[[4, 6]];
+        (list(&path).unwrap().1[0].dtype.clone(), last)
+    };
+    // The standard, where there are no statistics.
+    assert_eq!(dtype("plain.mrc", &file), ("int8".into(), -49.0));
+    // Values that signed bytes cannot have.
+    put(&mut file, 80, 207_f32.to_le_bytes());
+    assert_eq!(dtype("unsigned.mrc", &file), ("uint8".into(), 207.0));
+    // IMOD's flags come first: bit 1 is that of signed bytes.
+    put(&mut file, 152, 1_146_047_817_i32.to_le_bytes());
+    put(&mut file, 156, 1_i32.to_le_bytes());
+    assert_eq!(dtype("imod signed.mrc", &file), ("int8".into(), -49.0));
+    put(&mut file, 156, 0_i32.to_le_bytes());
+    put(&mut file, 80, 0_f32.to_le_bytes());
+    assert_eq!(dtype("imod unsigned.mrc", &file), ("uint8".into(), 207.0));
+}
+
+#[test]
+fn dimensions_that_cannot_be_are_refused() {
+    let folder = Folder::new();
+    let whole = std::fs::read(made(&folder, "digital.dm3")).unwrap();
+    let cols =
+        [b"%%%%".as_slice(), &1_u32.to_be_bytes(), &3_u32.to_be_bytes(), &7_u32.to_le_bytes()];
+    let cols = cols.concat();
+    let place = whole.windows(cols.len()).position(|part| part == cols).unwrap() + cols.len() - 4;
+    for (value, said) in [(u32::MAX, "-1 x 5"), (0, "0 x 5"), (1 << 31, "-2147483648 x 5")] {
+        let mut file = whole.clone();
+        file[place..place + 4].copy_from_slice(&value.to_le_bytes());
+        assert_refused(&folder.file("a.dm3", &file), None, &["is damaged", said]);
+    }
+    assert_eq!(read(&folder.file("a.dm3", &whole), None).unwrap().pixels, expected(0, false));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod devices;
 mod families;
 mod formats;
 mod gpu;
+mod instruments;
 mod lattices;
 mod maps;
 mod numbers;
@@ -50,6 +51,7 @@ fn main() {
     trials.extend(numbers::trials(&devices));
     trials.extend(borders::trials(&devices));
     trials.extend(formats::trials());
+    trials.extend(instruments::trials());
     trials.extend(symmetry::trials(&devices));
     trials.extend(crystals::trials(&devices));
     trials.extend(lattices::trials());

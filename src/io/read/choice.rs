@@ -18,7 +18,7 @@ pub(super) fn entry(path: &Path, entries: &[Entry], image: Option<usize>) -> Res
 }
 
 /// The image with most on its side: numbers before other elements; no survey image before one; in real space
-/// before diffraction patterns and Fourier transforms; grey before colour, since
+/// before diffraction patterns and Fourier transforms; images before maps of elements; grey before colour, since
 /// some microscopes put a colour thumbnail before the data; real before complex;
 /// a single image before a stack; HAADF before other detectors; the first of
 /// those that are left.
@@ -29,6 +29,7 @@ fn best(path: &Path, entries: &[Entry]) -> Result<usize> {
             !pixels::is_number(&entry.dtype),
             SURVEYS.iter().any(|word| name.contains(word)),
             entry.calibration.is_some_and(|c| c.unit != Unit::Nanometre),
+            entry.map,
             entry.colour,
             entry.dtype.starts_with("complex"),
             entry.frames().is_some(),

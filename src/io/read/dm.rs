@@ -1,9 +1,11 @@
 //! DigitalMicrograph's dm3 and dm4.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use openreadout_core::{Dataset, FormatReader, ImageInfo};
 use openreadout_em::DmReader;
+use serde_json::Value;
 
 use super::vendor::{self, extra, number, text};
 use super::{Entry, Format, Images};
@@ -23,8 +25,39 @@ impl Format for Dm {
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
-        vendor::open(path, &DmReader, 1, complete)
+        let tags = OnceCell::new();
+        vendor::open(path, &DmReader, 1, |dataset, info, entry| {
+            let tags = tags.get_or_init(|| dataset.vendor_metadata().unwrap_or_default());
+            let entry = complete(dataset, info, entry);
+            let number = number(info, "/image_list_index").map_or(0, |number| number as usize);
+            match impossible_size(tags, number) {
+                None => entry,
+                reason => Entry { refused: reason, ..entry },
+            }
+        })
     }
+}
+
+/// Why image `number` of the list is refused, where one of its dimensions is no length:
+/// the crate leaves such dimensions out.
+fn impossible_size(tags: &Value, number: usize) -> Option<String> {
+    let children = |group: &Value| -> Vec<Value> {
+        match group {
+            Value::Array(all) => all.clone(),
+            Value::Object(all) => all.values().cloned().collect(),
+            _ => Vec::new(),
+        }
+    };
+    let is_length = |length: &Value| {
+        length.as_u64().is_some_and(|length| (1..=i32::MAX as u64).contains(&length))
+    };
+    let images = children(&tags["ImageList"]);
+    let lengths = children(images.get(number)?.pointer("/ImageData/Dimensions")?);
+    (!lengths.iter().all(is_length)).then(|| {
+        let lengths: Vec<String> = lengths.iter().map(Value::to_string).collect();
+        let lengths = lengths.join(" x ");
+        format!("is damaged (an image of {lengths} pixels cannot be); copy or export it again")
+    })
 }
 
 /// Adds what the tags say of axes; the first dimension of the file is that of the

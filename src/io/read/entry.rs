@@ -23,6 +23,8 @@ pub struct Entry {
     pub instrument: Option<String>,
     /// When it was recorded, as the file gives it or in ISO 8601.
     pub date: Option<String>,
+    /// It was computed from spectra (the map of an element), which no detector shows.
+    pub map: bool,
     /// Why it is not read (`is a spectrum, not an image`), for what is no image.
     pub refused: Option<String>,
 }
@@ -62,6 +64,28 @@ impl Entry {
         };
         let skipped = usize::from(self.frames().is_some());
         Some((product(&self.shape)?, product(&self.shape[skipped..])?))
+    }
+
+    /// As its lengths tell what its axes are, where nothing names them: `[rows, cols, 1]`
+    /// is an image, and frames along the last axis are refused.
+    pub(super) fn with_axes_by_length(mut self) -> Self {
+        let &[rows, cols, last] = &self.shape[..] else { return self };
+        if self.colour || self.refused.is_some() {
+            return self;
+        }
+        if last == 1 && rows > 1 && cols > 1 {
+            self.shape.truncate(2);
+            return self;
+        }
+        let shorter = rows.min(cols);
+        let square = rows == cols && last <= shorter / 2;
+        self.refused = (last > 0 && (last <= shorter / 4 || square)).then(|| {
+            format!(
+                "has shape [{rows}, {cols}, {last}], whose last axis is the short one: frames come first, \
+                 so save it as [frames, rows, cols] (numpy.moveaxis(a, -1, 0)), or one image of it"
+            )
+        });
+        self
     }
 
     /// The entry of a single image of this stack, called `what`.

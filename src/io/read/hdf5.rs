@@ -1,8 +1,12 @@
 //! HDF5, the container of several formats.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, DType, Dataset, Datatype, DatatypeByteOrder, File, Group};
+use hdf5_pure::{
+    AttrValue, DType, Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, FormatError,
+    Group,
+};
 
 use super::{Format, Images, damaged, failed, file_size};
 use crate::{Error, Result};
@@ -45,48 +49,79 @@ impl Format for Other {
     }
 }
 
-/// The crate's error as this library's.
+/// The crate's error as this library's: a part of HDF5 that is not read is no damage.
 pub(super) fn unreadable(path: &Path, error: hdf5_pure::Error) -> Error {
-    match error {
-        hdf5_pure::Error::Io(error) => failed(path, error),
-        error => damaged(path, error),
+    match (not_read(&error), error) {
+        (_, hdf5_pure::Error::Io(error)) => failed(path, error),
+        (Some(reason), _) => Error::unreadable(path, reason),
+        (None, error) => damaged(path, error),
     }
 }
 
-/// A text attribute of a group.
-pub(super) fn text(group: &Group, name: &str) -> Option<String> {
-    match group.attrs().ok()?.remove(name)? {
-        AttrValue::String(text)
-        | AttrValue::AsciiString(text)
-        | AttrValue::VarLenString(text)
-        | AttrValue::VarLenAsciiString(text) => Some(text),
-        AttrValue::StringSized { value, .. } | AttrValue::AsciiStringSized { value, .. } => {
-            Some(value)
+/// Why something is not read that need not be damaged.
+pub(super) fn not_read(error: &hdf5_pure::Error) -> Option<String> {
+    let hdf5_pure::Error::Format(error) = error else { return None };
+    Some(match error {
+        // Version 5 came with HDF5 2.0.
+        FormatError::InvalidLayoutVersion(version @ 5..=9) => {
+            of_layout(&format!("the data layout of version {version}, of HDF5 2.0"))
         }
-        _ => None,
-    }
-    .map(|text| text.trim_end_matches('\0').trim().to_owned())
-    .filter(|text| !text.is_empty())
-}
-
-/// A number among the attributes of a group.
-pub(super) fn number(group: &Group, name: &str) -> Option<f64> {
-    Some(match group.attrs().ok()?.remove(name)? {
-        AttrValue::F32(value) => value.into(),
-        AttrValue::F64(value) => value,
-        AttrValue::I8(value) => value.into(),
-        AttrValue::I16(value) => value.into(),
-        AttrValue::I32(value) => value.into(),
-        AttrValue::I64(value) => value as f64,
-        AttrValue::U8(value) => value.into(),
-        AttrValue::U16(value) => value.into(),
-        AttrValue::U32(value) => value.into(),
-        AttrValue::U64(value) => value as f64,
+        // The crate takes a link that names a path for an object without an address.
+        FormatError::OffsetOverflow { offset: u64::MAX, .. } => {
+            of_layout("a link to another place")
+        }
+        FormatError::UnsupportedVersion(version) => {
+            of_layout(&format!("the file layout of version {version}"))
+        }
+        FormatError::UnsupportedVirtualLayout => of_layout("a virtual dataset of other files"),
+        FormatError::UnsupportedExternalStorage => of_layout("pixels in other files"),
+        FormatError::UnsupportedSohmReference | FormatError::UnsupportedFilteredHeapObject => {
+            of_layout("shared or packed headers")
+        }
+        FormatError::UnsupportedFilter(id) => {
+            format!("is packed by HDF5's filter {id}, which is not read; {SAVE}")
+        }
         _ => return None,
     })
 }
 
+/// What to do with a file that is valid but not read.
+const SAVE: &str =
+    "save it with gzip or unpacked, in the layout that h5py writes by default (libver='earliest')";
+
+/// The refusal of a layout of HDF5.
+pub(super) fn of_layout(what: &str) -> String {
+    format!("is stored in a layout of HDF5 that is not read ({what}); {SAVE}")
+}
+
+/// The attributes of a group or a dataset.
+#[derive(Debug, Default)]
+pub(super) struct Attributes(HashMap<String, AttrValue>);
+
+impl Attributes {
+    pub(super) fn of(group: &Group) -> Self {
+        Self(group.attrs().unwrap_or_default())
+    }
+
+    pub(super) fn of_dataset(dataset: &Dataset) -> Self {
+        Self(dataset.attrs().unwrap_or_default())
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let text = self.0.get(name)?.as_str()?.trim_end_matches('\0').trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let value = self.0.get(name)?;
+        value.as_f64().or_else(|| value.as_i64().map(|value| value as f64))
+    }
+}
+
 /// How the elements of a dataset are stored.
+#[derive(Debug, Default)]
 pub(super) struct Element {
     /// Type of a number as numpy spells it, or of what no number is.
     pub(super) dtype: String,
@@ -96,11 +131,26 @@ pub(super) struct Element {
 }
 
 /// The elements of `dataset`.
-pub(super) fn element(dataset: &Dataset) -> Option<Element> {
-    let (dtype, channels) = numpy_name(&dataset.dtype().ok()?);
-    let big_endian = is_big_endian(&dataset.datatype().ok()?);
-    Some(Element { dtype, channels, big_endian })
+pub(super) fn element(dataset: &Dataset) -> Result<Element, hdf5_pure::Error> {
+    let datatype = dataset.datatype()?;
+    let big_endian = is_big_endian(&datatype);
+    if matches!(datatype, Datatype::FloatingPoint { size: 2, layout: HALF, .. }) {
+        return Ok(Element { dtype: "float16".into(), channels: 1, big_endian });
+    }
+    let (dtype, channels) = numpy_name(&dataset.dtype()?);
+    Ok(Element { dtype, channels, big_endian })
 }
+
+/// IEEE 754's binary16, for which the crate has no name.
+const HALF: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 10,
+    exponent_size: 5,
+    mantissa_location: 0,
+    mantissa_size: 10,
+    exponent_bias: 15,
+};
 
 /// numpy's name of an element and its channels.
 fn numpy_name(dtype: &DType) -> (String, usize) {

@@ -1,15 +1,16 @@
 //! Reading images. One registry, `FORMATS`; the format is found by content,
 //! never by extension. Adding a format is one file here and one line there.
 
+mod arrays;
 mod choice;
 mod colour;
 mod dm;
-mod emd;
 mod entry;
 mod guard;
 mod hdf5;
 mod hspy;
 mod mrc;
+mod ncem;
 mod npy;
 mod pixels;
 mod raster;
@@ -17,6 +18,7 @@ mod ser;
 mod signal;
 mod statistics;
 mod tiff;
+mod velox;
 mod vendor;
 mod zspy;
 
@@ -44,9 +46,10 @@ static FORMATS: [&dyn Format; 14] = [
     &ser::SER,
     &ser::EMI,
     &mrc::Mrc,
-    &emd::Velox,
-    &emd::Ncem,
+    &velox::Velox,
     &hspy::Hspy,
+    // Looks for arrays in all groups, so the others come first.
+    &ncem::Ncem,
     &zspy::Zspy,
     &hdf5::Other,
 ];

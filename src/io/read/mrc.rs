@@ -1,13 +1,13 @@
 //! MRC (MRC2014 and its predecessors).
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openreadout_core::{Dataset, FormatReader, ImageInfo};
 use openreadout_em::MrcReader;
 
 use super::vendor::{self, number};
-use super::{Entry, Format, Images, file_size};
+use super::{Entry, Format, Image, Images, Pixels, file_size};
 use crate::Result;
 
 /// One image, or one stack.
@@ -36,7 +36,58 @@ impl Format for Mrc {
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
-        vendor::open(path, &MrcReader, 2, complete)
+        let images = vendor::open(path, &MrcReader, 2, complete)?;
+        let mut head = [0; HEADER];
+        super::open(path)?.read_exact(&mut head).map_err(|error| super::failed(path, error))?;
+        let mut entries = images.entries().to_vec();
+        let signed = entries.iter().all(|entry| entry.dtype == "int8");
+        if !signed || !has_unsigned_bytes(&head) {
+            return Ok(images);
+        }
+        entries.iter_mut().for_each(|entry| entry.dtype = "uint8".into());
+        Ok(Box::new(Unsigned { images, entries }))
+    }
+}
+
+/// IMOD's mark, after which a word of flags follows.
+const IMOD: u32 = 1_146_047_817;
+
+/// Whether the largest value says that bytes are unsigned, which are signed by the
+/// standard: programs from before 2000 wrote them so, and some do still. IMOD's flags,
+/// which the crate reads, come first.
+fn has_unsigned_bytes(head: &[u8; HEADER]) -> bool {
+    let word = |place: usize| [head[place], head[place + 1], head[place + 2], head[place + 3]];
+    let little = u32::from_le_bytes(word(12)) == 0 && u32::from_le_bytes(word(0)) < 1 << 24;
+    let flagged = [u32::from_le_bytes(word(152)), u32::from_be_bytes(word(152))].contains(&IMOD);
+    let float = |place| match little {
+        true => f32::from_le_bytes(word(place)),
+        false => f32::from_be_bytes(word(place)),
+    };
+    let (least, most) = (float(76), float(80));
+    !flagged && least >= 0.0 && most > f32::from(i8::MAX) && most <= f32::from(u8::MAX)
+}
+
+/// Images whose bytes the crate takes for signed.
+struct Unsigned {
+    images: Box<dyn Images>,
+    entries: Vec<Entry>,
+}
+
+impl Images for Unsigned {
+    fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn load(&mut self, entry: usize, frame: usize) -> Result<Image> {
+        let (pixels, notes) = self.images.load(entry, frame)?;
+        Ok(match pixels {
+            Pixels::I8(array) => (array.mapv(i8::cast_unsigned).into(), notes),
+            other => (other, notes),
+        })
+    }
+
+    fn besides(&self) -> Vec<PathBuf> {
+        self.images.besides()
     }
 }
 

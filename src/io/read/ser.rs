@@ -37,6 +37,7 @@ impl Format for Tia {
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
+        check_regular(path)?;
         let has_name = |name: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(name));
         if self.emi {
             check_companions(path, has_name("emi"))?;
@@ -45,6 +46,24 @@ impl Format for Tia {
         }
         vendor::open(path, &SerReader, 1, complete)
     }
+}
+
+/// Refuses pipes and devices among the files beside, which the crate would wait for.
+fn check_regular(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = stem.rsplit_once('_').map_or(&*stem, |(stem, _)| stem);
+    // What cannot be listed is not found by the crate either.
+    for beside in std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten() {
+        let Ok(beside) = beside.map(|entry| entry.path()) else { continue };
+        let name = beside.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let own = name.starts_with(stem) && (name.ends_with(".ser") || name.ends_with(".emi"));
+        if own && !std::fs::metadata(&beside).is_ok_and(|metadata| metadata.is_file()) {
+            let reason = "belongs to a TIA series but is no regular file; replace it by one";
+            return Err(Error::unreadable(&beside, reason));
+        }
+    }
+    Ok(())
 }
 
 /// Says where the pixels of an .emi file should be.

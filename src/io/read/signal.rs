@@ -40,7 +40,7 @@ pub(super) fn entry(
         Some(record) => record == "spectrum",
         None => axes.iter().filter(|axis| axis.navigate == Some(false)).count() == 1,
     };
-    Entry {
+    let entry = Entry {
         shape: lengths.chain((channels > 1).then_some(channels)).collect(),
         dtype: dtype.to_owned(),
         colour: channels > 1,
@@ -48,6 +48,10 @@ pub(super) fn entry(
         frame_interval_s: interval,
         refused: spectrum.then(|| "is a spectrum, not an image; give an image".into()),
         ..Entry::default()
+    };
+    match record_by.is_some() || axes.iter().any(|axis| axis.navigate.is_some()) {
+        true => entry,
+        false => entry.with_axes_by_length(),
     }
 }
 

@@ -106,6 +106,7 @@ fn describe(info: &ImageInfo) -> (Entry, Axis) {
         frame_interval_s: info.time_increment_s,
         instrument: info.instrument.as_ref().and_then(|instrument| instrument.model.clone()),
         date: info.acquired_at.clone(),
+        map: false,
         refused: refusal(info),
     };
     (entry, long.first().map_or(Axis::Time, |(axis, _)| *axis))

@@ -1,5 +1,6 @@
 //! HyperSpy's zspy: zarr arrays (version 2) in a zip archive or in a folder.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,12 @@ use crate::{Error, Result};
 
 /// Far above what HyperSpy's metadata need.
 const MAX_METADATA: u64 = 1 << 24;
+
+/// Bytes that a chunk may have beyond four times those of what it holds.
+const SPARE: u64 = 1 << 26;
+
+/// Chunks of an image: each is looked up, whether or not it is stored.
+const MOST_CHUNKS: u64 = 1 << 20;
 
 /// Every signal is an entry.
 pub(super) struct Zspy;
@@ -176,6 +183,8 @@ impl Images for Signals {
 struct Slab {
     /// The frame, where the array has an axis of frames.
     frame: Option<u64>,
+    /// Whether a last axis of length 1 follows the columns.
+    trailing: bool,
     /// Rows, columns, channels.
     shape: [usize; 3],
     /// Frames (1 without such an axis), rows and columns of a chunk.
@@ -188,14 +197,17 @@ struct Slab {
 impl Slab {
     fn new(archive: &Archive, array: &Array, entry: &Entry, frame: usize) -> Result<Self> {
         let path = &archive.path;
-        if array.order != "C" || array.filters.as_ref().is_some_and(|list| !list.is_empty()) {
+        let separated =
+            array.dimension_separator.as_deref().is_none_or(|s| [".", "/"].contains(&s));
+        let filtered = array.filters.as_ref().is_some_and(|list| !list.is_empty());
+        if array.order != "C" || filtered || !separated {
             let reason = "is stored in a way that is not read (column-major or filtered zarr); save it as hspy";
             return Err(Error::unreadable(path, reason));
         }
         let stack = entry.frames().is_some();
         let wrong = || damaged(path, "chunks that do not fit their array");
         let chunk: [u64; 3] = match (&array.chunks[..], stack) {
-            (&[rows, cols], false) => [1, rows, cols],
+            (&[rows, cols] | &[rows, cols, 1], false) => [1, rows, cols],
             (&[frames, rows, cols], true) => [frames, rows, cols],
             _ => return Err(wrong()),
         };
@@ -210,35 +222,53 @@ impl Slab {
         }
         let available = archive.size.saturating_mul(MAX_COMPRESSION);
         check_size(path, Some(all), available, one)?;
-        check_size(path, chunk_bytes, available, chunk_bytes.unwrap_or(u64::MAX))?;
+        let most = all.saturating_mul(4).saturating_add(SPARE).min(available);
+        check_size(path, chunk_bytes, most, chunk_bytes.unwrap_or(u64::MAX))?;
         let length = |length: u64| usize::try_from(length).map_err(|_| wrong());
-        Ok(Self {
+        let slab = Self {
             frame: stack.then_some(frame as u64),
+            trailing: !stack && array.chunks.len() == 3,
             shape,
             chunk: [length(chunk[0])?, length(chunk[1])?, length(chunk[2])?],
             element: length(element)?,
             chunk_bytes: length(chunk_bytes.unwrap_or(0))?,
-        })
+        };
+        let count = slab.grid()[0].saturating_mul(slab.grid()[1]);
+        if count > MOST_CHUNKS {
+            let reason = format!(
+                "has {count} chunks for an image, more than the {MOST_CHUNKS} that are read; \
+                 save it in larger chunks"
+            );
+            return Err(Error::unreadable(path, reason));
+        }
+        Ok(slab)
     }
 
     fn bytes(&self) -> usize {
         self.shape[0] * self.shape[1] * self.element
     }
 
-    /// Indices of the chunks that hold a part of the image.
-    fn chunks(&self) -> Vec<Vec<u64>> {
-        let count = |axis: usize| self.shape[axis].div_ceil(self.chunk[axis + 1]) as u64;
+    /// How many chunks follow along the rows and along the columns of an image.
+    fn grid(&self) -> [u64; 2] {
+        [0, 1].map(|axis| self.shape[axis].div_ceil(self.chunk[axis + 1]) as u64)
+    }
+
+    /// Indices of the chunks that hold a part of the image, one after the other.
+    fn chunks(&self) -> impl Iterator<Item = Vec<u64>> {
         let frame = self.frame.map(|frame| frame / self.chunk[0] as u64);
-        let of_row =
-            |row| (0..count(1)).map(move |col| frame.into_iter().chain([row, col]).collect());
-        (0..count(0)).flat_map(of_row).collect()
+        let ([rows, cols], last) = (self.grid(), self.trailing.then_some(0));
+        let of_row = move |row| {
+            let index = move |col| frame.into_iter().chain([row, col]).chain(last).collect();
+            (0..cols).map(index)
+        };
+        (0..rows).flat_map(of_row)
     }
 
     /// Copies what a chunk holds of the image.
     fn copy(&self, index: &[u64], chunk: &[u8], image: &mut [u8]) {
         let [_, chunk_rows, chunk_cols] = self.chunk;
         let [rows, cols, _] = self.shape;
-        let at = &index[index.len() - 2..];
+        let at = &index[index.len() - 2 - usize::from(self.trailing)..];
         let (first_row, first_col) = (at[0] as usize * chunk_rows, at[1] as usize * chunk_cols);
         let frame = self.frame.map_or(0, |frame| frame as usize % self.chunk[0]);
         let width = chunk_cols.min(cols - first_col) * self.element;
@@ -261,22 +291,30 @@ struct Archive {
 /// What holds them.
 enum Store {
     Zip(NpzArchive<BufReader<File>>),
-    /// The files in the folder, by name.
-    Folder(Vec<PathBuf>),
+    Folder {
+        /// Its regular files.
+        files: BTreeSet<PathBuf>,
+        /// Pipes, on which a reader would wait for ever, and links, which lead elsewhere.
+        others: BTreeSet<PathBuf>,
+    },
 }
 
 impl Archive {
     fn open(path: &Path) -> Result<Self> {
         let fail = |error| super::failed(path, error);
         if path.is_dir() {
-            let files = WalkDir::new(path).sort_by_file_name().into_iter();
-            let files =
-                files.filter(|entry| entry.as_ref().map_or(true, |e| e.file_type().is_file()));
-            let files = files.map(|entry| entry.map(walkdir::DirEntry::into_path));
-            let files: Vec<_> = files.collect::<Result<_, _>>().map_err(|e| fail(e.into()))?;
+            let (mut files, mut others) = (BTreeSet::new(), BTreeSet::new());
+            for entry in WalkDir::new(path) {
+                let entry = entry.map_err(|error| fail(error.into()))?;
+                match entry.file_type() {
+                    kind if kind.is_file() => _ = files.insert(entry.into_path()),
+                    kind if kind.is_dir() => {}
+                    _ => _ = others.insert(entry.into_path()),
+                }
+            }
             let sizes = files.iter().map(|file| file_size(file));
             let size = sizes.sum::<Result<u64>>()?;
-            return Ok(Self { path: path.into(), store: Store::Folder(files), size });
+            return Ok(Self { path: path.into(), store: Store::Folder { files, others }, size });
         }
         let zip = NpzArchive::new(BufReader::new(open(path)?)).map_err(fail)?;
         Ok(Self { path: path.into(), store: Store::Zip(zip), size: file_size(path)? })
@@ -290,11 +328,17 @@ impl Archive {
                 Ok(member) => member.take(most).read_to_end(&mut bytes),
                 Err(_) => return Ok(None),
             },
-            Store::Folder(_) => match File::open(self.path.join(name)) {
-                Ok(member) => member.take(most).read_to_end(&mut bytes),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => Err(error),
-            },
+            Store::Folder { files, others } => {
+                let member = self.path.join(name);
+                if others.iter().any(|other| member.starts_with(other)) {
+                    let reason = format!("has {name}, which is no regular file; replace it by one");
+                    return Err(Error::unreadable(&self.path, reason));
+                }
+                if !files.contains(&member) {
+                    return Ok(None);
+                }
+                open(&member)?.take(most).read_to_end(&mut bytes)
+            }
         };
         read.map_err(|error| super::failed(&self.path, error))?;
         Ok(Some(bytes))
@@ -304,7 +348,7 @@ impl Archive {
     fn members(&self) -> Vec<PathBuf> {
         match &self.store {
             Store::Zip(_) => Vec::new(),
-            Store::Folder(files) => files.clone(),
+            Store::Folder { files, .. } => files.iter().cloned().collect(),
         }
     }
 
@@ -312,7 +356,7 @@ impl Archive {
     fn names(&mut self) -> Vec<String> {
         match &mut self.store {
             Store::Zip(zip) => zip.zip_archive().file_names().map(str::to_owned).collect(),
-            Store::Folder(files) => {
+            Store::Folder { files, .. } => {
                 let below = files.iter().filter_map(|file| file.strip_prefix(&self.path).ok());
                 let parts = |path: &Path| {
                     let parts: Option<Vec<_>> = path.iter().map(|part| part.to_str()).collect();
