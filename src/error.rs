@@ -58,6 +58,9 @@ pub enum Error {
     /// The result exists already.
     #[error("{} exists already; give --force to replace it or --out for another place", .0.display())]
     Exists(PathBuf),
+    /// Another process is making it.
+    #[error("{} is being made by another run of stemseg; wait until that is done, or give another --out", .0.display())]
+    Busy(PathBuf),
     /// The caller asked to stop (Ctrl-C).
     #[error("interrupted")]
     Interrupted,

@@ -16,10 +16,15 @@ mod settings;
 mod simulate;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use stemseg::io::write::sweep;
+
+use self::progress::Bar;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -115,6 +120,16 @@ pub(crate) fn main() -> ExitCode {
     // would say it twice. Where even stderr is gone, the exit code is all there is to say.
     let _ = writeln!(std::io::stderr(), "stemseg: {error}");
     ExitCode::from(code)
+}
+
+/// Tidies up, in the folders that `targets` are to lie in, after runs that were killed.
+fn sweep_beside<'a>(targets: impl IntoIterator<Item = &'a Path>, bar: &Bar) {
+    let absolute = |target| std::path::absolute(target).ok();
+    let place = |target: PathBuf| target.parent().map(Path::to_path_buf);
+    let places = targets.into_iter().filter_map(absolute).filter_map(place);
+    for place in places.collect::<BTreeSet<_>>() {
+        sweep(&place).iter().for_each(|note| bar.note(note));
+    }
 }
 
 /// Prints to stdout; a reader that has gone away is no error.

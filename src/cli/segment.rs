@@ -20,8 +20,8 @@ mod table;
 
 use std::path::PathBuf;
 
-use super::Failure;
 use super::progress::Bar;
+use super::{Failure, sweep_beside};
 pub(super) use args::Args;
 use job::Shared;
 use run::Run;
@@ -35,7 +35,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     bar.stage("read");
     let inputs = args.inputs()?;
-    let table = args.table(inputs.batch).map(Table::at).transpose()?;
+    let targets = inputs.images.iter().map(|image| &*image.target);
+    let own_table = args.table(inputs.batch);
+    sweep_beside(targets.chain(own_table.as_deref()), bar);
+    let table = own_table.map(Table::at).transpose()?;
     inputs.notes.iter().for_each(|note| bar.note(note));
     let images = inputs.images.iter().map(|image| image.file.clone());
     let files: Vec<PathBuf> = images.chain(args.besides().map(PathBuf::from)).collect();

@@ -3,11 +3,12 @@
 mod args;
 mod output;
 
+use serde_json::Value;
 use stemseg::io::write::ResultFolder;
 use stemseg::simulate::{Scene, simulate};
 
 use super::progress::Bar;
-use super::{Failure, print};
+use super::{Failure, print, sweep_beside};
 pub(super) use args::Args;
 
 /// Runs the command.
@@ -19,7 +20,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let (scene, settings) = (args.scene()?, args.settings());
     let bar = Bar::new(&args.talk);
-    let folder = ResultFolder::create(&args.target(&scene), args.force)?;
+    let target = args.target(&scene);
+    sweep_beside([&*target], &bar);
+    let folder = ResultFolder::create(&target, args.force, &output::Output::planned(args))?;
     let simulated = simulate(&scene, &settings, &bar)?;
     bar.detail(&format!(
         "lattice parameter: {} px; {} phases",
@@ -28,11 +31,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     ));
 
     let output = output::Output { args, scene, settings, simulated };
-    let summary = output.write(&folder, &bar).map_err(Failure::in_run)?;
-    let place = folder.commit().map_err(Failure::in_run)?;
+    let mut summary = output.write(&folder, &bar).map_err(Failure::in_run)?;
+    let place = folder.commit(&mut summary).map_err(Failure::in_run)?;
     bar.finish();
     match (args.talk.json, args.talk.quiet) {
-        (true, _) => print(&summary),
+        (true, _) => print(&format!("{:#}", Value::from(summary))),
         (false, true) => Ok(()),
         (false, false) => print(&output.in_words(&place)),
     }

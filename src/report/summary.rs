@@ -50,7 +50,8 @@ pub struct Summary {
     pub warnings: Vec<Warning>,
     /// What was done or decided, a sentence each.
     pub notes: Vec<String>,
-    /// The files and folders beside this one.
+    /// All files and folders of the result, this one too; those of folders end with `/`. Filled
+    /// when all are there.
     pub files: Vec<String>,
     /// Integers in which labels are stored.
     pub label_type: LabelType,

@@ -84,7 +84,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
-    /// Replace an earlier result.
+    /// Replace an earlier result: the files that its summary.json lists, nothing else. What else lies in its
+    /// folder stays there; a folder that is no whole result is refused.
     #[arg(long, help_heading = "Output")]
     pub(super) force: bool,
 
@@ -143,7 +144,10 @@ impl Args {
     }
 
     /// The numbers of patterns; none where the image says.
-    fn clusters(&self) -> Result<Vec<usize>> {
+    ///
+    /// # Errors
+    /// For `auto` among numbers.
+    pub(super) fn clusters(&self) -> Result<Vec<usize>> {
         let number = |given: &Clusters| match given {
             Clusters::Auto => None,
             Clusters::Number(number) => Some(*number),

@@ -38,6 +38,17 @@ impl Earlier {
         (made && segmented).then(|| Self { folder: folder.to_path_buf(), summary })
     }
 
+    /// Whether it was made from `file`, as far as its path says.
+    pub(super) fn is_of(&self, file: &Path) -> bool {
+        let parts = self.parts();
+        let given = parts.first().and_then(|(_, part)| part["input"]["path"].as_str());
+        given.is_some_and(|given| {
+            let real = |path: &Path| path.canonicalize().ok();
+            given == file.display().to_string()
+                || real(file).is_some_and(|file| real(Path::new(given)) == Some(file))
+        })
+    }
+
     /// Its summary.json.
     pub(super) fn summary(&self) -> &Value {
         &self.summary

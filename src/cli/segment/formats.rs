@@ -132,7 +132,9 @@ impl Labelled<'_> {
         let original = self.input.summary.path.file_name().unwrap_or_default().to_string_lossy();
         let mut parameters = json!(self.summary);
         // Not known before everything is written.
-        parameters.as_object_mut().map(|all| all.shift_remove("timings_ms"));
+        for key in ["timings_ms", "files"] {
+            parameters.as_object_mut().map(|all| all.shift_remove(key));
+        }
         let signal = Signal {
             title: &format!("{} labels", self.stem),
             original: &original,

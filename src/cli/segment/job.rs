@@ -19,7 +19,7 @@ use super::args::{Args, Save};
 use super::earlier::{Earlier, Wanted};
 use super::inputs::Image;
 use super::maps;
-use super::output::{Output, names};
+use super::output::{Output, names, planned};
 use crate::cli::progress::Bar;
 use crate::cli::{Failure, input};
 
@@ -68,11 +68,19 @@ impl Job {
     pub(super) fn read(shared: &Shared<'_>, image: &Image) -> Result<Opened, Failure> {
         let (args, started) = (shared.args, Instant::now());
         let Image { file, target } = image;
+        spare(shared.files, target)?;
+        let earlier = args.batch.resume.then(|| Earlier::load(target)).flatten();
+        // Before anything is read: what is in its way, or another run that makes it.
+        let place = || -> Result<ResultFolder> {
+            let planned = planned(args, file, args.clusters()?.len() > 1);
+            ResultFolder::create(target, args.force, &planned)
+        };
+        let folder = earlier.is_none().then(place).transpose()?;
         let mut input = input::read(file, &args.input)?;
         let read = started.elapsed();
         let (plan, remarks) = args.plan(&input.micrograph, shared.jobs)?;
         input.remarks.extend(remarks);
-        if let Some(earlier) = args.batch.resume.then(|| Earlier::load(target)).flatten() {
+        if let Some(earlier) = earlier {
             input.summary.sha256 = input::checksum(&input.files)?;
             match difference(args, file, &input, &plan, &earlier) {
                 None => return Ok(Opened::Kept(earlier)),
@@ -86,8 +94,8 @@ impl Job {
                 }
             }
         }
-        spare(shared.files, target)?;
-        let folder = ResultFolder::create(target, args.force)?;
+        let folder = folder.map_or_else(place, Ok)?;
+        folder.notes().iter().for_each(|note| shared.bar.note(note));
         let file = file.clone();
         Ok(Opened::Job(Box::new(Self {
             file,
@@ -185,8 +193,9 @@ impl Computed {
         self.job.taken(shared);
         let Self { job: Job { input, folder, started, read, .. }, found, device } = self;
         let output = Output { args: shared.args, input, device, started, read };
-        let summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
-        let place = folder.commit().map_err(Failure::in_run)?;
+        let mut summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
+        let place = folder.commit(&mut summary).map_err(Failure::in_run)?;
+        let summary = Value::from(summary);
         let words = match shared.batch {
             true => output.in_a_line(&found, &place),
             false => output.in_words(&found, &place),
@@ -227,7 +236,10 @@ fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
         Some(file) if folder.is_dir() => Err(Error::parameter(
             "out",
             target.display(),
-            format!("{} lies in it and would be deleted; give another --out", file.display()),
+            format!(
+                "{} lies in it, which is replaced as a whole; give another --out",
+                file.display()
+            ),
         )),
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{ResultFolder, sync_file, write_npy};
 use stemseg::label_map::Area;
@@ -32,13 +32,13 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Writes all files into `folder`; gives what is in summary.json.
+    /// Writes all files into `folder` but its summary.json; gives what goes into that.
     pub(super) fn write(
         &self,
         found: &Segmentation,
         folder: &ResultFolder,
         bar: &Bar,
-    ) -> Result<Value> {
+    ) -> Result<Map<String, Value>> {
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
             let count = found.plan.grid.count;
@@ -66,41 +66,33 @@ impl Output<'_> {
             summary.timings_ms.read = ms(self.read);
             summary.timings_ms.write = ms(begun.elapsed());
             summary.timings_ms.total = ms(self.started.elapsed());
-            let value = serde_json::to_value(&summary).expect("a summary has string keys");
-            write_json(&place("summary.json"), &value)?;
-            summaries.push(value);
+            let mut value = as_map(&summary);
             if let Some((report, pictures)) = report.as_ref().zip(pictures?) {
                 pages.push(report.page(index, summary, pictures, &place)?);
             }
+            if let Some(sub) = &sub {
+                value.insert("files".into(), folder.files(sub)?.into());
+                write_json(&place("summary.json"), &value)?;
+            }
+            summaries.push(value);
             begun = Instant::now();
         }
-        let summary = match several {
-            // Each number of clusters has its own; this one leads to them.
-            true => json!({ "stemseg_version": env!("CARGO_PKG_VERSION"), "results": summaries }),
-            false => summaries.remove(0),
-        };
-        if several {
-            write_json(&folder.path("summary.json"), &summary)?;
-            if let Some(report) = &report {
-                report.index(&pages)?;
-            }
+        if !several {
+            return Ok(summaries.remove(0));
         }
-        Ok(summary)
+        if let Some(report) = &report {
+            report.index(&pages)?;
+        }
+        // Each number of clusters has its own; this one leads to them.
+        let version = env!("CARGO_PKG_VERSION");
+        let whole = json!({ "stemseg_version": version, "files": [], "results": summaries });
+        Ok(as_map(&whole))
     }
 
     fn summary(&self, found: &Segmentation, index: usize) -> Summary {
         let patterns = &found.results[index];
         let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
-        let (files, shared) = names(self.args, &input.path, found.results.len() > 1);
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
-        summary.files = files;
-        if found.results.len() == 1 {
-            summary.files.extend(shared);
-        }
-        // There are none of a single pattern.
-        if found.channel_maps.get(index).is_some_and(|channels| !channels.is_empty()) {
-            summary.files.push("channels.png".into());
-        }
         summary.label_type = self.args.formats.label_type(patterns.map.largest());
         summary.overlay = (&self.args.report.overlay(summary.input.pixel_size_nm)).into();
         summary
@@ -119,7 +111,7 @@ impl Output<'_> {
             write_npy(&place("site_labels.npy"), map.sites.view())?;
         }
         let model = Model::new(found, patterns, size);
-        write_json(&place("model.json"), &serde_json::json!(model))?;
+        write_json(&place("model.json"), &json!(model))?;
         let overlay_to: Write<'_> = Box::new(|path| {
             let options = self.args.report.overlay(size);
             write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
@@ -205,6 +197,21 @@ pub(super) fn names(args: &Args, image: &Path, several: bool) -> (Vec<String>, V
     (names, shared)
 }
 
+/// Names of what a result will hold, as far as they are known before; `several` numbers of
+/// clusters have folders of their own.
+pub(super) fn planned(args: &Args, image: &Path, several: bool) -> Vec<String> {
+    let (mut own, shared) = names(args, image, several);
+    // Of a single pattern there are none.
+    own.extend(args.report.wanted().then(|| "channels.png".to_owned()));
+    let clusters = args.clusters().unwrap_or_default();
+    let all = match several {
+        true => clusters.iter().map(|k| format!("k{k}")).collect(),
+        false => own,
+    };
+    let page = args.report.wanted().then(|| "report.html".to_owned());
+    all.into_iter().chain(shared).chain(page).chain(["summary.json".to_owned()]).collect()
+}
+
 /// Name of the image without its ending.
 fn stem(image: &Path) -> String {
     image.file_stem().unwrap_or_default().to_string_lossy().into_owned()
@@ -238,6 +245,14 @@ fn write_png(path: &Path, picture: &image::RgbImage) -> Result<()> {
     std::fs::write(path, bytes).map_err(Error::io(path))
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
-    std::fs::write(path, format!("{value:#}\n")).map_err(Error::io(path))
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).expect("all keys are strings");
+    std::fs::write(path, text + "\n").map_err(Error::io(path))
+}
+
+/// A value with names as a JSON object.
+fn as_map(value: &impl serde::Serialize) -> Map<String, Value> {
+    let value = serde_json::to_value(value).expect("all keys are strings");
+    let Value::Object(map) = value else { unreachable!("a value with names") };
+    map
 }

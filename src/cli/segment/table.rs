@@ -1,12 +1,16 @@
 //! `summary.csv`: a line for each image and number of clusters.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use stemseg::io::write::replace_file;
 use stemseg::{Error, Result};
 
+use super::earlier::Earlier;
 use super::inputs::Image;
 
 /// What became of an image.
@@ -14,7 +18,8 @@ use super::inputs::Image;
 pub(super) enum Status {
     /// Segmented in this run.
     Done,
-    /// Its earlier result is what this run would have made.
+    /// An earlier result is there: what this run would have made, or the message says why
+    /// there is no newer one.
     Kept,
     /// Something is wrong with it.
     Failed,
@@ -68,10 +73,14 @@ pub(super) struct Facts {
     areas: Vec<f64>,
 }
 
+const FILE: &str = "file";
+const RESULT: &str = "result";
+const UNLABELLED: &str = "unlabelled_percent";
+
 /// The columns before those of the labels.
 const COLUMNS: [&str; 12] = [
-    "file",
-    "result",
+    FILE,
+    RESULT,
     "status",
     "message",
     "k",
@@ -131,18 +140,21 @@ impl Table {
     /// [`Error::Io`] where nothing can be written, [`Error::Parameter`] for a file that is
     /// no such table.
     pub(super) fn at(path: PathBuf) -> Result<Self> {
-        let path = std::path::absolute(&path).map_err(Error::io(&path))?;
-        if path.exists() && !is_table(&path) {
-            let reason = "there is something that is no table of stemseg; give another --table";
-            return Err(Error::parameter("table", path.display(), reason));
-        }
+        // Through links: it is the table that is replaced.
+        let path = path.canonicalize().or_else(|_| std::path::absolute(&path));
+        let path = path.map_err(Error::io("the working directory"))?;
+        check(&path)?;
         let there = path.ancestors().skip(1).find(|folder| folder.exists());
         let folder = there.unwrap_or(Path::new("/"));
         tempfile::tempfile_in(folder).map_err(|e| Error::io(folder)(e.kind().into()))?;
         Ok(Self { path })
     }
 
-    /// Writes the lines of all images, in their order; gives the place.
+    /// Writes the lines of all images, in their order, and after them those of an earlier
+    /// table whose images are none of these and whose results are there; gives the place.
+    ///
+    /// An image that has no result of this run, but has one there, gets the line of that: the
+    /// table says what there is, the message why there is nothing newer.
     ///
     /// # Errors
     /// [`Error::Io`] with the path; an earlier table is then as it was.
@@ -150,60 +162,161 @@ impl Table {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let failed = |error: io::Error| Error::io(&self.path)(error);
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".summary.csv.");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // tempfile's own 0600 would hide the table from the user's group.
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder).map_err(|e| failed(e.kind().into()))?;
-        write(&file, lines).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => failed(error),
-            other => failed(io::Error::other(format!("{other:?}"))),
+        // What is there is read while no other run can write.
+        replace_file(&self.path, |file| {
+            check(&self.path)?;
+            let mut rows: Vec<Row> = lines
+                .iter()
+                .flat_map(|(image, record)| {
+                    let standing = standing(image, record);
+                    rows(image, standing.as_ref().unwrap_or(record))
+                })
+                .collect();
+            let files: HashSet<String> = rows.iter().map(|row| row[FILE].clone()).collect();
+            let others = earlier(&self.path);
+            rows.extend(others.into_iter().filter(|row| !files.contains(&row[FILE])));
+            write(file, &rows).map_err(|error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => failed(error),
+                other => failed(io::Error::other(format!("{other:?}"))),
+            })
         })?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|e| failed(e.error))?;
         Ok(&self.path)
     }
 }
 
-fn write(to: impl Write, lines: &[(&Image, &Record)]) -> Result<(), csv::Error> {
-    let facts = || lines.iter().flat_map(|(_, record)| &record.facts);
-    let labels = facts().map(|facts| facts.areas.len()).max().unwrap_or(0);
-    let mut table = csv::Writer::from_writer(io::BufWriter::new(to));
-    let areas = (1..=labels).map(|label| format!("area_{label}_percent"));
-    let header = COLUMNS.into_iter().map(str::to_owned);
-    table.write_record(header.chain(["unlabelled_percent".to_owned()]).chain(areas))?;
+/// The cells of a line by their column.
+type Row = BTreeMap<String, String>;
+
+/// The earlier result of an image that has none of this run.
+fn standing(image: &Image, record: &Record) -> Option<Record> {
+    let none = matches!(record.status, Status::Failed | Status::NotDone);
+    let earlier = none.then(|| Earlier::load(&image.target)).flatten()?;
+    let kept = Record::of(Status::Kept, earlier.summary());
+    earlier.is_of(&image.file).then(|| Record { message: record.message.clone(), ..kept })
+}
+
+/// The lines of an image.
+fn rows(image: &Image, record: &Record) -> Vec<Row> {
+    let has_result = matches!(record.status, Status::Done | Status::Kept);
     let none = [Facts::default()];
-    for (image, record) in lines {
-        let has_result = matches!(record.status, Status::Done | Status::Kept);
-        let facts = if record.facts.is_empty() { &none[..] } else { &record.facts };
-        for facts in facts {
-            let result = has_result.then(|| image.target.display().to_string());
-            let percent = |value: f64| format!("{value:.4}");
-            let unlabelled = has_result.then(|| percent(facts.unlabelled()));
-            let mut line = vec![
-                image.file.display().to_string(),
-                result.unwrap_or_default(),
-                record.status.word().to_owned(),
-                record.message.clone(),
-            ];
-            line.extend(facts.columns.iter().cloned());
-            line.push(unlabelled.unwrap_or_default());
-            line.extend(facts.areas.iter().map(|&share| percent(share)));
-            line.resize(COLUMNS.len() + 1 + labels, String::new());
-            table.write_record(&line)?;
-        }
+    let facts = if record.facts.is_empty() { &none[..] } else { &record.facts };
+    let row = |facts: &Facts| {
+        let result = has_result.then(|| image.target.display().to_string());
+        let percent = |value: f64| format!("{value:.4}");
+        let about = [
+            image.file.display().to_string(),
+            result.unwrap_or_default(),
+            record.status.word().to_owned(),
+            record.message.clone(),
+        ];
+        let cells = about.into_iter().chain(facts.columns.iter().cloned());
+        let named = COLUMNS.into_iter().map(str::to_owned).zip(cells);
+        let rest = has_result.then(|| (UNLABELLED.to_owned(), percent(facts.unlabelled())));
+        let areas = (1..).map(area_column).zip(facts.areas.iter().map(|&share| percent(share)));
+        let all = named.chain(rest).chain(areas);
+        all.map(|(column, text)| (column, harmless(&text).into_owned())).collect()
+    };
+    facts.iter().map(row).collect()
+}
+
+/// The lines of the table at `path` whose results are there.
+fn earlier(path: &Path) -> Vec<Row> {
+    let Ok(mut table) = csv::ReaderBuilder::new().flexible(true).from_path(path) else {
+        return Vec::new();
+    };
+    let header: Vec<String> =
+        table.headers().map_or(Vec::new(), |names| names.iter().map(str::to_owned).collect());
+    let cells = |record: csv::StringRecord| -> Row {
+        header.iter().cloned().zip(record.iter().map(str::to_owned)).collect()
+    };
+    let mut rows: Vec<Row> = table.records().filter_map(Result::ok).map(cells).collect();
+    rows.retain(|row| row.get(RESULT).is_some_and(|result| !result.is_empty()));
+    // Paths are as they were given: from another folder they lead nowhere, and say nothing.
+    let there = |row: &Row| Path::new(&row[RESULT]).exists();
+    let from_here = rows.iter().any(there);
+    rows.retain(|row| there(row) || !(from_here || Path::new(&row[RESULT]).is_absolute()));
+    rows
+}
+
+fn write(to: impl Write, rows: &[Row]) -> Result<(), csv::Error> {
+    let has = |column: &String| rows.iter().any(|row| row.contains_key(column));
+    let areas = (1..).map(area_column).take_while(has);
+    let columns = COLUMNS.into_iter().chain([UNLABELLED]).map(str::to_owned);
+    let header: Vec<String> = columns.chain(areas).collect();
+    let mut table = csv::Writer::from_writer(io::BufWriter::new(to));
+    table.write_record(&header)?;
+    for row in rows {
+        let cell = |column: &String| row.get(column).map_or("", String::as_str);
+        table.write_record(header.iter().map(cell))?;
     }
     Ok(table.flush()?)
 }
 
-/// Whether a file begins as a table does.
+fn area_column(label: usize) -> String {
+    format!("area_{label}_percent")
+}
+
+/// A cell that spreadsheets show as it is: texts that they would take for formulas get an
+/// apostrophe before them, numbers stay numbers.
+fn harmless(text: &str) -> Cow<'_, str> {
+    // The wide ones are what some spreadsheets make plain ones of.
+    const FORMULAS: [char; 11] =
+        ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let is_number = || {
+        let plain = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        text.chars().all(plain) && text.parse::<f64>().is_ok()
+    };
+    match text.starts_with(FORMULAS) && !is_number() {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
+}
+
+/// Refuses to replace what is no table.
+fn check(path: &Path) -> Result<()> {
+    if !path.exists() || is_table(path) {
+        return Ok(());
+    }
+    let reason = "there is something that is no table of stemseg; give another --table";
+    Err(Error::parameter("table", path.display(), reason))
+}
+
+/// Whether a file begins as a table does, of this version or another.
 fn is_table(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
     let Ok(file) = fs::File::open(path) else { return false };
     let mut header = String::new();
-    let read = io::BufReader::new(file).read_line(&mut header);
-    read.is_ok() && header.starts_with(&COLUMNS.join(","))
+    let read = io::BufReader::new(file.take(1 << 20)).read_line(&mut header);
+    read.is_ok() && header.starts_with(&COLUMNS[..4].join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_spreadsheet_would_compute_gets_an_apostrophe() {
+        let rows = [
+            ("=1+1.tif", "'=1+1.tif"),
+            ("+a", "'+a"),
+            ("-a", "'-a"),
+            ("@sum(1)", "'@sum(1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("\u{ff1d}1+1", "'\u{ff1d}1+1"),
+            ("-1+cmd|'/c calc'!A1", "'-1+cmd|'/c calc'!A1"),
+            ("-inf", "'-inf"),
+            ("-1.5e-3", "-1.5e-3"),
+            ("-4", "-4"),
+            ("a=1", "a=1"),
+            ("'=1", "'=1"),
+            ("", ""),
+        ];
+        for (text, cell) in rows {
+            assert_eq!(harmless(text), cell);
+            assert_eq!(harmless(cell), cell, "once is enough");
+        }
+    }
 }

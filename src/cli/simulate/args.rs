@@ -114,7 +114,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
-    /// Replace an earlier result.
+    /// Replace an earlier result: the files that its summary.json lists, nothing else.
     #[arg(long, help_heading = "Output")]
     pub(super) force: bool,
 

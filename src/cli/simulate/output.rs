@@ -4,7 +4,7 @@ use std::path::Path;
 
 use image::DynamicImage;
 use ndarray::ArrayView2;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stemseg::io::write::{
     LabelType, ResultFolder, write_counts_tiff, write_labels_tiff, write_map_tiff, write_npy,
 };
@@ -25,12 +25,19 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Writes all files into `folder`; gives the text of summary.json.
-    pub(super) fn write(&self, folder: &ResultFolder, bar: &Bar) -> Result<String> {
+    /// Names of what a result will hold.
+    pub(super) fn planned(args: &Args) -> Vec<String> {
+        let image = Self::image_name(args);
+        let all = [image, "labels.npy", "labels.tif", "image.png", "overlay.png", "summary.json"];
+        all.map(str::to_owned).into()
+    }
+
+    /// Writes all files into `folder` but its summary.json; gives what goes into that.
+    pub(super) fn write(&self, folder: &ResultFolder, bar: &Bar) -> Result<Map<String, Value>> {
         bar.stage("write");
         let (image, labels) = (self.simulated.image.view(), self.simulated.labels.view());
         let size = Some(self.args.pixel_size);
-        self.write_image(image, &folder.path(self.image_name()))?;
+        self.write_image(image, &folder.path(Self::image_name(self.args)))?;
         bar.check()?;
         write_npy(&folder.path("labels.npy"), labels.mapv(|label| label as u8).view())?;
         let kind = LabelType::of(&labels);
@@ -47,14 +54,12 @@ impl Output<'_> {
                 .map_err(|e| Error::Io { path, source: std::io::Error::other(e) })?;
         }
         bar.check()?;
-        let summary = format!("{:#}", self.summary());
-        let path = folder.path("summary.json");
-        std::fs::write(&path, format!("{summary}\n")).map_err(Error::io(path))?;
+        let Value::Object(summary) = self.summary() else { unreachable!("it has names") };
         Ok(summary)
     }
 
-    fn image_name(&self) -> &'static str {
-        match self.args.format {
+    fn image_name(args: &Args) -> &'static str {
+        match args.format {
             Format::Npy => "image.npy",
             Format::Tiff => "image.tif",
         }
@@ -96,7 +101,7 @@ impl Output<'_> {
             "scene": self.scene,
             "parameters": Settings { cell: Some(*cell), ..self.settings.clone() },
             "image": {
-                "file": self.image_name(),
+                "file": Self::image_name(self.args),
                 "shape": image.dim(),
                 "dtype": if self.is_u16() { "uint16" } else { "float32" },
                 "pixel_size_nm": self.args.pixel_size,

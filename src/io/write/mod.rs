@@ -8,7 +8,7 @@ mod npy;
 mod ome_zarr;
 mod tiff;
 
-pub use self::folder::{ResultFolder, sync_file};
+pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
 pub use self::hspy::{Signal, write_hspy};
 pub use self::label_type::LabelType;
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
