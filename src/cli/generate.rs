@@ -1,10 +1,12 @@
 //! `stemseg completions` and `stemseg man`: what shells and `man` want to know,
 //! made from the command line's own definition.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
-use stemseg::Error;
+use stemseg::io::write::replace_file;
+use stemseg::{Error, Result};
 
 use super::{Failure, command, print};
 
@@ -41,9 +43,7 @@ pub(super) fn completions(args: &CompletionArgs) -> Result<(), Failure> {
 pub(super) fn man(args: &ManArgs) -> Result<(), Failure> {
     let pages = pages().map_err(|e| Failure::Run(e.into()))?;
     match &args.out {
-        Some(folder) => {
-            write_pages(folder, &pages).map_err(|e| Failure::from(Error::io(folder)(e)))
-        }
+        Some(folder) => Ok(write_pages(folder, &pages)?),
         None => print(pages[0].1.trim_end()),
     }
 }
@@ -88,7 +88,29 @@ fn page(command: &clap::Command) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn write_pages(folder: &Path, pages: &[(String, String)]) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    pages.iter().try_for_each(|(name, text)| std::fs::write(folder.join(format!("{name}.1")), text))
+/// Writes the pages, in the place of earlier ones and of nothing else.
+fn write_pages(folder: &Path, pages: &[(String, String)]) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    let path = |name: &str| folder.join(format!("{name}.1"));
+    pages.iter().try_for_each(|(name, _)| check_page(&path(name)))?;
+    pages.iter().try_for_each(|(name, text)| {
+        let path = path(name);
+        replace_file(&path, |file| file.write_all(text.as_bytes()).map_err(Error::io(&path)))
+    })
+}
+
+/// Refuses to replace what is no page of stemseg.
+fn check_page(path: &Path) -> Result<()> {
+    let is_page = || {
+        std::fs::read(path).is_ok_and(|text| {
+            String::from_utf8_lossy(&text).lines().any(|line| line.starts_with(".TH stemseg"))
+        })
+    };
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() || !is_page() => {
+            let reason = "there is something that is no manual page of stemseg; give another --out";
+            Err(Error::parameter("out", path.display(), reason))
+        }
+        _ => Ok(()),
+    }
 }

@@ -204,6 +204,83 @@ fn the_table_goes_where_it_is_sent_and_replaces_nothing_else() {
 }
 
 #[test]
+fn the_table_is_of_the_results_that_are_there() {
+    let place = data();
+    place.folder("more");
+    place.npy("more/b.npy", &scene(ROWS, COLS));
+    let lines = |place: &Place| table(place, "r/summary.csv");
+    job(&["data"]).set("-k", "2,3").run(&place);
+    let first = lines(&place);
+    assert_eq!(first["data/a.npy 3"]["status"], "done");
+    // Once more: nothing is made, and nothing is lost.
+    let output = job(&["data"]).set("-k", "2").run(&place);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let again = lines(&place);
+    assert_eq!(again.keys().collect::<Vec<_>>(), first.keys().collect::<Vec<_>>());
+    for (name, line) in &again {
+        let word = if name == "data/bad.npy" { "failed" } else { "kept" };
+        assert_eq!(line["status"], word, "{name}");
+        for column in ["k", "area_1_percent", "area_3_percent", "confidence", "result"] {
+            assert_eq!(line[column], first[name][column], "{name}: {column}");
+        }
+    }
+    assert!(again["data/a.npy 2"]["message"].contains("exists already"));
+    // Other images go beside them; what failed is told of those of the run alone.
+    job(&["more"]).succeed(&place);
+    let both: Vec<String> = lines(&place).into_keys().collect();
+    assert_eq!(both, ["data/a.npy 2", "data/a.npy 3", "more/b.npy 2"]);
+    // A result of another image is not that of one with the same name.
+    place.npy("more/a.npy", &scene(ROWS, COLS));
+    job(&["more"]).run(&place);
+    let all = lines(&place);
+    assert_eq!(all["more/a.npy"]["status"], "failed");
+    assert_eq!(all["data/a.npy 3"]["status"], "kept");
+    // Results that are gone are gone.
+    std::fs::remove_dir_all(place.path("r/a.stemseg")).unwrap();
+    job(&["more"]).set("--resume", FLAG).succeed(&place);
+    let left: Vec<String> = lines(&place).into_keys().collect();
+    assert_eq!(left, ["more/a.npy 2", "more/b.npy 2"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "summary.csv"]);
+}
+
+#[test]
+fn two_batches_at_once_make_one_table_without_failures() {
+    let place = Place::empty();
+    place.folder("data");
+    for i in 0..5 {
+        place.npy(format!("data/{i}.npy"), &scene(ROWS + i, COLS));
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| job(&["data"]).run(&place));
+        }
+    });
+    let lines = table(&place, "r/summary.csv");
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    for (name, line) in &lines {
+        assert!(["done", "kept"].contains(&line["status"].as_str()), "{name}: {line:?}");
+    }
+    assert_eq!(names(&place.path("r")).len(), 6, "{:?}", names(&place.path("r")));
+}
+
+#[test]
+fn spreadsheets_find_no_formulas_in_the_table() {
+    let place = Place::empty();
+    for name in ["=1+1.npy", "@a.npy", "+b.npy"] {
+        place.npy(name, &scene(ROWS, COLS));
+    }
+    place.write("=bad.npy", "x");
+    let given = ["=1+1.npy", "@a.npy", "+b.npy", "=bad.npy"];
+    let several = Job::new().images(&given).with(&[("--table", "t.csv")]);
+    for _ in 0..2 {
+        several.run(&place);
+        let files: Vec<String> = table(&place, "t.csv").into_keys().collect();
+        assert_eq!(files, ["'+b.npy 2", "'=1+1.npy 2", "'=bad.npy", "'@a.npy 2"]);
+    }
+    assert_eq!(table(&place, "t.csv")["'@a.npy 2"]["result"], "'@a.stemseg");
+}
+
+#[test]
 fn any_number_of_jobs_gives_the_same_results() {
     let place = Place::empty();
     place.folder("data");

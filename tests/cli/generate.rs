@@ -1,6 +1,6 @@
 //! Completions and manual pages.
 
-use crate::job::{stemseg, text};
+use crate::job::{check_failure, stemseg, text};
 use crate::place::{Place, names};
 
 #[test]
@@ -29,4 +29,22 @@ fn every_command_has_a_manual_page_with_its_examples_line_by_line() {
     assert!(notes.contains("\n  stemseg segment grain.npy \\-k 2\n"), "{notes}");
     let printed = stemseg(&place).arg("man").output().unwrap();
     assert_eq!(text(&printed.stdout).trim_end(), text(&place.bytes("pages/stemseg.1")).trim_end());
+}
+
+#[test]
+fn manual_pages_replace_manual_pages_and_nothing_else() {
+    let place = Place::empty();
+    let man = || stemseg(&place).args(["man", "--out", "man1"]).output().unwrap();
+    place.folder("man1");
+    place.write("man1/ls.1", ".TH LS 1\n");
+    assert!(man().status.success());
+    place.write("man1/stemseg.1", ".TH stemseg 1 \"stemseg 0.0.1\"\n");
+    assert!(man().status.success());
+    assert!(text(&place.bytes("man1/stemseg.1")).contains("segment"));
+    assert_eq!(place.bytes("man1/ls.1"), b".TH LS 1\n");
+    place.write("man1/stemseg-info.1", "my notes on the first edition");
+    let before = place.snapshot();
+    let output = man();
+    check_failure("notes", &output, 2, &["man1/stemseg-info.1", "no manual page", "--out"]);
+    assert_eq!(place.snapshot(), before);
 }

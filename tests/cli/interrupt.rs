@@ -24,8 +24,13 @@ fn start(place: &Place, job: &Job) -> Child {
 
 /// Waits until the hidden folder is there, which is where computing begins.
 fn wait_for_start(place: &Place, child: &mut Child) {
+    wait_for(place, child, ".result.tmp");
+}
+
+/// Waits until there is something whose name begins so.
+fn wait_for(place: &Place, child: &mut Child, start: &str) {
     let begun = Instant::now();
-    while !names(&place.path("")).iter().any(|name| name.starts_with(".result.tmp")) {
+    while !names(&place.path("")).iter().any(|name| name.starts_with(start)) {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         assert!(begun.elapsed() < Duration::from_secs(60), "it did not begin to compute");
         sleep(Duration::from_millis(5));
@@ -72,6 +77,13 @@ fn a_long_job_stops_soon_and_leaves_nothing() {
             signal: "-TERM",
             size: 100,
             changes: &[("--starts", "1000000000"), ("--json", FLAG)],
+            delay: 100,
+        },
+        Row {
+            name: "hung up",
+            signal: "-HUP",
+            size: 100,
+            changes: &[("--starts", "1000000000")],
             delay: 100,
         },
     ];
@@ -134,4 +146,80 @@ fn of_several_images_those_that_are_done_stay_and_are_in_the_table() {
     std::fs::remove_file(place.path("data/c.npy")).unwrap();
     job.succeed(&place);
     assert_eq!(status(&place), ["kept", "kept", "done"]);
+}
+
+#[test]
+fn ten_kills_and_a_run_leave_nothing_but_the_result() {
+    let place = Place::with_scene();
+    let job = Job::new().set("--out", "result").force();
+    let begun = Instant::now();
+    job.succeed(&place);
+    let whole = begun.elapsed();
+    place.write("result/my_notes.txt", "Tuesday");
+    // Spread over a run, at times that differ from machine to machine.
+    for i in 0..10_u32 {
+        let mut child = start(&place, &job);
+        sleep(whole * (10 * i + 7 * (i % 3)) / 100);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let there = names(&place.path(""));
+        assert!(there.contains(&"result".to_owned()), "after kill {i}: {there:?}");
+    }
+    // Some that die in the middle of computing for sure, of this result and of another.
+    for out in ["result", "other"] {
+        let slow = job.clone().with(&[("--starts", "1000000000"), ("--out", out)]);
+        let mut child = start(&place, &slow);
+        wait_for(&place, &mut child, &format!(".{out}.tmp"));
+        sleep(Duration::from_millis(100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(names(&place.path("")).len() > 2, "it left something");
+    }
+    job.succeed(&place);
+    assert_eq!(names(&place.path("")), ["image.npy", "result"]);
+    assert_eq!(place.bytes("result/my_notes.txt"), b"Tuesday");
+    assert!(place.path("result/labels.npy").exists());
+}
+
+#[test]
+fn what_a_killed_run_had_moved_aside_comes_back_with_a_note() {
+    let place = Place::with_scene();
+    let job = Job::new().set("--out", "result");
+    job.succeed(&place);
+    place.write("result/my_notes.txt", "Tuesday");
+    // As it is between the two renames of a system that cannot exchange.
+    let slow = job.clone().with(&[("--starts", "1000000000")]).force();
+    let mut child = start(&place, &slow);
+    wait_for(&place, &mut child, ".result.tmp");
+    sleep(Duration::from_millis(100));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let there = names(&place.path(""));
+    let hidden = there.iter().find(|name| name.starts_with(".result.tmp")).unwrap();
+    std::fs::rename(place.path("result"), place.path(hidden).join("old")).unwrap();
+    let another = Job::new().set("--out", "another").succeed(&place);
+    let said = text(&another.stderr);
+    assert!(said.contains("note: ") && said.contains("the earlier result is back"), "{said}");
+    assert_eq!(names(&place.path("")), ["another", "image.npy", "result"]);
+    assert_eq!(place.bytes("result/my_notes.txt"), b"Tuesday");
+    job.refused(&place, "it is there", &["result exists already"]);
+}
+
+#[test]
+fn of_two_runs_with_one_place_the_second_stops_at_the_start() {
+    let place = Place::with_scene();
+    let slow = Job::new().with(&[("--starts", "1000000000"), ("--out", "result")]);
+    let mut child = start(&place, &slow);
+    wait_for_start(&place, &mut child);
+    sleep(Duration::from_millis(50));
+    // Before the image is read: there is none.
+    let second = Job::new().image("missing.npy").set("--out", "result");
+    second.refused(&place, "second", &["result is being made by another run of stemseg", "--out"]);
+    second.force().refused(&place, "with force", &["being made by another run"]);
+    Job::new().set("--out", "elsewhere").succeed(&place);
+    assert!(child.try_wait().unwrap().is_none(), "the first goes on");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Job::new().set("--out", "result").succeed(&place);
+    assert_eq!(names(&place.path("")), ["elsewhere", "image.npy", "result"]);
 }

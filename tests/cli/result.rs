@@ -50,6 +50,41 @@ fn the_files_are_there_and_agree() {
     );
 }
 
+/// Names of everything below a folder, as `files` of summary.json has them.
+fn below(place: &Place, folder: &str) -> Vec<String> {
+    let folder = place.path(folder);
+    let all = place.snapshot();
+    let name = |(path, bytes): (&std::path::PathBuf, &Option<Vec<u8>>)| {
+        let below = path.strip_prefix(&folder).ok()?.to_str()?.to_owned();
+        (!below.is_empty()).then(|| below + if bytes.is_none() { "/" } else { "" })
+    };
+    let mut names: Vec<String> = all.iter().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_summary_lists_every_file_and_folder() {
+    let place = Place::with_scene();
+    let whole = [
+        ("--descriptor", "translation+reflection"),
+        ("--radius", "6"),
+        ("--save", "descriptors,features,maps"),
+        ("--format", "tiff,npy,ome-zarr,hspy"),
+    ];
+    Job::new().with(&whole).succeed(&place);
+    Job::new().with(&whole).with(&[("-k", "2,3"), ("--out", "list")]).succeed(&place);
+    Job::new().with(&[("--no-report", FLAG), ("--out", "few")]).succeed(&place);
+    for folder in ["image.stemseg", "list", "list/k2", "list/k3", "few"] {
+        let files = &place.json(format!("{folder}/summary.json"))["files"];
+        assert_eq!(*files, Value::from(below(&place, folder)), "{folder}");
+    }
+    let files = below(&place, "image.stemseg");
+    for name in ["summary.json", "report.html", "maps/", "maps/maps.json", "image.ome.zarr/"] {
+        assert!(files.contains(&name.to_owned()), "{name} is not in {files:?}");
+    }
+}
+
 #[test]
 fn the_two_lattices_are_told_apart() {
     let place = Place::with_scene();

@@ -70,7 +70,12 @@ fn a_result_of_anything_else_is_named_and_replaced_by_force_alone() {
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
         assert!(said.contains(words) && said.contains("--force"), "{name}: {said}");
-        assert_eq!(statuses(&place), ["failed", "failed"], "{name}");
+        // The table says what there is, and why there is nothing newer.
+        assert_eq!(statuses(&place), ["kept", "kept"], "{name}");
+        for line in crate::batch::table(&place, "r/summary.csv").values() {
+            assert!(line["message"].contains(words), "{name}: {line:?}");
+            assert_eq!(line["k"], "2", "{name}");
+        }
         let table = place.path("r/summary.csv");
         let changed: Vec<_> = place
             .snapshot()
@@ -99,7 +104,10 @@ fn another_content_under_the_same_name_is_noticed() {
     place.npy("data/a.npy", &scene(ROWS, COLS).mapv(|v| v * v));
     let output = job.run(&place);
     assert!(text(&output.stderr).contains("the image had another content"));
-    assert_eq!(statuses(&place), ["failed", "kept"]);
+    assert_eq!(statuses(&place), ["kept", "kept"]);
+    let lines = table(&place, "r/summary.csv");
+    assert!(lines["data/a.npy 2"]["message"].contains("had another content"), "{lines:?}");
+    assert_eq!(lines["data/b.npy 2"]["message"], "");
     job.clone().force().succeed(&place);
     assert_eq!(statuses(&place), ["done", "kept"]);
     // So is another mask under the same name.
@@ -109,7 +117,7 @@ fn another_content_under_the_same_name_is_noticed() {
     assert_eq!(statuses(&place), ["kept", "kept"]);
     place.mask("mask.npy", |_, c| c < 70);
     assert_eq!(masked.run(&place).status.code(), Some(1));
-    assert_eq!(statuses(&place), ["failed", "failed"]);
+    assert_eq!(statuses(&place), ["kept", "kept"]);
 }
 
 #[test]
@@ -144,7 +152,7 @@ fn reports_count_where_they_are_wanted() {
     std::fs::remove_file(place.path("r/b.stemseg/channels.png")).unwrap();
     let said = text(&job.run(&place).stderr).to_owned();
     assert!(said.contains("channels.png is missing"), "{said}");
-    assert_eq!(statuses(&place), ["kept", "failed"]);
+    assert_eq!(statuses(&place), ["kept", "kept"]);
     // What computes, and with how much, changes nothing.
     let others = [("--memory", "1GiB"), ("--jobs", "2"), ("--device", "auto")];
     plain.with(&others).succeed(&place);

@@ -1,4 +1,4 @@
-//! Where results go, and what --force may delete.
+//! Where results go, and what --force may replace.
 
 use std::fs;
 
@@ -32,29 +32,104 @@ fn a_run_that_fails_keeps_the_earlier_result() {
 }
 
 #[test]
-fn force_deletes_only_what_stemseg_made() {
+fn force_replaces_only_whole_results() {
     let place = Place::with_scene();
-    place.folder("photos");
-    place.write("photos/cat.jpg", "meow");
+    for (folder, file) in
+        [("photos", "cat.jpg"), ("tables", "notes.csv"), ("pages", "a.html"), ("json", "a.json")]
+    {
+        place.folder(folder);
+        place.write(format!("{folder}/{file}"), "mine");
+    }
+    place.folder("drawings/deep");
+    place.write("drawings/a.svg", "mine");
     place.folder("lookalike");
-    place.write("lookalike/summary.json", "{}");
+    place.write("lookalike/summary.json", "{\"stemseg_version\": \"0.1.0\"}");
     place.write("lookalike/thesis.tex", "dear reader");
     place.write("file", "text");
-    let rows: [(&str, &[&str]); 7] = [
-        ("photos", &["--force deletes only", "something else"]),
-        ("lookalike", &["--force deletes only", "something else"]),
-        ("file", &["--force deletes only", "a file"]),
-        ("image.npy", &["--force deletes only", "a file"]),
+    let rows: [(&str, &[&str]); 10] = [
+        ("photos", &["--force replaces only", "no summary.json"]),
+        ("tables", &["--force replaces only", "no summary.json"]),
+        ("pages", &["--force replaces only", "no summary.json"]),
+        ("json", &["--force replaces only", "no summary.json"]),
+        ("drawings", &["--force replaces only", "no summary.json"]),
+        ("lookalike", &["--force replaces only", "does not list all files"]),
+        ("file", &["--force replaces only", "a file"]),
+        ("image.npy", &["--force replaces only", "a file"]),
         (".", &["out = ."]),
         ("..", &["out = .."]),
-        ("/", &["out = /"]),
     ];
     for (out, words) in rows {
         Job::new().set("--out", out).force().refused(&place, out, words);
     }
+    Job::new().set("--out", "/").force().refused(&place, "/", &["out = /"]);
     place.folder("empty");
     Job::new().set("--out", "empty").refused(&place, "empty, no --force", &["exists already"]);
     Job::new().set("--out", "empty").force().succeed(&place);
+    // A result that lacks a file may be something else by now.
+    fs::remove_file(place.path("empty/overlay.png")).unwrap();
+    let words = ["empty: --force", "overlay.png of its summary.json is missing"];
+    Job::new().set("--out", "empty").force().refused(&place, "not whole", &words);
+}
+
+#[test]
+fn a_folder_of_notes_is_refused_and_the_notes_stay() {
+    let place = Place::empty();
+    place.folder("d");
+    place.write("d/notes.csv", "x\n");
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/grains.tif");
+    let mut command = crate::job::stemseg(&place);
+    let output =
+        command.args(["segment", image, "-k", "3", "--out", "d", "--force"]).output().unwrap();
+    crate::job::check_failure(
+        "d",
+        &output,
+        2,
+        &["/d: --force replaces only whole results", "no summary.json"],
+    );
+    assert_eq!(place.bytes("d/notes.csv"), b"x\n");
+    assert_eq!(names(&place.path("d")), ["notes.csv"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_user_put_into_a_result_stays_there_through_force() {
+    let place = Place::with_scene();
+    let maps = [("--preset", "pystem"), ("--descriptor", "reflection"), ("--radius", "6")];
+    let first = Job::new().with(&maps).set("--save", "maps").set("--patch", crate::job::GONE);
+    first.set("--format", "tiff,npy,ome-zarr").succeed(&place);
+    place.write("image.stemseg/my_notes.txt", "Tuesday");
+    place.write("image.stemseg/maps/mine.txt", "look here");
+    place.write("image.stemseg/image.ome.zarr/mine.txt", "and here");
+    place.folder("image.stemseg/figures/old");
+    place.write("image.stemseg/figures/old/1.svg", "drawn");
+    std::os::unix::fs::symlink("../image.npy", place.path("image.stemseg/link")).unwrap();
+    Job::new().set("-k", "3").force().succeed(&place);
+    Job::new().set("-k", "2,3").force().succeed(&place);
+    assert_eq!(place.bytes("image.stemseg/my_notes.txt"), b"Tuesday");
+    assert_eq!(place.bytes("image.stemseg/figures/old/1.svg"), b"drawn");
+    assert_eq!(names(&place.path("image.stemseg/maps")), ["mine.txt"]);
+    assert_eq!(names(&place.path("image.stemseg/image.ome.zarr")), ["mine.txt"]);
+    let link = fs::read_link(place.path("image.stemseg/link")).unwrap();
+    assert_eq!(link, std::path::Path::new("../image.npy"));
+    let mine = ["figures", "image.ome.zarr", "link", "maps", "my_notes.txt"];
+    let all = names(&place.path("image.stemseg"));
+    let made: Vec<_> = all.iter().filter(|name| !mine.contains(&name.as_str())).collect();
+    assert_eq!(made, ["k2", "k3", "report.html", "summary.json"]);
+    assert_eq!(names(&place.path("")), ["image.npy", "image.stemseg"]);
+}
+
+#[test]
+fn a_file_of_the_users_with_the_name_of_a_new_one_is_named_before_computing() {
+    let place = Place::with_scene();
+    Job::new().set("--no-report", crate::job::FLAG).succeed(&place);
+    place.write("image.stemseg/report.html", "mine");
+    let job = Job::new().with(&[("--starts", "1000000000")]).force();
+    job.refused(&place, "report", &["report.html in it was not made by stemseg", "--out"]);
+    Job::new().set("--no-report", crate::job::FLAG).force().succeed(&place);
+    assert_eq!(place.bytes("image.stemseg/report.html"), b"mine");
+    place.folder("image.stemseg/k3");
+    let list = Job::new().with(&[("-k", "2,3"), ("--no-report", crate::job::FLAG)]).force();
+    list.refused(&place, "k3", &["k3 in it was not made by stemseg"]);
 }
 
 #[cfg(unix)]

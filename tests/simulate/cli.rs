@@ -139,10 +139,17 @@ fn an_earlier_result_is_replaced_only_by_force() {
     stemseg(&place, &arguments).assert().success();
     stemseg(&place, &arguments).assert().code(2).stderr(contains("exists already"));
     stemseg(&place, &[&arguments[..], &["--force", "--seed=1"]].concat()).assert().success();
+    // What is not of the simulation stays beside it.
+    std::fs::write(place.path().join("twins.sim/my_notes.txt"), "Tuesday").unwrap();
+    stemseg(&place, &[&arguments[..], &["--force", "--format=tiff"]].concat()).assert().success();
+    assert!(place.path().join("twins.sim/my_notes.txt").exists());
+    assert!(place.path().join("twins.sim/image.tif").exists());
+    assert!(!place.path().join("twins.sim/image.npy").exists());
     std::fs::create_dir(place.path().join("thesis")).unwrap();
     std::fs::write(place.path().join("thesis/chapter.tex"), "years").unwrap();
     let out = [&arguments[..], &["--force", "--out=thesis"]].concat();
-    stemseg(&place, &out).assert().code(2).stderr(contains("holds something else"));
+    stemseg(&place, &out).assert().code(2).stderr(contains("no summary.json"));
+    assert!(place.path().join("thesis/chapter.tex").exists());
 }
 
 #[test]

@@ -30,7 +30,7 @@ The result is a folder NAME.stemseg/ beside the image:
 With a list of clusters each number has these in a folder of its own (k2/, k3/).
 With --roi they have its size; masked pixels get label 0.
 --format writes NAME.ome.zarr and labels.hspy, for napari and HyperSpy, beside these or instead.
-With several images or a folder, --out gets summary.csv, a line for each image.
+With several images or a folder, --out gets summary.csv, a line for each image that has a result or failed.
 
 Examples:
   stemseg segment grain.npy

@@ -172,9 +172,11 @@ impl Table {
                     rows(image, standing.as_ref().unwrap_or(record))
                 })
                 .collect();
-            let files: HashSet<String> = rows.iter().map(|row| row[FILE].clone()).collect();
-            let others = earlier(&self.path);
-            rows.extend(others.into_iter().filter(|row| !files.contains(&row[FILE])));
+            let cells = |column: &str| rows.iter().map(|row| row[column].clone()).collect();
+            let (files, results): (HashSet<String>, HashSet<String>) = (cells(FILE), cells(RESULT));
+            let mut others = earlier(&self.path);
+            others.retain(|row| !files.contains(&row[FILE]) && !results.contains(&row[RESULT]));
+            rows.extend(others);
             write(file, &rows).map_err(|error| match error.into_kind() {
                 csv::ErrorKind::Io(error) => failed(error),
                 other => failed(io::Error::other(format!("{other:?}"))),

@@ -3,6 +3,7 @@
 
 mod exchange;
 mod manifest;
+mod parents;
 mod recover;
 mod staging;
 mod sync;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use self::manifest::{FILES, Manifest, SUMMARY, VERSION};
+use self::parents::Parents;
 use self::staging::Staging;
 use self::sync::{sync_folder, sync_tree};
 use crate::{Error, Result};
@@ -33,7 +35,7 @@ pub struct ResultFolder {
     force: bool,
     staging: Staging,
     /// Dropped after `staging`, which lies in them.
-    _parents: NewFolders,
+    _parents: Parents,
 }
 
 impl ResultFolder {
@@ -62,12 +64,15 @@ impl ResultFolder {
         let parent = parent_of(&target).to_path_buf();
         let target = parent.join(name);
         check_target(&target, force)?;
-        let parents = NewFolders::create(&parent)?;
-        // Without links and `..`: `result/../result` would lose its way once
-        // the earlier result is moved aside.
-        let real = fs::canonicalize(&parent).map_err(Error::io(&parent))?.join(name);
-        // What a killed run left is put back by this: look again.
-        let staging = Staging::claim(&real).map_err(|error| as_given(error, &target))?;
+        // Dropped last to first: the folders above after what lies in them.
+        let (parents, real, staging) = Parents::of(&parent, || {
+            // Without links and `..`: `result/../result` would lose its way once
+            // the earlier result is moved aside.
+            let real = fs::canonicalize(&parent).map_err(Error::io(&parent))?.join(name);
+            // What a killed run left is put back by this: look again.
+            let staging = Staging::claim(&real).map_err(|error| as_given(error, &target))?;
+            Ok((real, staging))
+        })?;
         if let Some(earlier) = check_target(&target, force)? {
             let guests = earlier.guests(&target)?;
             if let Some(guest) = manifest::in_the_way(&guests, planned) {
@@ -228,30 +233,6 @@ pub fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) ->
     fs::rename(&new, path).map_err(Error::io(path))?;
     sync_folder(parent_of(path));
     Ok(())
-}
-
-/// Folders that were made for a result, the deepest first. Those that are still
-/// empty when this is dropped are removed: the result did not come.
-#[derive(Debug)]
-struct NewFolders(Vec<PathBuf>);
-
-impl NewFolders {
-    /// Makes `folder` and its parents where they are missing.
-    fn create(folder: &Path) -> Result<Self> {
-        let missing = folder.ancestors().take_while(|f| !f.exists()).map(Path::to_path_buf);
-        let new = Self(missing.collect());
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        Ok(new)
-    }
-}
-
-impl Drop for NewFolders {
-    fn drop(&mut self) {
-        for folder in &self.0 {
-            // Refused for a folder that holds something.
-            let _ = fs::remove_dir(folder);
-        }
-    }
 }
 
 /// The folder that `path` lies in.

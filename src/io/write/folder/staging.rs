@@ -49,6 +49,9 @@ struct Owner {
     target: OsString,
 }
 
+/// A way to lock a file, as [`File::try_lock`].
+pub(super) type TryLock = dyn Fn(&File) -> Result<(), TryLockError>;
+
 /// What comes of trying to take a hidden folder.
 enum Taken {
     Mine(Staging),
@@ -76,9 +79,14 @@ impl Staging {
     /// # Errors
     /// [`Error::Busy`] where another run has it, [`Error::Io`] where nothing can be written.
     pub(super) fn claim(target: &Path) -> Result<Self> {
+        Self::claim_with(target, &File::try_lock)
+    }
+
+    /// The same with a way to lock files.
+    pub(super) fn claim_with(target: &Path, lock: &TryLock) -> Result<Self> {
         let mut number = 0;
         loop {
-            match take(&hidden(target, number), target)? {
+            match take(&hidden(target, number), target, lock)? {
                 Taken::Mine(staging) => return Ok(staging),
                 Taken::Held => return Err(Error::Busy(target.to_path_buf())),
                 Taken::Unusable => number += 1,
@@ -161,7 +169,7 @@ pub(super) fn is_hidden_name(name: &str) -> bool {
         && number.parse::<usize>().is_ok()
 }
 
-fn take(folder: &Path, target: &Path) -> Result<Taken> {
+fn take(folder: &Path, target: &Path, lock: &TryLock) -> Result<Taken> {
     // The kind alone: the message would be about a hidden name.
     let failed = |error: std::io::Error| Error::io(parent_of(target))(error.kind().into());
     let fresh = match fs::create_dir(folder) {
@@ -172,7 +180,11 @@ fn take(folder: &Path, target: &Path) -> Result<Taken> {
     if !fresh && !kind_of(folder)?.is_some_and(|kind| kind.is_dir()) {
         return Ok(Taken::Unusable);
     }
-    let mut lock = match try_lock(folder, true, &File::try_lock).map_err(failed)? {
+    let locked = try_lock(folder, true, lock).map_err(|error| {
+        let _ = fs::remove_dir(folder);
+        failed(error)
+    });
+    let mut lock = match locked? {
         Lock::Got(file) => Some(file),
         Lock::Held => return Ok(Taken::Held),
         Lock::Gone => return Ok(Taken::Gone),
@@ -187,17 +199,16 @@ fn take(folder: &Path, target: &Path) -> Result<Taken> {
         let made_by = format!("stemseg {}", env!("CARGO_PKG_VERSION"));
         let target = target.file_name().unwrap_or_default().to_owned();
         let owner = serde_json::to_vec(&Owner { made_by, target }).unwrap_or_default();
-        file.set_len(0).and_then(|()| file.write_all(&owner)).map_err(failed)?;
+        if let Err(error) = file.set_len(0).and_then(|()| file.write_all(&owner)) {
+            release(folder, lock);
+            return Err(failed(error));
+        }
     }
     Ok(Taken::Mine(Staging { folder: folder.to_path_buf(), lock, kept: false, notes }))
 }
 
 /// Locks the file in a hidden folder; `create` where it is to be made.
-fn try_lock(
-    folder: &Path,
-    create: bool,
-    lock: &dyn Fn(&File) -> Result<(), TryLockError>,
-) -> std::io::Result<Lock> {
+fn try_lock(folder: &Path, create: bool, lock: &TryLock) -> std::io::Result<Lock> {
     let path = folder.join(LOCK);
     if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
         return Ok(Lock::Unknown);

@@ -1,5 +1,6 @@
 //! Results that appear whole, replace others, and come back after a kill.
 
+use std::fs::TryLockError;
 use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
@@ -118,6 +119,24 @@ fn a_dropped_result_leaves_nothing() {
 }
 
 #[test]
+fn folders_above_go_with_the_last_result_that_did_not_come() {
+    let (place, _) = place();
+    let target = |name: &str| place.path().join("new/parent").join(name);
+    let (one, two) = (start(&target("one"), false).unwrap(), start(&target("two"), false).unwrap());
+    drop(one);
+    assert!(target("").exists());
+    drop(two);
+    assert!(names(place.path()).is_empty());
+    fs::write(place.path().join("file"), "").unwrap();
+    start(&place.path().join("file/result"), false).unwrap_err();
+    fs::create_dir(place.path().join("d")).unwrap();
+    fs::write(place.path().join("d/notes.csv"), "x").unwrap();
+    refused(&place.path().join("d"), "has no summary.json");
+    start(&place.path().join("e/f/.."), false).unwrap_err();
+    assert_eq!(names(place.path()), ["d", "file"]);
+}
+
+#[test]
 fn an_existing_target_is_kept_without_force_and_replaced_with_it() {
     let (place, target) = place();
     make(&target, false, "first").unwrap();
@@ -198,6 +217,19 @@ fn two_runs_do_not_make_one_result() {
     first.commit(&mut Map::new()).unwrap();
     assert_eq!(labels(&target), "first");
     drop(start(&place.path().join("silver.stemseg"), false).unwrap());
+}
+
+#[test]
+fn without_locks_nothing_is_swept() {
+    let (place, target) = place();
+    let no_locks = |_: &File| Err(TryLockError::Error(ErrorKind::Unsupported.into()));
+    let first = Staging::claim_with(&target, &no_locks).unwrap();
+    fs::write(first.new_path(), "half").unwrap();
+    let second = Staging::claim_with(&target, &no_locks).unwrap();
+    assert_ne!(first.new_path(), second.new_path());
+    assert_eq!(fs::read_to_string(first.new_path()).unwrap(), "half");
+    drop((first, second));
+    assert!(names(place.path()).is_empty());
 }
 
 #[test]
