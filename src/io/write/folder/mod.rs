@@ -308,5 +308,6 @@ fn same_permissions(earlier: &Path, new: &Path) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
