@@ -6,7 +6,8 @@
 //! and without). And a number of clusters is right
 //! where the **cores** of all of them, the sites deep inside, lie far apart beside their
 //! spread, and sites lie much nearer to their own cluster than to the next: clusters that
-//! share a crystal meet in the middle of it. The limits were set on simulated scenes and
+//! share a crystal meet in the middle of it. Where no feature has two clear levels and the
+//! first one is a slope, they share one that changes slowly ([`crate::continuum`]). The limits were set on simulated scenes and
 //! single crystals; see `ACCURACY.md`.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::automatic;
 use crate::backend::cpu::Cpu;
+use crate::continuum::{self, Evidence, Slope};
 use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::maf;
 use crate::metrics::Overlaps;
@@ -60,6 +62,8 @@ pub struct Choice {
     pub variation: f64,
     /// How much each factor varies for what neighbours differ by, regularised, best first.
     pub factors: Vec<f64>,
+    /// What speaks for a single crystal that changes slowly.
+    pub continuum: Evidence,
     /// Why, in words.
     pub reason: String,
 }
@@ -79,13 +83,14 @@ pub struct Candidate {
 }
 
 /// Chooses from the factors `points` `[active sites, q]`, of which each varies as much as
-/// its one of `factors`.
+/// its one of `factors`; `brightness` is the mean brightness around each site of the grid.
 ///
 /// # Errors
 /// As [`kmeans::cluster`].
 pub fn choose(
     points: ArrayView2<'_, f32>,
     factors: &[f64],
+    brightness: Option<&Array2<f32>>,
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<Choice> {
@@ -97,8 +102,12 @@ pub fn choose(
         .collect::<Result<Vec<_>>>()?;
     let factors: Vec<f64> = factors.iter().take(MOST).copied().collect();
     let variation = variation(points, plan);
-    let (clusters, reason) = decide(&candidates, variation, &factors);
-    Ok(Choice { clusters, candidates, variation, factors, reason })
+    let continuum = sample.evidence(brightness);
+    let (clusters, reason) = match (decide(&candidates, variation, &factors), continuum.slope()) {
+        ((2.., _), Some(slope)) => (1, slowly(slope).to_owned()),
+        (decided, _) => decided,
+    };
+    Ok(Choice { clusters, candidates, variation, factors, continuum, reason })
 }
 
 /// Variance of the first of `points` `[active sites, q]` by half the mean square of its
@@ -154,12 +163,30 @@ fn decide(candidates: &[Candidate], variation: f64, factors: &[f64]) -> (usize, 
     (clusters, reason)
 }
 
+/// Why an image that could be cut shows a single crystal.
+fn slowly(slope: Slope) -> &'static str {
+    match slope {
+        Slope::Place => {
+            "1 pattern: what varies most changes steadily over the image, as in a crystal that is bent, \
+             strained or drifts; nothing steps from one level to another"
+        }
+        Slope::Brightness => {
+            "1 pattern: what varies most follows a slow change of brightness, as from contamination or \
+             thickness; nothing steps from one level to another"
+        }
+    }
+}
+
 /// A coarser grid of the sites.
 struct Sample {
     /// `[sites, q]`.
     points: Array2<f32>,
     /// Number of each site of the grid among the points.
     number: Array2<Option<usize>>,
+    /// Every how many sites of the grid, along both axes.
+    step: usize,
+    /// Distance of its sites, px.
+    stride: f64,
     /// Radius of a core, in its sites.
     radius: f32,
 }
@@ -183,7 +210,22 @@ impl Sample {
             next += 1;
         }
         let smoothing = automatic::smoothing(1.0, plan.grid.stride * step);
-        Self { points: points.select(Axis(0), &kept), number, radius: smoothing.core as f32 }
+        let (points, radius) = (points.select(Axis(0), &kept), smoothing.core as f32);
+        Self { points, number, step, stride: (plan.grid.stride * step) as f64, radius }
+    }
+
+    /// What speaks for a single crystal, from the leading features.
+    fn evidence(&self, brightness: Option<&Array2<f32>>) -> Evidence {
+        let count = self.points.ncols().min(continuum::FEATURES);
+        let map = |f: usize| self.number.mapv(|site| site.map(|site| self.points[(site, f)]));
+        let brightness = brightness.map(|values| {
+            let at = |at: (usize, usize)| values[(at.0 * self.step, at.1 * self.step)];
+            let present = self.number.indexed_iter();
+            let present = present.map(|(site, number)| number.map(|_| at(site))).collect();
+            Array2::from_shape_vec(self.number.dim(), present).expect("one value for each site")
+        });
+        let features: Vec<_> = (0..count).into_par_iter().map(map).collect();
+        Evidence::new(&features, brightness.as_ref(), self.stride)
     }
 
     fn candidate(&self, clusters: usize, seed: u64, progress: &dyn Progress) -> Result<Candidate> {
@@ -363,7 +405,7 @@ mod tests {
                 point[1] += [0.0, 0.0, 9.0][crystal];
             }
             let factors = [40.0, if crystals == 3 { 20.0 } else { 1.5 }, 1.0];
-            let found = choose(points.view(), &factors, &plan, &Silent).unwrap();
+            let found = choose(points.view(), &factors, None, &plan, &Silent).unwrap();
             assert_eq!(found.clusters, crystals, "{found:?}");
             let own = &found.candidates[crystals - 2];
             assert!(own.stability > 0.99 && own.silhouette > 0.8, "{own:?}");

@@ -50,6 +50,7 @@ pub mod calibration;
 pub mod channel_maps;
 pub mod choose;
 pub mod confidence;
+pub mod continuum;
 pub mod descriptor;
 mod error;
 mod gaussian;

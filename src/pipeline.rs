@@ -11,6 +11,7 @@ use crate::backend::{Backend, Describe};
 use crate::channel_maps::{ChannelMap, Described};
 use crate::choose::{self, Choice};
 use crate::confidence::{self, ClassSums};
+use crate::continuum;
 use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::label_map::LabelMap;
 use crate::micrograph::Micrograph;
@@ -137,7 +138,9 @@ pub fn segment(
     if numbers.is_empty() {
         progress.stage("choose");
         let values = &pca.report.explained_variance;
-        let chosen = choose::choose(points.view(), values, &plan, &Unseen(progress))?;
+        let brightness = continuum::brightness(micrograph, &plan);
+        let chosen =
+            choose::choose(points.view(), values, brightness.as_ref(), &plan, &Unseen(progress))?;
         numbers.push(chosen.clusters);
         choice = Some(chosen);
         timings.choose = clock.lap();
