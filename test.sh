@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # All checks: format, lints, documentation, every test on the CPU and on a graphics
-# adapter, results opened by other programs, and the report in a browser. It installs
-# Mesa's software Vulkan, Python's venv and Chromium where they are missing and apt-get
-# can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
+# adapter, devices that fail and a second driver, results opened by other programs, and
+# the report in a browser. It installs Mesa's software Vulkan, Vulkan's headers and
+# validation layer, Python's venv and Chromium (which brings the second driver) where
+# they are missing and apt-get can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_FAULTS=off,
+# STEMSEG_TESTS_DRIVERS=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
 # without.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -15,16 +17,32 @@ vulkan_is_here() {
         { compgen -G '/usr/share/vulkan/icd.d/*.json' || compgen -G '/etc/vulkan/icd.d/*.json'; } >/dev/null
 }
 needed=()
+# Not every distribution has these.
+wanted=()
 if [ "$(uname)" = Linux ] && [ "${STEMSEG_TESTS_GPU:-}" != off ] && ! vulkan_is_here; then
     needed+=(mesa-vulkan-drivers libvulkan1)
+fi
+if [ "$(uname)" = Linux ] && [ "${STEMSEG_TESTS_GPU:-}" != off ]; then
+    if [ "${STEMSEG_TESTS_FAULTS:-}" != off ] && [ ! -f /usr/include/vulkan/vk_layer.h ]; then
+        needed+=(libvulkan-dev)
+    fi
+    if [ "${STEMSEG_TESTS_DRIVERS:-}" != off ]; then
+        [ -f /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json ] ||
+            needed+=(vulkan-validationlayers)
+        compgen -G '/usr/lib/chromium*/vk_swiftshader_icd.json' >/dev/null || wanted+=(chromium)
+    fi
 fi
 if [ -z "${STEMSEG_TESTS_PYTHON:-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
     needed+=(python3-venv)
 fi
-if [ "${#needed[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
+if [ $((${#needed[@]} + ${#wanted[@]})) -gt 0 ] && command -v apt-get >/dev/null; then
     root=$([ "$(id -u)" = 0 ] || echo sudo)
     $root apt-get update -qq
-    $root apt-get install -y -qq --no-install-recommends "${needed[@]}"
+    [ "${#needed[@]}" = 0 ] || $root apt-get install -y -qq --no-install-recommends "${needed[@]}"
+    for package in "${wanted[@]}"; do
+        $root apt-get install -y -qq --no-install-recommends "$package" ||
+            echo "test.sh: $package could not be installed" >&2
+    done
 fi
 
 cargo fmt --check

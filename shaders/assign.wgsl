@@ -86,6 +86,7 @@ fn assign(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     if local == 0u {
         atomicStore(&moved, 0u);
     }

@@ -71,6 +71,7 @@ fn centred_cells(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let row = params.first_row + group.y;
     let col = group.x * 64u + local;
     if col >= params.cols {

@@ -55,6 +55,7 @@ fn cluster_sums(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let first = params.first_point + group.x * params.chunk;
     let end = min(first + params.chunk, params.points);
     let first_cluster = group.y * params.range;

@@ -30,6 +30,7 @@ fn fold(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let entry = (group.y * params.groups_per_row + group.x) * 256u + local;
     if entry >= params.entries {
         return;

@@ -106,6 +106,7 @@ fn harmonic(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let row = params.first_row + group.y;
     let col = group.x * 2u * THREADS + local;
     let one = site(row, col);

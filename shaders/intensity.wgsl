@@ -74,6 +74,7 @@ fn intensity(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let row = params.first_row + group.y;
     let first = group.x * SITES;
     let works = first + local < params.site_cols;

@@ -90,6 +90,7 @@ fn moments(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    clock_in(index);
     // Block row r holds r + 1 blocks: number them through.
     var block_i = 0u;
     var before = 0u;

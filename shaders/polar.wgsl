@@ -180,6 +180,7 @@ fn polar(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let inner = params.inner;
     let inner_row = inner.first_row + group.y;
     let inner_col = inner.first_col + group.x;

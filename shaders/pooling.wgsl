@@ -173,6 +173,7 @@ fn pooling(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let row = params.first_row + group.y;
     let score = params.first_score + group.z;
     let map = (params.map + score) * params.rows * params.cols;

@@ -307,6 +307,7 @@ fn power_spectrum(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let part = part_of(params.first_group + group.y, local);
     let four_means = 4.0 * total(part, local, own_sum(part)) / params.area;
     let line = part.own % params.lines;

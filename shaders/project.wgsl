@@ -38,6 +38,7 @@ fn project(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let site = (group.y * params.groups_per_row + group.x) * 256u + local;
     if site >= params.sites {
         return;

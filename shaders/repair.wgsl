@@ -39,6 +39,7 @@ fn repair(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    clock_in(local);
     let tile = tiles[group.z];
     let own = group.x * 256u + local;
     let count = tile.rows * tile.cols;

@@ -219,6 +219,7 @@ fn translation(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
 ) {
+    clock_in(local.y * BLOCKS + local.x);
     let tile = tiles[params.first_tile + group.y];
     let stride = params.stride;
     // Of a slab without columns beyond its whole blocks, the last block is not read.

@@ -55,6 +55,27 @@ pub enum Error {
         /// What failed, with the need and the limit where there is one.
         reason: String,
     },
+    /// The device failed while it computed: it was lost, or ran out of memory.
+    #[error("device {device} failed while it computed: {reason}; --device cpu does without it")]
+    DeviceFailed {
+        /// The adapter's name.
+        device: String,
+        /// What happened, as far as the driver says.
+        reason: String,
+    },
+    /// The device computed something wrong.
+    #[error(
+        "device {device} gave a wrong result in stage {stage}: {reason}; its driver or memory may be \
+         faulty: --device cpu does without it"
+    )]
+    DeviceWrong {
+        /// The adapter's name.
+        device: String,
+        /// The kernel or stage that it was.
+        stage: &'static str,
+        /// What was found, and what should have been.
+        reason: String,
+    },
     /// The result exists already.
     #[error("{} exists already; give --force to replace it or --out for another place", .0.display())]
     Exists(PathBuf),
@@ -90,6 +111,7 @@ impl Error {
     /// True where the caller can mend it (wrong input or parameters), false
     /// where a run that was asked for correctly failed on the way.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Device { .. } | Self::Interrupted)
+        let in_run = matches!(self, Self::Device { .. } | Self::Interrupted);
+        !(in_run || matches!(self, Self::DeviceFailed { .. } | Self::DeviceWrong { .. }))
     }
 }

@@ -139,6 +139,8 @@ impl<'a> Points<'a> {
 /// Lloyd iterations on one set of points, which the backend holds.
 struct Run<'a> {
     points: Points<'a>,
+    /// Name of the device.
+    device: &'a str,
     assign: Box<dyn crate::backend::Assign + 'a>,
     progress: &'a dyn Progress,
 }
@@ -152,7 +154,8 @@ impl<'a> Run<'a> {
         let assign = backend.assigner(points)?;
         let values = points.to_slice().expect("points are in standard layout");
         let points = Points { values, features: points.ncols() };
-        Ok(Self { points, assign, progress })
+        let device = &backend.device().name;
+        Ok(Self { points, device, assign, progress })
     }
 
     /// Iterates from `centroids` `[k, q]` until no label changes.
@@ -178,22 +181,30 @@ impl<'a> Run<'a> {
                 filled = Some(labels);
             }
         }
-        let labels = filled.map_or_else(|| Ok(self.labels()?.0), Ok::<_, Error>)?;
+        let labels = filled.map_or_else(|| Ok(self.labels(clusters)?.0), Ok::<_, Error>)?;
         // Of these labels, in f64 whatever the backend's own sums are.
         let centroids = means(self.points, &labels, clusters);
         let inertia = inertia(self.points, &labels, &centroids);
         Ok(Clustering { labels, centroids, inertia, iterations, starts: 1, converged })
     }
 
-    fn labels(&mut self) -> Result<(Vec<u32>, Vec<f32>)> {
+    fn labels(&mut self, clusters: usize) -> Result<(Vec<u32>, Vec<f32>)> {
         let (mut labels, mut distances) =
             (vec![0; self.points.len()], vec![0.0; self.points.len()]);
         self.assign.labels(&mut labels, &mut distances)?;
-        Ok((labels, distances))
+        // They are indices from here on.
+        match labels.iter().find(|&&label| label as usize >= clusters) {
+            None => Ok((labels, distances)),
+            Some(label) => Err(Error::DeviceWrong {
+                device: self.device.to_owned(),
+                stage: "k-means",
+                reason: format!("a point has label {label} of {clusters}"),
+            }),
+        }
     }
 
     fn filled_labels(&mut self, clusters: usize) -> Result<Vec<u32>> {
-        let (mut labels, mut distances) = self.labels()?;
+        let (mut labels, mut distances) = self.labels(clusters)?;
         fill_empty(&mut labels, &mut distances, clusters);
         Ok(labels)
     }
@@ -323,6 +334,48 @@ mod tests {
         // Point 2 is alone in its cluster; point 1 is the first of the next.
         assert_eq!(labels, [0, 2, 1, 0]);
         assert_eq!(distances[1], 0.0);
+    }
+
+    /// A device that gives a label that no cluster has.
+    #[test]
+    fn labels_beyond_the_clusters_are_an_error() {
+        struct Beyond(Cpu);
+        struct Points<'a>(Box<dyn crate::backend::Assign + 'a>);
+        impl Backend for Beyond {
+            fn device(&self) -> &crate::backend::DeviceInfo {
+                self.0.device()
+            }
+            fn band_rows(&self, plan: &crate::Plan, budget: u64) -> Result<usize> {
+                self.0.band_rows(plan, budget)
+            }
+            fn upload<'a>(
+                &'a self,
+                image: ArrayView2<'a, f32>,
+                plan: &'a crate::Plan,
+            ) -> Result<Box<dyn crate::backend::Describe + 'a>> {
+                self.0.upload(image, plan)
+            }
+            fn assigner<'a>(
+                &'a self,
+                points: ArrayView2<'a, f32>,
+            ) -> Result<Box<dyn crate::backend::Assign + 'a>> {
+                Ok(Box::new(Points(self.0.assigner(points)?)))
+            }
+        }
+        impl crate::backend::Assign for Points<'_> {
+            fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<crate::backend::Step> {
+                self.0.step(centroids)
+            }
+            fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {
+                self.0.labels(labels, distances)?;
+                labels[2] = u32::MAX;
+                Ok(())
+            }
+        }
+        let options = Options { clusters: 3, starts: 1, seed: 0 };
+        let (points, backend) = (blobs(20), Beyond(Cpu::new()));
+        let found = cluster(points.view(), &Pairs::default(), options, &backend, &Silent);
+        assert!(matches!(found, Err(Error::DeviceWrong { stage: "k-means", .. })), "{found:?}");
     }
 
     #[test]

@@ -22,7 +22,8 @@ use crate::pipeline::BAND_BYTES;
 use crate::plan::{Params, Plan};
 use crate::progress::Progress;
 use crate::sites::Band;
-use blocks::Blocks;
+pub(crate) use blocks::Blocks;
+pub(crate) use moments::compare as compare_moments;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, Serialize)]

@@ -4,6 +4,7 @@
 //! They get the same plan and the same host tables, so they differ only in the
 //! rounding of sums, never in geometry.
 
+pub mod checked;
 pub mod cpu;
 pub mod gpu;
 
@@ -13,7 +14,9 @@ use serde::Serialize;
 use crate::Result;
 use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
+use crate::remarks::Remarks;
 use crate::sites::Band;
+pub use checked::{Check, Checked};
 
 /// Which device to compute on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,6 +85,37 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>>;
+
+    /// Whether it makes sense to go on with it; not where the device is gone, or was wrong.
+    fn usable(&self) -> bool {
+        true
+    }
+}
+
+impl<B: Backend + ?Sized> Backend for &B {
+    fn device(&self) -> &DeviceInfo {
+        (**self).device()
+    }
+
+    fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
+        (**self).band_rows(plan, budget)
+    }
+
+    fn upload<'a>(
+        &'a self,
+        image: ArrayView2<'a, f32>,
+        plan: &'a Plan,
+    ) -> Result<Box<dyn Describe + 'a>> {
+        (**self).upload(image, plan)
+    }
+
+    fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
+        (**self).assigner(points)
+    }
+
+    fn usable(&self) -> bool {
+        (**self).usable()
+    }
 }
 
 /// An uploaded image. The methods take bands of [`Plan::bands`]; whatever their
@@ -157,19 +191,23 @@ pub struct Step {
     pub changed: u64,
 }
 
-/// The chosen backend, with a note where the choice needs a word.
+/// The chosen backend, whose work is looked over as `check` says, with what is to be said
+/// about the choice. With [`Choice::Auto`], GPUs that lack what kernels need, or fail their
+/// self-test, are passed over.
 ///
 /// # Errors
-/// [`Error::NoDevice`](crate::Error::NoDevice) if nothing fits, saying what is
-/// there; [`Error::Device`](crate::Error::Device) if the device fails at once.
-pub fn open(choice: &Choice) -> Result<(Box<dyn Backend>, Option<String>)> {
+/// [`Error::NoDevice`](crate::Error::NoDevice) if nothing fits, saying what is there; of an
+/// adapter that was asked for [`Error::Device`](crate::Error::Device) if it lacks what
+/// kernels need, and what its self-test found.
+pub fn open(choice: &Choice, check: Check) -> Result<(Box<dyn Backend>, Remarks)> {
     if *choice == Choice::Cpu {
-        return Ok((Box::new(cpu::Cpu::new()), None));
+        return Ok((Box::new(cpu::Cpu::new()), Remarks::default()));
     }
-    match gpu::adapter::choose(choice)? {
-        gpu::adapter::Chosen::Adapter(adapter) => Ok((Box::new(gpu::Gpu::new(&adapter)?), None)),
-        gpu::adapter::Chosen::Cpu(why) => Ok((Box::new(cpu::Cpu::new()), Some(why))),
-    }
+    let (gpu, remarks) = gpu::choose::choose(choice, check)?;
+    Ok(match gpu {
+        Some(gpu) => (Box::new(Checked::new(gpu, check)), remarks),
+        None => (Box::new(cpu::Cpu::new()), remarks),
+    })
 }
 
 /// What was made for whole bands, kept while it fits a budget so that `project`

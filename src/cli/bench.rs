@@ -7,7 +7,7 @@ mod earlier;
 mod table;
 
 use ndarray::Array2;
-use stemseg::backend::{self, Backend, Choice};
+use stemseg::backend::{self, Backend, Check, Choice};
 use stemseg::bench;
 use stemseg::io::read;
 use stemseg::micrograph::{Micrograph, NonFinite, PixelSize};
@@ -75,8 +75,9 @@ fn simulated(size: usize, progress: &dyn Progress) -> Result<Array2<f32>> {
 fn backends(choices: &[Choice], bar: &Bar) -> Result<Vec<Box<dyn Backend>>> {
     let mut backends: Vec<Box<dyn Backend>> = Vec::new();
     for choice in choices {
-        let (backend, note) = backend::open(choice)?;
-        note.iter().for_each(|note| bar.note(note));
+        // What is timed is the device alone.
+        let (backend, remarks) = backend::open(choice, Check::Off)?;
+        bar.remarks(&remarks);
         match backends.iter().any(|there| there.device() == backend.device()) {
             true => {
                 bar.note(&format!("{} is listed twice; it is timed once", backend.device().name))

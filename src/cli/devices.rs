@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use stemseg::backend::gpu::adapter;
-use stemseg::backend::{Backend, Choice, DeviceInfo, cpu::Cpu};
+use stemseg::backend::gpu::choose::{self, Trial, Verdict};
+use stemseg::backend::{self, Backend, Check, Choice, DeviceInfo, cpu::Cpu};
 
 use super::{Failure, print};
 
@@ -27,6 +28,10 @@ struct Device {
     info: DeviceInfo,
     driver: Option<String>,
     limits: Option<Limits>,
+    /// Whether it has what kernels need and passed its self-test.
+    passes: bool,
+    /// Why auto takes it, or passes it over.
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -55,6 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 limits.workgroup_threads
             )
         }));
+        lines.push(format!("  {}", device.reason));
     }
     lines.push(String::new());
     lines.push(format!("--device auto takes {}: {}", listing.auto.name, listing.reason));
@@ -62,31 +68,49 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn list() -> Result<Listing, Failure> {
-    let mut devices: Vec<Device> = adapter::adapters()
-        .iter()
-        .map(|a| {
-            let (info, limits) = (a.get_info(), a.limits());
-            Device {
-                info: adapter::device_info(&info),
-                driver: Some(format!("{} {}", info.driver, info.driver_info)),
-                limits: Some(Limits {
-                    buffer_binding_bytes: limits
-                        .max_storage_buffer_binding_size
-                        .min(limits.max_buffer_size),
-                    workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
-                    workgroup_threads: limits.max_compute_invocations_per_workgroup,
-                }),
-            }
-        })
-        .collect();
+    let mut devices: Vec<Device> = adapter::adapters().iter().map(tried).collect();
+    let real = |device: &&Device| device.passes && device.info.kind != SOFTWARE;
+    let taken = devices.iter().find(real).map(|device| device.info.clone());
     let cpu = Cpu::new().device().clone();
-    devices.push(Device { info: cpu.clone(), driver: None, limits: None });
-    let (auto, reason) = match adapter::choose(&Choice::Auto)? {
-        adapter::Chosen::Adapter(a) => (
-            adapter::device_info(&a.get_info()),
-            "the first real GPU, discrete before integrated".into(),
-        ),
-        adapter::Chosen::Cpu(why) => (cpu, why),
+    let (auto, reason) = match taken {
+        Some(info) => (info, "the first real GPU that passes, discrete before integrated".into()),
+        None => {
+            let (_, remarks) = backend::open(&Choice::Auto, Check::On)?;
+            (cpu.clone(), remarks.notes.into_iter().next_back().unwrap_or_default())
+        }
     };
+    let always = "it always can".to_owned();
+    devices.push(Device { info: cpu, driver: None, limits: None, passes: true, reason: always });
     Ok(Listing { devices, auto, reason })
+}
+
+/// `DeviceInfo::kind` of an adapter that is a program for the CPU.
+const SOFTWARE: &str = "software-gpu";
+
+/// An adapter and whether it can be used.
+fn tried(adapter: &wgpu::Adapter) -> Device {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let real = adapter::is_real(&info);
+    let Trial { verdict, took } = choose::try_out(adapter);
+    let (passes, reason) = match verdict {
+        Verdict::Passes => {
+            let passed = format!("passes the self-test ({} ms)", took.as_millis());
+            let slower = "auto passes it over: the CPU itself is faster";
+            (true, if real { passed } else { format!("{passed}; {slower}") })
+        }
+        Verdict::Fails(error) => (false, format!("auto passes it over: {error}")),
+    };
+    Device {
+        info: adapter::device_info(&info),
+        driver: Some(format!("{} {}", info.driver, info.driver_info)),
+        limits: Some(Limits {
+            buffer_binding_bytes: limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size),
+            workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+        }),
+        passes,
+        reason,
+    }
 }

@@ -6,6 +6,7 @@
 
 mod args;
 mod batch;
+mod device;
 mod earlier;
 mod formats;
 mod inputs;

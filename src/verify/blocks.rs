@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::sites::Band;
 
 /// What has been compared so far.
-pub(super) struct Blocks<'a> {
+pub(crate) struct Blocks<'a> {
     plan: &'a Plan,
     pca: &'a Pca,
     families: Vec<Block>,
@@ -31,7 +31,7 @@ struct Block {
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(plan: &'a Plan, pca: &'a Pca) -> Self {
+    pub(crate) fn new(plan: &'a Plan, pca: &'a Pca) -> Self {
         let block = |_| Block { worst: Worst::default(), reason: String::new() };
         Self {
             plan,
@@ -44,7 +44,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Compares the descriptors `[sites, D]` that two backends have of `band` of `image`.
-    pub(super) fn add(&mut self, image: ArrayView2<'_, f32>, band: &Band, pair: &[Array2<f32>; 2]) {
+    pub(crate) fn add(&mut self, image: ArrayView2<'_, f32>, band: &Band, pair: &[Array2<f32>; 2]) {
         let plan = self.plan;
         let roundings: Vec<Rounding<'_>> =
             plan.families.iter().map(|family| family.rounding(image, plan, band)).collect();
@@ -93,12 +93,12 @@ impl<'a> Blocks<'a> {
     }
 
     /// Root of the mean square of a channel's bounds.
-    pub(super) fn spread(&self, channel: usize) -> f64 {
+    pub(crate) fn spread(&self, channel: usize) -> f64 {
         (self.squares[channel] / self.active.max(1) as f64).sqrt()
     }
 
     /// One stage for each family.
-    pub(super) fn stages(&self) -> Vec<Stage> {
+    pub(crate) fn stages(&self) -> Vec<Stage> {
         let names = self.plan.channel_names();
         let stage = |(family, block): (&Family, &Block)| {
             block.worst.stage(family.name(), block.reason.clone(), |(i, d)| {
@@ -109,7 +109,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Compares the features `[sites, q]` of two backends.
-    pub(super) fn features(&self, one: &Array2<f32>, other: &Array2<f32>) -> Stage {
+    pub(crate) fn features(&self, one: &Array2<f32>, other: &Array2<f32>) -> Stage {
         let mut worst = Worst::default();
         for (((at, &a), &b), &bound) in one.indexed_iter().zip(other).zip(&self.features) {
             worst.add([a.into(), b.into()], bound.into(), at);

@@ -17,7 +17,7 @@ const PARTS: usize = 64;
 /// A product of two channels is off by each channel's size times the other's bound; by
 /// Cauchy and Schwarz the mean over the sites is at most the product of their roots of
 /// mean squares. Sums lose as running sums do.
-pub(super) fn compare(one: &Moments, other: &Moments, blocks: &Blocks<'_>, plan: &Plan) -> Stage {
+pub(crate) fn compare(one: &Moments, other: &Moments, blocks: &Blocks<'_>, plan: &Plan) -> Stage {
     let n = one.count.max(1) as f64;
     let channels = plan.channels();
     // Channel D is 1 everywhere.

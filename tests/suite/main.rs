@@ -5,7 +5,9 @@
 //! - without a graphics adapter the GPU trials fail, unless `STEMSEG_TESTS_GPU=off`;
 //! - without the folder of shared data (`STEMSEG_TESTS_DATA`, by default
 //!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` is set or
-//!   `CI` is: then a missing file fails.
+//!   `CI` is: then a missing file fails;
+//! - devices that fail (`faults`) and a second driver (`drivers`) need packages that
+//!   `test.sh` installs; their trials are ignored without, and fail where `CI` is set.
 
 mod automatic;
 mod borders;
@@ -15,12 +17,15 @@ mod contract;
 mod crystals;
 mod data;
 mod devices;
+mod drivers;
 mod families;
+mod faults;
 mod formats;
 mod gpu;
 mod instruments;
 mod lattices;
 mod maps;
+mod needs;
 mod numbers;
 mod precision;
 mod properties;
@@ -62,5 +67,7 @@ fn main() {
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
     trials.extend(cli::trials(&devices));
+    trials.extend(drivers::trials());
+    trials.extend(faults::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,17 +1,10 @@
 //! Adapters: which there are, which one to take.
 
-use wgpu::{Adapter, Backend, Backends, DeviceType, Instance, InstanceDescriptor};
+use wgpu::{Adapter, Backend, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
 
+use super::limits;
 use crate::backend::{Choice, DeviceInfo};
 use crate::{Error, Result};
-
-/// What a choice came to.
-pub enum Chosen {
-    /// This adapter.
-    Adapter(Adapter),
-    /// The CPU, and why.
-    Cpu(String),
-}
 
 /// How to get a GPU where none is found.
 const NO_ADAPTER: &str = "no graphics adapter was found; install the GPU's driver with Vulkan \
@@ -23,6 +16,8 @@ const NO_ADAPTER: &str = "no graphics adapter was found; install the GPU's drive
 pub fn adapters() -> Vec<Adapter> {
     let instance = Instance::new(InstanceDescriptor {
         backends: (Backends::VULKAN | Backends::METAL | Backends::DX12).with_env(),
+        // Debug builds would take in validation layers where there are some.
+        flags: InstanceFlags::empty().with_env(),
         ..InstanceDescriptor::new_without_display_handle()
     });
     let mut adapters = pollster::block_on(instance.enumerate_adapters(Backends::all()));
@@ -55,6 +50,11 @@ pub fn is_real(info: &wgpu::AdapterInfo) -> bool {
     info.device_type != DeviceType::Cpu
 }
 
+/// What kernels need and the adapter lacks, in words; nothing where they can run on it.
+pub fn lacking(adapter: &Adapter) -> Option<String> {
+    limits::lacking(adapter)
+}
+
 /// Name, kind and interface of an adapter.
 pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
     let kind = match info.device_type {
@@ -67,36 +67,33 @@ pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
     DeviceInfo { kind: kind.into(), name: info.name.clone(), backend: info.backend.to_string() }
 }
 
-/// The adapter for `choice`.
+/// The adapter that `choice` names; the best real GPU for `gpu` and `auto`.
 ///
 /// # Errors
-/// [`Error::NoDevice`] naming the adapters there are.
-pub fn choose(choice: &Choice) -> Result<Chosen> {
+/// [`Error::NoDevice`] naming the adapters there are; [`Error::Parameter`] for the CPU,
+/// which is none.
+pub fn choose(choice: &Choice) -> Result<Adapter> {
     let all = adapters();
     let names = names(&all);
     let mut candidates = all.into_iter();
     let found = match choice {
-        Choice::Cpu => return Ok(Chosen::Cpu("the CPU was asked for".into())),
+        Choice::Cpu => {
+            let reason = "an adapter is checked against the CPU; name an adapter";
+            return Err(Error::parameter("device", "cpu", reason));
+        }
         Choice::Auto | Choice::Gpu => candidates.find(|a| is_real(&a.get_info())),
         Choice::Named(name) => candidates.find(|a| matches_name(&a.get_info().name, name)),
     };
-    match (found, choice) {
-        (Some(adapter), _) => Ok(Chosen::Adapter(adapter)),
-        (None, Choice::Auto) if names.is_empty() => {
-            Ok(Chosen::Cpu("no graphics adapter was found, so the CPU computes".into()))
-        }
-        (None, Choice::Auto | Choice::Cpu) => {
-            Ok(Chosen::Cpu(format!("no real GPU was found (only {names}), so the CPU computes")))
-        }
-        (None, _) if names.is_empty() => Err(Error::NoDevice(NO_ADAPTER.into())),
-        (None, Choice::Gpu) => Err(Error::NoDevice(format!(
-            "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that adapter \
-             with --device, or use --device cpu"
-        ))),
-        (None, Choice::Named(name)) => {
-            Err(Error::NoDevice(format!("no adapter's name holds '{name}'; there are: {names}")))
-        }
-    }
+    found.ok_or_else(|| {
+        Error::NoDevice(match choice {
+            _ if names.is_empty() => NO_ADAPTER.into(),
+            Choice::Named(name) => format!("no adapter's name holds '{name}'; there are: {names}"),
+            _ => format!(
+                "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that \
+                 adapter with --device, or use --device cpu"
+            ),
+        })
+    })
 }
 
 /// The adapter to check against the CPU: as [`choose`], but `auto` takes the best
@@ -110,14 +107,7 @@ pub fn to_verify(choice: &Choice) -> Result<Adapter> {
         Choice::Auto => {
             adapters().into_iter().next().ok_or_else(|| Error::NoDevice(NO_ADAPTER.into()))
         }
-        _ => match self::choose(choice)? {
-            Chosen::Adapter(adapter) => Ok(adapter),
-            Chosen::Cpu(_) => Err(Error::parameter(
-                "device",
-                "cpu",
-                "an adapter is checked against the CPU; name an adapter",
-            )),
-        },
+        _ => self::choose(choice),
     }
 }
 
@@ -125,7 +115,8 @@ fn matches_name(name: &str, part: &str) -> bool {
     !part.is_empty() && name.to_lowercase().contains(&part.to_lowercase())
 }
 
-fn names(adapters: &[Adapter]) -> String {
+/// Names of `adapters`, in quotes.
+pub(super) fn names(adapters: &[Adapter]) -> String {
     let names: Vec<String> = adapters.iter().map(|a| format!("'{}'", a.get_info().name)).collect();
     names.join(", ")
 }

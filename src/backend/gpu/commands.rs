@@ -11,7 +11,9 @@ use wgpu::{
 
 use super::device::Device;
 use super::kernel::{Groups, Kernel};
+use super::ledger::{self, Asked, Ledger};
 use crate::Result;
+use crate::panics;
 use crate::sites::blocks;
 
 /// Multiply-adds that are submitted at once: a tenth of a second there, since a
@@ -29,6 +31,7 @@ pub(super) struct Commands<'a> {
     slots: Vec<u8>,
     slot: usize,
     params: Buffer,
+    ledger: Ledger,
     work: u64,
     /// Buffers for reading back that are free again.
     spare: Vec<Buffer>,
@@ -73,7 +76,10 @@ impl Grid {
 /// Values on their way back.
 pub(super) struct ReadBack {
     staging: Buffer,
+    /// Bytes of the values, after which the ledger's counts stand, and those of both.
+    values: u64,
     bytes: u64,
+    asked: Asked,
     submission: SubmissionIndex,
     mapped: Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
 }
@@ -87,7 +93,8 @@ impl<'a> Commands<'a> {
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Self { device, encoder: None, slots: Vec::new(), slot, params, work: 0, spare: Vec::new() }
+        let (slots, spare, ledger) = (Vec::new(), Vec::new(), Ledger::new(device));
+        Self { device, encoder: None, slots, slot, params, ledger, work: 0, spare }
     }
 
     fn encoder(&mut self) -> &mut CommandEncoder {
@@ -121,6 +128,9 @@ impl<'a> Commands<'a> {
         let offset = self.slots.len();
         self.slots.extend_from_slice(bytemuck::bytes_of(params));
         self.slots.resize(offset + self.slot, 0);
+        let counts = self.ledger.enter(kernel.name, groups);
+        let counts = counts.ok_or_else(|| self.device.error("too many kernels for the ledger"))?;
+        let counts = BindGroupEntry { binding: ledger::BINDING, resource: counts };
         let params = BindingResource::Buffer(BufferBinding {
             buffer: &self.params,
             offset: offset as u64,
@@ -130,6 +140,7 @@ impl<'a> Commands<'a> {
             .chain(buffers.iter().map(|buffer| buffer.as_entire_binding()))
             .zip(0..)
             .map(|(resource, binding)| BindGroupEntry { binding, resource })
+            .chain([counts])
             .collect();
         let bindings = self.device.inner.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(kernel.name),
@@ -209,11 +220,13 @@ impl<'a> Commands<'a> {
     /// Begins to read the first so many bytes of each of `buffers`, after all
     /// that was recorded before.
     pub(super) fn read_back(&mut self, buffers: &[(&Buffer, u64)]) -> Result<ReadBack> {
-        let bytes = buffers.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let values = buffers.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let (counts, of_counts) = self.ledger.counts();
+        let (counts, bytes, asked) = (counts.clone(), values + of_counts, self.ledger.asked());
         let staging = self.staging(bytes)?;
         let mut at = 0;
-        for (buffer, bytes) in buffers {
-            self.copy((buffer, 0), (&staging, at), *bytes);
+        for (buffer, bytes) in buffers.iter().copied().chain([(&counts, of_counts)]) {
+            self.copy((buffer, 0), (&staging, at), bytes);
             at += bytes;
         }
         let submission = self.submit().ok_or_else(|| self.device.error("nothing to read back"))?;
@@ -223,7 +236,7 @@ impl<'a> Commands<'a> {
             let _ = sender.send(result);
         });
         self.device.check()?;
-        Ok(ReadBack { staging, bytes, submission, mapped })
+        Ok(ReadBack { staging, values, bytes, asked, submission, mapped })
     }
 
     fn staging(&mut self, bytes: u64) -> Result<Buffer> {
@@ -236,31 +249,38 @@ impl<'a> Commands<'a> {
                 .device
                 .error(format!("{bytes} bytes are to be read back but {most} are possible")));
         }
-        Ok(self.device.inner.create_buffer(&wgpu::BufferDescriptor {
+        let buffer = self.device.inner.create_buffer(&wgpu::BufferDescriptor {
             label: Some("read back"),
             size: bytes.max(4),
             usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             mapped_at_creation: false,
-        }))
+        });
+        self.device.check()?;
+        Ok(buffer)
     }
 
     /// The values of `read_back`, once they are there.
     pub(super) fn take<T: NoUninit + AnyBitPattern>(&mut self, back: ReadBack) -> Result<Vec<T>> {
-        let ReadBack { staging, bytes, submission, mapped } = back;
+        let ReadBack { staging, values, bytes, asked, submission, mapped } = back;
         wait(self.device, submission)?;
         // Another thread's poll may be the one that runs the callback: wait for it.
         match mapped.recv() {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(self.device.error(e.to_string())),
-            Err(_) => return Err(self.device.error("the device was lost while it computed")),
+            Ok(Err(e)) => return Err(self.device.failed(e.to_string())),
+            Err(_) => return Err(self.device.failed("it gave no results")),
         }
         let view =
-            staging.get_mapped_range(..bytes).map_err(|e| self.device.error(e.to_string()))?;
-        let values = bytemuck::pod_collect_to_vec::<u8, T>(&view);
+            staging.get_mapped_range(..bytes).map_err(|e| self.device.failed(e.to_string()))?;
+        let (values, counts) = view.split_at(values as usize);
+        let compared = match self.device.options.trust {
+            true => Ok(()),
+            false => ledger::compare(self.device, &asked, counts),
+        };
+        let values = bytemuck::pod_collect_to_vec::<u8, T>(values);
         drop(view);
         staging.unmap();
         self.spare.push(staging);
-        Ok(values)
+        compared.map(|()| values)
     }
 
     /// The first `count` elements of `buffer`, once all that was recorded is done.
@@ -275,11 +295,17 @@ impl<'a> Commands<'a> {
 }
 
 fn wait(device: &Device, submission: SubmissionIndex) -> Result<()> {
-    device
-        .inner
-        .poll(PollType::Wait { submission_index: Some(submission), timeout: None })
-        .map_err(|e| device.error(e.to_string()))?;
-    device.check()
+    device.check()?;
+    let wait = PollType::Wait { submission_index: Some(submission), timeout: None };
+    // It panics where the device is lost.
+    let waited = panics::caught(|| device.inner.poll(wait));
+    // What went wrong on the device says more than that waiting failed.
+    device.check()?;
+    match waited {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(device.failed(error.to_string())),
+        Err(words) => Err(device.failed(words)),
+    }
 }
 
 #[cfg(test)]

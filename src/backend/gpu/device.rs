@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytemuck::NoUninit;
-use wgpu::util::DeviceExt;
 use wgpu::{Buffer, BufferUsages};
 
 use super::kernel::{Kernel, Source};
+use super::limits;
 use super::pipeline_cache::Cache;
 use super::shaders::Shaders;
 use crate::{Error, Result};
@@ -29,6 +29,8 @@ pub struct Options {
     pub shaders: Shaders,
     /// Folder for compiled pipelines; none are kept without.
     pub pipeline_cache: Option<PathBuf>,
+    /// Take what comes back as it is, whether or not all workgroups ran.
+    pub trust: bool,
 }
 
 /// A logical device.
@@ -38,9 +40,24 @@ pub(super) struct Device {
     pub(super) options: Options,
     pub(super) cache: Cache,
     name: String,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Failure>>,
     /// Kernels by name and constants, compiled once.
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
+}
+
+/// What went wrong on a device.
+#[derive(Default)]
+struct Failure {
+    /// Why the device is gone; it does not come back.
+    lost: Option<String>,
+    /// The first other thing since the last look.
+    other: Option<String>,
+}
+
+impl Failure {
+    fn of(failure: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// Name of a kernel and the bits of its constants.
@@ -57,13 +74,7 @@ impl Device {
     /// memory.
     pub(super) fn new(adapter: &wgpu::Adapter, options: Options) -> Result<Self> {
         let info = adapter.get_info();
-        let has = adapter.limits();
-        let limits = wgpu::Limits {
-            max_buffer_size: has.max_buffer_size,
-            max_storage_buffer_binding_size: has.max_storage_buffer_binding_size,
-            max_compute_workgroup_storage_size: has.max_compute_workgroup_storage_size,
-            ..wgpu::Limits::default()
-        };
+        let limits = limits::to_ask_for(&adapter.limits());
         let folder = options.pipeline_cache.as_deref();
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("stemseg"),
@@ -73,12 +84,19 @@ impl Device {
         });
         let (inner, queue) = pollster::block_on(request)
             .map_err(|e| Error::Device { device: info.name.clone(), reason: e.to_string() })?;
-        let failure = Arc::new(Mutex::new(None));
+        let failure = Arc::<Mutex<Failure>>::default();
         let sink = Arc::clone(&failure);
         inner.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            let mut slot = sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            slot.get_or_insert_with(|| error.to_string());
+            let words = match error {
+                wgpu::Error::OutOfMemory { .. } => "it ran out of memory".to_owned(),
+                other => other.to_string(),
+            };
+            Failure::of(&sink).other.get_or_insert(words);
         }));
+        let sink = Arc::clone(&failure);
+        inner.set_device_lost_callback(move |_, words: String| {
+            Failure::of(&sink).lost.get_or_insert(words);
+        });
         let cache = Cache::open(&inner, &info, folder);
         let kernels = Mutex::default();
         Ok(Self { inner, queue, options, cache, name: info.name, failure, kernels })
@@ -88,10 +106,29 @@ impl Device {
         Error::Device { device: self.name.clone(), reason: reason.into() }
     }
 
-    /// The first thing that went wrong on the device since the last look.
+    /// The device failed while it computed.
+    pub(super) fn failed(&self, reason: impl Into<String>) -> Error {
+        Error::DeviceFailed { device: self.name.clone(), reason: reason.into() }
+    }
+
+    /// The device gave a wrong result in `stage`.
+    pub(super) fn wrong(&self, stage: &'static str, reason: impl Into<String>) -> Error {
+        Error::DeviceWrong { device: self.name.clone(), stage, reason: reason.into() }
+    }
+
+    /// The first thing that went wrong on the device since the last look; where it was
+    /// lost, at every look.
     pub(super) fn check(&self) -> Result<()> {
-        let mut slot = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        slot.take().map_or(Ok(()), |reason| Err(self.error(reason)))
+        let mut failure = Failure::of(&self.failure);
+        if let Some(words) = &failure.lost {
+            return Err(self.failed(format!("it was lost ({words})")));
+        }
+        failure.other.take().map_or(Ok(()), |words| Err(self.failed(words)))
+    }
+
+    /// Whether the device is gone for good.
+    pub(super) fn lost(&self) -> bool {
+        Failure::of(&self.failure).lost.is_some()
     }
 
     /// Largest buffer that a kernel may see, bytes.
@@ -136,12 +173,26 @@ impl Device {
         self.fits(label, size_of_val(data) as u64)?;
         let bytes: &[u8] = bytemuck::cast_slice(data);
         let contents = if bytes.is_empty() { &[0; 16] } else { bytes };
-        let usage = usage | BufferUsages::COPY_DST;
-        Ok(self.inner.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+        let buffer = self.buffer(label, contents.len() as u64, usage, true)?;
+        // A buffer that was made on a lost device has no memory.
+        let view = buffer.get_mapped_range_mut(..);
+        let mut view = view.map_err(|error| self.failed(error.to_string()))?;
+        view.copy_from_slice(contents);
+        drop(view);
+        buffer.unmap();
+        self.check()?;
+        Ok(buffer)
+    }
+
+    fn buffer(&self, label: &str, size: u64, usage: BufferUsages, mapped: bool) -> Result<Buffer> {
+        let buffer = self.inner.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            contents,
-            usage,
-        }))
+            size,
+            usage: usage | BufferUsages::COPY_DST,
+            mapped_at_creation: mapped,
+        });
+        self.check()?;
+        Ok(buffer)
     }
 
     /// A storage buffer of `count` elements of 4 bytes for a kernel to fill.
@@ -152,13 +203,7 @@ impl Device {
             let rubbish = vec![f32::NAN; count.max(1) as usize];
             return self.upload(label, &rubbish, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
         }
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-        Ok(self.inner.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage,
-            mapped_at_creation: false,
-        }))
+        self.buffer(label, size, BufferUsages::STORAGE | BufferUsages::COPY_SRC, false)
     }
 
     fn fits(&self, label: &str, bytes: u64) -> Result<()> {

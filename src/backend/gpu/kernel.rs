@@ -86,8 +86,9 @@ impl Kernel {
             )));
         }
         let most = limits.max_storage_buffers_per_shader_stage as usize;
-        if buffers.len() > most {
-            let count = buffers.len();
+        // The ledger is bound too.
+        let count = buffers.len() + 1;
+        if count > most {
             return Err(
                 device.error(format!("kernel {name} binds {count} buffers; {most} are possible"))
             );

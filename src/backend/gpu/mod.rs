@@ -7,6 +7,7 @@
 pub mod adapter;
 pub mod assign;
 pub mod centred;
+pub mod choose;
 pub mod cluster_sums;
 mod commands;
 mod device;
@@ -17,6 +18,8 @@ mod inner;
 pub mod intensity;
 mod kernel;
 mod kernels;
+mod ledger;
+mod limits;
 pub mod maximum;
 pub mod moments;
 mod need;
@@ -28,6 +31,7 @@ pub mod power_mean;
 pub mod power_spectrum;
 pub mod project;
 pub mod repair;
+mod self_test;
 mod session;
 mod shaders;
 pub mod square;
@@ -36,8 +40,8 @@ pub mod translation;
 use ndarray::ArrayView2;
 
 use super::{Assign, Backend, Describe, DeviceInfo};
-use crate::Result;
 use crate::plan::Plan;
+use crate::{Error, Result};
 use device::Device;
 pub use device::Options;
 pub use shaders::Shaders;
@@ -65,12 +69,22 @@ impl Gpu {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_options(adapter: &wgpu::Adapter, options: Options) -> Result<Self> {
+        if let Some(reason) = adapter::lacking(adapter) {
+            let device = adapter.get_info().name;
+            return Err(Error::Device { device, reason });
+        }
         let device = Device::new(adapter, options)?;
         // What needs no plan is compiled now, so that its faults show at once.
         moments::kernel(&device)?;
         project::kernel(&device)?;
         assign::kernel(&device)?;
         Ok(Self { info: adapter::device_info(&adapter.get_info()), device })
+    }
+
+    /// The same; whether all workgroups ran is not looked at any more.
+    pub(crate) fn trusted(mut self) -> Self {
+        self.device.options.trust = true;
+        self
     }
 }
 
@@ -93,5 +107,9 @@ impl Backend for Gpu {
 
     fn assigner<'a>(&'a self, points: ArrayView2<'a, f32>) -> Result<Box<dyn Assign + 'a>> {
         Ok(Box::new(assign::Points::new(&self.device, points)?))
+    }
+
+    fn usable(&self) -> bool {
+        !self.device.lost()
     }
 }

@@ -41,11 +41,11 @@ pub struct Shaders {
     pub fold: Cow<'static, str>,
 }
 
-/// A kernel that reads single pixels, with what else stands before it.
-macro_rules! with_pixels {
+/// A kernel with the ledger, and what else stands before it.
+macro_rules! kernel {
     ($($name:literal),+) => {
         concat!(
-            include_str!("../../../shaders/pixels.wgsl"),
+            include_str!("../../../shaders/ledger.wgsl"),
             $(include_str!(concat!("../../../shaders/", $name, ".wgsl"))),+
         )
         .into()
@@ -55,23 +55,23 @@ macro_rules! with_pixels {
 impl Default for Shaders {
     fn default() -> Self {
         Self {
-            translation: include_str!("../../../shaders/translation.wgsl").into(),
-            repair: include_str!("../../../shaders/repair.wgsl").into(),
-            centred_cells: with_pixels!("centred_cells"),
-            centred: include_str!("../../../shaders/centred.wgsl").into(),
-            intensity: with_pixels!("intensity"),
-            polar: with_pixels!("square", "polar"),
-            glide: with_pixels!("square", "glide"),
-            pooling: include_str!("../../../shaders/pooling.wgsl").into(),
-            harmonic: with_pixels!("harmonic"),
-            maximum: include_str!("../../../shaders/maximum.wgsl").into(),
-            power_mean: include_str!("../../../shaders/power_mean.wgsl").into(),
-            power_spectrum: include_str!("../../../shaders/power_spectrum.wgsl").into(),
-            moments: include_str!("../../../shaders/moments.wgsl").into(),
-            project: include_str!("../../../shaders/project.wgsl").into(),
-            assign: include_str!("../../../shaders/assign.wgsl").into(),
-            cluster_sums: include_str!("../../../shaders/cluster_sums.wgsl").into(),
-            fold: include_str!("../../../shaders/fold.wgsl").into(),
+            translation: kernel!("translation"),
+            repair: kernel!("repair"),
+            centred_cells: kernel!("pixels", "centred_cells"),
+            centred: kernel!("centred"),
+            intensity: kernel!("pixels", "intensity"),
+            polar: kernel!("pixels", "square", "polar"),
+            glide: kernel!("pixels", "square", "glide"),
+            pooling: kernel!("pooling"),
+            harmonic: kernel!("pixels", "harmonic"),
+            maximum: kernel!("maximum"),
+            power_mean: kernel!("power_mean"),
+            power_spectrum: kernel!("power_spectrum"),
+            moments: kernel!("moments"),
+            project: kernel!("project"),
+            assign: kernel!("assign"),
+            cluster_sums: kernel!("cluster_sums"),
+            fold: kernel!("fold"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stemseg::Error;
 use stemseg::accuracy::{self, Report, Settings};
-use stemseg::backend;
+use stemseg::backend::{self, Check};
 use stemseg::metrics::Scores;
 
 use super::Args;
@@ -18,8 +18,8 @@ pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> 
         let reason = "give one; only times of several devices are compared";
         return Err(Error::parameter("device", "several", reason).into());
     };
-    let (backend, note) = backend::open(device)?;
-    note.iter().for_each(|note| bar.note(note));
+    let (backend, remarks) = backend::open(device, Check::On)?;
+    bar.remarks(&remarks);
     let settings = Settings {
         params: &|micrograph, clusters| args.params(micrograph, clusters),
         metrics: args.accuracy.metrics(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use stemseg::backend::Choice;
+use stemseg::backend::{Check, Choice};
 use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
 use stemseg::remarks::Remarks;
@@ -64,6 +64,11 @@ pub(crate) struct Args {
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
     pub(super) device: Choice,
 
+    /// How much of a GPU's work is computed once more on the CPU: nothing; what costs next to nothing
+    /// and a sample (under 2 % of the run); or all.
+    #[arg(long, value_enum, default_value = "on", value_name = "off|on|all", hide_possible_values = true, help_heading = None)]
+    check: CheckArg,
+
     /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 2 GiB].
     #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
     memory: Option<u64>,
@@ -104,6 +109,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) talk: TalkArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CheckArg {
+    Off,
+    On,
+    All,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -214,6 +226,15 @@ impl Args {
             other => other,
         })?;
         Ok((plan, remarks))
+    }
+
+    /// How much of a device's work is looked over.
+    pub(super) fn check_of_device(&self) -> Check {
+        match self.check {
+            CheckArg::Off => Check::Off,
+            CheckArg::On => Check::On,
+            CheckArg::All => Check::All,
+        }
     }
 
     /// Files that are read beside the images.

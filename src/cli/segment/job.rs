@@ -11,11 +11,13 @@ use stemseg::choose;
 use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::{Components, Reduce};
+use stemseg::remarks::Remarks;
 use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
 use stemseg::{Error, Plan, Result};
 
 use super::args::{Args, Save};
+use super::device::{Devices, Done};
 use super::earlier::{Earlier, Wanted};
 use super::inputs::Image;
 use super::maps;
@@ -108,27 +110,35 @@ impl Job {
         })))
     }
 
-    /// Segments the image on `backend`; `why` is a word on its choice.
+    /// Segments the image on `devices`.
     pub(super) fn compute(
         mut self,
         shared: &Shared<'_>,
-        backend: &dyn Backend,
-        why: Option<&str>,
+        devices: &Devices,
     ) -> Result<Computed, Failure> {
         self.taken(shared);
         let (args, bar) = (shared.args, shared.bar);
         let file = self.file.clone();
         let about = bar.about(shared.batch.then_some(&*file));
         about.remarks(&self.input.remarks);
-        self.input.remarks.notes.extend(why.map(str::to_owned));
-        explain(&self.plan, backend, bar)?;
-        let (found, sha256) = std::thread::scope(|scope| {
+        self.input.remarks.extend(devices.remarks.clone());
+        let work = |backend: &dyn Backend| {
+            explain(&self.plan, backend, bar)?;
+            let found = self.segment(args, backend, bar)?;
+            if args.saves(Save::Maps) {
+                self.write_maps(&found.plan, backend, bar)?;
+            }
+            Ok(found)
+        };
+        let (done, sha256) = std::thread::scope(|scope| {
             let sha256 = scope.spawn(|| input::checksum(&self.input.files));
-            (self.segment(args, backend, bar), sha256.join())
+            (devices.run(work), sha256.join())
         });
-        let found = found?;
-        if args.saves(Save::Maps) {
-            self.write_maps(&found.plan, backend, bar)?;
+        let Done { result: found, device, warning } = done?;
+        if let Some(warning) = warning {
+            let remarks = Remarks { warnings: vec![warning], ..Default::default() };
+            about.remarks(&remarks);
+            self.input.remarks.extend(remarks);
         }
         self.input.summary.sha256 =
             sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
@@ -143,7 +153,7 @@ impl Job {
             self.input.remarks.note(note);
         }
         self.ready = Instant::now();
-        Ok(Computed { job: self, found, device: backend.device().clone() })
+        Ok(Computed { job: self, found, device })
     }
 
     /// Ends its waiting for other images.

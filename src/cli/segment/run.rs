@@ -6,17 +6,17 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use serde_json::Value;
-use stemseg::backend::{self, Backend};
 use stemseg::{Error, Progress, Result};
 
+use super::device::Devices;
 use super::inputs::Image;
 use super::job::{Computed, Job, Opened, Shared};
 use super::outcomes::{Outcome, Outcomes};
 use super::table::{Record, Status};
 use crate::cli::{Failure, print};
 
-/// A device, with a word on its choice.
-type Device = Result<(Box<dyn Backend>, Option<String>)>;
+/// The devices, once they are open.
+type Ready = Result<Devices>;
 
 /// The images and their outcomes.
 pub(super) struct Run<'a> {
@@ -41,7 +41,7 @@ impl<'a> Run<'a> {
     /// Where there is no device. What is wrong with the only image comes before.
     pub(super) fn all(&self) -> Result<(), Failure> {
         let device = OnceLock::new();
-        let open = || device.get_or_init(|| backend::open(&self.shared.args.device));
+        let open = || device.get_or_init(|| Devices::open(self.shared.args));
         thread::scope(|scope| {
             // Opening a device takes about as long as reading an image.
             scope.spawn(open);
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads one image, computes another and writes a third.
-    fn lane<'d>(&self, device: &dyn Fn() -> &'d Device) {
+    fn lane<'d>(&self, device: &dyn Fn() -> &'d Ready) {
         thread::scope(|scope| {
             // No queues: one image at most waits for the device, and one to be written.
             let (to_compute, jobs) = sync_channel(0);
@@ -95,21 +95,21 @@ impl<'a> Run<'a> {
 
     fn compute<'d>(
         &self,
-        device: &dyn Fn() -> &'d Device,
+        device: &dyn Fn() -> &'d Ready,
         jobs: Receiver<(usize, Box<Job>)>,
         to_write: &SyncSender<(usize, Computed)>,
     ) {
         let mut told = false;
         for (index, job) in jobs {
-            let Ok((backend, why)) = device() else {
+            let Ok(devices) = device() else {
                 self.stop.store(true, Ordering::Relaxed);
                 return;
             };
-            if let (Some(why), false) = (why, told) {
-                self.shared.bar.note(why);
+            if !told {
+                self.shared.bar.remarks(&devices.remarks);
                 told = true;
             }
-            match job.compute(self.shared, &**backend, why.as_deref()) {
+            match job.compute(self.shared, devices) {
                 // The receiver goes only after this sender.
                 Ok(computed) => drop(to_write.send((index, computed))),
                 Err(failure) => self.failed(index, failure),
