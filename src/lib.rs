@@ -27,7 +27,7 @@
 //!     clusters: vec![2],
 //!     ..Default::default()
 //! };
-//! let (backend, _) = backend::open(&backend::Choice::Cpu, backend::Check::On)?;
+//! let (backend, _) = backend::open(&backend::Choice::Cpu, backend::Check::On, &[])?;
 //! let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
 //! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, Default::default())?;
 //! let labels = result.results[0].map.pixels();

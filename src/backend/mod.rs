@@ -193,17 +193,22 @@ pub struct Step {
 
 /// The chosen backend, whose work is looked over as `check` says, with what is to be said
 /// about the choice. With [`Choice::Auto`], GPUs that lack what kernels need, or fail their
-/// self-test, are passed over.
+/// self-test, are passed over. The test runs the kernels of the `families` with these names,
+/// or all where none is named.
 ///
 /// # Errors
 /// [`Error::NoDevice`](crate::Error::NoDevice) if nothing fits, saying what is there; of an
 /// adapter that was asked for [`Error::Device`](crate::Error::Device) if it lacks what
 /// kernels need, and what its self-test found.
-pub fn open(choice: &Choice, check: Check) -> Result<(Box<dyn Backend>, Remarks)> {
+pub fn open(
+    choice: &Choice,
+    check: Check,
+    families: &[&str],
+) -> Result<(Box<dyn Backend>, Remarks)> {
     if *choice == Choice::Cpu {
         return Ok((Box::new(cpu::Cpu::new()), Remarks::default()));
     }
-    let (gpu, remarks) = gpu::choose::choose(choice, check)?;
+    let (gpu, remarks) = gpu::choose::choose(choice, check, families)?;
     Ok(match gpu {
         Some(gpu) => (Box::new(Checked::new(gpu, check)), remarks),
         None => (Box::new(cpu::Cpu::new()), remarks),

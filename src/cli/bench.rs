@@ -76,7 +76,7 @@ fn backends(choices: &[Choice], bar: &Bar) -> Result<Vec<Box<dyn Backend>>> {
     let mut backends: Vec<Box<dyn Backend>> = Vec::new();
     for choice in choices {
         // What is timed is the device alone.
-        let (backend, remarks) = backend::open(choice, Check::Off)?;
+        let (backend, remarks) = backend::open(choice, Check::Off, &[])?;
         bar.remarks(&remarks);
         match backends.iter().any(|there| there.device() == backend.device()) {
             true => {

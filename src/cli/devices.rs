@@ -75,7 +75,7 @@ fn list() -> Result<Listing, Failure> {
     let (auto, reason) = match taken {
         Some(info) => (info, "the first real GPU that passes, discrete before integrated".into()),
         None => {
-            let (_, remarks) = backend::open(&Choice::Auto, Check::On)?;
+            let (_, remarks) = backend::open(&Choice::Auto, Check::On, &[])?;
             (cpu.clone(), remarks.notes.into_iter().next_back().unwrap_or_default())
         }
     };

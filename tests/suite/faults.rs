@@ -84,9 +84,6 @@ pub(crate) fn trials() -> Vec<Trial> {
 struct Layer {
     folder: PathBuf,
     driver: PathBuf,
-    /// Dispatches, submissions, allocations and waits before the run begins: of the
-    /// self-test.
-    spare: [u64; 4],
 }
 
 /// Compiles the layer, once.
@@ -112,9 +109,7 @@ fn layer() -> &'static Result<Layer, String> {
         if !output.status.success() {
             return Err("the layer does not compile (libvulkan-dev)".into());
         }
-        let mut layer = Layer { folder, driver, spare: [0; 4] };
-        layer.spare = layer.counts(&["devices"], &Place::empty())?;
-        Ok(layer)
+        Ok(Layer { folder, driver })
     })
 }
 
@@ -130,20 +125,27 @@ impl Layer {
         command
     }
 
-    /// How much a sound run with `arguments` asks of the device.
-    fn counts(&self, arguments: &[&str], place: &Place) -> Result<[u64; 4], String> {
+    /// Dispatches, submissions, allocations and waits of `segment` on `image`.
+    fn counts(&self, place: &Place, image: &str, arguments: &[&str]) -> [u64; 4] {
         let file = place.path("counts.txt");
-        let knobs = [("FAULTS_COUNTS", file.display().to_string())];
-        let output = self.command(place, &knobs).args(arguments).output();
-        let output = output.map_err(|e| e.to_string())?;
-        if !output.status.success() {
-            return Err(format!("a sound run fails: {}", text(&output.stderr)));
-        }
-        let counts = std::fs::read_to_string(&file).map_err(|e| format!("no layer: {e}"))?;
-        std::fs::remove_file(file).map_err(|e| e.to_string())?;
+        let mut command = self.command(place, &[("FAULTS_COUNTS", file.display().to_string())]);
+        command.args(["segment", image, "-k", "2", "--force", "--no-report"]).args(arguments);
+        let said = command.output().map(|output| text(&output.stderr)).expect("it starts");
+        let counts = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{e}: {said}"));
         let numbers: Vec<u64> = counts.split(' ').filter_map(|word| word.parse().ok()).collect();
-        numbers.try_into().map_err(|_| format!("no counts: {counts}"))
+        numbers.try_into().unwrap_or_else(|_| panic!("{counts}: {said}"))
     }
+}
+
+/// What the self-test alone takes: a device is opened while an image is read that is too
+/// small.
+fn spare(arguments: &[&str]) -> [u64; 4] {
+    let place = Place::empty();
+    place.npy("small.npy", &scene(8, 8));
+    let layer = layer().as_ref().expect("trials run where it is");
+    let counts = layer.counts(&place, "small.npy", arguments);
+    assert!(counts[0] > 0, "there is a self-test: {counts:?}");
+    counts
 }
 
 /// `stemseg segment` with the layer's `knobs`.
@@ -158,13 +160,9 @@ fn segment(place: &Place, arguments: &[&str], knobs: &[(&str, String)]) -> Outpu
     output
 }
 
-fn spare() -> [u64; 4] {
-    layer().as_ref().map(|layer| layer.spare).expect("trials run where it is")
-}
-
-/// Leaves out every `n`-th dispatch after the self-test.
-fn dropping(n: u64) -> [(&'static str, String); 2] {
-    [("FAULTS_DROP_EVERY", n.to_string()), ("FAULTS_SPARE", spare()[0].to_string())]
+/// Leaves out every `n`-th dispatch after the first `spare`.
+fn dropping(n: u64, spare: u64) -> [(&'static str, String); 2] {
+    [("FAULTS_DROP_EVERY", n.to_string()), ("FAULTS_SPARE", spare.to_string())]
 }
 
 fn named<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
@@ -197,8 +195,9 @@ fn the_cpu_went_on(place: &Place, output: &Output, expected: &[u8], words: &[&st
 
 fn every_nth_dispatch_left_out_is_noticed(arguments: &[&str]) {
     let place = Place::with_scene();
+    let [spare, ..] = spare(arguments);
     for n in 2..=17 {
-        let output = segment(&place, &named(arguments), &dropping(n));
+        let output = segment(&place, &named(arguments), &dropping(n, spare));
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "every {n}th: {said}");
         let words = "Faulty GPU gave a wrong result in stage ";
@@ -206,7 +205,7 @@ fn every_nth_dispatch_left_out_is_noticed(arguments: &[&str]) {
     }
     // It is the check that notices: without it the program knows nothing.
     let arguments = [&named(arguments)[..], &["--check", "off"]].concat();
-    let output = segment(&place, &arguments, &dropping(17));
+    let output = segment(&place, &arguments, &dropping(17, spare));
     let said = text(&output.stderr);
     assert!(!said.contains("workgroups"), "{said}");
 }
@@ -214,8 +213,9 @@ fn every_nth_dispatch_left_out_is_noticed(arguments: &[&str]) {
 fn auto_repeats_on_the_cpu_what_was_wrong(arguments: &[&str]) {
     let place = Place::with_scene();
     let expected = labels_of_the_cpu(&place, arguments);
+    let [spare, ..] = spare(arguments);
     for n in [2, 9, 17] {
-        let output = segment(&place, arguments, &dropping(n));
+        let output = segment(&place, arguments, &dropping(n, spare));
         the_cpu_went_on(&place, &output, &expected, &["wrong result in stage", "workgroups"]);
     }
 }
@@ -234,8 +234,9 @@ fn all_of_a_sound_run_agrees(arguments: &[&str]) {
 
 fn short_dispatches_are_noticed() {
     let place = Place::with_scene();
-    let knobs = [("FAULTS_SHORTEN", "1".to_owned()), ("FAULTS_SPARE", spare()[0].to_string())];
     for (_, arguments) in KINDS {
+        let spare = spare(arguments)[0].to_string();
+        let knobs = [("FAULTS_SHORTEN", "1".to_owned()), ("FAULTS_SPARE", spare)];
         let output = segment(&place, &named(arguments), &knobs);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -264,10 +265,8 @@ fn fails_at(knob: &str, counts: fn([u64; 4]) -> u64, word: &str) {
     let place = Place::with_scene();
     let layer = layer().as_ref().expect("trials run where it is");
     let expected = labels_of_the_cpu(&place, arguments);
-    let whole =
-        [&["segment", "image.npy", "-k", "2", "--force", "--no-report"], arguments].concat();
-    let last = counts(layer.counts(&whole, &place).expect("a sound run"));
-    let test = counts(spare());
+    let last = counts(layer.counts(&place, "image.npy", arguments));
+    let test = counts(spare(arguments));
     assert!(test < last, "{test} of {last}");
     let within = |from: u64, to: u64| (0..6).map(move |i| from + i * (to - from) / 6);
     for at in [1, test].into_iter().chain(within(2, test)).chain(within(test + 1, last)) {
@@ -303,9 +302,9 @@ fn batch() {
     place.npy("other.npy", &scene(84, 96));
     let layer = layer().as_ref().expect("trials run where it is");
     let (_, arguments) = KINDS[0];
-    for knobs in
-        [vec![("FAULTS_LOST_AT_SUBMISSION", (spare()[1] + 8).to_string())], dropping(9).to_vec()]
-    {
+    let spare = spare(arguments);
+    let lost = vec![("FAULTS_LOST_AT_SUBMISSION", (spare[1] + 8).to_string())];
+    for knobs in [lost, dropping(9, spare[0]).to_vec()] {
         let mut command = layer.command(&place, &knobs);
         command.args(["segment", "image.npy", "other.npy", "-k", "2", "--out", "r", "--force"]);
         let output = command.args(arguments).output().expect("the program starts");

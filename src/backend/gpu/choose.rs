@@ -26,10 +26,10 @@ pub enum Verdict {
     Fails(Error),
 }
 
-/// Tries `adapter`.
+/// Tries `adapter`, all kernels of it.
 pub fn try_out(adapter: &Adapter) -> Trial {
     let begun = Instant::now();
-    let verdict = match open(adapter, Check::On) {
+    let verdict = match open(adapter, Check::On, &[]) {
         Ok(_) => Verdict::Passes,
         Err(error) => Verdict::Fails(error),
     };
@@ -37,9 +37,9 @@ pub fn try_out(adapter: &Adapter) -> Trial {
 }
 
 /// Opens `adapter` if it has what kernels need and passes its self-test.
-fn open(adapter: &Adapter, check: Check) -> Result<Gpu> {
+fn open(adapter: &Adapter, check: Check, families: &[&str]) -> Result<Gpu> {
     let gpu = Gpu::new(adapter)?;
-    self_test::run(&gpu)?;
+    self_test::run(&gpu, families)?;
     match check {
         // The test looked; the run will not.
         Check::Off => Ok(gpu.trusted()),
@@ -47,22 +47,26 @@ fn open(adapter: &Adapter, check: Check) -> Result<Gpu> {
     }
 }
 
-/// The GPU for `choice`; nothing where the CPU is to compute. What was passed over, and
+/// The GPU for `choice`, its kernels of `families` tried; nothing where the CPU is to compute. What was passed over, and
 /// why, goes into the remarks.
 ///
 /// # Errors
 /// [`Error::NoDevice`] naming the adapters there are; for an adapter that was named, or
 /// asked for with `gpu`, why it cannot be used.
-pub(crate) fn choose(choice: &Choice, check: Check) -> Result<(Option<Gpu>, Remarks)> {
+pub(crate) fn choose(
+    choice: &Choice,
+    check: Check,
+    families: &[&str],
+) -> Result<(Option<Gpu>, Remarks)> {
     let mut remarks = Remarks::default();
     if *choice != Choice::Auto {
         let adapter = adapter::choose(choice)?;
-        return Ok((Some(open(&adapter, check)?), remarks));
+        return Ok((Some(open(&adapter, check, families)?), remarks));
     }
     let all = adapter::adapters();
     let mut passed_over = false;
     for adapter in all.iter().filter(|adapter| is_real(&adapter.get_info())) {
-        match open(adapter, check) {
+        match open(adapter, check, families) {
             Ok(gpu) => return Ok((Some(gpu), remarks)),
             // Nothing is wrong with an adapter that is small.
             Err(error @ Error::Device { .. }) => remarks.note(format!("passed over {error}")),

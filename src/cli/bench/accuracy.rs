@@ -18,7 +18,7 @@ pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> 
         let reason = "give one; only times of several devices are compared";
         return Err(Error::parameter("device", "several", reason).into());
     };
-    let (backend, remarks) = backend::open(device, Check::On)?;
+    let (backend, remarks) = backend::open(device, Check::On, &[])?;
     bar.remarks(&remarks);
     let settings = Settings {
         params: &|micrograph, clusters| args.params(micrograph, clusters),

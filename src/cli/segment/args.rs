@@ -237,6 +237,11 @@ impl Args {
         }
     }
 
+    /// Names of the families whose kernels run.
+    pub(super) fn families(&self) -> Vec<&str> {
+        self.settings.names(Preset::Auto)
+    }
+
     /// Files that are read beside the images.
     pub(super) fn besides(&self) -> impl Iterator<Item = &Path> {
         let all = [self.input.mask.as_ref(), self.settings.descriptor.file()];

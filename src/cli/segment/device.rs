@@ -33,7 +33,8 @@ impl Devices {
     /// # Errors
     /// As [`backend::open`].
     pub(super) fn open(args: &Args) -> Result<Self> {
-        let (chosen, remarks) = backend::open(&args.device, args.check_of_device())?;
+        let (chosen, remarks) =
+            backend::open(&args.device, args.check_of_device(), &args.families())?;
         Ok(Self { chosen, remarks, cpu: Cpu::new(), any: args.device == Choice::Auto })
     }
 
