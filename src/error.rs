@@ -55,8 +55,8 @@ pub enum Error {
         /// What failed, with the need and the limit where there is one.
         reason: String,
     },
-    /// The device failed while it computed: it was lost, or ran out of memory.
-    #[error("device {device} failed while it computed: {reason}; --device cpu does without it")]
+    /// The device failed: it could not be opened, was lost, or ran out of memory.
+    #[error("device {device} failed: {reason}; --device cpu does without it")]
     DeviceFailed {
         /// The adapter's name.
         device: String,

@@ -261,14 +261,14 @@ fn failed_self_test() {
 /// The program with a device that fails from event `knob` number n on, for some n from the
 /// first to the last of a run.
 fn fails_at(knob: &str, counts: fn([u64; 4]) -> u64, word: &str) {
-    let (_, arguments) = KINDS[1];
+    let (_, arguments) = KINDS[0];
     let place = Place::with_scene();
     let layer = layer().as_ref().expect("trials run where it is");
     let expected = labels_of_the_cpu(&place, arguments);
     let last = counts(layer.counts(&place, "image.npy", arguments));
     let test = counts(spare(arguments));
     assert!(test < last, "{test} of {last}");
-    let within = |from: u64, to: u64| (0..6).map(move |i| from + i * (to - from) / 6);
+    let within = |from: u64, to: u64| (0..4).map(move |i| from + i * (to - from) / 4);
     for at in [1, test].into_iter().chain(within(2, test)).chain(within(test + 1, last)) {
         let knobs = [(knob, at.to_string())];
         let output = segment(&place, arguments, &knobs);

@@ -82,8 +82,10 @@ impl Device {
             required_limits: limits,
             ..Default::default()
         });
-        let (inner, queue) = pollster::block_on(request)
-            .map_err(|e| Error::Device { device: info.name.clone(), reason: e.to_string() })?;
+        let (inner, queue) = pollster::block_on(request).map_err(|e| Error::DeviceFailed {
+            device: info.name.clone(),
+            reason: e.to_string(),
+        })?;
         let failure = Arc::<Mutex<Failure>>::default();
         let sink = Arc::clone(&failure);
         inner.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
@@ -106,7 +108,7 @@ impl Device {
         Error::Device { device: self.name.clone(), reason: reason.into() }
     }
 
-    /// The device failed while it computed.
+    /// The device failed.
     pub(super) fn failed(&self, reason: impl Into<String>) -> Error {
         Error::DeviceFailed { device: self.name.clone(), reason: reason.into() }
     }

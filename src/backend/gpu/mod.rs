@@ -57,8 +57,8 @@ impl Gpu {
     /// unless `STEMSEG_PIPELINE_CACHE` is `off`.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) if it gives no device or a kernel
-    /// does not compile.
+    /// [`Error::Device`] if it lacks what kernels need, [`Error::DeviceFailed`] if it gives
+    /// no device or a kernel does not compile.
     pub fn new(adapter: &wgpu::Adapter) -> Result<Self> {
         let pipeline_cache = pipeline_cache::folder();
         Self::with_options(adapter, Options { pipeline_cache, ..Options::default() })

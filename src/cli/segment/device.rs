@@ -70,7 +70,7 @@ impl Devices {
         let (Failure::Run(error) | Failure::Usage(error)) = failure else { return None };
         match error.downcast_ref()? {
             Error::DeviceFailed { device, reason } => {
-                Some(format!("device {device} failed while it computed: {reason}"))
+                Some(format!("device {device} failed: {reason}"))
             }
             // Who names a device wants to know whether it can be trusted.
             Error::DeviceWrong { device, stage, reason } if self.any => {

@@ -20,6 +20,7 @@ static PFN_vkGetPhysicalDeviceProperties2 next_properties2;
 static PFN_vkCmdDispatch next_dispatch;
 static PFN_vkQueueSubmit next_submit;
 static PFN_vkAllocateMemory next_allocate;
+static PFN_vkCreateBuffer next_create_buffer;
 static PFN_vkWaitSemaphores next_wait_semaphores;
 static PFN_vkWaitForFences next_wait_fences;
 
@@ -73,6 +74,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL allocate(VkDevice device, const VkMemoryAl
     if (fails_from("FAULTS_NO_MEMORY_AT", ++allocations))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     return next_allocate(device, info, callbacks, memory);
+}
+
+/* Drivers may run out of memory here too; most programs take few, large allocations. */
+static VKAPI_ATTR VkResult VKAPI_CALL create_buffer(VkDevice device, const VkBufferCreateInfo *info,
+                                                    const VkAllocationCallbacks *callbacks,
+                                                    VkBuffer *buffer) {
+    if (fails_from("FAULTS_NO_MEMORY_AT", ++allocations))
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return next_create_buffer(device, info, callbacks, buffer);
 }
 
 static int lost_while_waiting(void) {
@@ -170,6 +180,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
     next_dispatch = (void *)next_device(*out, "vkCmdDispatch");
     next_submit = (void *)next_device(*out, "vkQueueSubmit");
     next_allocate = (void *)next_device(*out, "vkAllocateMemory");
+    next_create_buffer = (void *)next_device(*out, "vkCreateBuffer");
     next_wait_fences = (void *)next_device(*out, "vkWaitForFences");
     next_wait_semaphores = (void *)next_device(*out, "vkWaitSemaphores");
     if (!next_wait_semaphores)
@@ -186,6 +197,7 @@ EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL faults_device(VkDevice device, c
     TAKE("vkCmdDispatch", dispatch);
     TAKE("vkQueueSubmit", submit);
     TAKE("vkAllocateMemory", allocate);
+    TAKE("vkCreateBuffer", create_buffer);
     TAKE("vkWaitForFences", wait_fences);
     if (next_wait_semaphores) {
         TAKE("vkWaitSemaphores", wait_semaphores);
