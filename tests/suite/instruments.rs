@@ -9,9 +9,12 @@ use stemseg::io::read;
 
 use crate::data;
 
+/// What is right for a case.
+type Check = fn(&Path) -> Result<(), Failed>;
+
 pub(crate) fn trials() -> Vec<Trial> {
     data::needs_shared("instruments::all", || {
-        let trials: [(&str, fn(&Path) -> Result<(), Failed>); 8] = [
+        let trials: [(&str, Check); 8] = [
             ("c12_float16.hspy", half_floats),
             ("atomap_test_ADF_cropped.hdf5", half_floats_of_atomap),
             ("c13_cell_in_metres.mrc", cell_in_metres),
@@ -21,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             ("h5_soft2.hspy", |path| layout_is_not_read(path, "a link to another place")),
             ("dm3_dims.dm3", impossible_dimensions),
         ];
-        let trial = |(name, check): (&'static str, fn(&Path) -> Result<(), Failed>)| {
+        let trial = |(name, check): (&'static str, Check)| {
             Trial::test(format!("instruments::{name}"), move || check(&case(name)?))
         };
         trials.into_iter().map(trial).collect()

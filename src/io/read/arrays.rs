@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{ChunkIndex, Dataset, Error as Theirs, File, FormatError, Group, Layout};
+use hdf5_pure::{ChunkIndex, Dataset, Error as Theirs, FormatError, Group, Layout};
 use ndarray::{Array2, ArrayView2};
 
 use super::hdf5::{self, Element, unreadable};
@@ -22,10 +22,6 @@ const SPARE: u64 = 1 << 26;
 /// they may have anyway.
 const METADATA_COMPRESSION: u64 = 64;
 const METADATA: u64 = 1 << 24;
-
-/// Groups that a file may have, and how many within one another.
-const MOST_GROUPS: usize = 1_000_000;
-const MOST_GROUPS_WITHIN: usize = 64;
 
 /// An array of a file: how it is stored, or why it is not read.
 pub(super) struct Array {
@@ -68,7 +64,8 @@ impl Array {
         self.store.as_ref().err().map(String::as_str)
     }
 
-    fn refused(reason: String) -> Self {
+    /// One that is not read, with the reason.
+    pub(super) fn refused(reason: String) -> Self {
         let element = Element { dtype: "unknown".into(), channels: 1, big_endian: false };
         Self { shape: Vec::new(), element, store: Err(reason), interleaved: false }
     }
@@ -230,41 +227,24 @@ fn large_chunks(dataset: &Dataset, chunk: &[u64]) -> Result<Option<String>, Thei
     Ok((bytes > most).then(|| {
         format!(
             "has chunks of {bytes} bytes for an array of {array} bytes, more than the {most} that \
-             are unpacked for it; it is damaged, or store it in smaller chunks (h5repack)"
+             are unpacked for it; store it in smaller chunks (h5repack), or copy or export it again"
         )
     }))
 }
 
-/// Refuses a file whose datasets would take far more memory than the file can hold,
-/// which a crate allocates unasked. Pixels are left to [`Array`].
-pub(super) fn check_sizes(path: &Path, file: &File) -> Result<()> {
-    let stored = file_size(path)?;
-    let fail = |error| unreadable(path, error);
-    let mut open = vec![(file.root(), 0)];
-    let mut visited = 0;
-    while let Some((group, depth)) = open.pop() {
-        visited += 1;
-        if visited > MOST_GROUPS || depth > MOST_GROUPS_WITHIN {
-            return Err(damaged(path, "groups without end"));
-        }
-        for (name, dataset) in group.iter_datasets().map_err(fail)? {
-            // What cannot be understood here is never read.
-            let size = |dataset: &Dataset| -> Result<_, Theirs> {
-                let bytes = product(&dataset.shape()?, dataset.element_size()?);
-                let chunk = dataset.chunk_shape()?;
-                let large = chunk.map_or(Ok(None), |chunk| large_chunks(dataset, &chunk))?;
-                Ok((bytes, large))
-            };
-            let Ok((bytes, large)) = size(&dataset) else { continue };
-            if let Some(reason) = large {
-                return Err(Error::unreadable(path, format!("{name:?} in it {reason}")));
-            }
-            if name != "Data" {
-                let most = stored.saturating_mul(METADATA_COMPRESSION).saturating_add(METADATA);
-                check_size(path, bytes, most, 0)?;
-            }
-        }
-        open.extend(group.iter_groups().map_err(fail)?.map(|(_, group)| (group, depth + 1)));
+/// The bytes of a dataset of metadata, which are compared with the size of the file
+/// before they are read; nothing where they cannot be.
+pub(super) fn small(path: &Path, dataset: &Dataset) -> Result<Option<Vec<u8>>> {
+    let size = || -> Result<_, Theirs> {
+        let bytes = product(&dataset.shape()?, dataset.element_size()?);
+        let chunk = dataset.chunk_shape()?;
+        Ok((bytes, chunk.map_or(Ok(None), |chunk| large_chunks(dataset, &chunk))?))
+    };
+    let Ok((bytes, large)) = size() else { return Ok(None) };
+    if let Some(reason) = large {
+        return Err(Error::unreadable(path, format!("{reason} (its metadata)")));
     }
-    Ok(())
+    let most = file_size(path)?.saturating_mul(METADATA_COMPRESSION).saturating_add(METADATA);
+    check_size(path, bytes, most, 0)?;
+    Ok(dataset.read_raw().ok())
 }

@@ -54,7 +54,9 @@ fn impossible_size(tags: &Value, number: usize) -> Option<String> {
     let images = children(&tags["ImageList"]);
     let lengths = children(images.get(number)?.pointer("/ImageData/Dimensions")?);
     (!lengths.iter().all(is_length)).then(|| {
-        let lengths: Vec<String> = lengths.iter().map(Value::to_string).collect();
+        // Damage may put anything there, and much of it.
+        let number = |length: &Value| length.as_i64().map_or("?".into(), |n| n.to_string());
+        let lengths: Vec<String> = lengths.iter().take(4).map(number).collect();
         let lengths = lengths.join(" x ");
         format!("is damaged (an image of {lengths} pixels cannot be); copy or export it again")
     })

@@ -120,11 +120,16 @@ fn refusal(info: &ImageInfo) -> Option<String> {
     }
     Some(match info.size_c {
         1 => "is a spectrum, not an image; give an image".into(),
-        bins => format!(
-            "is a spectrum image of {bins} energies, not an image; \
-             export the sum over energies, or give the image beside it"
-        ),
+        bins => spectrum_image(bins.into()),
     })
+}
+
+/// Why an image of spectra is none.
+pub(super) fn spectrum_image(bins: u64) -> String {
+    format!(
+        "is a spectrum image of {bins} energies, not an image; \
+         export the sum over energies, or give the image beside it"
+    )
 }
 
 /// A number of what a format says beyond the crate's model.
