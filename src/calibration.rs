@@ -55,7 +55,8 @@ fn nanometres(name: &str) -> Option<f64> {
         "nm" | "nanometer" | "nanometre" | "nanometers" | "nanometres" => 1.0,
         "um" | "µm" | "\u{3bc}m" | "µ" | "\u{3bc}" | "micron" | "microns" | "micrometer"
         | "micrometre" => 1e3,
-        "mm" => 1e6,
+        "mm" | "millimeter" | "millimetre" => 1e6,
+        "cm" | "centimeter" | "centimetre" => 1e7,
         "m" | "meters" | "metres" | "meter" | "metre" => 1e9,
         _ => return None,
     })
@@ -135,6 +136,7 @@ mod tests {
             (&["nm", "n_m", "[n_m]", " nm ", "nanometer"][..], 1.0),
             (&["A", "Å", "\u{212b}", "\\u00C5", "angstrom"], 0.1),
             (&["um", "µm", "\u{3bc}m", "\\u00B5m", "micron", "u_m"], 1e3),
+            (&["cm"], 1e7),
             (&["m"], 1e9),
             (&["pm"], 1e-3),
         ] {

@@ -15,6 +15,10 @@ mod pixel_size;
 mod raster;
 #[path = "io_read/tiff.rs"]
 mod tiff;
+#[path = "io_read/tiff_pixels.rs"]
+mod tiff_pixels;
+#[path = "io_read/tiff_planes.rs"]
+mod tiff_planes;
 #[path = "io_read/vendor.rs"]
 mod vendor;
 
@@ -126,4 +130,55 @@ fn a_micrograph_keeps_the_digits_of_the_file() {
     assert!(masked.to_micrograph(None, NonFinite::Fail).is_err());
     let mask = Some(array![[false, true]]);
     assert!(masked.to_micrograph(mask, NonFinite::Fail).is_ok());
+}
+
+#[test]
+fn what_is_compressed_as_a_whole_is_named_with_what_is_inside() {
+    let folder = Folder::new();
+    let gzip = |content: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, content).unwrap();
+        packed.finish().unwrap()
+    };
+    let page = files::Page::grey(2, 3, 8, 1, vec![1; 6]);
+    let words = ["is compressed with gzip (holds TIFF)", "unpack it first (gunzip FILE)"];
+    let packed = gzip(&files::tiff(false, false, &[page]));
+    assert_refused(&folder.file("a.tif.gz", &packed), None, &words);
+    assert_refused(&folder.file("b.npy", &gzip(&small_npy())), None, &["(holds npy)"]);
+    assert_refused(&folder.file("c.gz", &gzip(b"text")), None, &["compressed with gzip; unpack"]);
+    for (mark, name) in [
+        (&b"BZh91AY&SY"[..], "bzip2"),
+        (b"\xfd7zXZ\0\0\x04", "xz"),
+        (b"\x28\xb5\x2f\xfd\x04", "zstd"),
+        (b"7z\xbc\xaf\x27\x1c\0", "7-Zip"),
+    ] {
+        let said = format!("compressed with {name}; unpack it first");
+        assert_refused(&folder.file("d", mark), None, &[&said]);
+    }
+}
+
+/// To open a pipe waits for ever for somebody who writes into it.
+#[test]
+#[cfg(unix)]
+fn pipes_and_devices_are_refused_at_once() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe.tif");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "no mkfifo");
+    for path in [&*pipe, Path::new("/dev/zero"), Path::new("/dev/stdin")] {
+        if path != Path::new("/dev/stdin") || !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
+            assert_refused(path, None, &["not a regular file", "save the image"]);
+        }
+    }
+}
+
+#[test]
+fn of_an_archive_the_largest_array_is_taken_and_no_labels() {
+    let folder = Folder::new();
+    let array = |side: usize| {
+        files::npy(1, "'|u1'", false, &format!("({side}, {side})"), &vec![3; side * side])
+    };
+    let members = [("labels.npy", array(40)), ("small.npy", array(4)), ("large.npy", array(20))];
+    let loaded = read(&folder.file("a.npz", &files::stored_zip(&members)), None).unwrap();
+    assert_eq!((loaded.image, loaded.pixels.shape()), (2, (20, 20)));
 }

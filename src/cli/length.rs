@@ -9,6 +9,9 @@ use stemseg::{Error, Result};
 /// Larger than any image, px.
 const MOST: f64 = (1 << 20) as f64;
 
+/// Bytes of the longest number that is looked for.
+const LONGEST: usize = 400;
+
 /// A number with or without a unit: `20`, `20px`, `0.4nm`, `12A`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Length {
@@ -22,7 +25,8 @@ impl Length {
         let text = text.trim();
         // The longest start that is a number, since 1e-9m has letters in it.
         let number = |end: usize| text.get(..end)?.trim().parse::<f64>().ok();
-        let found = (1..=text.len()).rev().find_map(|end| Some((number(end)?, &text[end..])));
+        let longest = text.len().min(LONGEST);
+        let found = (1..=longest).rev().find_map(|end| Some((number(end)?, &text[end..])));
         let Some((number, unit)) = found.filter(|(number, _)| number.is_finite()) else {
             return Err(format!(
                 "'{text}' is neither a number of px, such as 20, nor a length, such as 0.4nm"

@@ -5,6 +5,8 @@ mod args;
 mod bench;
 mod descriptor;
 mod devices;
+#[cfg(test)]
+mod fuzz;
 mod generate;
 mod info;
 mod input;

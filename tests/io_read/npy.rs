@@ -330,3 +330,80 @@ fn absurd_headers_give_an_error() {
     );
     assert_refused(&folder.file("v9.npy", b"\x93NUMPY\x09\x00\x01\x00"), None, &["npy version 9"]);
 }
+
+#[test]
+fn one_channel_is_grey() {
+    let folder = Folder::new();
+    for fortran in [false, true] {
+        let path = folder.file(
+            "a.npy",
+            &npy(1, "'<f4'", fortran, "(2, 3, 1)", &bytes(&samples::<f32>(0, 6), false)),
+        );
+        let loaded = read(&path, None).unwrap();
+        assert_eq!(loaded.entry.shape, [2, 3]);
+        assert!(!loaded.entry.colour && loaded.frame.is_none() && loaded.notes.is_empty());
+        let expected = match fortran {
+            false => image(2, 3, samples::<f32>(0, 6)),
+            true => {
+                Array2::from_shape_vec((3, 2), samples::<f32>(0, 6)).unwrap().reversed_axes().into()
+            }
+        };
+        assert_eq!(loaded.pixels, expected);
+    }
+}
+
+#[test]
+fn colours_of_floats_become_luma() {
+    let folder = Folder::new();
+    let mut values = vec![0.5_f64; 5 * 6 * 3];
+    values[0..3].copy_from_slice(&[1.0, -2.0, 4.0]);
+    let path = folder.file("a.npy", &npy(1, "'<f8'", false, "(5, 6, 3)", &bytes(&values, false)));
+    let loaded = read(&path, None).unwrap();
+    assert!(loaded.entry.colour && loaded.notes == ["colour was reduced to its luma (Rec. 709)"]);
+    let luma = (0.2126 - 2.0 * 0.7152 + 4.0 * 0.0722) as f32;
+    assert_eq!(loaded.pixels.to_f64()[(0, 0)], f64::from(luma));
+}
+
+/// Nothing names the axes of an array: a short last one is that of frames, or of
+/// channels, but read as `[frames, rows, cols]` it would be the columns.
+#[test]
+fn a_short_last_axis_is_refused_with_what_to_do() {
+    let folder = Folder::new();
+    let file = |shape: &[usize]| {
+        let listed = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let data = vec![7; 2 * shape.iter().product::<usize>()];
+        folder.file("a.npy", &npy(1, "'<u2'", false, &format!("({listed})"), &data))
+    };
+    for shape in [[32, 40, 8], [40, 32, 2], [24, 24, 12], [64, 64, 5]] {
+        let words =
+            ["last axis is the short one", "save it as [frames, rows, cols]", "numpy.moveaxis"];
+        assert_refused(&file(&shape), None, &words);
+    }
+    for shape in [[8, 32, 40], [500, 16, 16], [24, 24, 13], [40, 32, 9], [2, 5, 3], [100, 64, 17]] {
+        assert_eq!(
+            read(&file(&shape), None).unwrap().pixels.shape(),
+            (shape[1], shape[2]),
+            "{shape:?}"
+        );
+    }
+}
+
+#[test]
+fn what_an_archive_says_of_its_members_is_bounded_by_the_file() {
+    let folder = Folder::new();
+    // A header longer than any, and more axes.
+    let long = npy(2, "'<u2'", false, &format!("(2, 2){}", " ".repeat(100_000)), &[0; 8]);
+    assert_refused(&folder.file("a.npy", &long), None, &["a header of"]);
+    let axes = "1, ".repeat(65);
+    let many = npy(1, "'<u2'", false, &format!("({axes})"), &[0; 8]);
+    assert_refused(&folder.file("b.npy", &many), None, &["malformed header"]);
+    // A stored member that says that it is larger than the file.
+    let member = npy(1, "'<u2'", false, "(60000, 60000)", &[0; 8]);
+    let mut zip = stored_zip(&[("x.npy", member.clone())]);
+    let length = (member.len() as u32).to_le_bytes();
+    let places: Vec<usize> = (0..zip.len() - 4).filter(|&i| zip[i..i + 4] == length).collect();
+    for place in places {
+        zip[place..place + 4].copy_from_slice(&u32::MAX.wrapping_sub(1).to_le_bytes());
+    }
+    assert!(read(&folder.file("c.npz", &zip), None).is_err());
+}

@@ -184,3 +184,60 @@ fn an_absurd_size_gives_an_error() {
     let file = png_of_chunks(100_000, 100_000, 8, 0, &[], &[0, 0]);
     assert_refused(&folder.file("b.png", &file), None, &["declares 10000000000 bytes"]);
 }
+
+/// A chunk of a PNG.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(kind);
+    crc.update(data);
+    let length = (data.len() as u32).to_be_bytes();
+    [&length[..], kind, data, &crc.sum().to_be_bytes()].concat()
+}
+
+/// Gigabytes of zeros, packed into megabytes.
+fn packed_zeros() -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..2048 {
+        std::io::Write::write_all(&mut packed, &zeros).unwrap();
+    }
+    packed.finish().unwrap()
+}
+
+#[test]
+fn profiles_and_texts_of_gigabytes_are_not_unpacked() {
+    let folder = Folder::new();
+    let whole = png(&[7; 64], 8, 8, ExtendedColorType::L8);
+    let bomb = packed_zeros();
+    for (kind, start) in [
+        (b"iCCP", &b"profile\0\0"[..]),
+        (b"zTXt", b"Comment\0\0"),
+        (b"iTXt", b"Comment\0\x01\0\0\0"),
+    ] {
+        // After the header, whose chunk has 25 bytes after 8 of the mark.
+        let file = [&whole[..33], &chunk(kind, &[start, &bomb].concat()), &whole[33..]].concat();
+        let path = folder.file("a.png", &file);
+        let before = peak_memory();
+        assert_eq!(read(&path, None).unwrap().pixels, image(8, 8, vec![7_u8; 64]));
+        let grown = peak_memory().saturating_sub(before);
+        assert!(grown < 256 << 20, "{kind:?}: {grown} bytes");
+    }
+}
+
+/// The most memory that the process has held, in bytes; 0 where that is not known.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
+}
+
+#[test]
+fn a_jpeg_that_lacks_pixels_before_its_end_mark_is_refused() {
+    let folder = Folder::new();
+    let noise: Vec<u8> =
+        (0..576_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = jpeg(&noise, 24, 24, ExtendedColorType::L8);
+    let cut = [&file[..file.len() - 60], &[0xff, 0xd9]].concat();
+    assert_refused(&folder.file("a.jpg", &cut), None, &["truncated", "again"]);
+}

@@ -19,6 +19,7 @@ const GAPS: &[(&str, &str)] = &[
     ("mrc/20241021_00405_movie.mrc", "the scan that its _info.txt tells of is a plain stack"),
     ("other/panta_rhei_sample.prz", "read as npz, which has no pixel size"),
     ("ser/128x128x5-diffraction_preview_1.ser", "1/nm, as the .emi file beside it says"),
+    ("tiff/ome-types_ome.tiff", "its two channels are two images, not frames of one"),
     ("tiff/olympus_SIS.tif", "the luma of the JPEG page is the one that it stores"),
     ("tiff/written_uint8_miniswhite.tif", "inverted, so that bright is large"),
 ];
@@ -39,6 +40,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("other/simple_signal.nxs", "is an HDF5 file of another kind"),
 ];
 
+/// Files beside others that are no images by themselves.
+const BESIDE: &[&str] =
+    &["expected.json", "mrc/20241021_00405_info.txt", "ser/64x64_TEM_images_acquire.npy"];
+
 /// Pixel sizes in nm of files whose unit rosettasciio does not read.
 const UNITS: &[(&str, f64)] = &[
     ("tiff/written_imagej_float32_calibrated_um.tif", 0.0092024),
@@ -50,7 +55,11 @@ const UNITS: &[(&str, f64)] = &[
 
 pub(crate) fn trials() -> Vec<Trial> {
     data::needs_shared("formats::all", || match expected() {
-        Ok(files) => files.into_iter().map(trial).collect(),
+        Ok(files) => {
+            let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+            let all = Trial::test("formats::every_file_is_compared", move || listed(&names));
+            files.into_iter().map(trial).chain([all]).collect()
+        }
         Err(failed) => vec![Trial::test("formats::expected.json", || Err(failed))],
     })
 }
@@ -61,6 +70,20 @@ fn expected() -> Result<Vec<(String, Value)>, Failed> {
     let value: Value = serde_json::from_slice(&text)?;
     let files = value["files"].as_object().ok_or("no files in expected.json")?;
     Ok(files.iter().map(|(name, file)| (name.clone(), file.clone())).collect())
+}
+
+/// Whether every file there is has its values in expected.json.
+fn listed(names: &[String]) -> Result<(), Failed> {
+    let root = data::shared().join("data/formats");
+    for entry in walkdir::WalkDir::new(&root) {
+        let entry = entry?;
+        let name = entry.path().strip_prefix(&root)?.to_string_lossy().into_owned();
+        let known = names.contains(&name) || BESIDE.contains(&&*name);
+        if entry.file_type().is_file() && !known {
+            return Err(format!("{name} is compared with nothing").into());
+        }
+    }
+    Ok(())
 }
 
 /// A file is refused with its reason or read; what is read has the values that are

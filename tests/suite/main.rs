@@ -20,6 +20,7 @@ mod devices;
 mod drivers;
 mod families;
 mod faults;
+mod files;
 mod formats;
 mod gpu;
 mod instruments;
@@ -57,6 +58,7 @@ fn main() {
     trials.extend(borders::trials(&devices));
     trials.extend(formats::trials());
     trials.extend(instruments::trials());
+    trials.extend(files::trials());
     trials.extend(symmetry::trials(&devices));
     trials.extend(crystals::trials(&devices));
     trials.extend(lattices::trials());

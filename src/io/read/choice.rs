@@ -1,5 +1,6 @@
 //! Which image of a file is read.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use super::{Entry, Frame, pixels};
@@ -9,6 +10,9 @@ use crate::{Error, Result};
 /// Words in the names of images that only show where the others were taken.
 const SURVEYS: [&str; 4] = ["survey", "overview", "thumbnail", "preview"];
 
+/// Words in the names of images that say of each pixel what it belongs to.
+const LABELS: [&str; 6] = ["label", "labels", "mask", "masks", "segmentation", "annotation"];
+
 /// Image number `image`, or the one to take where the user names none.
 pub(super) fn entry(path: &Path, entries: &[Entry], image: Option<usize>) -> Result<usize> {
     match image {
@@ -17,24 +21,29 @@ pub(super) fn entry(path: &Path, entries: &[Entry], image: Option<usize>) -> Res
     }
 }
 
-/// The image with most on its side: numbers before other elements; no survey image before one; in real space
-/// before diffraction patterns and Fourier transforms; images before maps of elements; grey before colour, since
-/// some microscopes put a colour thumbnail before the data; real before complex;
-/// a single image before a stack; HAADF before other detectors; the first of
-/// those that are left.
+/// The image with most on its side: numbers before other elements; no survey image
+/// before one; no labels or mask before an image; no single line before one; in real
+/// space before diffraction patterns and Fourier transforms; images before maps of
+/// elements; grey before colour, since some microscopes put a colour thumbnail before
+/// the data; real before complex; a single image before a stack; HAADF before other
+/// detectors; the largest; the first of those that are left.
 fn best(path: &Path, entries: &[Entry]) -> Result<usize> {
     let against = |entry: &Entry| {
         let name = entry.name.to_lowercase();
-        [
+        let [rows, cols] = entry.sides().unwrap_or_default();
+        let marks = [
             !pixels::is_number(&entry.dtype),
             SURVEYS.iter().any(|word| name.contains(word)),
+            entry.dtype == "bool" || names_labels(&name),
+            rows.min(cols) < 2,
             entry.calibration.is_some_and(|c| c.unit != Unit::Nanometre),
             entry.map,
             entry.colour,
             entry.dtype.starts_with("complex"),
             entry.frames().is_some(),
             !name.contains("haadf"),
-        ]
+        ];
+        (marks, Reverse(rows.saturating_mul(cols)))
     };
     let readable = entries.iter().enumerate().filter(|(_, entry)| entry.is_readable());
     if let Some((index, _)) = readable.min_by_key(|(_, entry)| against(entry)) {
@@ -44,6 +53,12 @@ fn best(path: &Path, entries: &[Entry]) -> Result<usize> {
         Some(entry) => not_read(path, entry),
         None => Error::unreadable(path, "holds no image; give another file"),
     })
+}
+
+/// Whether a name, in lower case, is one of labels or of a mask: as a word of it, so
+/// that `masked_image` is none.
+fn names_labels(name: &str) -> bool {
+    name.split(|c: char| !c.is_alphanumeric()).any(|word| LABELS.contains(&word))
 }
 
 fn numbered(path: &Path, entries: &[Entry], number: usize) -> Result<usize> {
@@ -125,4 +140,43 @@ fn not_read(path: &Path, entry: &Entry) -> Error {
         ),
     };
     Error::unreadable(path, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, shape: [usize; 2], dtype: &str) -> Entry {
+        Entry { name: name.into(), shape: shape.to_vec(), dtype: dtype.into(), ..Entry::default() }
+    }
+
+    fn taken(entries: &[(&str, [usize; 2], &str)]) -> usize {
+        let entries: Vec<Entry> =
+            entries.iter().map(|(name, shape, dtype)| entry(name, *shape, dtype)).collect();
+        best(Path::new("a"), &entries).unwrap()
+    }
+
+    #[test]
+    fn of_images_without_a_mark_the_largest_is_taken() {
+        let sizes = [("", [64, 64], "uint8"), ("", [256, 256], "uint8"), ("", [256, 255], "uint8")];
+        assert_eq!(taken(&sizes), 1);
+        // A mark in the name comes before the size, a line before nothing.
+        assert_eq!(taken(&[("HAADF", [64, 64], "uint8"), ("BF", [256, 256], "uint8")]), 0);
+        assert_eq!(taken(&[("", [1, 100_000], "uint8"), ("", [64, 64], "uint8")]), 1);
+        assert_eq!(taken(&[("", [64, 64], "uint8"), ("", [64, 64], "uint8")]), 0);
+    }
+
+    #[test]
+    fn labels_and_masks_come_last() {
+        for name in ["labels", "Label image", "mask", "HAADF_mask", "masks.0", "segmentation"] {
+            let images = [(name, [512, 512], "uint8"), ("image", [64, 64], "uint8")];
+            assert_eq!(taken(&images), 1, "{name}");
+        }
+        for name in ["masked_image", "unlabelled"] {
+            let images = [(name, [512, 512], "uint8"), ("image", [64, 64], "uint8")];
+            assert_eq!(taken(&images), 0, "{name}");
+        }
+        assert_eq!(taken(&[("valid", [512, 512], "bool"), ("x", [64, 64], "uint8")]), 1);
+        assert_eq!(taken(&[("mask", [512, 512], "uint8")]), 0);
+    }
 }

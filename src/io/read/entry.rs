@@ -50,6 +50,12 @@ impl Entry {
         self.calibration?.pixel_size()
     }
 
+    /// Rows and columns of the image, or of each frame of the stack.
+    pub(super) fn sides(&self) -> Option<[usize; 2]> {
+        let first = self.rank().checked_sub(2)?;
+        Some([self.shape[first], self.shape[first + 1]])
+    }
+
     /// Axes beside the one of colours.
     fn rank(&self) -> usize {
         self.shape.len().saturating_sub(usize::from(self.colour))

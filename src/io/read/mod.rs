@@ -4,11 +4,13 @@
 mod arrays;
 mod choice;
 mod colour;
+mod compressed;
 mod dm;
 mod entry;
 mod guard;
 mod hdf5;
 mod hspy;
+mod jpeg;
 mod mrc;
 mod ncem;
 mod npy;
@@ -256,10 +258,11 @@ pub fn read(path: &Path, image: Option<usize>) -> Result<Loaded> {
 }
 
 /// Reads image number `image` (from 0) of the file and of a stack frame `frame`.
-/// Where there is no number: images before surveys and thumbnails, real space
-/// before diffraction, grey before colour, real before complex, single images
-/// before stacks, HAADF before other detectors, then the first; of a stack its
-/// first frame. What was not the caller's choice is said in a note.
+/// Where there is no number: images before surveys, thumbnails, labels and masks,
+/// real space before diffraction, grey before colour, real before complex, single
+/// images before stacks, HAADF before other detectors, the largest before smaller
+/// ones, then the first; of a stack its first frame. What was not the caller's
+/// choice is said in a note.
 ///
 /// # Errors
 /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
@@ -309,12 +312,6 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
     if metadata.is_dir() {
         return Err(Error::unreadable(path, "is a folder; give one image file"));
     }
-    if !metadata.is_file() {
-        return Err(Error::unreadable(
-            path,
-            "is not a regular file; save the image to a file first",
-        ));
-    }
     let mut head = Vec::new();
     open(path)?.take(HEAD).read_to_end(&mut head).map_err(Error::io(path))?;
     if head.is_empty() {
@@ -322,6 +319,9 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
     }
     let found = FORMATS.into_iter().find(|f| f.recognises(&head) && f.claims(path));
     found.ok_or_else(|| {
+        if let Some(reason) = compressed::refusal(&head) {
+            return Error::unreadable(path, reason);
+        }
         let reason = format!(
             "is in none of the formats that are read ({}); convert it to one of them",
             format_names()
@@ -337,7 +337,14 @@ fn format_names() -> String {
     names.join(", ")
 }
 
+/// Opens a regular file. Pipes and devices are refused: to open one may wait for
+/// ever, and its bytes can be read only once.
 fn open(path: &Path) -> Result<File> {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
+    if !metadata.is_file() {
+        let reason = "is not a regular file; save the image to a file first";
+        return Err(Error::unreadable(path, reason));
+    }
     File::open(path).map_err(Error::io(path))
 }
 

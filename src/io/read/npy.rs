@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bytemuck::Pod;
 use ndarray::{ArrayD, Ix2, Ix3, IxDyn, ShapeBuilder};
 use npyz::npz::{NpzArchive, array_name_from_file_name};
+use npyz::zip::CompressionMethod;
 use npyz::{DType, Deserialize, Endianness, TypeChar, TypeRead, TypeStr};
 
 use super::pixels::{self, is_number, with_array, with_type};
@@ -23,8 +24,11 @@ use crate::{Error, Result};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Far above what a plain array needs (numpy itself stops at 10,000).
-const MAX_HEADER: usize = 1 << 20;
+/// Above what a plain array needs (numpy itself stops at 10,000).
+const MAX_HEADER: usize = 1 << 16;
+
+/// As many axes as an array of numpy can have.
+const MAX_AXES: usize = 64;
 
 /// One array in a file.
 pub(super) struct Npy;
@@ -129,9 +133,13 @@ impl Images for Arrays {
         let member = self.archive.zip_archive().by_index(self.members[entry]);
         let mut member = BufReader::new(member.map_err(|error| fail(error.into()))?);
         let header = Header::read(&mut member).map_err(fail)?;
-        // The archive's own figure may lie as well; the file's length cannot.
-        let stored = member.get_ref().size().min(file_size(path)?.saturating_mul(MAX_COMPRESSION));
-        header.check(path, stored)?;
+        // The archive's own figures may lie as well; the file's length cannot.
+        let packed = member.get_ref().compressed_size().min(file_size(path)?);
+        let most = match member.get_ref().compression() {
+            CompressionMethod::Stored => packed,
+            _ => packed.saturating_mul(MAX_COMPRESSION),
+        };
+        header.check(path, member.get_ref().size().min(most))?;
         io::copy(&mut member.by_ref().take(header.skip(frame)), &mut io::sink()).map_err(fail)?;
         header.read_image(member, frame).map_err(fail)
     }
@@ -152,6 +160,19 @@ fn members(path: &Path, archive: &mut Archive) -> Result<Vec<(usize, String)>> {
         members.extend(array_name_from_file_name(member.name()).map(|name| (index, name.into())));
     }
     Ok(members)
+}
+
+/// What the axes of an array are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// `[rows, cols]`, or what is no image.
+    Image,
+    /// `[rows, cols, 1]`.
+    OneChannel,
+    /// `[rows, cols, 3 or 4]`.
+    Colour,
+    /// `[frames, rows, cols]`.
+    Frames,
 }
 
 /// What stands before the elements of an array.
@@ -197,7 +218,10 @@ impl Header {
         let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
         let lengths = shape.split(',').map(|length| length.trim().trim_end_matches('L'));
         let lengths = lengths.filter(|length| !length.is_empty()).map(|length| length.parse().ok());
-        let shape = lengths.collect::<Option<_>>()?;
+        let shape = lengths.collect::<Option<Vec<_>>>()?;
+        if shape.len() > MAX_AXES {
+            return None;
+        }
         let descr = value("descr")?;
         let element = match descr.strip_prefix(['\'', '"']) {
             Some(descr) => Some(descr.split(['\'', '"']).next()?.parse().ok()?),
@@ -211,8 +235,23 @@ impl Header {
             name: name.to_owned(),
             shape: self.shape.clone(),
             dtype: self.dtype(),
-            colour: self.is_colour(),
+            colour: self.layout() == Layout::Colour,
             ..Entry::default()
+        }
+        .with_axes_by_length()
+    }
+
+    /// What the axes are. Nothing names them, so their lengths decide.
+    fn layout(&self) -> Layout {
+        let &[rows, cols, last] = &self.shape[..] else { return Layout::Image };
+        if last == 1 && rows > 1 && cols > 1 {
+            return Layout::OneChannel;
+        }
+        let dtype = self.dtype();
+        let as_colour = dtype.starts_with("float") || ["uint8", "uint16"].contains(&&*dtype);
+        match (3..=4).contains(&last) && rows > last && cols > last && as_colour {
+            true => Layout::Colour,
+            false => Layout::Frames,
         }
     }
 
@@ -232,20 +271,13 @@ impl Header {
         format!("{kind}{}", 8 * element.size_field())
     }
 
-    /// Whether `[rows, cols, 3 or 4]` is a picture rather than a stack.
-    fn is_colour(&self) -> bool {
-        match self.shape[..] {
-            [rows, cols, channels @ (3 | 4)] => {
-                rows > channels && cols > channels && ["uint8", "uint16"].contains(&&*self.dtype())
-            }
-            _ => false,
-        }
-    }
-
-    /// Lengths of one image: without the axis of the frames.
+    /// Lengths of one image: without the axis of the frames, or the one of a single channel.
     fn image_shape(&self) -> &[usize] {
-        let frames = usize::from(self.shape.len() == 3 && !self.is_colour());
-        &self.shape[frames..]
+        match self.layout() {
+            Layout::Image | Layout::Colour => &self.shape,
+            Layout::Frames => &self.shape[1..],
+            Layout::OneChannel => &self.shape[..2],
+        }
     }
 
     /// Bytes of an element times `lengths`, `None` where that overflows.
@@ -295,7 +327,7 @@ impl Header {
         let shape = IxDyn(self.image_shape()).set_f(self.fortran);
         let values = self.read_elements::<T>(reader, frame)?;
         let array = ArrayD::from_shape_vec(shape, values).map_err(io::Error::other)?;
-        if self.is_colour() {
+        if self.layout() == Layout::Colour {
             let image = array.view().into_dimensionality::<Ix3>().map_err(io::Error::other)?;
             return Ok(colour::to_grey(image));
         }
@@ -334,7 +366,7 @@ impl Header {
     /// How many frames are interleaved element by element, and which of them is wanted.
     fn lanes(&self, frame: usize) -> (usize, usize) {
         match self.shape[..] {
-            [frames, _, _] if self.fortran && !self.is_colour() => (frames, frame),
+            [frames, _, _] if self.fortran && self.layout() == Layout::Frames => (frames, frame),
             _ => (1, 0),
         }
     }

@@ -1,13 +1,13 @@
 //! PNG and JPEG.
 
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::{
     Entry, Format, Image, Images, MAX_COMPRESSION, check_size, colour, damaged, failed, file_size,
-    open,
+    jpeg, open,
 };
 use crate::{Error, Result};
 
@@ -25,10 +25,19 @@ pub(super) static PNG: Raster =
 pub(super) static JPEG: Raster =
     Raster { format: ImageFormat::Jpeg, name: "JPEG", magic: b"\xff\xd8\xff" };
 
+/// Bytes that a profile of colours may have once it is unpacked.
+const BESIDES: u64 = 8 << 20;
+
 impl Raster {
-    fn decoder(&self, path: &Path) -> Result<impl ImageDecoder> {
+    /// A decoder that holds no more than an image of `pixels` bytes needs.
+    fn decoder(&self, path: &Path, pixels: u64) -> Result<impl ImageDecoder> {
         let mut reader = ImageReader::with_format(BufReader::new(open(path)?), self.format);
-        reader.no_limits();
+        let mut limits = Limits::no_limits();
+        // The image and its rows in two forms; of what else is in the file (profiles of
+        // colours and texts, which may be packed) no more than a camera writes.
+        let most = pixels.saturating_mul(4).saturating_add(file_size(path)?);
+        limits.max_alloc = Some(most.saturating_add(BESIDES));
+        reader.limits(limits);
         reader.into_decoder().map_err(|error| undecodable(path, error))
     }
 }
@@ -43,7 +52,7 @@ impl Format for Raster {
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
-        let decoder = self.decoder(path)?;
+        let decoder = self.decoder(path, declared(path, self.format)?)?;
         let shape = shape(&decoder);
         let kind = decoder.color_type();
         let colour = kind.channel_count() > 1;
@@ -71,13 +80,15 @@ impl Images for Picture {
 
     fn load(&mut self, _entry: usize, _frame: usize) -> Result<Image> {
         let path = &self.path;
-        if self.raster.format == ImageFormat::Jpeg && !ends_properly(path)? {
-            return Err(failed(path, ErrorKind::UnexpectedEof.into()));
-        }
-        let decoder = self.raster.decoder(path)?;
+        let decoder = self.raster.decoder(path, declared(path, self.raster.format)?)?;
         let shape = shape(&decoder);
         let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
         check_size(path, Some(decoder.total_bytes()), available, decoder.total_bytes())?;
+        if self.raster.format == ImageFormat::Jpeg
+            && jpeg::is_cut_off(&std::fs::read(path).map_err(Error::io(path))?)
+        {
+            return Err(failed(path, ErrorKind::UnexpectedEof.into()));
+        }
         let image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;
         macro_rules! from_buffers {
             ($($variant:ident),*) => {
@@ -107,12 +118,23 @@ fn shape(decoder: &impl ImageDecoder) -> [usize; 3] {
     [rows as usize, cols as usize, decoder.color_type().channel_count().into()]
 }
 
-/// Whether the last scan of a JPEG is followed by an end mark: the decoder fills
-/// what is missing with grey and says nothing.
-fn ends_properly(path: &Path) -> Result<bool> {
-    let jpeg = std::fs::read(path).map_err(Error::io(path))?;
-    let last = |mark: [u8; 2]| jpeg.windows(2).rposition(|bytes| bytes == mark);
-    Ok(last([0xff, 0xd9]) > last([0xff, 0xda]))
+/// Bytes of the pixels that the header of a PNG declares, at most; checked against what
+/// the file can hold, since its decoder makes room for a row before it gives a size.
+fn declared(path: &Path, format: ImageFormat) -> Result<u64> {
+    /// Up to the columns and rows in a PNG's first chunk, and with them.
+    const BEFORE: usize = 16;
+    const WITH: usize = BEFORE + 8;
+    if format != ImageFormat::Png {
+        return Ok(0);
+    }
+    let mut head = [0; WITH];
+    open(path)?.read_exact(&mut head).map_err(|error| failed(path, error))?;
+    let side = |at: usize| u64::from(u32::from_be_bytes([0, 1, 2, 3].map(|i| head[at + i])));
+    let pixels = side(BEFORE).checked_mul(side(BEFORE + 4));
+    // A bit a pixel is least, RGBA of 16 bit most.
+    let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
+    check_size(path, pixels.map(|pixels| pixels / 8), available, 0)?;
+    Ok(pixels.unwrap_or(u64::MAX).saturating_mul(8))
 }
 
 fn undecodable(path: &Path, error: ImageError) -> Error {

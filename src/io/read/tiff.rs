@@ -1,23 +1,32 @@
 //! TIFF: pages, stacks of pages, ImageJ's stacks behind one directory, colour, palettes.
 
 mod calibration;
+mod directory;
+mod imagej;
+mod jpeg;
+mod ome;
+mod packed;
 mod page;
 mod palette;
+mod planes;
 mod source;
 
 use std::path::{Path, PathBuf};
 
 use tiff::TiffError;
 use tiff::decoder::{Decoder, Limits};
+use tiff::tags::Tag;
 
 use self::page::Page;
+use self::planes::Planes;
 use self::source::Source;
 use super::{
     Entry, Format, Image, Images, check_size, damaged, failed, file_size, in_one_sentence, open,
 };
 use crate::{Error, Result};
 
-/// A page is an entry; pages that are alike and follow each other are a stack.
+/// A page is an entry; pages that are alike and follow each other are a stack, unless a
+/// description tells channels, which are entries, from frames.
 pub(super) struct Tiff;
 
 impl Format for Tiff {
@@ -31,9 +40,10 @@ impl Format for Tiff {
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
         let mut decoder = decoder(path)?;
-        let pages = entries_of_pages(path, &mut decoder)?;
-        let (places, entries) = stacked(pages);
-        Ok(Box::new(Pages { path: path.into(), decoder: Some(decoder), places, entries }))
+        let (pages, behind) = entries_of_pages(path, &mut decoder)?;
+        let (described, notes) = described(&mut decoder, pages.len(), behind);
+        let (images, entries) = planes::images(&pages, described).into_iter().unzip();
+        Ok(Box::new(Pages { path: path.into(), decoder: Some(decoder), images, entries, notes }))
     }
 }
 
@@ -42,9 +52,11 @@ struct Pages {
     path: PathBuf,
     /// It knows where the pages are that it has passed; gone after a failure.
     decoder: Option<Decoder<Source>>,
-    /// First page of each entry, and how many of them are its frames.
-    places: Vec<(usize, usize)>,
+    /// Where the frames of each entry are.
+    images: Vec<Planes>,
     entries: Vec<Entry>,
+    /// What a user should know of all of them.
+    notes: Vec<String>,
 }
 
 impl Images for Pages {
@@ -54,30 +66,37 @@ impl Images for Pages {
 
     fn load(&mut self, entry: usize, frame: usize) -> Result<Image> {
         let path = &self.path;
-        let (first, pages) = self.places[entry];
-        let (page, frame) = if pages > 1 { (first + frame, 0) } else { (first, frame) };
+        let (page, frame) = self.images[entry].frames.place(frame);
         let mut decoder = match self.decoder.take() {
             Some(decoder) => decoder,
             None => decoder(path)?,
         };
+        decoder.inner().allow_directories();
         let page = Page::read(&mut decoder, page).map_err(|error| undecodable(path, error))?;
-        let image = page.bytes();
         let available = file_size(path)?.saturating_mul(page.most_compression());
-        check_size(path, image.checked_mul(page.frames() as u64), available, image)?;
+        check_size(path, page.stored(), available, page.bytes())?;
+        decoder.inner().allow_pixels();
         let mut decoder = decoder.with_limits(page.limits());
         let image = page.decode(&mut decoder, frame as u64);
-        let image = image.map_err(|error| undecodable(path, error))?;
+        let (pixels, mut notes) = image.map_err(|error| undecodable(path, error))?;
         self.decoder = Some(decoder.with_limits(limits(path)?));
-        Ok(image)
+        notes.extend(self.notes.iter().chain(&self.images[entry].notes).cloned());
+        Ok((pixels, notes))
     }
 }
 
-/// An entry for each page.
-fn entries_of_pages(path: &Path, decoder: &mut Decoder<Source>) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
+/// An entry for each page, and how many frames lie behind the directory of the only one.
+fn entries_of_pages(
+    path: &Path,
+    decoder: &mut Decoder<Source>,
+) -> Result<(Vec<Entry>, Option<usize>)> {
+    let (mut entries, mut behind) = (Vec::<Entry>::new(), None);
     loop {
         let mut entry = match Page::read(decoder, entries.len()) {
-            Ok(page) => page.entry(),
+            Ok(page) => {
+                behind = behind.or(page.frames());
+                page.entry()
+            }
             Err(TiffError::IoError(error)) => return Err(failed(path, error)),
             Err(error) => Entry { refused: Some(refusal(&error)), ..Entry::default() },
         };
@@ -87,45 +106,41 @@ fn entries_of_pages(path: &Path, decoder: &mut Decoder<Source>) -> Result<Vec<En
         }
         entries.push(entry);
         if !decoder.more_images() {
-            return Ok(entries);
+            return Ok((entries, behind));
         }
     }
 }
 
-/// Entries of stacks for pages that are alike, and where they are.
-fn stacked(pages: Vec<Entry>) -> (Vec<(usize, usize)>, Vec<Entry>) {
-    let alike = |a: &Entry, b: &Entry| {
-        let single = a.is_image() && a.name == b.name;
-        single && a.shape == b.shape && a.dtype == b.dtype && a.colour == b.colour
-    };
-    let total = pages.len();
-    let (mut places, mut entries) = (Vec::new(), Vec::new());
-    let mut first = 0;
-    for run in pages.chunk_by(alike) {
-        let mut entry = run[0].clone();
-        let last = first + run.len() - 1;
-        if run.len() > 1 {
-            entry.shape.insert(0, run.len());
-        } else if entry.frames().is_none() {
-            entry.frame_interval_s = None;
-        }
-        let place = match run.len() {
-            1 => format!("page {first}"),
-            _ => format!("pages {first} to {last}"),
-        };
-        if run.len() < total {
-            entry.name = format!("{} {place}", entry.name).trim_start().to_owned();
-        }
-        places.push((first, run.len()));
-        entries.push(entry);
-        first = last + 1;
+/// What the description on the first page says of the images in the file, and what a
+/// user should know of it.
+fn described(
+    decoder: &mut Decoder<Source>,
+    pages: usize,
+    behind: Option<usize>,
+) -> (Vec<Planes>, Vec<String>) {
+    decoder.inner().restore();
+    if decoder.seek_to_image(0).is_err() {
+        return Default::default();
     }
-    (places, entries)
+    let description = calibration::text(decoder, Tag::ImageDescription).unwrap_or_default();
+    if !ome::is_ome(&description) {
+        return (imagej::planes(decoder, &description, pages, behind), Vec::new());
+    }
+    match ome::planes(&description, pages) {
+        Ok(planes) => (planes, Vec::new()),
+        Err(why) => {
+            let note = format!(
+                "its OME-XML cannot be read ({}): channels and pixel size are not known",
+                in_one_sentence(&why)
+            );
+            (Vec::new(), vec![note])
+        }
+    }
 }
 
 fn decoder(path: &Path) -> Result<Decoder<Source>> {
-    let decoder =
-        Decoder::new(Source::new(open(path)?)).map_err(|error| undecodable(path, error))?;
+    let source = Source::new(open(path)?, file_size(path)?);
+    let decoder = Decoder::new(source).map_err(|error| undecodable(path, error))?;
     Ok(decoder.with_limits(limits(path)?))
 }
 

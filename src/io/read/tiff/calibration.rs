@@ -6,6 +6,7 @@ use tiff::decoder::Decoder;
 use tiff::decoder::ifd::Value;
 use tiff::tags::{Tag, Type, ValueBuffer};
 
+use super::imagej;
 use super::source::Source;
 use crate::calibration::{Calibration, seconds};
 
@@ -24,9 +25,8 @@ const CENTIMETRE: u64 = 3;
 /// Above this, in nm, a resolution in cm is one for printing.
 const LARGEST_FROM_CM: f64 = 1e3;
 
-/// What the current page says: as DigitalMicrograph writes it, as ImageJ does, as
-/// OME, FEI or Olympus do, or as a resolution in cm. Resolutions in inches are for
-/// printing.
+/// What the current page says: as DigitalMicrograph writes it, as ImageJ, FEI or Olympus
+/// do, or as a resolution in cm. Resolutions in inches are for printing.
 pub(super) fn of_page(decoder: &mut Decoder<Source>, description: &str) -> Option<Calibration> {
     let scales = DM_SCALES.map(|tag| number(decoder, Tag::from_u16_exhaustive(tag)));
     let units = DM_UNITS.map(|tag| text(decoder, Tag::from_u16_exhaustive(tag)));
@@ -37,37 +37,37 @@ pub(super) fn of_page(decoder: &mut Decoder<Source>, description: &str) -> Optio
 
     both(dm(1), dm(0))
         .or_else(|| {
-            let x = imagej(description, "unit")?;
-            let y = imagej(description, "yunit").unwrap_or(x);
-            Calibration::new((per(1)?, y), (per(0)?, x))
+            let x = imagej::value(description, "unit")?;
+            let y = imagej::value(description, "yunit").unwrap_or(x);
+            let size = Calibration::new((per(1)?, y), (per(0)?, x))?;
+            (x.trim() != "cm" || is_no_print(size)).then_some(size)
         })
-        .or_else(|| both(ome(description, "Y"), ome(description, "X")))
         .or_else(|| fei(decoder))
         .or_else(|| sis(decoder))
         .or_else(|| {
-            let size = Calibration::new((1e7 * per(1)?, "nm"), (1e7 * per(0)?, "nm"))?;
-            (in_cm && size.rows < LARGEST_FROM_CM && size.cols < LARGEST_FROM_CM).then_some(size)
+            let size = Calibration::new((per(1)?, "cm"), (per(0)?, "cm"))?;
+            (in_cm && is_no_print(size)).then_some(size)
         })
+}
+
+/// Whether a size in cm is not one for printing.
+fn is_no_print(size: Calibration) -> bool {
+    size.rows < LARGEST_FROM_CM && size.cols < LARGEST_FROM_CM
 }
 
 fn both(rows: Option<(f64, &str)>, cols: Option<(f64, &str)>) -> Option<Calibration> {
     Calibration::new(rows?, cols?)
 }
 
-/// Time between frames, s: as DigitalMicrograph, ImageJ or OME write it.
+/// Time between frames, s: as DigitalMicrograph or ImageJ write it.
 pub(super) fn frame_interval(decoder: &mut Decoder<Source>, description: &str) -> Option<f64> {
     let step = number(decoder, Tag::from_u16_exhaustive(DM_SCALES[2]));
     let unit = text(decoder, Tag::from_u16_exhaustive(DM_UNITS[2]));
-    let imagej = |key| imagej(description, key)?.trim().parse::<f64>().ok();
-    let ome = || {
-        let step = attribute(description, "TimeIncrement")?.parse().ok()?;
-        seconds(step, attribute(description, "TimeIncrementUnit").unwrap_or("s"))
-    };
+    let imagej = |key| imagej::value(description, key)?.trim().parse::<f64>().ok();
     step.zip(unit)
         .and_then(|(step, unit)| seconds(step, &unit))
         .or_else(|| seconds(imagej("finterval")?, "s"))
         .or_else(|| seconds(1.0 / imagej("fps")?, "s"))
-        .or_else(ome)
 }
 
 /// A size in FEI's text.
@@ -90,7 +90,7 @@ fn sis(decoder: &mut Decoder<Source>) -> Option<Calibration> {
     let blocks = u64::try_from(count).ok().filter(|_| header.starts_with(b"SIS0"))?;
     for block in 0..blocks {
         // Kind, count, offset; kind 1 is that of the calibration.
-        let block: [u8; 8] = bytes(decoder, place + HEADER as u64 + 8 * block)?;
+        let block: [u8; 8] = bytes(decoder, place.checked_add(HEADER as u64 + 8 * block)?)?;
         if block[..2] != [1, 0] {
             continue;
         }
@@ -112,28 +112,6 @@ fn bytes<const N: usize>(decoder: &mut Decoder<Source>, place: u64) -> Option<[u
     decoder.inner().seek(SeekFrom::Start(place)).ok()?;
     decoder.inner().read_exact(&mut bytes).ok()?;
     Some(bytes)
-}
-
-/// The value of `key` in ImageJ's description, which has one `key=value` a line.
-pub(super) fn imagej<'a>(description: &'a str, key: &str) -> Option<&'a str> {
-    if !description.starts_with("ImageJ=") {
-        return None;
-    }
-    description.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-}
-
-/// `PhysicalSizeX` or `Y` of OME-XML, with its unit.
-fn ome<'a>(description: &'a str, axis: &str) -> Option<(f64, &'a str)> {
-    let value = attribute(description, &format!("PhysicalSize{axis}"))?.parse().ok()?;
-    // µm is the default of the OME schema.
-    let unit = attribute(description, &format!("PhysicalSize{axis}Unit")).unwrap_or("µm");
-    Some((value, unit))
-}
-
-/// The first attribute of this name in XML.
-fn attribute<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!(" {name}=\""))?;
-    Some(rest.split_once('"')?.0)
 }
 
 /// A text tag; what is not UTF-8 is Latin-1, as DigitalMicrograph writes it.

@@ -3,13 +3,19 @@
 use std::io;
 
 use ndarray::{Array2, ArrayView3, Axis, ShapeError};
-use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult, DecodingSampleType, Limits};
-use tiff::tags::{CompressionMethod, PhotometricInterpretation, PlanarConfiguration, Tag};
+use tiff::decoder::{
+    BufferLayoutPreference, ChunkType, Decoder, DecodingResult, DecodingSampleType, Limits,
+};
+use tiff::tags::{
+    CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Tag,
+};
 use tiff::{ColorType, TiffError, TiffResult, TiffUnsupportedError};
 
-use super::calibration::{self, imagej, text};
+use super::calibration::{self, text};
+use super::packed::{Packed, unpacked};
 use super::palette::Palette;
 use super::source::Source;
+use super::{imagej, jpeg};
 use crate::calibration::Calibration;
 use crate::io::read::{Entry, Image, MAX_COMPRESSION, Pixels, colour};
 use crate::micrograph::Pixel;
@@ -20,10 +26,16 @@ pub(super) struct Page {
     shape: [usize; 3],
     layout: BufferLayoutPreference,
     dtype: &'static str,
-    compressed: bool,
+    compression: CompressionMethod,
+    /// Bytes of the pixels as they are stored, but for compression: with samples that
+    /// are not read, and tiles that reach beyond the image.
+    stored: Option<u64>,
     planar: bool,
     white_is_zero: bool,
+    /// The last bit of a byte is the first one.
+    reversed: bool,
     palette: Option<Palette>,
+    packed: Option<Packed>,
     stack: Option<Stack>,
     /// Smaller copy of another page.
     thumbnail: bool,
@@ -51,30 +63,36 @@ impl Page {
         let palette = (photometric == Some(PhotometricInterpretation::RGBPalette))
             .then(|| Palette::read(decoder, index, &description))
             .transpose()?;
+        let packed = Packed::read(decoder, index)?;
         let kind = decoder.colortype()?;
-        let channels = match kind {
-            ColorType::Gray(_) => 1,
-            ColorType::Multiband { num_samples: 2, .. } => 2,
-            ColorType::RGB(_) | ColorType::YCbCr(_) => 3,
-            ColorType::RGBA(_) => 4,
-            other => return Err(TiffUnsupportedError::UnsupportedColorType(other).into()),
-        };
+        let channels = channels(decoder, kind)?;
         let (cols, rows) = decoder.dimensions()?;
+        let [rows, cols] = match &packed {
+            Some(packed) => packed.size(),
+            None => [rows as usize, cols as usize],
+        };
         let layout = decoder.image_buffer_layout()?;
         let unknown_type = || TiffUnsupportedError::UnsupportedSampleDepth(kind.bit_depth());
         let compression: Option<u16> = decoder.find_tag_unsigned(Tag::Compression)?;
         let planes: Option<u16> = decoder.find_tag_unsigned(Tag::PlanarConfiguration)?;
         let subfile: Option<u32> = decoder.find_tag_unsigned(Tag::NewSubfileType)?;
+        let fill_order: Option<u16> = decoder.find_tag_unsigned(Tag::FillOrder)?;
+        let dtype = numpy_name(layout.sample_type.ok_or_else(unknown_type)?);
         let mut page = Self {
             kind,
-            shape: [rows as usize, cols as usize, channels],
-            dtype: numpy_name(layout.sample_type.ok_or_else(unknown_type)?),
+            shape: [rows, cols, channels],
+            dtype: (palette.as_ref().and_then(Palette::dtype))
+                .or(packed.as_ref().map(Packed::dtype))
+                .unwrap_or(dtype),
             layout,
-            compressed: compression
-                .is_some_and(|method| method != CompressionMethod::None.to_u16()),
+            compression: compression
+                .map_or(CompressionMethod::None, CompressionMethod::from_u16_exhaustive),
+            stored: stored(decoder)?,
             planar: planes == Some(PlanarConfiguration::Planar.to_u16()),
             white_is_zero: photometric == Some(PhotometricInterpretation::WhiteIsZero),
+            reversed: fill_order == Some(2),
             palette,
+            packed,
             stack: None,
             thumbnail: subfile.is_some_and(|flags| flags & 1 == 1),
             calibration: calibration::of_page(decoder, &description),
@@ -89,13 +107,20 @@ impl Page {
 
     /// The stack of which this is the first and only page.
     fn stack(&self, decoder: &mut Decoder<Source>, description: &str) -> Option<Stack> {
-        let frames = imagej(description, "images")?.trim().parse().ok()?;
+        let frames = imagej::frames(description)?;
         let offsets: Vec<u64> = decoder.find_tag_unsigned_vec(Tag::StripOffsets).ok()??;
         let start = *offsets.first()?;
-        let end = start.checked_add(self.layout.complete_len as u64)?;
+        let length = self.layout.complete_len as u64;
+        let end = start.checked_add(length)?;
         let contiguous = offsets.iter().all(|offset| (start..end).contains(offset));
-        let plain = !self.compressed && matches!(self.kind, ColorType::Gray(8 | 16 | 32));
-        (frames > 1 && contiguous && plain).then_some(Stack { frames, start })
+        let plain = !self.is_compressed() && matches!(self.kind, ColorType::Gray(8 | 16 | 32));
+        // A frame that was saved alone may have kept the description of its stack.
+        let several = decoder.inner().length().saturating_sub(end) >= length;
+        (frames > 1 && contiguous && plain && several).then_some(Stack { frames, start })
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.compression != CompressionMethod::None
     }
 
     /// Bytes of one frame, once it is unpacked.
@@ -103,14 +128,19 @@ impl Page {
         self.layout.complete_len as u64
     }
 
-    /// How many frames lie behind its directory.
-    pub(super) fn frames(&self) -> usize {
-        self.stack.as_ref().map_or(1, |stack| stack.frames)
+    /// Bytes that are stored of all frames, but for compression; `None` beyond 2^64.
+    pub(super) fn stored(&self) -> Option<u64> {
+        self.stored?.checked_mul(self.frames().unwrap_or(1) as u64)
+    }
+
+    /// How many frames lie behind its directory, where these are no pages.
+    pub(super) fn frames(&self) -> Option<usize> {
+        self.stack.as_ref().map(|stack| stack.frames)
     }
 
     /// How many bytes of pixels a byte of the file can hold.
     pub(super) fn most_compression(&self) -> u64 {
-        if self.compressed { MAX_COMPRESSION } else { 1 }
+        if self.is_compressed() { MAX_COMPRESSION } else { 1 }
     }
 
     /// Limits that let one frame be decoded.
@@ -146,10 +176,16 @@ impl Page {
             let length = self.layout.complete_len as u64;
             decoder.inner().shift(start..start + length, frame * length);
         }
+        if self.compression == CompressionMethod::ModernJPEG {
+            jpeg::check(decoder)?;
+        } else if self.reversed {
+            decoder.inner().reverse_bits();
+        }
         let mut samples = DecodingResult::U8(vec![]);
         decoder.read_image_to_buffer(&mut samples)?;
         if let (DecodingResult::U8(packed), bits @ 1..8) = (&mut samples, self.kind.bit_depth()) {
-            *packed = self.unpacked(packed, bits);
+            let [_, cols, channels] = self.shape;
+            *packed = unpacked(packed, cols * channels, bits).map(|value| value as u8).collect();
         }
         macro_rules! from_samples {
             ($($variant:ident),*) => {
@@ -158,8 +194,10 @@ impl Page {
                 }
             };
         }
-        let (pixels, mut notes) =
-            from_samples!(U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64);
+        let (pixels, mut notes) = match (&self.packed, &samples) {
+            (Some(packed), DecodingResult::U8(bytes)) => (packed.unpack(bytes)?, vec![]),
+            _ => from_samples!(U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64),
+        };
         if self.white_is_zero {
             notes.push("white is 0 in the file: the values were inverted, bright is large".into());
         }
@@ -190,19 +228,47 @@ impl Page {
         }
         Ok(colour::to_grey(view))
     }
+}
 
-    /// One byte per pixel, from rows that start at whole bytes.
-    fn unpacked(&self, packed: &[u8], bits: u8) -> Vec<u8> {
-        let [_, cols, channels] = self.shape;
-        let bits = usize::from(bits);
-        let row_bytes = (cols * channels * bits).div_ceil(8);
-        let value = |row: &[u8], index: usize| {
-            (index * bits..(index + 1) * bits)
-                .fold(0, |value, bit| value << 1 | row[bit / 8] >> (7 - bit % 8) & 1)
-        };
-        let row = |row| (0..cols * channels).map(move |index| value(row, index));
-        packed.chunks_exact(row_bytes).flat_map(row).collect()
+/// Channels of a pixel that are read: grey, grey and alpha, RGB, RGBA.
+fn channels(decoder: &mut Decoder<Source>, kind: ColorType) -> TiffResult<usize> {
+    let unsupported = || TiffUnsupportedError::UnsupportedColorType(kind).into();
+    match kind {
+        ColorType::Gray(_) => Ok(1),
+        ColorType::RGB(_) | ColorType::YCbCr(_) => Ok(3),
+        ColorType::RGBA(_) => Ok(4),
+        // Samples without a meaning are a colour where they may be one, as in an array
+        // [rows, cols, 3].
+        ColorType::Multiband { num_samples, .. } => {
+            let extra: Option<Vec<u16>> = decoder.find_tag_unsigned_vec(Tag::ExtraSamples)?;
+            let alpha = [ExtraSamples::AssociatedAlpha, ExtraSamples::UnassociatedAlpha];
+            let alpha = alpha.map(|kind| kind.to_u16());
+            match (num_samples, extra.as_deref()) {
+                (2, Some([kind])) if alpha.contains(kind) => Ok(2),
+                (3 | 4, _) => Ok(num_samples.into()),
+                _ => Err(unsupported()),
+            }
+        }
+        _ => Err(unsupported()),
     }
+}
+
+/// Bytes of the strips or tiles of the current page, unpacked; `None` beyond 2^64.
+fn stored(decoder: &mut Decoder<Source>) -> TiffResult<Option<u64>> {
+    let (cols, rows) = decoder.dimensions()?;
+    let (mut cols, mut rows) = (u64::from(cols), u64::from(rows));
+    if decoder.get_chunk_type() == ChunkType::Tile {
+        let (tile_cols, tile_rows) = decoder.chunk_dimensions();
+        let whole = |length: u64, tile: u32| length.checked_next_multiple_of(tile.into());
+        (cols, rows) = match (whole(cols, tile_cols), whole(rows, tile_rows)) {
+            (Some(cols), Some(rows)) => (cols, rows),
+            _ => return Ok(None),
+        };
+    }
+    let samples: Option<u16> = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?;
+    let bits = u64::from(decoder.colortype()?.bit_depth()) * u64::from(samples.unwrap_or(1));
+    let row = cols.checked_mul(bits).map(|bits| bits.div_ceil(8));
+    Ok(row.and_then(|row| row.checked_mul(rows)))
 }
 
 /// numpy's name of a type that the decoder gives.
