@@ -202,7 +202,7 @@ fn colour_becomes_luma() {
     assert_eq!(luma[(0, 2)], 0.0);
 
     // Other element types and thin images are stacks.
-    let stack = npy(1, "'<f4'", false, "(4, 5, 3)", &[0; 240]);
+    let stack = npy(1, "'<i4'", false, "(4, 5, 3)", &[0; 240]);
     assert_eq!(list(&folder.file("f.npy", &stack)).unwrap().1[0].frames(), Some(4));
     let stack = npy(1, "'|u1'", false, "(3, 5, 3)", &[0; 45]);
     assert_eq!(list(&folder.file("u.npy", &stack)).unwrap().1[0].frames(), Some(3));
@@ -320,8 +320,8 @@ fn absurd_headers_give_an_error() {
     assert_refused(&path, Some(0), &["declares 18446744073709551615 bytes"]);
 
     let mut nested = b"\x93NUMPY\x02\x00".to_vec();
-    nested.extend(500_000_u32.to_le_bytes());
-    nested.extend([b'('; 500_000]);
+    nested.extend(50_000_u32.to_le_bytes());
+    nested.extend([b'('; 50_000]);
     assert_refused(&folder.file("nested.npy", &nested), None, &["malformed header"]);
     assert_refused(
         &folder.file("long.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),

@@ -20,7 +20,7 @@ fn packed(values: &[u32], cols: usize, bits: u32) -> Vec<u8> {
 }
 
 fn values(count: u32, bits: u32) -> Vec<u32> {
-    (0..count).map(|i| (i * 2_654_435_761_u64 as u32) >> (32 - bits)).collect()
+    (0..count).map(|i| i.wrapping_mul(2_654_435_761) >> (32 - bits)).collect()
 }
 
 #[test]

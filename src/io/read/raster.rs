@@ -131,9 +131,9 @@ fn declared(path: &Path, format: ImageFormat) -> Result<u64> {
     open(path)?.read_exact(&mut head).map_err(|error| failed(path, error))?;
     let side = |at: usize| u64::from(u32::from_be_bytes([0, 1, 2, 3].map(|i| head[at + i])));
     let pixels = side(BEFORE).checked_mul(side(BEFORE + 4));
-    // A bit a pixel is least, RGBA of 16 bit most.
+    // A byte a pixel is least, RGBA of 16 bit most.
     let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
-    check_size(path, pixels.map(|pixels| pixels / 8), available, 0)?;
+    check_size(path, pixels, available, 0)?;
     Ok(pixels.unwrap_or(u64::MAX).saturating_mul(8))
 }
 

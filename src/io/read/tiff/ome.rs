@@ -94,7 +94,10 @@ fn start(element: &BytesStart<'_>, images: &mut Vec<Image>, own: &mut String) {
         *own = attributes.text("UUID");
     }
     if element.local_name().as_ref() == "Image" {
-        images.push(Image { name: attributes.text("Name"), ..Image::default() });
+        images.push(Image { name: attributes.text("Name"), sizes: [1; 3], ..Image::default() });
+    }
+    if element.local_name().as_ref() == "Pixels" && images.is_empty() {
+        images.push(Image::default());
     }
     let Some(image) = images.last_mut() else { return };
     match element.local_name().as_ref() {
@@ -173,7 +176,8 @@ impl Image {
         let count = if own > 0 && samples > 1 { own } else { size };
         // An image of colours may be described without its samples.
         let planes = depth.saturating_mul(times);
-        match count.saturating_mul(planes) > pages as u64 && planes == pages as u64 {
+        let colour = own == 0 && count.saturating_mul(planes) > pages as u64;
+        match colour && planes == pages as u64 {
             true => 1,
             false => count,
         }
