@@ -37,7 +37,8 @@ fn case(name: &str) -> Result<PathBuf, Failed> {
 }
 
 fn check(holds: bool, said: impl Into<String>) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(said.into().into()) }
+    let said: String = said.into();
+    if holds { Ok(()) } else { Err(said.into()) }
 }
 
 /// The refusal of a file, which has these words.
