@@ -78,6 +78,7 @@ pub mod sampling;
 pub mod simulate;
 pub mod sites;
 pub mod symmetry_maps;
+pub mod text;
 pub mod verify;
 
 pub use error::{Error, Result};

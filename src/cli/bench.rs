@@ -16,7 +16,7 @@ use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
 
 use super::progress::Bar;
-use super::{Failure, input, print};
+use super::{Failure, input, print, print_words};
 pub(super) use args::Args;
 use earlier::Earlier;
 
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", serde_json::json!(report))),
         (false, true) => Ok(()),
-        (false, false) => print(&table::table(&report, earlier.as_ref())),
+        (false, false) => print_words(&table::table(&report, earlier.as_ref())),
     }
 }
 

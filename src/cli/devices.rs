@@ -5,7 +5,7 @@ use stemseg::backend::gpu::adapter;
 use stemseg::backend::gpu::choose::{self, Trial, Verdict};
 use stemseg::backend::{self, Backend, Check, Choice, DeviceInfo, cpu::Cpu};
 
-use super::{Failure, print};
+use super::{Failure, print, print_words};
 
 /// List the adapters, their limits, and the one that --device auto takes.
 #[derive(clap::Args)]
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     lines.push(String::new());
     lines.push(format!("--device auto takes {}: {}", listing.auto.name, listing.reason));
-    print(&lines.join("\n"))
+    print_words(&lines.join("\n"))
 }
 
 fn list() -> Result<Listing, Failure> {

@@ -10,7 +10,7 @@ use stemseg::{Error, Progress};
 
 use super::args::{InputArgs, TalkArgs};
 use super::progress::Bar;
-use super::{Failure, input, print};
+use super::{Failure, input, print, print_words};
 
 const AFTER_HELP: &str = "\
 Without --stats and --lattice only headers are read, so that it is fast on huge files. Images are
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&output::json(&found)),
         (false, true) => Ok(()),
-        (false, false) => print(&output::words(&args.file, &found)),
+        (false, false) => print_words(&output::words(&args.file, &found)),
     }
 }
 

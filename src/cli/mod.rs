@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use stemseg::io::write::sweep;
+use stemseg::text::visible;
 
 use self::progress::Bar;
 
@@ -101,7 +102,8 @@ impl Failure {
 
 /// Parses the arguments, runs the command, reports, and gives the exit code.
 pub(crate) fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let parsed = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let result = match parsed.command {
         Command::Segment(args) => segment::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
@@ -120,7 +122,8 @@ pub(crate) fn main() -> ExitCode {
     };
     // The message alone: an `Error::Io` names its source in it, and the chain
     // would say it twice. Where even stderr is gone, the exit code is all there is to say.
-    let _ = writeln!(std::io::stderr(), "stemseg: {error}");
+    // Names of files are in it: whatever they hold, it stays one line.
+    let _ = writeln!(std::io::stderr(), "stemseg: {}", visible(&error.to_string()));
     ExitCode::from(code)
 }
 
@@ -134,7 +137,33 @@ fn sweep_beside<'a>(targets: impl IntoIterator<Item = &'a Path>, bar: &Bar) {
     }
 }
 
-/// Prints to stdout; a reader that has gone away is no error.
+/// Ends the program as [`clap`] does, with what was wrong with the arguments, or with the
+/// help that they ask for.
+fn refuse(error: &clap::Error) -> ! {
+    let hostile = |word: std::ffi::OsString| {
+        let word = word.to_string_lossy();
+        visible(&word) != word
+    };
+    if !error.use_stderr() || !std::env::args_os().any(hostile) {
+        error.exit();
+    }
+    // Without clap's colours, which could not be told from those of an argument.
+    let _ = writeln!(std::io::stderr(), "{}", visible_lines(&error.render().to_string()));
+    std::process::exit(error.exit_code())
+}
+
+/// Lines for people, in which nothing from elsewhere may change how they are shown.
+fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints lines for people to stdout, as [`print`]. Names within them that may hold line
+/// breaks go through [`visible`] before.
+pub(crate) fn print_words(text: &str) -> Result<(), Failure> {
+    print(&visible_lines(text))
+}
+
+/// Prints to stdout as it is; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {

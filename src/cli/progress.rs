@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stemseg::remarks::{Remarks, Warning};
+use stemseg::text::visible;
 use stemseg::{Error, Progress, Result};
 
 use super::args::TalkArgs;
@@ -85,10 +86,11 @@ impl Bar {
         }
     }
 
+    /// One line on stderr, whatever is in it.
     fn say(&self, line: &str) {
         self.bar.suspend(|| {
             // Where stderr is gone there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", visible(line));
         });
     }
 

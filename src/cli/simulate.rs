@@ -8,7 +8,7 @@ use stemseg::io::write::ResultFolder;
 use stemseg::simulate::{Scene, simulate};
 
 use super::progress::Bar;
-use super::{Failure, print, sweep_beside};
+use super::{Failure, print, print_words, sweep_beside};
 pub(super) use args::Args;
 
 /// Runs the command.
@@ -37,6 +37,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", Value::from(summary))),
         (false, true) => Ok(()),
-        (false, false) => print(&output.in_words(&place)),
+        (false, false) => print_words(&output.in_words(&place)),
     }
 }

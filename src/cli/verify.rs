@@ -9,7 +9,7 @@ use stemseg::verify::{Report, verify};
 use super::args::{InputArgs, TalkArgs};
 use super::progress::Bar;
 use super::settings::{Preset, SettingsArgs};
-use super::{Failure, input, parse, print};
+use super::{Failure, input, parse, print, print_words};
 
 const AFTER_HELP: &str = "\
 Each stage runs on the CPU and on the adapter with the same input; descriptors are a stage for each
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.talk.json {
         print(&format!("{:#}", serde_json::json!(report)))?;
     } else if !args.talk.quiet {
-        print(&table(&report))?;
+        print_words(&table(&report))?;
     }
     match report.passed {
         true => Ok(()),

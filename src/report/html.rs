@@ -16,10 +16,13 @@ mod pictures;
 mod plot;
 mod run;
 
+use std::path::Path;
+
 use maud::html;
 
 use super::summary::Summary;
 use crate::pipeline::{Patterns, Segmentation};
+use crate::text;
 
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
@@ -70,10 +73,10 @@ pub fn page(content: Content<'_>) -> String {
     document::document(&heading, &body).into_string()
 }
 
-/// Name of the image's file.
+/// Name of the image's file, as it may be shown.
 fn file_name(summary: &Summary) -> String {
     let path = &summary.input.path;
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    text::path(Path::new(path.file_name().unwrap_or(path.as_os_str())))
 }
 
 #[cfg(test)]

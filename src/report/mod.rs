@@ -1,5 +1,6 @@
 //! What people look at: the overlay picture, the maps, the summary and the page.
 
+pub mod area;
 pub mod colours;
 mod embed;
 pub mod html;

@@ -16,6 +16,7 @@ use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
 use crate::remarks::{Remarks, Warning};
+use crate::report::area;
 use crate::report::overlay::{OverlayOptions, Style};
 use crate::sites::SiteGrid;
 
@@ -166,21 +167,40 @@ pub struct LabelArea {
     pub area: Area,
     /// Area, nm^2, where the file is calibrated.
     pub area_nm2: Option<f64>,
+    /// How far that may be off, nm^2: the length of the label's boundaries times half the
+    /// distance of neighbouring sites, within which a boundary may lie anywhere.
+    pub area_uncertainty_nm2: Option<f64>,
     /// Mean membership over its pixels, 0 to 1.
     pub confidence: f64,
 }
 
 impl LabelArea {
-    /// What each label of `patterns` covers, with the area of a pixel, nm^2.
-    fn all(patterns: &Patterns, pixel_nm2: Option<f64>) -> Vec<Self> {
+    /// What each label of `patterns` covers, whose sites are those of `plan`, with the size
+    /// of a pixel.
+    pub fn all(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> Vec<Self> {
         let map = &patterns.map;
         let means = map.means(&patterns.memberships);
+        let boundaries = boundaries(map, plan, pixel);
+        let along = |label: u16| -> f64 {
+            let own = boundaries.iter().filter(|b| b.labels.contains(&label));
+            own.filter_map(|b| b.length_nm).sum()
+        };
+        let half_a_step = |p: PixelSize| {
+            0.5 * plan.grid.stride as f64 / plan.frame.scale * (p.rows * p.cols).sqrt()
+        };
         let area = |&area: &Area| Self {
             area,
-            area_nm2: pixel_nm2.map(|nm2| nm2 * area.pixels as f64),
+            area_nm2: pixel.map(|p| p.rows * p.cols * area.pixels as f64),
+            area_uncertainty_nm2: pixel.map(|p| half_a_step(p) * along(area.label)),
             confidence: means[usize::from(area.label) - 1],
         };
         map.areas.iter().map(area).collect()
+    }
+
+    /// Its area, to be put into words, where the file is calibrated.
+    pub fn calibrated(&self) -> Option<area::Area> {
+        let (nm2, uncertainty_nm2) = self.area_nm2.zip(self.area_uncertainty_nm2)?;
+        Some(area::Area { nm2, uncertainty_nm2 })
     }
 }
 
@@ -295,7 +315,7 @@ impl Summary {
                 converged: clustering.converged,
             },
             choice: found.choice.clone(),
-            labels: LabelArea::all(patterns, pixel_size.map(|size| size.rows * size.cols)),
+            labels: LabelArea::all(patterns, &found.plan, pixel_size),
             boundaries: boundaries(map, &found.plan, pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::job::{GONE, Job, text};
 use crate::place::Place;
+use stemseg::report::area::Area;
 
 const SIZE: (&str, &str) = ("--pixel-size", "0.02nmx0.04nm");
 
@@ -77,7 +78,11 @@ fn results_are_in_nm_along_each_axis() {
         let expected = label["pixels"].as_f64().unwrap() * 0.02 * 0.04;
         assert!((label["area_nm2"].as_f64().unwrap() / expected - 1.0).abs() < 1e-12, "{label}");
     }
-    let area = format!("({:.4} nm^2)", labels[0]["area_nm2"].as_f64().unwrap());
+    let number = |name: &str| labels[0][name].as_f64().unwrap();
+    let (nm2, uncertainty_nm2) = (number("area_nm2"), number("area_uncertainty_nm2"));
+    // A boundary of 90 rows of 0.02 nm, and sites every 4 px.
+    assert!((uncertainty_nm2 / (90.0 * 0.02 * 2.0 * 0.028) - 1.0).abs() < 0.5, "{uncertainty_nm2}");
+    let area = format!("({})", Area { nm2, uncertainty_nm2 }.plain());
     assert!(text(&output.stdout).contains(&area), "{}", text(&output.stdout));
     for name in ["labels.tif", "confidence.tif"] {
         let (_, entries) =
@@ -85,6 +90,14 @@ fn results_are_in_nm_along_each_axis() {
         let size = entries[0].pixel_size().unwrap();
         assert_eq!((size.rows, size.cols), (0.02, 0.04), "{name}");
     }
+}
+
+#[test]
+fn small_areas_have_a_unit_that_suits() {
+    let place = Place::with_scene();
+    let output = Job::new().set("--pixel-size", "0.1pm").succeed(&place);
+    let said = text(&output.stdout);
+    assert!(said.contains(" pm^2)") && !said.contains("0.0000"), "{said}");
 }
 
 #[test]

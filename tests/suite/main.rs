@@ -25,6 +25,7 @@ mod formats;
 mod gpu;
 mod instruments;
 mod lattices;
+mod licences;
 mod maps;
 mod needs;
 mod numbers;
@@ -62,6 +63,7 @@ fn main() {
     trials.extend(symmetry::trials(&devices));
     trials.extend(crystals::trials(&devices));
     trials.extend(lattices::trials());
+    trials.extend(licences::trials());
     trials.extend(maps::trials(&devices));
     trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));

@@ -6,10 +6,11 @@ use stemseg::Error;
 use stemseg::accuracy::{self, Report, Settings};
 use stemseg::backend::{self, Check};
 use stemseg::metrics::Scores;
+use stemseg::text::visible;
 
 use super::Args;
 use crate::cli::progress::Bar;
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, print, print_words};
 
 /// Segments the images of `folder`, compares, and prints.
 pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> {
@@ -29,7 +30,7 @@ pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> 
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", serde_json::json!(report))),
         (false, true) => Ok(()),
-        (false, false) => print(&table(&report, &args.families())),
+        (false, false) => print_words(&table(&report, &args.families())),
     }
 }
 
@@ -38,7 +39,8 @@ const HEAD: [&str; 6] = ["k", "Rand", "IoU", "boundary", "px off", "ms"];
 
 /// The table, with what it stands for above it.
 fn table(report: &Report, families: &str) -> String {
-    let longest = report.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let longest =
+        report.rows.iter().map(|row| visible(&row.name).chars().count()).max().unwrap_or(0);
     let name = longest.max("worst".len());
     let line = |first: &str, cells: [String; 6]| {
         let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>9}")).collect();
@@ -59,7 +61,7 @@ fn table(report: &Report, families: &str) -> String {
     ];
     for row in &report.rows {
         let ms = format!("{:.0}", row.segment_ms);
-        lines.push(line(&row.name, cells(row.clusters.to_string(), &row.scores, ms)));
+        lines.push(line(&visible(&row.name), cells(row.clusters.to_string(), &row.scores, ms)));
     }
     lines.push(String::new());
     for (name, scores) in [("mean", &report.mean), ("worst", &report.worst)] {

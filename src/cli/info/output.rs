@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use stemseg::io::read::{Entry, Statistics};
 use stemseg::lattice::Lattice;
+use stemseg::text::{self, visible};
 
 use super::Found;
 
@@ -73,7 +74,7 @@ pub(super) fn words(path: &Path, found: &Found) -> String {
     let count = found.file.entries().len();
     let images = if count == 1 { "image" } else { "images" };
     let format = found.file.format();
-    let mut lines = vec![format!("{}: {format}, {count} {images}", path.display())];
+    let mut lines = vec![format!("{}: {format}, {count} {images}", text::path(path))];
     let has_statistics = found.statistics.iter().any(Option::is_some);
     let mut rows = vec![header(has_statistics)];
     for (number, entry) in shown(found) {
@@ -119,7 +120,8 @@ fn row(number: usize, entry: &Entry, statistics: Option<Option<Statistics>>) -> 
         row.extend([value(|s| s.min), value(|s| s.max), value(|s| s.mean)]);
     }
     row.push(entry.name.clone());
-    row
+    // A file says what its images are called, and numpy's name of their type.
+    row.iter().map(|cell| visible(cell).into_owned()).collect()
 }
 
 /// Columns of equal width, two spaces apart.
@@ -140,8 +142,9 @@ fn table(rows: &[Vec<String>]) -> Vec<String> {
 fn remarks(number: usize, entry: &Entry) -> Vec<String> {
     let known: Vec<&str> =
         [&entry.instrument, &entry.date].into_iter().flatten().map(|text| text.trim()).collect();
-    let known = (!known.is_empty()).then(|| format!("  {number}: {}", known.join(", ")));
-    let reason = not_read(entry).map(|reason| format!("  {number}: {reason}"));
+    let line = |text: &str| format!("  {number}: {}", visible(text));
+    let known = (!known.is_empty()).then(|| line(&known.join(", ")));
+    let reason = not_read(entry).map(|reason| line(&reason));
     known.into_iter().chain(reason).collect()
 }
 

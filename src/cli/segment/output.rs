@@ -7,13 +7,12 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Map, Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{ResultFolder, sync_file, write_npy};
-use stemseg::label_map::Area;
 use stemseg::micrograph::PixelSize;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::overlay::overlay;
-use stemseg::report::summary::{Summary, ms};
-use stemseg::{Error, Progress, Result};
+use stemseg::report::summary::{LabelArea, Summary, ms};
+use stemseg::{Error, Plan, Progress, Result, text};
 
 use super::args::{Args, Save};
 use super::formats::{Labelled, Write};
@@ -128,7 +127,9 @@ impl Output<'_> {
     /// The result in one line for each number of clusters.
     pub(super) fn in_a_line(&self, found: &Segmentation, place: &Path) -> String {
         let size = self.input.summary.pixel_size_nm;
-        let line = |patterns| format!("{}  {}", place.display(), areas_in_words(patterns, size));
+        let line = |patterns| {
+            format!("{}  {}", text::path(place), areas_in_words(patterns, &found.plan, size))
+        };
         found.results.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
@@ -143,26 +144,24 @@ impl Output<'_> {
             self.started.elapsed().as_secs_f64()
         )];
         for patterns in &found.results {
-            lines.push(areas_in_words(patterns, self.input.summary.pixel_size_nm));
+            lines.push(areas_in_words(patterns, plan, self.input.summary.pixel_size_nm));
         }
-        lines.push(place.display().to_string());
+        lines.push(text::path(place));
         lines.join("\n")
     }
 }
 
 /// Shares of the image, the largest labels first, with areas where pixels have a size.
-fn areas_in_words(
-    Patterns { clustering, map, memberships, .. }: &Patterns,
-    pixel: Option<PixelSize>,
-) -> String {
+fn areas_in_words(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> String {
     const MOST: usize = 16;
     let share = |name: &str, fraction: f64| format!("{name}: {:.1} %", 100.0 * fraction);
-    let in_nm2 = |pixels: u64| {
-        pixel.map_or(String::new(), |p| format!(" ({:.4} nm^2)", pixels as f64 * p.rows * p.cols))
+    let Patterns { clustering, map, memberships, .. } = patterns;
+    let area = |label: &LabelArea| {
+        let size = label.calibrated().map_or(String::new(), |area| format!(" ({})", area.plain()));
+        share(&label.area.label.to_string(), label.area.fraction) + &size
     };
-    let listed = map.areas.iter().take(MOST);
-    let area = |a: &Area| share(&a.label.to_string(), a.fraction) + &in_nm2(a.pixels);
-    let mut areas: Vec<String> = listed.map(area).collect();
+    let labels = LabelArea::all(patterns, plan, pixel);
+    let mut areas: Vec<String> = labels.iter().take(MOST).map(area).collect();
     if map.areas.len() > MOST {
         areas.push(format!("and {} more", map.areas.len() - MOST));
     }

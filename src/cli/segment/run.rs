@@ -6,14 +6,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use serde_json::Value;
-use stemseg::{Error, Progress, Result};
+use stemseg::{Error, Progress, Result, text};
 
 use super::device::Devices;
 use super::inputs::Image;
 use super::job::{Computed, Job, Opened, Shared};
 use super::outcomes::{Outcome, Outcomes};
 use super::table::{Record, Status};
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, print, print_words};
 
 /// The devices, once they are open.
 type Ready = Result<Devices>;
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
                     }
                 }
                 Ok(Opened::Kept(earlier)) => {
-                    let words = format!("{}  kept", self.images[index].target.display());
+                    let words = format!("{}  kept", text::path(&self.images[index].target));
                     self.done(index, Status::Kept, earlier.summary(), &words);
                 }
                 Err(failure) => self.failed(index, failure),
@@ -135,13 +135,13 @@ impl<'a> Run<'a> {
     /// Says that there is a result.
     fn done(&self, index: usize, status: Status, summary: &Value, words: &str) {
         let talk = &self.shared.args.talk;
-        let text = match (talk.json, talk.quiet) {
-            (true, _) if self.shared.batch => Some(summary.to_string()),
-            (true, _) => Some(format!("{summary:#}")),
-            (false, true) => None,
-            (false, false) => Some(words.to_owned()),
+        let say = || match (talk.json, talk.quiet) {
+            (true, _) if self.shared.batch => print(&summary.to_string()),
+            (true, _) => print(&format!("{summary:#}")),
+            (false, true) => Ok(()),
+            (false, false) => print_words(words),
         };
-        let said = text.map_or(Ok(()), |text| self.shared.bar.aside(|| print(&text)));
+        let said = self.shared.bar.aside(say);
         match said {
             Ok(()) => self.set(index, Outcome::Result(Record::of(status, summary))),
             Err(failure) => self.failed(index, failure),

@@ -11,7 +11,7 @@ use stemseg::io::write::{
 use stemseg::report::colours::colour;
 use stemseg::report::overlay::{OverlayOptions, overlay, picture};
 use stemseg::simulate::{Scene, Settings, Simulated};
-use stemseg::{Error, Progress, Result};
+use stemseg::{Error, Progress, Result, text};
 
 use super::args::{Args, Format};
 use crate::cli::progress::Bar;
@@ -124,6 +124,6 @@ impl Output<'_> {
             format!("{:3}  {:5.1} %  {}", i + 1, 100.0 * pixels as f64 / total, phase.name)
         };
         let phases = self.simulated.phases.iter().zip(self.counts()).enumerate().map(line);
-        phases.chain([place.display().to_string()]).collect::<Vec<_>>().join("\n")
+        phases.chain([text::path(place)]).collect::<Vec<_>>().join("\n")
     }
 }

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+use super::parts::foreign;
+
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -35,7 +37,7 @@ pub(super) fn document(heading: &Heading<'_>, body: &Markup) -> Markup {
                 header.page {
                     div {
                         p.kicker { "stemseg report" }
-                        h1 { (heading.name) }
+                        h1 { (foreign(heading.name)) }
                         p.what { (heading.what) }
                     }
                     (themes())

@@ -25,7 +25,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                             th scope="col" { "Label" }
                             th scope="col" colspan="2" { "Share of the image" }
                             th.number.extra[calibrated] scope="col" { "Pixels" }
-                            @if calibrated { th.number scope="col" { "Area / nm²" } }
+                            @if calibrated { th.number scope="col" { "Area" } }
                             th.number scope="col" { "Confidence" }
                         }
                     }
@@ -69,7 +69,7 @@ fn row(label: &LabelArea, largest: f64, calibrated: bool) -> Markup {
             td.number { (percent(label.area.fraction)) }
             td.number.extra[calibrated] { (count(label.area.pixels)) }
             @if calibrated {
-                td.number { @if let Some(nm2) = label.area_nm2 { (significant(nm2, 4)) } }
+                td.number { @if let Some(area) = label.calibrated() { (area.typeset()) } }
             }
             td.number { (significant(label.confidence, 3)) }
         }

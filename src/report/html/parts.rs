@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::colours;
+use crate::text::visible;
 
 /// A section with a heading.
 pub(super) fn section(id: &str, title: &str, body: &Markup) -> Markup {
@@ -43,12 +44,18 @@ pub(super) fn bar(share: f64) -> Markup {
     }
 }
 
+/// Text that may hold what a file said: isolated, so that words written from right to left
+/// do not turn what stands beside them.
+pub(super) fn foreign(text: &str) -> Markup {
+    html! { bdi { (visible(text)) } }
+}
+
 /// Names and what they stand for.
 pub(super) fn list(entries: &[(String, String)]) -> Markup {
     html! {
         dl.list {
             @for (name, value) in entries {
-                div { dt { (name) } dd { (value) } }
+                div { dt { (name) } dd { (foreign(value)) } }
             }
         }
     }

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::parts::{bar, list, section as section_of};
+use super::parts::{bar, foreign, list, section as section_of};
 use super::{Content, boundaries};
 use crate::report::number::{count, significant, time};
 use crate::report::summary::{Summary, TimingsMs};
@@ -42,7 +42,7 @@ pub(super) fn warnings(summary: &Summary) -> Markup {
     html! {
         @if !summary.warnings.is_empty() {
             ul.warnings {
-                @for warning in &summary.warnings { li { strong { "Warning: " } (warning.text) } }
+                @for warning in &summary.warnings { li { strong { "Warning: " } (foreign(&warning.text)) } }
             }
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn warnings(summary: &Summary) -> Markup {
 pub(super) fn notes(summary: &Summary) -> Markup {
     html! {
         @if !summary.notes.is_empty() {
-            ul.notes { @for note in &summary.notes { li { (note) } } }
+            ul.notes { @for note in &summary.notes { li { (foreign(note)) } } }
         }
     }
 }
@@ -88,7 +88,7 @@ fn command(words: &[String]) -> Markup {
     // No argument can hold the one thing that cannot be quoted, a zero.
     let quoted = words.iter().filter_map(|word| shlex::try_quote(word).ok());
     html! {
-        pre.command { code { @for word in quoted { span { (word) } " " } } }
+        pre.command { code { @for word in quoted { span { (foreign(&word)) } " " } } }
     }
 }
 

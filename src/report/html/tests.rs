@@ -116,12 +116,14 @@ fn what_comes_from_outside_is_escaped() {
     let name = "<b>&\"x.tif";
     let page = made(name, 2, None).page(&["stemseg", "segment", name, "$(echo 'no')"]);
     assert!(!page.contains("<b>"));
-    assert!(page.contains("<h1>&lt;b&gt;&amp;&quot;x.tif</h1>"));
+    assert!(page.contains("<h1><bdi>&lt;b&gt;&amp;&quot;x.tif</bdi></h1>"));
     assert!(page.contains("<title>&lt;b&gt;&amp;&quot;x.tif – 2 patterns</title>"));
     assert!(page.contains("a &lt;note&gt; &amp; more"));
     // The shell would take the command as it was given.
     let command = between(&page, "<pre class=\"command\"><code>", "</code>")[0];
-    let command = command.replace("<span>", "").replace("</span>", "");
+    let command = ["<span>", "</span>", "<bdi>", "</bdi>"]
+        .iter()
+        .fold(command.to_owned(), |command, tag| command.replace(tag, ""));
     let command = command.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
     let words = shlex::split(&command.replace("&amp;", "&")).unwrap();
     assert_eq!(words, ["stemseg", "segment", name, "$(echo 'no')"]);
@@ -157,7 +159,7 @@ fn the_table_has_each_label_with_its_area() {
     assert_eq!(between(labels, "<tr>", "</tr>").len(), 1 + 3, "a head and three labels");
     for label in &made.summary.labels {
         let share = format!("{:.1} %", 100.0 * label.area.fraction);
-        let nm2 = crate::report::number::significant(label.area_nm2.unwrap(), 4);
+        let nm2 = label.calibrated().unwrap().typeset();
         for text in [share, nm2] {
             assert!(labels.contains(&format!("<td class=\"number\">{text}</td>")), "{text}");
         }
