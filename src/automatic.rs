@@ -49,7 +49,7 @@ const ANGLES: usize = 8;
 /// Standard deviation that memberships are averaged with, radius of the cores of regions,
 /// and how much longer than that the way to a core may be, px.
 const AVERAGE: f64 = 13.0;
-const CORE: f64 = 0.6 * PERIOD + 8.0;
+pub(crate) const CORE: f64 = 0.6 * PERIOD + 8.0;
 const SLACK: f64 = 8.0;
 
 /// What `smooth` times the usual smoothing is for sites `stride` px apart.
@@ -77,7 +77,7 @@ pub fn sampling(period: Option<Period>) -> Sampling {
 }
 
 /// Period to resample to, whole px: the larger, the more a cell holds, resolved or not.
-fn target(Period { length, reflections, shortest, clarity }: Period) -> f64 {
+fn target(Period { length, reflections, shortest, clarity, .. }: Period) -> f64 {
     let several = match length > LONGER * shortest {
         true => 1.0,
         false => ((reflections - ONE_COLUMN) / (SEVERAL - ONE_COLUMN)).clamp(0.0, 1.0),
@@ -129,7 +129,8 @@ mod tests {
         }
         assert_eq!(sampling(None).scale(), 1.0);
         // What lies in between, and a phase whose cell is two of the others'.
-        let period = Period { length: 10.0, reflections: 3.6, shortest: 10.0, clarity: 0.8 };
+        let period =
+            Period { length: 10.0, reflections: 3.6, shortest: 10.0, clarity: 0.8, share: 1.0 };
         assert_eq!(target(period), 17.0);
         assert_eq!(target(Period { length: 20.0, ..period }), LARGER_PERIOD);
         assert_eq!(target(Period { length: 20.0, clarity: 0.3, ..period }), PERIOD);

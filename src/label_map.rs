@@ -85,12 +85,15 @@ impl LabelMap {
 
     /// Label map of the active sites' `scores` `[k, active sites]`, logarithms of
     /// likelihoods, which are made into regions by `smoothing` and interpolated between the
-    /// sites. Pixels whose membership is below `least` get no label.
+    /// sites. Pixels whose membership is below `least` get no label. What share of the
+    /// membership in each pattern (row) is one in another (column) is asked of `mixing`, with
+    /// the patterns of the active sites `[site rows, site cols]`.
     pub fn of_scores(
         scores: ArrayView2<'_, f32>,
         (smoothing, least): (Smoothing, f64),
         plan: &Plan,
         mask: Option<ArcArray2<bool>>,
+        mixing: impl FnOnce(&Array2<Option<usize>>) -> Array2<f32>,
     ) -> Self {
         let cells = Cells::new(plan, mask);
         let mut scores = on_grid(scores, plan);
@@ -102,11 +105,15 @@ impl LabelMap {
         let rows = along(plan.frame.image.rows, grid.count.rows, grid.margin.rows);
         let cols = along(plan.frame.image.cols, grid.count.cols, grid.margin.cols);
         let clusters = scores.dim().0;
-        let filled = regions::labels(scores.view()).mapv(|best| best as u16 + 1);
-        let interpolated = Interpolated::new(scores, rows, cols, least);
-        let sites = Array2::from_shape_fn(filled.dim(), |(r, c)| {
-            if plan.is_active(r * grid.count.cols + c) { filled[(r, c)] } else { UNLABELLED }
-        });
+        let patterns = regions::labels(scores.view());
+        let active = patterns
+            .indexed_iter()
+            .map(|((r, c), &best)| plan.is_active(r * grid.count.cols + c).then_some(best));
+        let active = Array2::from_shape_vec(patterns.dim(), active.collect())
+            .expect("one value for each site");
+        let interpolated = Interpolated::new(scores, (rows, cols), least, mixing(&active));
+        let filled = patterns.mapv(|best| best as u16 + 1);
+        let sites = active.mapv(|best| best.map_or(UNLABELLED, |best| best as u16 + 1));
         let (label_of, areas) = (Vec::new(), Vec::new());
         let interpolated = Some(interpolated);
         let mut map = Self { sites, areas, label_of, filled, cells, interpolated };
@@ -125,22 +132,29 @@ impl LabelMap {
         self.label_of = label_order(&sizes, plan.params.order);
         relabel(&mut self.sites, &self.label_of);
         relabel(&mut self.filled, &self.label_of);
-        let mut order: Vec<usize> = (0..clusters).collect();
-        order.sort_by_key(|&cluster| self.label_of[cluster]);
+        let order = self.order();
         if let Some(interpolated) = &mut self.interpolated {
             interpolated.reorder(&order);
         }
         self.areas = areas(&self.label_of, &sizes, plan.frame.image.area());
     }
 
+    /// The clusters in the order of their labels.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.label_of.len()).collect();
+        order.sort_by_key(|&cluster| self.label_of[cluster]);
+        order
+    }
+
     /// Membership of each active site in the pattern of its label, 0 to 1, from its
     /// scores; nothing where there are none.
     pub fn memberships(&self) -> Option<Vec<f32>> {
-        let scores = &self.interpolated.as_ref()?.scores;
+        let interpolated = self.interpolated.as_ref()?;
+        let scores = &interpolated.scores;
         let of = |((r, c), &label): ((usize, usize), &u16)| {
             let own = usize::from(label).checked_sub(1)?;
             let all = scores.slice(ndarray::s![.., r, c]).to_vec();
-            Some(interpolated::membership(&all, own))
+            Some(interpolated.membership(&all, own))
         };
         Some(self.sites.indexed_iter().filter_map(of).collect())
     }

@@ -20,6 +20,7 @@ mod autocorrelation;
 mod peaks;
 mod period;
 mod reflections;
+mod repetition;
 
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
@@ -28,6 +29,7 @@ use serde::Serialize;
 use crate::gaussian;
 use autocorrelation::Autocorrelation;
 pub use period::{Period, period};
+pub use repetition::{Repetition, Source};
 
 /// A vector as rows and columns, px.
 pub type Vector = [f64; 2];
@@ -43,6 +45,10 @@ const SMOOTHING: f64 = 1.2;
 /// Fewest windows that make a crystal, and the least share of all of them.
 const LEAST_VOTES: usize = 2;
 const LEAST_SHARE: f64 = 0.06;
+/// How many times the autocorrelation of noise in a window, root mean square, a lattice of one
+/// window must have at its shortest vectors: the highest of the hundred or so independent
+/// lags of noise have 3 times. The more windows agree, the less is chance.
+const BEYOND_CHANCE: f64 = 5.0;
 
 /// One crystal lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -98,7 +104,16 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
     });
     let windows: Vec<_> = windows.collect();
     let votes = votes(&windows, &transform);
-    crystals(votes, places.len())
+    crystals(votes, places.len(), chance(side))
+}
+
+/// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root of
+/// its independent pixels, of which a Gaussian makes one of `2 pi SMOOTHING^2`, and of which
+/// the Hann window leaves the share `(3/8)^4 / (35/128)^2`.
+fn chance(side: usize) -> f64 {
+    let hann = (3.0_f64 / 8.0).powi(4) / (35.0_f64 / 128.0).powi(2);
+    let each = std::f64::consts::TAU * SMOOTHING * SMOOTHING;
+    (each / (hann * (side * side) as f64)).sqrt()
 }
 
 /// A window's lattice.
@@ -122,8 +137,9 @@ fn votes(windows: &[autocorrelation::Map], transform: &Autocorrelation) -> Vec<V
     found.into_iter().filter(|v| v.strength >= 0.5 * strong).collect()
 }
 
-/// Lattices that enough votes agree on, the most frequent first.
-fn crystals(mut votes: Vec<Vote>, windows: usize) -> Vec<Lattice> {
+/// Lattices that enough votes agree on, the most frequent first; `chance` is the
+/// autocorrelation that noise has in a window.
+fn crystals(mut votes: Vec<Vote>, windows: usize, chance: f64) -> Vec<Lattice> {
     let least = LEAST_VOTES.max((LEAST_SHARE * windows as f64).ceil() as usize).min(windows);
     let mut found = Vec::new();
     loop {
@@ -134,7 +150,9 @@ fn crystals(mut votes: Vec<Vote>, windows: usize) -> Vec<Lattice> {
             return found;
         };
         let mean = mean_lattice(&seed, &votes);
-        found.push(Lattice { share: count as f64 / windows as f64, ..mean });
+        if mean.strength * (count as f64).sqrt() >= BEYOND_CHANCE * chance {
+            found.push(Lattice { share: count as f64 / windows as f64, ..mean });
+        }
         votes.retain(|vote| agree(&seed, vote).is_none());
     }
 }

@@ -53,6 +53,7 @@ pub mod confidence;
 pub mod continuum;
 pub mod descriptor;
 mod error;
+pub mod gap;
 mod gaussian;
 pub mod io;
 pub mod kmeans;
@@ -80,6 +81,7 @@ pub mod sites;
 pub mod symmetry_maps;
 pub mod text;
 pub mod verify;
+pub mod warnings;
 
 pub use error::{Error, Result};
 pub use plan::{Params, Plan};

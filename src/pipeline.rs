@@ -12,15 +12,19 @@ use crate::channel_maps::{ChannelMap, Described};
 use crate::choose::{self, Choice};
 use crate::confidence::{self, ClassSums};
 use crate::continuum;
+use crate::gap::Gaps;
 use crate::kmeans::{self, Clustering, Options, Pairs};
 use crate::label_map::LabelMap;
+use crate::lattice::Repetition;
 use crate::micrograph::Micrograph;
 use crate::pca::Pca;
 use crate::plan::{Labels, Plan, Reduce};
 use crate::progress::{Progress, Unseen};
 use crate::reduce::reduce;
 use crate::regions;
+use crate::remarks::Warning;
 use crate::sites::Band;
+use crate::warnings;
 
 /// What came of one image.
 #[derive(Debug)]
@@ -55,6 +59,10 @@ pub struct Patterns {
     pub memberships: Vec<f32>,
     /// Fisher separability of each channel, `[D]`.
     pub separability: Array1<f64>,
+    /// How far each two patterns lie apart, by their labels.
+    pub gaps: Gaps,
+    /// Why the labels may be wrong.
+    pub warnings: Vec<Warning>,
 }
 
 /// Wall-clock time of the stages.
@@ -86,6 +94,9 @@ pub struct Also<'a> {
     pub descriptors: Option<DescriptorSink<'a>>,
     /// Maps of the channels that tell patterns apart best.
     pub channel_maps: bool,
+    /// How the image repeats, where it was looked for: where it does not, nothing is sure,
+    /// and strips are told by it.
+    pub repetition: Option<Repetition>,
 }
 
 /// Segments `micrograph`, for which `plan` was made, on `backend`.
@@ -145,6 +156,7 @@ pub fn segment(
         choice = Some(chosen);
         timings.choose = clock.lap();
     }
+    let nothing_repeats = also.repetition.is_some_and(|repeats| repeats.period_px.is_none());
     let mut results = Vec::with_capacity(numbers.len());
     for clusters in numbers {
         progress.stage("cluster");
@@ -154,11 +166,21 @@ pub fn segment(
         let clustering = kmeans::cluster(points.view(), &pairs, options, backend, progress)?;
         let within_variance = confidence::within_variance(points.view(), &clustering);
         timings.cluster += clock.lap();
-        let (map, memberships) =
-            label(points.view(), &clustering, &within_variance, &plan, micrograph.mask().cloned());
+        let found = Found { points: points.view(), clustering: &clustering, plan: &plan };
+        let certain = if nothing_repeats { CERTAIN_WITHOUT_LATTICE } else { 1.0 };
+        let mask = micrograph.mask().cloned();
+        let (map, memberships, gaps) = found.label(&within_variance, certain, mask);
+        let warnings = warnings::patterns::patterns(&map, &plan, &gaps, also.repetition.as_ref());
         timings.upsample += clock.lap();
-        let separability = Array1::default(0);
-        results.push(Patterns { clustering, map, within_variance, memberships, separability });
+        results.push(Patterns {
+            clustering,
+            map,
+            within_variance,
+            memberships,
+            separability: Array1::default(0),
+            gaps,
+            warnings,
+        });
     }
 
     progress.stage("separability");
@@ -192,29 +214,58 @@ fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
 /// Sites whose covariance has forty good directions, about.
 const MOST_SUMMED: usize = 16_000;
 
-/// The labels of pixels, and how sure the active sites are of theirs.
-fn label(
-    points: ArrayView2<'_, f32>,
-    clustering: &Clustering,
-    within_variance: &Array1<f64>,
-    plan: &Plan,
-    mask: Option<ArcArray2<bool>>,
-) -> (LabelMap, Vec<f32>) {
-    match plan.params.labels {
-        Labels::Nearest => {
-            let memberships = confidence::memberships(points, clustering, within_variance);
-            let clusters = clustering.centroids.nrows();
-            (LabelMap::new(&clustering.labels, clusters, plan, mask), memberships)
-        }
-        Labels::Interpolated { smooth, least_confidence } => {
-            let variance = within_variance.mean().unwrap_or_default();
-            let scores = regions::scores(points, &clustering.centroids, variance);
-            let smoothing = automatic::smoothing(smooth, plan.grid.stride);
-            let limits = (smoothing, least_confidence);
-            let map = LabelMap::of_scores(scores.view(), limits, plan, mask);
-            let memberships = map.memberships().unwrap_or_default();
-            (map, memberships)
-        }
+/// Share of a membership that is one in any of the patterns, where nothing in the image
+/// repeats: that there is no pattern is as likely.
+const CERTAIN_WITHOUT_LATTICE: f64 = 0.5;
+
+/// Clusters of the active sites, and what they are clusters of.
+struct Found<'a> {
+    points: ArrayView2<'a, f32>,
+    clustering: &'a Clustering,
+    plan: &'a Plan,
+}
+
+impl Found<'_> {
+    /// The labels of pixels, how sure the active sites are of theirs, and how far the
+    /// patterns lie apart, by label. `certain` is the share of a membership that is one in
+    /// any of them.
+    fn label(
+        &self,
+        within_variance: &Array1<f64>,
+        certain: f64,
+        mask: Option<ArcArray2<bool>>,
+    ) -> (LabelMap, Vec<f32>, Gaps) {
+        let Self { points, clustering, plan } = *self;
+        let clusters = clustering.centroids.nrows();
+        let (map, memberships, gaps) = match plan.params.labels {
+            Labels::Nearest => {
+                let map = LabelMap::new(&clustering.labels, clusters, plan, mask);
+                let count = plan.grid.count;
+                let patterns =
+                    Array2::from_shape_fn((count.rows, count.cols), |at| map.cluster_at(at));
+                let gaps = Gaps::new(points, &patterns, clusters, plan);
+                let mixing = gaps.mixing(certain);
+                let memberships =
+                    confidence::memberships(points, clustering, within_variance, &mixing);
+                (map, memberships, gaps)
+            }
+            Labels::Interpolated { smooth, least_confidence } => {
+                let variance = within_variance.mean().unwrap_or_default();
+                let scores = regions::scores(points, &clustering.centroids, variance);
+                let smoothing = automatic::smoothing(smooth, plan.grid.stride);
+                let limits = (smoothing, least_confidence);
+                let mut gaps = None;
+                let mixing = |patterns: &Array2<Option<usize>>| {
+                    let found = Gaps::new(points, patterns, clusters, plan);
+                    gaps.insert(found).mixing(certain)
+                };
+                let map = LabelMap::of_scores(scores.view(), limits, plan, mask, mixing);
+                let memberships = map.memberships().unwrap_or_default();
+                (map, memberships, gaps.expect("the map asked for them"))
+            }
+        };
+        let gaps = gaps.reordered(&map.order());
+        (map, memberships, gaps)
     }
 }
 

@@ -52,6 +52,20 @@ pub struct Warning {
 pub enum Code {
     /// No crystal lattice was found in the image, or in most of it.
     NoLattice,
+    /// The pixel size is none that an image of atomic resolution can have.
+    PixelSize,
+    /// The period is none that atomic columns can have, given the pixel size.
+    Period,
+    /// A setting is far from what the lattices in the image ask for.
+    Settings,
+    /// A pattern has hardly any of the image.
+    SmallPattern,
+    /// A pattern lies in strips that are narrower than sites can tell.
+    Slivers,
+    /// Patterns pass into one another without a gap.
+    NoGap,
+    /// Labels follow the rows of the scan, or the side where it starts.
+    ScanRows,
     /// The device failed on the way, and another one went on.
     DeviceFailed,
 }
@@ -61,6 +75,13 @@ impl Code {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoLattice => "no-lattice",
+            Self::PixelSize => "pixel-size",
+            Self::Period => "period",
+            Self::Settings => "settings",
+            Self::SmallPattern => "small-pattern",
+            Self::Slivers => "slivers",
+            Self::NoGap => "no-gap",
+            Self::ScanRows => "scan-rows",
             Self::DeviceFailed => "device-failed",
         }
     }
@@ -70,6 +91,12 @@ impl Warning {
     /// A warning without numbers.
     pub fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), numbers: BTreeMap::new() }
+    }
+
+    /// The same about one of several things, which the text names first.
+    #[must_use]
+    pub fn of(self, what: &str) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
     }
 
     /// The same with one number more.
@@ -91,6 +118,19 @@ mod tests {
             "code": "no-lattice", "text": "nothing repeats", "numbers": { "share": 0.25 }
         });
         assert_eq!(serde_json::json!(warning), expected);
-        assert_eq!(serde_json::json!(Code::DeviceFailed), Code::DeviceFailed.name());
+        use Code::*;
+        for code in [
+            NoLattice,
+            PixelSize,
+            Period,
+            Settings,
+            SmallPattern,
+            Slivers,
+            NoGap,
+            ScanRows,
+            DeviceFailed,
+        ] {
+            assert_eq!(serde_json::json!(code), code.name());
+        }
     }
 }

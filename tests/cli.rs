@@ -23,6 +23,8 @@ mod formats;
 mod generate;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/hostile.rs"]
+mod hostile;
 #[path = "cli/images.rs"]
 mod images;
 #[path = "cli/info.rs"]
@@ -53,3 +55,5 @@ mod several;
 mod targets;
 #[path = "cli/verify.rs"]
 mod verify;
+#[path = "cli/warnings.rs"]
+mod warnings;

@@ -1,6 +1,7 @@
 //! The settings of a segmentation: chosen by the image, by a preset, by the user.
 
 use clap::{Args, ValueEnum};
+use stemseg::lattice::Repetition;
 use stemseg::micrograph::{Micrograph, PixelSize};
 use stemseg::plan::{Components, Labels, Reduce};
 use stemseg::remarks::Remarks;
@@ -72,6 +73,8 @@ enum ReduceArg {
 pub(super) struct Settings {
     pub(super) params: Params,
     pub(super) remarks: Remarks,
+    /// How the image repeats, where it was looked for.
+    pub(super) repetition: Option<Repetition>,
 }
 
 impl SettingsArgs {
@@ -86,7 +89,7 @@ impl SettingsArgs {
         clusters: Vec<usize>,
         otherwise: Preset,
     ) -> Result<Settings> {
-        let Settings { mut params, remarks } = match self.preset(otherwise) {
+        let Settings { mut params, remarks, repetition } = match self.preset(otherwise) {
             Preset::Auto => self.automatic(micrograph, clusters)?,
             Preset::Pystem => self.plain(micrograph, clusters)?,
         };
@@ -111,7 +114,7 @@ impl SettingsArgs {
             params.components = components;
         }
         self.set_labels(&mut params.labels)?;
-        Ok(Settings { params, remarks })
+        Ok(Settings { params, remarks, repetition })
     }
 
     /// Checks what can be checked without an image.
@@ -163,21 +166,22 @@ impl SettingsArgs {
         let families = self.descriptor.families(micrograph, size, default.families)?;
         let stride = self.descriptor.stride(size)?.unwrap_or(default.stride);
         let params = Params { families, stride, clusters, ..Params::default() };
-        Ok(Settings { params, remarks: Remarks::default() })
+        Ok(Settings { params, remarks: Remarks::default(), repetition: None })
     }
 
     fn automatic(&self, micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Settings> {
         let given = length::fraction(&self.preset.period, "period", micrograph.pixel_size())?;
         let mut remarks = Remarks::default();
+        // Looked for in any case: one that was given may be far from it.
+        let found = automatic::period(micrograph);
         let sampling = match given {
             Some(period) => Sampling { period, target: automatic::PERIOD },
-            None => {
-                let found = automatic::period(micrograph);
-                let sampling = automatic::sampling(found);
-                remarks.note(found_in_words(found.is_some(), sampling));
-                sampling
-            }
+            None => automatic::sampling(found),
         };
+        if given.is_none() {
+            remarks.note(found_in_words(found.is_some(), sampling));
+        }
+        let repetition = Some(Repetition::new(found, given));
         let automatic = automatic::params(sampling, clusters);
         let scale = automatic.sampling.map_or(1.0, |sampling: Sampling| sampling.scale());
         let size = micrograph.pixel_size();
@@ -185,7 +189,7 @@ impl SettingsArgs {
         let families = self.descriptor.families(micrograph, size, automatic.families)?;
         let stride = self.descriptor.stride(size)?.unwrap_or(automatic.stride);
         let params = Params { families, stride, ..automatic };
-        Ok(Settings { params, remarks })
+        Ok(Settings { params, remarks, repetition })
     }
 
     fn set_labels(&self, labels: &mut Labels) -> Result<()> {
@@ -214,9 +218,8 @@ fn found_in_words(found: bool, sampling: Sampling) -> String {
             "crystals repeat every {period:.1} px; the image is resampled by {:.2}, so that it is {target} px",
             sampling.scale()
         ),
-        false => format!(
-            "no crystal lattice was found: sizes are fixed, as for a period of {target} px; give --period \
-             where you know it"
-        ),
+        false => {
+            format!("no crystal lattice was found: sizes are fixed, as for a period of {target} px")
+        }
     }
 }

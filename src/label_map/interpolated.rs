@@ -1,6 +1,6 @@
 //! Labels between sites: where the interpolated scores of two patterns are equal.
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 
 use super::UNLABELLED;
 use crate::regions;
@@ -15,6 +15,8 @@ pub(super) struct Interpolated {
     cols: Vec<(usize, f32)>,
     /// Pixels that are less sure of their label have none.
     least: f32,
+    /// Share of the membership in each pattern (row) that is one in another (column).
+    mixing: Array2<f32>,
 }
 
 /// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
@@ -30,19 +32,21 @@ pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Ve
 
 impl Interpolated {
     /// Of `scores`, at pixels that lie where [`between`] says; `least` is the least
-    /// membership of a label.
+    /// membership of a label, `mixing` `[k, k]` what share of the membership in each
+    /// pattern (row) is one in another (column).
     pub(super) fn new(
         scores: Array3<f32>,
-        rows: Vec<(usize, f32)>,
-        cols: Vec<(usize, f32)>,
+        (rows, cols): (Vec<(usize, f32)>, Vec<(usize, f32)>),
         least: f64,
+        mixing: Array2<f32>,
     ) -> Self {
-        Self { scores, rows, cols, least: least as f32 }
+        Self { scores, rows, cols, least: least as f32, mixing }
     }
 
     /// Puts the pattern that was `order[i]` in place `i`.
     pub(super) fn reorder(&mut self, order: &[usize]) {
         self.scores = self.scores.select(Axis(0), order);
+        self.mixing = self.mixing.select(Axis(0), order).select(Axis(1), order);
     }
 
     /// Labels of a pixel row.
@@ -62,7 +66,7 @@ impl Interpolated {
             }
             interpolate(&line, sites, (left, right, along), &mut scores);
             let best = regions::best(scores.iter().copied());
-            let enough = self.least <= 0.0 || membership(&scores, best) >= self.least;
+            let enough = self.least <= 0.0 || self.membership(&scores, best) >= self.least;
             *to = if enough { best as u16 + 1 } else { UNLABELLED };
         }
     }
@@ -75,8 +79,20 @@ impl Interpolated {
         for (&(left, along), to) in self.cols.iter().zip(to) {
             let right = (left + 1).min(sites - 1);
             interpolate(&line, sites, (left, right, along), &mut scores);
-            *to = membership(&scores, regions::best(scores.iter().copied()));
+            *to = self.membership(&scores, regions::best(scores.iter().copied()));
         }
+    }
+
+    /// Membership in pattern `of`, 0 to 1: of the shares in all likelihoods, whose logarithms
+    /// are `scores`, what is one in that pattern.
+    pub(super) fn membership(&self, scores: &[f32], of: usize) -> f32 {
+        let likelihoods = scores.iter().map(|score| (score - scores[of]).exp());
+        let (mut own, mut all) = (0.0, 0.0);
+        for (likelihood, share) in likelihoods.zip(self.mixing.column(of)) {
+            own += likelihood * share;
+            all += likelihood;
+        }
+        own / all
     }
 
     /// Scores along a pixel row at the columns of sites, `[k][sites]`.
@@ -106,11 +122,6 @@ fn interpolate(
     }
 }
 
-/// Share of pattern `of` in all likelihoods whose logarithms are `scores`.
-pub(crate) fn membership(scores: &[f32], of: usize) -> f32 {
-    1.0 / scores.iter().map(|score| (score - scores[of]).exp()).sum::<f32>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +131,8 @@ mod tests {
         // Pattern 1 falls from 0 to -3 from site 0 to 1, pattern 2 rises from -1 to 0.
         let scores = Array3::from_shape_vec((2, 1, 2), vec![0.0, -3.0, -1.0, 0.0]).unwrap();
         let cols = between(9, 2, 0.125, 0.0);
-        let map = Interpolated::new(scores, between(1, 1, 1.0, 0.0), cols, 0.0);
+        let lines = (between(1, 1, 1.0, 0.0), cols);
+        let map = Interpolated::new(scores, lines, 0.0, Array2::eye(2));
         let mut labels = [0; 9];
         map.labels(0, &mut labels);
         // Equal at a quarter of the way, where the first counts.
@@ -131,6 +143,12 @@ mod tests {
         let map = Interpolated { least: 0.9, ..map };
         map.labels(0, &mut labels);
         assert_eq!(labels, [0, 0, 0, 0, 0, 0, 0, 2, 2]);
+        // Half of what is one pattern may as well be the other.
+        let mixed = Interpolated { mixing: Array2::from_elem((2, 2), 0.5), ..map };
+        mixed.memberships(0, &mut sure);
+        assert_eq!(sure, [0.5; 9]);
+        mixed.labels(0, &mut labels);
+        assert_eq!(labels, [0; 9]);
     }
 
     #[test]
@@ -138,7 +156,7 @@ mod tests {
         let wave = |(k, r, c): (usize, usize, usize)| ((7 * k + 3 * r + 5 * (c / 3)) % 11) as f32;
         let scores = Array3::from_shape_fn((3, 5, 9), wave);
         let (rows, cols) = (between(20, 5, 0.24, 0.0), between(40, 9, 0.22, 0.0));
-        let short = Interpolated::new(scores, rows, cols, 0.0);
+        let short = Interpolated::new(scores, (rows, cols), 0.0, Array2::eye(3));
         // Any membership is enough, but it has to be worked out.
         let whole = Interpolated { least: f32::MIN_POSITIVE, ..short.clone() };
         let mut seen = [false; 4];

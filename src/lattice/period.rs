@@ -29,6 +29,8 @@ pub struct Period {
     pub shortest: f64,
     /// Share of the image's windows that have a lattice, times its strength.
     pub clarity: f64,
+    /// Share of the image's windows that have a lattice.
+    pub share: f64,
 }
 
 /// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
@@ -81,7 +83,7 @@ fn of(lattices: &[Lattice]) -> Option<Period> {
     let most = lattices.iter().filter(same).max_by(|a, b| a.share.total_cmp(&b.share))?;
     let shortest = period(longest.last()?);
     let clarity = lattices.iter().map(|l| l.share * l.strength).sum();
-    Some(Period { length, reflections: most.reflections, shortest, clarity })
+    Some(Period { length, reflections: most.reflections, shortest, clarity, share: all })
 }
 
 /// Means of two by two pixels.

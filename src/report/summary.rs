@@ -11,6 +11,7 @@ use crate::choose::Choice;
 use crate::io::read::Frame;
 use crate::io::write::LabelType;
 use crate::label_map::Area;
+use crate::lattice::Repetition;
 use crate::micrograph::{NonFinite, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
@@ -29,6 +30,8 @@ pub struct Summary {
     pub input: Input,
     /// The parameters as they were used; `clusters` holds this result's alone.
     pub parameters: Params,
+    /// How the image repeats, where it was looked for.
+    pub lattice: Option<Repetition>,
     /// What computed.
     pub device: DeviceInfo,
     /// What was computed at the sites.
@@ -304,6 +307,7 @@ impl Summary {
             stemseg_version: env!("CARGO_PKG_VERSION"),
             input,
             parameters: Params { clusters: vec![clusters], ..found.plan.params.clone() },
+            lattice: None,
             device: device.clone(),
             descriptors: Descriptors::new(&found.plan),
             pca: found.pca.report.clone(),
@@ -319,7 +323,7 @@ impl Summary {
             boundaries: boundaries(map, &found.plan, pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
-            warnings: remarks.warnings,
+            warnings: remarks.warnings.into_iter().chain(patterns.warnings.clone()).collect(),
             notes: remarks.notes,
             files: Vec::new(),
             label_type: LabelType::least(map.largest()),

@@ -34,6 +34,7 @@ mod properties;
 mod scenes;
 mod symmetry;
 mod verify;
+mod warnings;
 
 #[path = "../cli/job.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/cli.rs, which uses all of it")]
@@ -70,6 +71,7 @@ fn main() {
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
+    trials.extend(warnings::trials());
     trials.extend(cli::trials(&devices));
     trials.extend(drivers::trials());
     trials.extend(faults::trials());

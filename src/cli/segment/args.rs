@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use stemseg::backend::{Check, Choice};
+use stemseg::lattice::Repetition;
 use stemseg::micrograph::Micrograph;
 use stemseg::plan::{Border, Order};
 use stemseg::remarks::Remarks;
-use stemseg::{Error, Params, Plan, Result, memory};
+use stemseg::{Error, Params, Plan, Result, automatic, memory, warnings};
 
 use super::batch::BatchArgs;
 use super::formats::FormatArgs;
@@ -207,13 +208,21 @@ impl Args {
         self.batch.table.clone().or_else(within)
     }
 
-    /// The plan for an image, within the memory that was given to each of `jobs` jobs, and
-    /// what is to be said about it.
+    /// The plan for an image, within the memory that was given to each of `jobs` jobs, what
+    /// is to be said about it, and how the image repeats.
     ///
     /// # Errors
     /// As [`SettingsArgs::settings`], [`Plan::of`] and [`Plan::within`].
-    pub(super) fn plan(&self, micrograph: &Micrograph, jobs: usize) -> Result<(Plan, Remarks)> {
-        let Settings { params, remarks } = self.params(micrograph)?;
+    pub(super) fn plan(
+        &self,
+        micrograph: &Micrograph,
+        jobs: usize,
+    ) -> Result<(Plan, Remarks, Repetition)> {
+        let Settings { params, mut remarks, repetition } = self.params(micrograph)?;
+        let look = || Repetition::new(automatic::period(micrograph), None);
+        let repetition = repetition.unwrap_or_else(look);
+        remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
+        remarks.warnings.extend(warnings::image::settings(&repetition, &params));
         let plan = Plan::of(params, micrograph)?;
         let share = |bytes: u64| bytes / jobs as u64;
         let free = || share(memory::default_budget()).max(plan.least_memory());
@@ -225,7 +234,7 @@ impl Args {
             }
             other => other,
         })?;
-        Ok((plan, remarks))
+        Ok((plan, remarks, repetition))
     }
 
     /// How much of a device's work is looked over.

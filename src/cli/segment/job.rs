@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
 use stemseg::choose;
 use stemseg::io::write::{NpyRows, ResultFolder};
+use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::{Components, Reduce};
 use stemseg::remarks::Remarks;
@@ -42,6 +43,7 @@ pub(super) struct Job {
     file: PathBuf,
     input: input::Read,
     plan: Plan,
+    repetition: Repetition,
     folder: ResultFolder,
     /// When its work began, or would have without the time that it waited for other images.
     started: Instant,
@@ -80,7 +82,7 @@ impl Job {
         let folder = earlier.is_none().then(place).transpose()?;
         let mut input = input::read(file, &args.input)?;
         let read = started.elapsed();
-        let (plan, remarks) = args.plan(&input.micrograph, shared.jobs)?;
+        let (plan, remarks, repetition) = args.plan(&input.micrograph, shared.jobs)?;
         input.remarks.extend(remarks);
         if let Some(earlier) = earlier {
             input.summary.sha256 = input::checksum(&input.files)?;
@@ -103,6 +105,7 @@ impl Job {
             file,
             input,
             plan,
+            repetition,
             folder,
             started,
             read,
@@ -152,6 +155,14 @@ impl Job {
             about.note(&note);
             self.input.remarks.note(note);
         }
+        for result in &found.results {
+            let warnings = result.warnings.iter().cloned();
+            let warnings = warnings.map(|warning| match found.results.len() {
+                1 => warning,
+                _ => warning.of(&format!("k = {}", result.map.areas.len())),
+            });
+            about.remarks(&Remarks { warnings: warnings.collect(), ..Default::default() });
+        }
         self.ready = Instant::now();
         Ok(Computed { job: self, found, device })
     }
@@ -188,7 +199,8 @@ impl Job {
             }
         });
         let descriptors = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
-        let also = Also { descriptors, channel_maps: args.report.wanted() };
+        let (channel_maps, repetition) = (args.report.wanted(), Some(self.repetition));
+        let also = Also { descriptors, channel_maps, repetition };
         let (micrograph, plan) = (&self.input.micrograph, self.plan.clone());
         let found = pipeline::segment(micrograph, plan, backend, bar, also)
             .map_err(|e| input::with_path(&self.file, e))?;
@@ -201,8 +213,9 @@ impl Computed {
     /// Writes the result; gives its summary.json, and the result in a few words.
     pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
         self.job.taken(shared);
-        let Self { job: Job { input, folder, started, read, .. }, found, device } = self;
-        let output = Output { args: shared.args, input, device, started, read };
+        let Self { job: Job { input, repetition, folder, started, read, .. }, found, device } =
+            self;
+        let output = Output { args: shared.args, input, repetition, device, started, read };
         let mut summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
         let place = folder.commit(&mut summary).map_err(Failure::in_run)?;
         let summary = Value::from(summary);

@@ -7,6 +7,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Map, Value, json};
 use stemseg::backend::DeviceInfo;
 use stemseg::io::write::{ResultFolder, sync_file, write_npy};
+use stemseg::lattice::Repetition;
 use stemseg::micrograph::PixelSize;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
@@ -24,6 +25,7 @@ use crate::cli::progress::Bar;
 pub(super) struct Output<'a> {
     pub(super) args: &'a Args,
     pub(super) input: Read,
+    pub(super) repetition: Repetition,
     pub(super) device: DeviceInfo,
     /// When the command began, and how long reading took.
     pub(super) started: Instant,
@@ -92,6 +94,7 @@ impl Output<'_> {
         let patterns = &found.results[index];
         let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
+        summary.lattice = Some(self.repetition);
         summary.label_type = self.args.formats.label_type(patterns.map.largest());
         summary.overlay = (&self.args.report.overlay(summary.input.pixel_size_nm)).into();
         summary

@@ -1,7 +1,7 @@
 //! `summary.csv`: a line for each image and number of clusters.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Record {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// In the order of [`COLUMNS`] from `k` on.
-    columns: [String; 8],
+    columns: [String; 12],
     /// Shares of labels 1, 2 and on, percent.
     areas: Vec<f64>,
 }
@@ -78,12 +78,16 @@ const RESULT: &str = "result";
 const UNLABELLED: &str = "unlabelled_percent";
 
 /// The columns before those of the labels.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 16] = [
     FILE,
     RESULT,
     "status",
     "message",
     "k",
+    "k_source",
+    "period_px",
+    "period_source",
+    "warnings",
     "device",
     "seconds",
     "rows",
@@ -106,6 +110,10 @@ impl Facts {
         };
         let columns = [
             plain("/kmeans/clusters"),
+            source(summary).to_owned(),
+            rounded(number("/lattice/period_px"), 2),
+            plain("/lattice/period_source"),
+            codes(summary),
             plain("/device/name"),
             rounded(number("/timings_ms/total").map(|ms| ms / 1000.0), 3),
             plain("/input/shape/0"),
@@ -125,6 +133,24 @@ impl Facts {
         let rest = 100.0 - self.areas.iter().sum::<f64>();
         if rest.abs() < 1e-9 { 0.0 } else { rest }
     }
+}
+
+/// Where the number of patterns comes from.
+fn source(summary: &Value) -> &'static str {
+    match summary.get("choice") {
+        Some(Value::Null) => "given",
+        Some(_) => "chosen",
+        // No summary of one result.
+        None => "",
+    }
+}
+
+/// The codes of all warnings, each once.
+fn codes(summary: &Value) -> String {
+    let warnings = summary.get("warnings").and_then(Value::as_array);
+    let code = |warning: &Value| Some(warning.get("code")?.as_str()?.to_owned());
+    let codes: BTreeSet<String> = warnings.into_iter().flatten().filter_map(code).collect();
+    codes.into_iter().collect::<Vec<_>>().join(";")
 }
 
 /// Where the table goes.
