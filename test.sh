@@ -45,6 +45,9 @@ if [ $((${#needed[@]} + ${#wanted[@]})) -gt 0 ] && command -v apt-get >/dev/null
     done
 fi
 
+# Crates of other platforms, whose licences are checked too; without a network they are not.
+cargo fetch --locked || true
+
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items

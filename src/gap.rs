@@ -262,3 +262,64 @@ fn averaged(maps: &[Array2<f32>], label: &Array2<Option<usize>>, sigma: f64) -> 
     };
     maps.iter().map(smooth).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Params;
+
+    /// Sites of stride 8, with a feature for each and a little noise.
+    fn gaps(feature: impl Fn(usize, usize) -> f32, second: impl Fn(usize, usize) -> bool) -> Gaps {
+        let params = Params { stride: 8, ..Default::default() };
+        let plan = Plan::new(params, (481, 561), None).unwrap();
+        let count = plan.grid.count;
+        let mut state = 3_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+        };
+        let points = Array2::from_shape_fn((count.area(), 1), |(site, _)| {
+            feature(site / count.cols, site % count.cols) + noise()
+        });
+        let labels = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| {
+            Some(usize::from(second(r, c)))
+        });
+        Gaps::new(points.view(), &labels, 2, &plan)
+    }
+
+    #[test]
+    fn a_ramp_is_no_gap() {
+        let half = |_: usize, c: usize| c >= 30;
+        let step = gaps(|_, c| if c >= 30 { 4.0 } else { 0.0 }, half);
+        assert!(step.trust(0, 1) > 0.99, "{step:?}");
+        assert_eq!(step.separation(0, 1), step.separation(1, 0));
+        let ramp = gaps(|_, c| 0.2 * c as f32, half);
+        assert!(ramp.trust(0, 1) < 0.1, "{ramp:?}");
+        let nothing = gaps(|_, _| 0.0, half);
+        assert!(nothing.trust(0, 1) < 0.01, "{nothing:?}");
+    }
+
+    #[test]
+    fn strips_and_frames_are_no_patterns() {
+        let strip = |_: usize, c: usize| (28..31).contains(&c);
+        let gaps = gaps(|r, c| if strip(r, c) { 4.0 } else { 0.0 }, strip);
+        assert!(gaps.trust(0, 1) < 0.1, "{gaps:?}");
+    }
+
+    #[test]
+    fn what_is_not_told_apart_is_shared() {
+        let mut separations = Array2::from_elem((3, 3), 100.0);
+        separations.diag_mut().fill(f64::INFINITY);
+        separations[(0, 1)] = 0.1;
+        separations[(1, 0)] = 0.1;
+        let gaps = Gaps { separations };
+        let mixing = gaps.mixing(1.0);
+        for (one, other, share) in [(0, 0, 0.5), (0, 1, 0.5), (0, 2, 0.0), (2, 2, 1.0), (2, 0, 0.0)]
+        {
+            assert!((mixing[(one, other)] - share).abs() < 1e-3, "{mixing}");
+        }
+        let turned = gaps.reordered(&[2, 0, 1]);
+        assert_eq!((turned.separation(1, 2), turned.separation(0, 1)), (0.1, 100.0));
+        assert_eq!(gaps.mixing(0.5).sum_axis(Axis(1)), ndarray::array![0.5, 0.5, 0.5]);
+    }
+}
