@@ -58,7 +58,10 @@ fn digits(value: f64, uncertainty: f64) -> String {
     let step = 10_f64.powi(last);
     let rounded = (value / step).round() * step;
     match rounded {
-        r if r >= 10.0 * NEXT => format!("{r:.0e}"),
+        // Beyond all units, as where a pixel size is wrong.
+        r if !(0.01..10.0 * NEXT).contains(&r) => {
+            format!("{r:.*e}", usize::try_from(power(value) - last).unwrap_or(0))
+        }
         r => format!("{r:.*}", usize::try_from(-last).unwrap_or(0)),
     }
 }
@@ -90,6 +93,7 @@ mod tests {
             assert_eq!(found, expected, "{nm2} +- {uncertainty_nm2}");
         }
         assert_eq!(Area { nm2: 3.1e8, uncertainty_nm2: 1e6 }.typeset(), "310 µm²");
-        assert_eq!(Area { nm2: 2.5e26, uncertainty_nm2: 0.0 }.plain(), "2e8 m^2");
+        assert_eq!(Area { nm2: 2.5e26, uncertainty_nm2: 1e25 }.plain(), "2.5e8 m^2");
+        assert_eq!(Area { nm2: 4.7e-20, uncertainty_nm2: 2e-21 }.plain(), "4.7e-8 fm^2");
     }
 }

@@ -52,7 +52,9 @@ fn an_image_without_a_lattice_is_segmented_and_says_so() {
     assert!(text(&output.stderr).contains("no crystal lattice"), "{}", text(&output.stderr));
     let summary = place.json("image.stemseg/summary.json");
     let note = summary["notes"][0].as_str().unwrap();
-    assert!(note.contains("no crystal lattice was found") && note.contains("--period"), "{note}");
+    assert!(note.contains("no crystal lattice was found"), "{note}");
+    let warning = summary["warnings"][0]["text"].as_str().unwrap();
+    assert!(warning.contains("--period"), "{warning}");
     assert_eq!(summary["parameters"]["sampling"], json!({ "period": 16.0, "target": 16.0 }));
     assert!(place.labels("image.stemseg/labels.npy").iter().all(|l| (1..=2).contains(l)));
 }
