@@ -40,7 +40,7 @@ fn the_page_holds_the_numbers_of_the_summary() {
         assert!(page.contains(&text), "{text}");
     }
     for word in ["stemseg", "segment", "-k", "3", "--patch", "6", "image.npy"] {
-        assert!(page.contains(&format!("<span>{word}</span>")), "{word}");
+        assert!(page.contains(&format!("<span><bdi>{word}</bdi></span>")), "{word}");
     }
 }
 
