@@ -149,6 +149,7 @@ mod tests {
         }
         assert!((found[4] - 0.5).abs() < 1e-6, "half-way");
         let mixing = ndarray::array![[0.75, 0.25], [0.25, 0.75]];
+        let variance = within_variance(points.view(), &clustering);
         let mixed = memberships(points.view(), &clustering, &variance, &mixing);
         assert!(mixed.iter().zip(&found).all(|(m, f)| (m - (0.25 + 0.5 * f)).abs() < 1e-6));
     }
