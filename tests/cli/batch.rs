@@ -278,6 +278,12 @@ fn spreadsheets_find_no_formulas_in_the_table() {
         assert_eq!(files, ["'+b.npy 2", "'=1+1.npy 2", "'=bad.npy", "'@a.npy 2"]);
     }
     assert_eq!(table(&place, "t.csv")["'@a.npy 2"]["result"], "'@a.stemseg");
+    Job::new()
+        .images(&["+b.npy"])
+        .with(&[("--table", "t.csv"), ("--resume", FLAG)])
+        .succeed(&place);
+    let files: Vec<String> = table(&place, "t.csv").into_keys().collect();
+    assert_eq!(files, ["'+b.npy 2", "'=1+1.npy 2", "'@a.npy 2"]);
 }
 
 #[test]

@@ -260,7 +260,10 @@ fn earlier(path: &Path) -> Vec<Row> {
     let mut rows: Vec<Row> = table.records().filter_map(Result::ok).map(cells).collect();
     rows.retain(|row| row.get(RESULT).is_some_and(|result| !result.is_empty()));
     // Paths are as they were given: from another folder they lead nowhere, and say nothing.
-    let there = |row: &Row| Path::new(&row[RESULT]).exists();
+    let there = |row: &Row| {
+        let cell = &row[RESULT];
+        Path::new(cell).exists() || Path::new(as_it_was(cell)).exists()
+    };
     let from_here = rows.iter().any(there);
     rows.retain(|row| there(row) || !(from_here || Path::new(&row[RESULT]).is_absolute()));
     rows
@@ -298,6 +301,11 @@ fn harmless(text: &str) -> Cow<'_, str> {
         true => format!("'{text}").into(),
         false => text.into(),
     }
+}
+
+/// What [`harmless`] made a cell of.
+fn as_it_was(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|text| harmless(text) == cell).unwrap_or(cell)
 }
 
 /// Refuses to replace what is no table.
@@ -345,6 +353,7 @@ mod tests {
         for (text, cell) in rows {
             assert_eq!(harmless(text), cell);
             assert_eq!(harmless(cell), cell, "once is enough");
+            assert_eq!(as_it_was(cell), text.trim_start_matches('\''));
         }
     }
 }
