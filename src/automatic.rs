@@ -64,7 +64,7 @@ pub fn smoothing(smooth: f64, stride: usize) -> Smoothing {
 
 /// The period of the crystals in `micrograph` as [`lattice::period`] finds it.
 pub fn period(micrograph: &Micrograph) -> Option<Period> {
-    lattice::period(micrograph.pixels())
+    lattice::period(micrograph.pixels(), micrograph.mask().map(|mask| mask.view()))
 }
 
 /// How an image whose crystals have this `period` is resampled; nothing: none was found,

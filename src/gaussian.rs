@@ -16,6 +16,32 @@ pub(crate) fn smoothed(image: ArrayView2<'_, f32>, sigma: f64) -> Array2<f32> {
     weighted(image, &along(image.nrows()), &along(image.ncols()))
 }
 
+/// The pixels where `mask` is false, and 1 there; 0 elsewhere, whatever is there.
+pub(crate) fn counted(
+    image: ArrayView2<'_, f32>,
+    mask: ArrayView2<'_, bool>,
+) -> (Array2<f32>, Array2<f32>) {
+    let mut values = image.to_owned();
+    values.zip_mut_with(&mask, |v, &out| *v = if out { 0.0 } else { *v });
+    (values, mask.mapv(|out| if out { 0.0 } else { 1.0 }))
+}
+
+/// [`smoothed`] over the pixels where `mask` is false; 0 where there are none.
+pub(crate) fn smoothed_but(
+    image: ArrayView2<'_, f32>,
+    mask: Option<ArrayView2<'_, bool>>,
+    sigma: f64,
+) -> Array2<f32> {
+    let Some(mask) = mask else { return smoothed(image, sigma) };
+    let (values, counts) = counted(image, mask);
+    let mut sums = smoothed(values.view(), sigma);
+    let weights = smoothed(counts.view(), sigma);
+    sums.zip_mut_with(&weights, |sum, &weight| {
+        *sum = if weight > 0.0 { *sum / weight } else { 0.0 }
+    });
+    sums
+}
+
 /// Weights of the pixels along one axis that make each of those that come of them.
 pub(crate) struct Weights {
     /// First pixel and weights, by the pixel that comes of them.

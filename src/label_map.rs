@@ -20,7 +20,7 @@ pub const UNLABELLED: u16 = 0;
 /// are asked for ([`Rows`]): they are many more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelMap {
-    /// Label of each site, `[site rows, site cols]`; 0 for sites under the mask.
+    /// Label of each site, `[site rows, site cols]`; 0 for sites whose pixel is absent.
     pub sites: Array2<u16>,
     /// Pixels per label, by label; without those that are not segmented.
     pub areas: Vec<Area>,
@@ -39,8 +39,8 @@ struct Cells {
     /// Site row of each pixel row, site column of each pixel column.
     rows: Vec<Option<usize>>,
     cols: Vec<Option<usize>>,
-    /// True where a pixel does not count, `[rows, cols]`.
-    mask: Option<ArcArray2<bool>>,
+    /// True where a pixel is absent, `[rows, cols]`.
+    absent: Option<ArcArray2<bool>>,
 }
 
 /// A value of each site spread over the pixels like the labels; 0 where nothing
@@ -65,14 +65,15 @@ pub struct Area {
 
 impl LabelMap {
     /// Label map of the active sites' clusters `[active sites]`, each 0 to
-    /// `clusters - 1`, for the image that `plan` was made for; `mask` as there.
+    /// `clusters - 1`, for the image that `plan` was made for; pixels under `absent` have
+    /// no label.
     pub fn new(
         clusters_of_sites: &[u32],
         clusters: usize,
         plan: &Plan,
-        mask: Option<ArcArray2<bool>>,
+        absent: Option<ArcArray2<bool>>,
     ) -> Self {
-        let cells = Cells::new(plan, mask);
+        let cells = Cells::new(plan, absent);
         let mut sites = place(clusters_of_sites, plan);
         let mut filled = fill(&sites, |at| sites[at] != 0);
         let sizes = cells.areas(&filled, clusters);
@@ -92,10 +93,10 @@ impl LabelMap {
         scores: ArrayView2<'_, f32>,
         (smoothing, least): (Smoothing, f64),
         plan: &Plan,
-        mask: Option<ArcArray2<bool>>,
+        absent: Option<ArcArray2<bool>>,
         mixing: impl FnOnce(&Array2<Option<usize>>) -> Array2<f32>,
     ) -> Self {
-        let cells = Cells::new(plan, mask);
+        let cells = Cells::new(plan, absent);
         let mut scores = on_grid(scores, plan);
         smoothing.apply(&mut scores);
         let (grid, scale) = (&plan.grid, plan.frame.scale / plan.grid.stride as f64);
@@ -249,7 +250,7 @@ impl Rows<f32> for Spread<'_> {
 }
 
 impl Cells {
-    fn new(plan: &Plan, mask: Option<ArcArray2<bool>>) -> Self {
+    fn new(plan: &Plan, absent: Option<ArcArray2<bool>>) -> Self {
         let grid = &plan.grid;
         let (scale, border) = (plan.frame.scale, plan.params.border);
         let along =
@@ -257,7 +258,7 @@ impl Cells {
         Self {
             rows: along(plan.frame.image.rows, grid.margin.rows, grid.count.rows),
             cols: along(plan.frame.image.cols, grid.margin.cols, grid.count.cols),
-            mask,
+            absent,
         }
     }
 
@@ -272,7 +273,7 @@ impl Cells {
         for (to, j) in to.iter_mut().zip(&self.cols) {
             *to = j.map_or(T::zero(), |j| values[j]);
         }
-        self.blank_masked(row, to);
+        self.blank_absent(row, to);
     }
 
     /// Sets what is not segmented to 0.
@@ -283,13 +284,13 @@ impl Cells {
         for (to, j) in to.iter_mut().zip(&self.cols) {
             *to = if j.is_none() { T::zero() } else { *to };
         }
-        self.blank_masked(row, to);
+        self.blank_absent(row, to);
     }
 
-    fn blank_masked<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
-        if let Some(mask) = &self.mask {
-            for (to, &masked) in to.iter_mut().zip(mask.row(row)) {
-                *to = if masked { T::zero() } else { *to };
+    fn blank_absent<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
+        if let Some(absent) = &self.absent {
+            for (to, &absent) in to.iter_mut().zip(absent.row(row)) {
+                *to = if absent { T::zero() } else { *to };
             }
         }
     }
@@ -300,10 +301,10 @@ impl Cells {
         for (r, i) in self.rows.iter().enumerate() {
             let Some(i) = i else { continue };
             let mut line = count.row_mut(*i);
-            match &self.mask {
+            match &self.absent {
                 None => self.cols.iter().flatten().for_each(|&j| line[j] += 1),
-                Some(mask) => {
-                    let counted = self.cols.iter().zip(mask.row(r)).filter(|(_, masked)| !**masked);
+                Some(absent) => {
+                    let counted = self.cols.iter().zip(absent.row(r)).filter(|(_, out)| !**out);
                     counted.filter_map(|(j, _)| *j).for_each(|j| line[j] += 1);
                 }
             }

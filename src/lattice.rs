@@ -11,7 +11,7 @@
 //!
 //! let wave = |x: usize, period: f64| (x as f64 * std::f64::consts::TAU / period).cos();
 //! let image = Array2::from_shape_fn((200, 200), |(r, c)| (wave(r, 9.0) + wave(c, 14.0)) as f32);
-//! let lattices = stemseg::lattice::find(image.view());
+//! let lattices = stemseg::lattice::find(image.view(), None);
 //! assert_eq!(lattices.len(), 1);
 //! assert!((lattices[0].vectors[0][0].abs() - 9.0).abs() < 0.1);
 //! ```
@@ -81,14 +81,15 @@ impl Lattice {
 }
 
 /// The lattices of `image` `[rows, cols]` (any mean and variance), the one that most
-/// windows have first; none where nothing repeats.
-pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
+/// windows have first; none where nothing repeats. Pixels where `mask` `[rows, cols]` is
+/// true are left out, and windows of which they are most do not vote.
+pub fn find(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Vec<Lattice> {
     let (rows, cols) = image.dim();
     let side = WINDOW.min(rows).min(cols);
     if side < LEAST {
         return Vec::new();
     }
-    let smooth = gaussian::smoothed(image, SMOOTHING).mapv(f64::from);
+    let smooth = gaussian::smoothed_but(image, mask, SMOOTHING).mapv(f64::from);
     let starts = |size: usize| -> Vec<usize> {
         let room = size - side;
         let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
@@ -98,13 +99,20 @@ pub fn find(image: ArrayView2<'_, f32>) -> Vec<Lattice> {
     let places: Vec<[usize; 2]> =
         starts(rows).iter().flat_map(|&r| cols.iter().map(move |&c| [r, c])).collect();
     let transform = Autocorrelation::new(side);
-    let windows = places.par_iter().map(|&[r, c]| {
-        let window = smooth.slice(s![r..r + side, c..c + side]);
-        transform.of(window)
+    let windows = places.par_iter().filter_map(|&[r, c]| {
+        let place = s![r..r + side, c..c + side];
+        let mask = mask.as_ref().map(|mask| mask.slice(place));
+        match mask.filter(|mask| mask.iter().any(|&out| out)) {
+            Some(mask) => transform.of_part(smooth.slice(place), mask),
+            None => Some(transform.of(smooth.slice(place))),
+        }
     });
     let windows: Vec<_> = windows.collect();
+    if windows.is_empty() {
+        return Vec::new();
+    }
     let votes = votes(&windows, &transform);
-    crystals(votes, places.len(), chance(side))
+    crystals(votes, windows.len(), chance(side))
 }
 
 /// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root of
@@ -253,9 +261,9 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 40) as f32
         });
-        assert_eq!(find(noise.view()), []);
-        assert_eq!(find(Array2::<f32>::ones((200, 200)).view()), []);
-        assert_eq!(find(noise.slice(s![..20, ..]).view()), []);
+        assert_eq!(find(noise.view(), None), []);
+        assert_eq!(find(Array2::<f32>::ones((200, 200)).view(), None), []);
+        assert_eq!(find(noise.slice(s![..20, ..]).view(), None), []);
     }
 
     #[test]
@@ -267,7 +275,7 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 (state >> 40) as f32
             });
-            assert_eq!(find(noise.view()), [], "{seed}");
+            assert_eq!(find(noise.view(), None), [], "{seed}");
         }
     }
 

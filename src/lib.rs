@@ -28,7 +28,7 @@
 //!     ..Default::default()
 //! };
 //! let (backend, _) = backend::open(&backend::Choice::Cpu, backend::Check::On, &[])?;
-//! let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+//! let plan = Plan::of(params, &micrograph)?;
 //! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, Default::default())?;
 //! let labels = result.results[0].map.pixels();
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
@@ -76,6 +76,7 @@ pub mod remarks;
 pub mod report;
 pub mod rows;
 pub mod sampling;
+mod screening;
 pub mod simulate;
 pub mod sites;
 pub mod symmetry_maps;

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::screening::{self, Screened};
+pub use crate::screening::{Excluded, NonFinite, Outliers, Screening};
 use crate::{Error, Result};
 
 /// Size of one pixel in nanometres.
@@ -16,17 +18,6 @@ pub struct PixelSize {
     pub cols: f64,
 }
 
-/// What to do with pixels that are NaN or infinite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NonFinite {
-    /// Refuse the image, naming their count and the first position.
-    #[default]
-    Fail,
-    /// Replace each by the mean of the finite pixels.
-    Mean,
-}
-
 /// One 2-D image at mean 0 and variance 1, with the mean and deviation that lead
 /// back to the file's values. An image at 3e9 with a contrast of 100 keeps its
 /// digits, since the mean is taken off before values are narrowed to f32.
@@ -36,7 +27,11 @@ pub struct Micrograph {
     mean: f64,
     deviation: f64,
     pixel_size: Option<PixelSize>,
+    /// What has no label, and what does not count: the same where there are no outliers.
+    absent: Option<ArcArray2<bool>>,
     mask: Option<ArcArray2<bool>>,
+    outliers: Vec<(usize, usize)>,
+    excluded: Excluded,
     replaced: usize,
 }
 
@@ -78,25 +73,37 @@ float_pixel!(half::f16, f32, f64);
 impl Micrograph {
     /// Takes the mean off `pixels` `[rows, cols]` in their own type and narrows
     /// the rest to f32. `mask` `[rows, cols]` is true where a pixel does **not**
-    /// count (as in `numpy.ma`); such pixels become the mean and may be NaN.
+    /// count (as in `numpy.ma`); such pixels become the mean and may be NaN. Finite pixels
+    /// are taken as they are; [`screened`](Self::screened) looks for those that are no data.
     ///
     /// # Errors
-    /// [`Error::Image`] for an empty image, a mask of another shape or one that
-    /// leaves nothing, NaN or infinite pixels under [`NonFinite::Fail`], and a
-    /// range that f32 cannot hold.
+    /// As [`screened`](Self::screened).
     pub fn new<T: Pixel>(
         pixels: ArrayView2<'_, T>,
         mask: Option<Array2<bool>>,
         non_finite: NonFinite,
     ) -> Result<Self> {
+        Self::screened(pixels, Screening { mask, non_finite, outliers: Outliers::Keep })
+    }
+
+    /// The micrograph of `pixels` `[rows, cols]`, of which those that are no data count
+    /// nowhere: neither in mean and deviation nor in anything that comes after.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for an empty image, a mask of another shape or one that
+    /// leaves nothing, NaN or infinite pixels under [`NonFinite::Fail`], and a
+    /// range that f32 cannot hold.
+    pub fn screened<T: Pixel>(pixels: ArrayView2<'_, T>, screening: Screening) -> Result<Self> {
         let (rows, cols) = pixels.dim();
         if rows == 0 || cols == 0 {
             return Err(Error::Image(format!(
                 "the image has no pixels: its shape is {rows} x {cols}"
             )));
         }
-        let mask = mask.map(|m| checked_mask(m, (rows, cols))).transpose()?.flatten();
-        let offset = offset_of(pixels, mask.as_ref(), non_finite)?;
+        let Screened { absent, outliers, excluded } = screening::screen(pixels, screening)?;
+        let absent: Option<ArcArray2<bool>> = absent.map(Into::into);
+        let mask = with_outliers(absent.as_ref(), &outliers, pixels.dim());
+        let offset = offset_of(pixels, mask.as_ref())?;
         let (mut values, sums) = narrow(pixels, mask.as_ref(), offset);
         if !(sums.least.is_finite() && sums.most.is_finite()) {
             return Err(Error::Image(
@@ -108,14 +115,19 @@ impl Micrograph {
             values.par_mapv_inplace(|v| ((f64::from(v) - mean) / deviation) as f32);
             blank(&mut values, mask.as_ref());
         }
-        let replaced = sums.replaced;
+        if let Some(mask) = &mask {
+            screening::fill(&mut values, &outliers, |at| mask[at]);
+        }
         Ok(Self {
             pixels: values,
             mean: offset + mean,
             deviation,
             pixel_size: None,
-            mask: mask.map(Into::into),
-            replaced,
+            absent,
+            mask,
+            outliers,
+            excluded,
+            replaced: sums.replaced,
         })
     }
 
@@ -126,8 +138,8 @@ impl Micrograph {
         self
     }
 
-    /// Pixels at mean 0 and variance 1, `[rows, cols]`; masked ones are 0, as is
-    /// the whole of a constant image.
+    /// Pixels at mean 0 and variance 1, `[rows, cols]`; absent ones are 0, as is
+    /// the whole of a constant image, and outliers have values from their surroundings.
     pub fn pixels(&self) -> ArrayView2<'_, f32> {
         self.pixels.view()
     }
@@ -152,9 +164,24 @@ impl Micrograph {
         self.pixel_size
     }
 
-    /// Mask `[rows, cols]`, true where a pixel does not count.
+    /// Mask `[rows, cols]`, true where a pixel does not count: absent ones and outliers.
     pub fn mask(&self) -> Option<&ArcArray2<bool>> {
         self.mask.as_ref()
+    }
+
+    /// Mask `[rows, cols]`, true where a pixel has neither label nor area.
+    pub fn absent(&self) -> Option<&ArcArray2<bool>> {
+        self.absent.as_ref()
+    }
+
+    /// Rows and columns of the pixels far outside the range of all others, row by row.
+    pub fn outliers(&self) -> &[(usize, usize)] {
+        &self.outliers
+    }
+
+    /// How many pixels do not count, and why.
+    pub fn excluded(&self) -> Excluded {
+        self.excluded
     }
 
     /// How many NaN or infinite pixels were replaced by the mean.
@@ -186,10 +213,24 @@ impl Micrograph {
     }
 }
 
+/// `absent` and `outliers` in one.
+fn with_outliers(
+    absent: Option<&ArcArray2<bool>>,
+    outliers: &[(usize, usize)],
+    shape: (usize, usize),
+) -> Option<ArcArray2<bool>> {
+    if outliers.is_empty() {
+        return absent.cloned();
+    }
+    let mut mask = absent.map_or_else(|| Array2::from_elem(shape, false), |a| a.to_owned());
+    outliers.iter().for_each(|&at| mask[at] = true);
+    Some(mask.into_shared())
+}
+
 /// The pixels minus `offset`, and their sums; what does not count becomes 0.
 fn narrow<T: Pixel>(
     pixels: ArrayView2<'_, T>,
-    mask: Option<&Array2<bool>>,
+    mask: Option<&ArcArray2<bool>>,
     offset: f64,
 ) -> (Array2<f32>, Sums) {
     let mut values = Array2::zeros(pixels.dim());
@@ -218,7 +259,7 @@ fn narrow<T: Pixel>(
 }
 
 /// Sets masked pixels to 0.
-fn blank(values: &mut Array2<f32>, mask: Option<&Array2<bool>>) {
+fn blank(values: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>) {
     if let Some(mask) = mask {
         Zip::from(values).and(mask).par_for_each(|v, &out| *v = if out { 0.0 } else { *v });
     }
@@ -277,87 +318,21 @@ impl Sums {
     }
 }
 
-/// The mask if it takes anything out, after a check of its shape.
-fn checked_mask(mask: Array2<bool>, shape: (usize, usize)) -> Result<Option<Array2<bool>>> {
-    if mask.dim() != shape {
-        let ((mr, mc), (r, c)) = (mask.dim(), shape);
-        return Err(Error::Image(format!(
-            "the mask has {mr} x {mc} pixels but the image {r} x {c}; they must agree"
-        )));
-    }
-    if mask.iter().all(|&m| m) {
-        return Err(Error::Image(
-            "the mask leaves no pixel: non-zero means 'does not count'".into(),
-        ));
-    }
-    Ok(mask.iter().any(|&m| m).then_some(mask))
-}
-
 /// Mean of the finite pixels that count, a whole number for integer types.
-fn offset_of<T: Pixel>(
-    pixels: ArrayView2<'_, T>,
-    mask: Option<&Array2<bool>>,
-    non_finite: NonFinite,
-) -> Result<f64> {
+fn offset_of<T: Pixel>(pixels: ArrayView2<'_, T>, mask: Option<&ArcArray2<bool>>) -> Result<f64> {
     let rows: Vec<_> = pixels.outer_iter().enumerate().collect();
-    let parts: Vec<Finite> = rows
-        .into_par_iter()
-        .map(|(row, pixels)| Finite::of_row(row, pixels, mask.map(|m| m.row(row))))
-        .collect();
-    let Finite { good, bad, sum, first } = parts.into_iter().fold(Finite::default(), Finite::and);
-    if good == 0 {
+    let of_row = |(row, pixels): (usize, ArrayView1<'_, T>)| {
+        let mask = mask.map(|m| m.row(row));
+        let counts = |col: usize| mask.is_none_or(|m| !m[col]);
+        let values = pixels.iter().enumerate().filter(|&(col, _)| counts(col));
+        let finite = values.map(|(_, pixel)| pixel.to_f64()).filter(|v| v.is_finite());
+        finite.fold((0_usize, 0.0), |(count, sum), v| (count + 1, sum + v))
+    };
+    let parts: Vec<(usize, f64)> = rows.into_par_iter().map(of_row).collect();
+    let (count, sum) = parts.into_iter().fold((0, 0.0), |(n, sum), (m, s)| (n + m, sum + s));
+    if count == 0 {
         return Err(Error::Image("no pixel that counts is a finite number".into()));
     }
-    if let (Some(((row, col), value)), NonFinite::Fail) = (first, non_finite) {
-        return Err(Error::Image(format!(
-            "{bad} of {} pixels are NaN or infinite, the first ({value}) at row {row}, column {col}; \
-             give --nan mean to replace them by the mean of the others, or a --mask that covers them",
-            pixels.len()
-        )));
-    }
-    let mean = sum / good as f64;
+    let mean = sum / count as f64;
     Ok(if T::INTEGER { mean.round() } else { mean })
-}
-
-/// Finite pixels and others.
-#[derive(Default)]
-struct Finite {
-    good: usize,
-    bad: usize,
-    sum: f64,
-    /// The first pixel that is not finite.
-    first: Option<((usize, usize), f64)>,
-}
-
-impl Finite {
-    fn of_row<T: Pixel>(
-        row: usize,
-        pixels: ArrayView1<'_, T>,
-        mask: Option<ArrayView1<'_, bool>>,
-    ) -> Self {
-        let mut found = Self::default();
-        for (col, &pixel) in pixels.iter().enumerate() {
-            if mask.is_some_and(|m| m[col]) {
-                continue;
-            }
-            let value = pixel.to_f64();
-            if value.is_finite() {
-                found.good += 1;
-                found.sum += value;
-            } else {
-                found.bad += 1;
-                found.first.get_or_insert(((row, col), value));
-            }
-        }
-        found
-    }
-
-    fn and(self, next: Self) -> Self {
-        Self {
-            good: self.good + next.good,
-            bad: self.bad + next.bad,
-            sum: self.sum + next.sum,
-            first: self.first.or(next.first),
-        }
-    }
 }

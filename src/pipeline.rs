@@ -168,8 +168,8 @@ pub fn segment(
         timings.cluster += clock.lap();
         let found = Found { points: points.view(), clustering: &clustering, plan: &plan };
         let certain = if nothing_repeats { CERTAIN_WITHOUT_LATTICE } else { 1.0 };
-        let mask = micrograph.mask().cloned();
-        let (map, memberships, gaps) = found.label(&within_variance, certain, mask);
+        let absent = micrograph.absent().cloned();
+        let (map, memberships, gaps) = found.label(&within_variance, certain, absent);
         let warnings = warnings::patterns::patterns(&map, &plan, &gaps, also.repetition.as_ref());
         timings.upsample += clock.lap();
         results.push(Patterns {
@@ -233,13 +233,13 @@ impl Found<'_> {
         &self,
         within_variance: &Array1<f64>,
         certain: f64,
-        mask: Option<ArcArray2<bool>>,
+        absent: Option<ArcArray2<bool>>,
     ) -> (LabelMap, Vec<f32>, Gaps) {
         let Self { points, clustering, plan } = *self;
         let clusters = clustering.centroids.nrows();
         let (map, memberships, gaps) = match plan.params.labels {
             Labels::Nearest => {
-                let map = LabelMap::new(&clustering.labels, clusters, plan, mask);
+                let map = LabelMap::new(&clustering.labels, clusters, plan, absent);
                 let count = plan.grid.count;
                 let patterns =
                     Array2::from_shape_fn((count.rows, count.cols), |at| map.cluster_at(at));
@@ -259,7 +259,7 @@ impl Found<'_> {
                     let found = Gaps::new(points, patterns, clusters, plan);
                     gaps.insert(found).mixing(certain)
                 };
-                let map = LabelMap::of_scores(scores.view(), limits, plan, mask, mixing);
+                let map = LabelMap::of_scores(scores.view(), limits, plan, absent, mixing);
                 let memberships = map.memberships().unwrap_or_default();
                 (map, memberships, gaps.expect("the map asked for them"))
             }

@@ -27,10 +27,11 @@ pub struct Plan {
     pub families: Vec<Family>,
     /// Most sites of a tile.
     pub tile: Extent,
-    /// `[rows, cols]`, true where a pixel does not count: for families that leave such
-    /// pixels out.
+    /// `[rows, cols]`, true where a pixel does not count, absent ones and outliers: for
+    /// families that leave such pixels out. Others see 0 in place of what is absent, and
+    /// values from their surroundings in place of outliers.
     pub mask: Option<ArcArray2<bool>>,
-    /// `[site rows, site cols]`, false where the site's pixel is masked; such
+    /// `[site rows, site cols]`, false where the site's pixel is absent; such
     /// sites are described but take no part in PCA and clustering.
     pub active: Option<Array2<bool>>,
     /// Memory, in bytes, for bands and tiles at work and for what is kept of
@@ -50,8 +51,8 @@ pub const DEFAULT_BUDGET: u64 = 1 << 30;
 const LEAST_SITES: usize = 2;
 
 impl Plan {
-    /// Checks `params` against an image of `shape` px with `mask` `[rows, cols]`
-    /// (true where a pixel does not count).
+    /// Checks `params` against an image of `shape` px whose absent pixels are those of
+    /// `mask` `[rows, cols]` (true where a pixel does not count).
     ///
     /// # Errors
     /// [`Error::Parameter`] for what cannot be, [`Error::TooSmall`] where no site
@@ -61,19 +62,31 @@ impl Plan {
         shape: (usize, usize),
         mask: Option<&ArcArray2<bool>>,
     ) -> Result<Self> {
+        Self::with_masks(params, shape, mask, mask)
+    }
+
+    /// The plan for an image whose pixels under `mask` do not count, those under `absent`
+    /// have no label.
+    fn with_masks(
+        params: Params,
+        shape: (usize, usize),
+        mask: Option<&ArcArray2<bool>>,
+        absent: Option<&ArcArray2<bool>>,
+    ) -> Result<Self> {
         params.check()?;
         let image = Extent { rows: shape.0, cols: shape.1 };
         let frame = Frame::new(image, params.sampling);
-        let (shape, mask) = (frame.described(), mask.map(|mask| frame.mask(mask)));
+        let shape = frame.described();
+        let [mask, absent] = [mask, absent].map(|mask| mask.map(|mask| frame.mask(mask)));
         let families = params.families.iter().map(|f| f.plan(shape)).collect::<Result<Vec<_>>>()?;
         let margin = families.iter().map(Family::margin).fold(Extent::default(), Extent::max);
         let grid = SiteGrid::new(shape, margin, params.stride);
         if grid.is_empty() {
             return Err(too_small(&params, shape, margin));
         }
-        let active = mask.as_ref().map(|mask| {
+        let active = absent.map(|absent| {
             Array2::from_shape_fn((grid.count.rows, grid.count.cols), |(i, j)| {
-                !mask[(grid.row(i), grid.col(j))]
+                !absent[(grid.row(i), grid.col(j))]
             })
         });
         families.iter().try_for_each(|f| f.check(&grid))?;
@@ -97,7 +110,8 @@ impl Plan {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn of(params: Params, micrograph: &Micrograph) -> Result<Self> {
-        let plan = Self::new(params, micrograph.shape(), micrograph.mask())?;
+        let (mask, absent) = (micrograph.mask(), micrograph.absent());
+        let plan = Self::with_masks(params, micrograph.shape(), mask, absent)?;
         Ok(Self { deviation: micrograph.deviation(), ..plan })
     }
 

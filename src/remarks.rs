@@ -66,6 +66,8 @@ pub enum Code {
     NoGap,
     /// Labels follow the rows of the scan, or the side where it starts.
     ScanRows,
+    /// A good part of the image holds no data.
+    NoData,
     /// The device failed on the way, and another one went on.
     DeviceFailed,
 }
@@ -82,6 +84,7 @@ impl Code {
             Self::Slivers => "slivers",
             Self::NoGap => "no-gap",
             Self::ScanRows => "scan-rows",
+            Self::NoData => "no-data",
             Self::DeviceFailed => "device-failed",
         }
     }

@@ -154,6 +154,8 @@ fn blank(image: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>) {
 struct Slow {
     /// `[block rows, block cols]`.
     values: Array2<f32>,
+    /// Whether a block has pixels that count.
+    there: Array2<bool>,
     /// Side of a block, px.
     side: usize,
 }
@@ -181,6 +183,7 @@ impl Slow {
                 }
             }
         });
+        let there = weights.mapv(|count| count > 0.0);
         let along = |size: usize| Weights::sums(size, sigma / side as f64);
         let (down, across) = (along(blocks.0), along(blocks.1));
         let mut values = weighted(sums.view(), &down, &across);
@@ -188,11 +191,15 @@ impl Slow {
         Zip::from(&mut values).and(&weights).for_each(|v, &w| {
             *v = if w > 0.0 { *v / w } else { 0.0 };
         });
-        Self { values, side }
+        Self { values, there, side }
     }
 
+    /// Its mean over the blocks that have pixels that count.
     fn mean(&self) -> f64 {
-        self.values.iter().map(|&v| f64::from(v)).sum::<f64>() / self.values.len() as f64
+        let there = self.values.iter().zip(&self.there).filter(|(_, there)| **there);
+        let (sum, count) =
+            there.fold((0.0, 0_usize), |(sum, count), (&v, _)| (sum + f64::from(v), count + 1));
+        sum / count.max(1) as f64
     }
 
     /// Calls `use_row` with each row of `image` and the mean at its pixels, linear

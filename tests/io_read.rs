@@ -29,7 +29,7 @@ use files::{Folder, image};
 use ndarray::array;
 use stemseg::Error;
 use stemseg::io::read::{Pixels, list, read};
-use stemseg::micrograph::NonFinite;
+use stemseg::micrograph::{NonFinite, Screening};
 
 /// The message of the refusal, which names the file and is one sentence.
 #[track_caller]
@@ -123,13 +123,14 @@ fn values_as_f64() {
 #[test]
 fn a_micrograph_keeps_the_digits_of_the_file() {
     let pixels = Pixels::from(array![[u64::MAX - 3, u64::MAX - 1]]);
-    let micrograph = pixels.to_micrograph(None, NonFinite::Fail).unwrap();
+    let fail = |mask| Screening { mask, non_finite: NonFinite::Fail, ..Default::default() };
+    let micrograph = pixels.to_micrograph(fail(None)).unwrap();
     assert_eq!(micrograph.pixels(), array![[-1.0, 1.0]]);
     assert_eq!((micrograph.mean(), micrograph.deviation()), ((u64::MAX - 2) as f64, 1.0));
     let masked = Pixels::from(array![[1.0_f32, f32::NAN]]);
-    assert!(masked.to_micrograph(None, NonFinite::Fail).is_err());
+    assert!(masked.to_micrograph(fail(None)).is_err());
     let mask = Some(array![[false, true]]);
-    assert!(masked.to_micrograph(mask, NonFinite::Fail).is_ok());
+    assert!(masked.to_micrograph(fail(mask)).is_ok());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 
 use crate::io::read;
-use crate::micrograph::{Micrograph, NonFinite};
+use crate::micrograph::{Micrograph, Screening};
 use crate::{Error, Result};
 
 /// An image with its true labels.
@@ -93,7 +93,7 @@ impl Sample {
             );
             return Err(Error::unreadable(&self.truth, reason));
         }
-        Ok((image.to_micrograph(None, NonFinite::Fail)?, truth))
+        Ok((image.to_micrograph(Screening::default())?, truth))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use stemseg::io::read::Frame;
-use stemseg::micrograph::{NonFinite, PixelSize};
+use stemseg::micrograph::{NonFinite, Outliers, PixelSize};
 use stemseg::plan::Components;
 
 use super::length;
@@ -30,13 +30,24 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "ROWS,COLS", value_parser = parse::region, allow_hyphen_values = true)]
     pub(super) roi: Option<Region>,
 
-    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma).
+    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma): they get label 0.
     #[arg(long, value_name = "FILE")]
     pub(super) mask: Option<PathBuf>,
 
-    /// NaN and infinite pixels: refuse the image, or take the mean of the others.
-    #[arg(long, value_enum, default_value = "fail")]
+    /// The mask's non-zero pixels are those that do count.
+    #[arg(long, requires = "mask")]
+    pub(super) mask_invert: bool,
+
+    /// NaN and infinite pixels: leave them out with label 0 (mask), take the mean of the others (mean), or refuse
+    /// the image (fail).
+    #[arg(long, value_enum, default_value = "mask")]
     nan: NanArg,
+
+    /// Pixels that are no data by their values. auto: hot pixels, saturated rows, sentinels and others far outside
+    /// the range of all the rest count in no sum and are labelled from their surroundings, and borders of one
+    /// constant value get label 0. keep: all pixels are taken as they are.
+    #[arg(long, value_enum, default_value = "auto")]
+    outliers: OutliersArg,
 }
 
 /// Slices of rows and columns.
@@ -44,16 +55,32 @@ pub(super) type Region = [Slice; 2];
 
 #[derive(Clone, Copy, ValueEnum)]
 enum NanArg {
-    Fail,
+    Mask,
     Mean,
+    Fail,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutliersArg {
+    Auto,
+    Keep,
 }
 
 impl InputArgs {
     /// What to do with NaN and infinite pixels.
     pub(super) fn non_finite(&self) -> NonFinite {
         match self.nan {
-            NanArg::Fail => NonFinite::Fail,
+            NanArg::Mask => NonFinite::Mask,
             NanArg::Mean => NonFinite::Mean,
+            NanArg::Fail => NonFinite::Fail,
+        }
+    }
+
+    /// What to do with pixels that are no data by their values.
+    pub(super) fn outliers(&self) -> Outliers {
+        match self.outliers {
+            OutliersArg::Auto => Outliers::Auto,
+            OutliersArg::Keep => Outliers::Keep,
         }
     }
 }

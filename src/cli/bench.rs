@@ -10,7 +10,7 @@ use ndarray::Array2;
 use stemseg::backend::{self, Backend, Check, Choice};
 use stemseg::bench;
 use stemseg::io::read;
-use stemseg::micrograph::{Micrograph, NonFinite, PixelSize};
+use stemseg::micrograph::{Micrograph, NonFinite, PixelSize, Screening};
 use stemseg::simulate::{Scene, Settings, simulate};
 use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
@@ -58,7 +58,7 @@ fn images(args: &Args, progress: &dyn Progress) -> Result<(Vec<Array2<f32>>, Opt
     let loaded = read::read(path, None)?;
     let micrograph = loaded
         .pixels
-        .to_micrograph(None, NonFinite::Fail)
+        .to_micrograph(Screening { non_finite: NonFinite::Mean, ..Default::default() })
         .and_then(|micrograph| micrograph.standardised().map(|pixels| pixels.to_owned()));
     let image = micrograph.map_err(|e| input::with_path(path, e))?;
     Ok((vec![image], args.pixel_size.or(loaded.entry.pixel_size())))

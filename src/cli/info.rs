@@ -90,7 +90,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         true => {
             let read = input::read(&args.file, &args.input)?;
             bar.remarks(&read.remarks);
-            Some(lattice::find(read.micrograph.pixels()))
+            let (pixels, mask) = (read.micrograph.pixels(), read.micrograph.mask());
+            Some(lattice::find(pixels, mask.map(|mask| mask.view())))
         }
         false => None,
     };

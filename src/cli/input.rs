@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use stemseg::io::read::{self, ImageFile};
-use stemseg::micrograph::Micrograph;
+use stemseg::micrograph::{Micrograph, Screening};
 use stemseg::remarks::Remarks;
-use stemseg::report::summary::{Input, Replaced};
+use stemseg::report::summary::{Input, NonFiniteFound, OutliersFound};
 use stemseg::{Error, Result};
 
 use super::args::InputArgs;
+use super::no_data;
 
 /// A micrograph and what is to be said of it.
 pub(super) struct Read {
@@ -34,7 +35,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         None => None,
     };
     let mask = match &args.mask {
-        Some(path) => Some(mask(path, (rows, cols))?),
+        Some(path) => Some(mask(path, args.mask_invert, (rows, cols))?),
         None => None,
     };
     let dtype = loaded.pixels.dtype();
@@ -45,22 +46,17 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         ),
         None => (loaded.pixels, mask),
     };
-    let micrograph = pixels
-        .to_micrograph(mask, args.non_finite())
-        .map_err(|e| with_path(file, e))?
-        .with_pixel_size(size);
+    let screening = Screening { mask, non_finite: args.non_finite(), outliers: args.outliers() };
+    let micrograph =
+        pixels.to_micrograph(screening).map_err(|e| with_path(file, e))?.with_pixel_size(size);
 
     let files = loaded.files;
     let mut remarks = Remarks { notes: loaded.notes, ..Default::default() };
-    if micrograph.replaced() > 0 {
-        remarks.note(format!(
-            "{} NaN or infinite pixels were replaced by the mean",
-            micrograph.replaced()
-        ));
-    }
+    no_data::remark(&mut remarks, &micrograph, args);
     if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
         remarks.note(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
     }
+    let excluded = micrograph.excluded();
     let summary = Input {
         path: file.to_path_buf(),
         format: loaded.format,
@@ -71,7 +67,17 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: args.mask.clone(),
         mask_sha256: args.mask.as_ref().map(std::slice::from_ref).map(checksum).transpose()?,
-        non_finite: Replaced { rule: args.non_finite(), replaced: micrograph.replaced() },
+        mask_inverted: args.mask_invert,
+        masked: excluded.masked,
+        non_finite: NonFiniteFound {
+            rule: args.non_finite(),
+            pixels: excluded.non_finite + micrograph.replaced(),
+        },
+        outliers: OutliersFound {
+            rule: args.outliers(),
+            pixels: excluded.outliers,
+            constant: excluded.constant,
+        },
         pixel_size_nm: micrograph.pixel_size(),
         sha256: String::new(),
     };
@@ -98,12 +104,16 @@ pub(super) fn single(path: &Path) -> Result<read::Pixels> {
     }
 }
 
-fn mask(path: &Path, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
-    let mask = single(path)?.to_mask();
+/// The mask in a file, true where a pixel does not count.
+fn mask(path: &Path, inverted: bool, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
+    let (mask, those) = match inverted {
+        false => (single(path)?.to_mask(), "do not count"),
+        true => (single(path)?.to_inverted_mask(), "count with --mask-invert"),
+    };
     match mask.dim() == shape {
         true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(
             path,
-            "the mask leaves no pixel; its non-zero pixels are those that do not count",
+            format!("the mask leaves no pixel; its non-zero pixels are those that {those}"),
         )),
         true => Ok(mask),
         false => Err(Error::unreadable(

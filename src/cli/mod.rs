@@ -11,6 +11,7 @@ mod generate;
 mod info;
 mod input;
 mod length;
+mod no_data;
 mod parse;
 mod progress;
 mod segment;

@@ -131,7 +131,7 @@ const OFF_AXIS: f64 = 5.0;
 /// # Errors
 /// [`Error::Parameter`] where no axis has a period.
 pub fn periods(micrograph: &Micrograph, axes: usize) -> Result<Vec<f64>> {
-    let lattices = lattice::find(micrograph.pixels());
+    let lattices = lattice::find(micrograph.pixels(), micrograph.mask().map(|mask| mask.view()));
     let period = |axis: usize| {
         let angle = std::f64::consts::PI * axis as f64 / axes as f64;
         let along = |l: &lattice::Lattice| l.period_along(angle, OFF_AXIS.to_radians());

@@ -9,6 +9,11 @@ use rustfft::{Fft, FftPlanner};
 
 use super::Vector;
 
+/// Least share of a window's weight that has to be there.
+const LEAST_PART: f64 = 0.5;
+/// Least share of the pairs of pixels at a lag that have to be there for it to have a value.
+const LEAST_OVERLAP: f64 = 0.1;
+
 /// Autocorrelation maps of windows of one size.
 pub(super) struct Autocorrelation {
     /// Hann window along one axis.
@@ -83,6 +88,38 @@ impl Autocorrelation {
             if energy > 0.0 { self.overlap[(self.reach, self.reach)] / energy } else { 0.0 };
         values.zip_mut_with(&self.overlap, |v, overlap| *v *= scale / overlap);
         Map { values, energy }
+    }
+
+    /// That of the part of `window` where `out` is false, over the pairs of pixels that
+    /// there are; nothing where they are less than half of its weight.
+    pub(super) fn of_part(
+        &self,
+        window: ArrayView2<'_, f64>,
+        out: ArrayView2<'_, bool>,
+    ) -> Option<Map> {
+        let side = self.taper.len();
+        let weights = Array2::from_shape_fn((side, side), |at| match out[at] {
+            true => 0.0,
+            false => self.taper[at.0] * self.taper[at.1],
+        });
+        let total = weights.sum();
+        if total < LEAST_PART * self.taper.iter().sum::<f64>().powi(2) {
+            return None;
+        }
+        let mean = weights.iter().zip(window).map(|(w, v)| w * v).sum::<f64>() / total;
+        let tapered = Array2::from_shape_fn((side, side), |at| weights[at] * (window[at] - mean));
+        let (mut values, overlap) = (self.raw(&tapered), self.raw(&weights));
+        let middle = (self.reach, self.reach);
+        let scale = match values[middle] {
+            energy if energy > 0.0 => overlap[middle] / energy,
+            _ => 0.0,
+        };
+        // As much as the whole window would have.
+        let energy = values[middle] * self.overlap[middle] / overlap[middle];
+        ndarray::Zip::from(&mut values).and(&overlap).and(&self.overlap).for_each(|v, &o, &all| {
+            *v *= if o > LEAST_OVERLAP * all { scale / o } else { 0.0 };
+        });
+        Some(Map { values, energy })
     }
 
     /// Sums of products of pixels by lag, times the size of the field.

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, s};
 
 use super::{LEAST, Lattice, find, length};
+use crate::gaussian::counted;
 
 /// Times that the image is halved: lattices are found up to about 45 px in each.
 const HALVINGS: u32 = 3;
@@ -34,19 +35,28 @@ pub struct Period {
 }
 
 /// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
-/// nothing repeats.
-pub fn period(image: ArrayView2<'_, f32>) -> Option<Period> {
+/// nothing repeats. Pixels where `mask` `[rows, cols]` is true are left out.
+pub fn period(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Option<Period> {
     let mut best: Option<Period> = None;
     let mut reduced = image.to_owned();
+    let mut mask = mask.map(|mask| mask.to_owned());
     for halvings in 0..=HALVINGS {
         if halvings > 0 {
-            reduced = halved(reduced.view());
+            (reduced, mask) = match mask {
+                Some(mask) => {
+                    let (reduced, mask) = halved_but(reduced.view(), mask.view());
+                    (reduced, Some(mask))
+                }
+                None => (halved(reduced.view()), None),
+            };
         }
         // Too small to be looked at, and all that come after.
         if reduced.nrows().min(reduced.ncols()) < LEAST {
             break;
         }
-        let Some(period) = of(&find(reduced.view())) else { continue };
+        let Some(period) = of(&find(reduced.view(), mask.as_ref().map(|mask| mask.view()))) else {
+            continue;
+        };
         let times = f64::from(2_u32.pow(halvings));
         let (length, shortest) = (times * period.length, times * period.shortest);
         let period = Period { length, shortest, ..period };
@@ -93,6 +103,19 @@ fn halved(image: ArrayView2<'_, f32>) -> Array2<f32> {
     (&part(0, 0) + &part(0, 1) + part(1, 0) + part(1, 1)) / 4.0
 }
 
+/// Means of those of two by two pixels that are not masked, and where all of them are.
+fn halved_but(
+    image: ArrayView2<'_, f32>,
+    mask: ArrayView2<'_, bool>,
+) -> (Array2<f32>, Array2<bool>) {
+    let (values, counts) = counted(image, mask);
+    let [sums, counts] = [values, counts].map(|values| halved(values.view()));
+    let mean = |(sum, count): (&f32, &f32)| if *count > 0.0 { sum / count } else { 0.0 };
+    let means = sums.iter().zip(&counts).map(mean).collect();
+    let means = Array2::from_shape_vec(sums.dim(), means).expect("as many as there are sums");
+    (means, counts.mapv(|count| count == 0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,11 +132,11 @@ mod tests {
     fn a_period_is_found_at_any_magnification() {
         for expected in [6.0, 9.5, 20.0, 43.0, 90.0] {
             let image = crystal(expected, 700);
-            let found = period(image.view()).expect("a crystal").length;
+            let found = period(image.view(), None).expect("a crystal").length;
             let ratio = found / expected;
             assert!((0.93..1.12).contains(&ratio), "{found} instead of {expected}");
         }
-        assert_eq!(period(Array2::<f32>::ones((300, 300)).view()), None);
+        assert_eq!(period(Array2::<f32>::ones((300, 300)).view(), None), None);
     }
 
     #[test]
@@ -123,7 +146,7 @@ mod tests {
             let ordered = if c < 300 { 0.5 * (wave(r, 64.0) + wave(c, 64.0)) } else { 0.0 };
             (wave(r, 32.0) + wave(c, 32.0) + ordered) as f32
         });
-        let found = period(image.view()).expect("a crystal");
+        let found = period(image.view(), None).expect("a crystal");
         assert!(
             (found.length - 64.0).abs() < 2.0 && (found.shortest - 32.0).abs() < 1.0,
             "{found:?}"
@@ -133,7 +156,7 @@ mod tests {
     #[test]
     fn images_of_any_size_have_a_period_or_none() {
         for size in [(1, 1), (2, 2), (3, 200), (31, 64), (32, 33), (70, 40)] {
-            assert_eq!(period(Array2::<f32>::zeros(size).view()), None, "{size:?}");
+            assert_eq!(period(Array2::<f32>::zeros(size).view(), None), None, "{size:?}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::io::read::Frame;
 use crate::io::write::LabelType;
 use crate::label_map::Area;
 use crate::lattice::Repetition;
-use crate::micrograph::{NonFinite, PixelSize};
+use crate::micrograph::{NonFinite, Outliers, PixelSize};
 use crate::pca::Explained;
 use crate::pipeline::{Patterns, Segmentation, Timings};
 use crate::plan::{Params, Plan};
@@ -88,8 +88,14 @@ pub struct Input {
     pub mask: Option<PathBuf>,
     /// Checksum of the mask's file, hexadecimal.
     pub mask_sha256: Option<String>,
+    /// Whether the mask's non-zero pixels are those that count.
+    pub mask_inverted: bool,
+    /// How many pixels the mask takes out.
+    pub masked: usize,
     /// What was done with NaN and infinite pixels, and how many there were.
-    pub non_finite: Replaced,
+    pub non_finite: NonFiniteFound,
+    /// Pixels that are no data by their values.
+    pub outliers: OutliersFound,
     /// Size of a pixel, nm.
     pub pixel_size_nm: Option<PixelSize>,
     /// SHA-256 of the file, hexadecimal; where it is read from several files (a TIA emi with
@@ -124,12 +130,24 @@ impl From<&OverlayOptions> for Overlay {
 }
 
 /// NaN and infinite pixels.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Replaced {
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct NonFiniteFound {
     /// What was to be done.
     pub rule: NonFinite,
-    /// How many were replaced by the mean.
-    pub replaced: usize,
+    /// How many there were, but for those under the mask.
+    pub pixels: usize,
+}
+
+/// Pixels that are no data by their values.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct OutliersFound {
+    /// What was to be done.
+    pub rule: Outliers,
+    /// How many lie far outside the range of all others: they count in no sum, and are
+    /// labelled from their surroundings.
+    pub pixels: usize,
+    /// How many lie in borders of one constant value: they have label 0.
+    pub constant: usize,
 }
 
 /// What was computed at the sites.

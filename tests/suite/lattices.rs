@@ -63,7 +63,7 @@ fn scene(words: &[&str], dose: f64, least: usize) -> Result<(), Failed> {
     let size = Extent::square(512);
     let settings = Settings { size, dose: Some(dose), seed: 3, ..Default::default() };
     let simulated = simulate(&scene, &settings, &Silent)?;
-    let found = lattice::find(simulated.image.view());
+    let found = lattice::find(simulated.image.view(), None);
     let truth: Vec<[Vector; 2]> = simulated.phases.iter().filter_map(|p| p.lattice).collect();
     let is_true = |l: &Lattice| truth.iter().any(|&t| same(l.vectors, t));
     let known = truth.iter().filter(|&&t| found.iter().any(|l| same(l.vectors, t))).count();
@@ -76,7 +76,7 @@ fn scene(words: &[&str], dose: f64, least: usize) -> Result<(), Failed> {
 
 fn file(name: &str, lengths: [f64; 2]) -> Result<(), Failed> {
     let path = data::shared().join(format!("data/sim/{name}.npy"));
-    let found = lattice::find(data::micrograph(&path)?.pixels());
+    let found = lattice::find(data::micrograph(&path)?.pixels(), None);
     let first = found.first().ok_or("no lattice is found")?;
     let off = |i: usize| (first.vectors[i][0].hypot(first.vectors[i][1]) - lengths[i]).abs();
     match off(0).max(off(1)) < 0.1 {

@@ -99,8 +99,18 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
     if there["sha256"] != here["sha256"] {
         return Some("the image had another content".into());
     }
-    const OF_INPUT: [&str; 8] =
-        ["dtype", "shape", "image", "frame", "roi", "mask_sha256", "non_finite", "pixel_size_nm"];
+    const OF_INPUT: [&str; 10] = [
+        "dtype",
+        "shape",
+        "image",
+        "frame",
+        "roi",
+        "mask_sha256",
+        "mask_inverted",
+        "non_finite",
+        "outliers",
+        "pixel_size_nm",
+    ];
     let input = OF_INPUT.into_iter().find_map(|key| differ(key, there.get(key), here.get(key)));
     let parameters = || {
         let (there, here) = (part["parameters"].as_object()?, wanted.params.as_object()?);

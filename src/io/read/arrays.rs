@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use hdf5_pure::{ChunkIndex, Dataset, Error as Theirs, FormatError, Group, Layout};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::hdf5::{self, Element, unreadable};
+use super::mean::Gaps;
 use super::signal::check_element;
 use super::{Entry, Image, Images, MAX_COMPRESSION, check_size, damaged, file_size, pixels};
 use crate::sites::blocks;
@@ -140,16 +141,16 @@ impl Array {
         };
         let dataset = self.checked(path, entry)?;
         let (mut means, mut notes) = (Vec::with_capacity(rows * cols), Vec::new());
+        let mut gaps = Gaps::default();
         self.for_each_block(path, dataset, |rows, bytes, _| {
             let (values, said) = self.pixels(path, entry, bytes, [rows, cols * frames, 1])?;
-            let mean = |pixel: ArrayView2<'_, f64>| {
-                pixel.iter().fold(0.0, |sum, value| sum + value) / frames as f64
-            };
             let values = values.to_f64();
-            means.extend(values.exact_chunks((1, frames)).into_iter().map(mean));
+            let pixels = values.exact_chunks((1, frames));
+            means.extend(pixels.into_iter().map(|pixel| gaps.mean(pixel.iter())));
             notes = said;
             Ok(())
         })?;
+        notes.extend(gaps.note());
         let means = Array2::from_shape_vec((rows, cols), means);
         Ok(Some((means.map_err(|error| damaged(path, error))?.into(), notes)))
     }

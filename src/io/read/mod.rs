@@ -11,6 +11,7 @@ mod guard;
 mod hdf5;
 mod hspy;
 mod jpeg;
+mod mean;
 mod mrc;
 mod ncem;
 mod npy;
@@ -28,11 +29,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
 use serde::Serialize;
 
 pub use entry::Entry;
 use guard::guarded;
+use mean::Mean;
 pub use pixels::Pixels;
 pub use statistics::Statistics;
 
@@ -67,7 +68,7 @@ const MAX_COMPRESSION: u64 = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Frame {
-    /// The mean over all frames.
+    /// The mean over all frames, at each pixel over those that have a value there.
     Mean,
     /// The one of this number, from 0.
     #[serde(untagged)]
@@ -117,8 +118,8 @@ trait Images: Send {
     /// Image `entry` of [`entries`](Self::entries), with notes; of a stack only
     /// frame `frame`, which is 0 otherwise.
     fn load(&mut self, entry: usize, frame: usize) -> Result<Image>;
-    /// The mean over all frames of a stack as f64, where that takes less than to load
-    /// each.
+    /// The mean over all frames of a stack as f64, at each pixel over those that have a
+    /// value there, where that takes less than to load each.
     fn mean(&mut self, _entry: usize) -> Result<Option<Image>> {
         Ok(None)
     }
@@ -202,7 +203,7 @@ impl ImageFile {
         guarded(&self.path, || self.images.load(image, frame))
     }
 
-    /// The mean over all frames, as f64.
+    /// The mean over all frames that have a value there, as f64; NaN where none has.
     fn mean(&mut self, image: usize) -> Result<Image> {
         let count = self.entries()[image].frames().unwrap_or(1);
         let note = format!("the mean of {count} frames was taken");
@@ -211,16 +212,17 @@ impl ImageFile {
             return Ok((mean, notes));
         }
         let (first, mut notes) = self.load_unchecked(image, 0)?;
-        let mut sum = first.to_f64();
-        for frame in 1..count {
-            let next = self.load_unchecked(image, frame)?.0.to_f64();
-            if next.dim() != sum.dim() {
-                return Err(damaged(&self.path, "frames of different sizes"));
+        let mut mean = Mean::new(first.shape());
+        let mut next = first.to_f64();
+        for frame in 0..count {
+            if frame > 0 {
+                next = self.load_unchecked(image, frame)?.0.to_f64();
             }
-            sum += &next;
+            mean.add(&next).ok_or_else(|| damaged(&self.path, "frames of different sizes"))?;
         }
+        let (mean, gaps) = mean.finish();
         notes.push(note);
-        let mean: Array2<f64> = sum / count as f64;
+        notes.extend(gaps.note());
         Ok((mean.into(), notes))
     }
 

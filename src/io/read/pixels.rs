@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, Axis, AxisDescription, Slice};
 
 use super::colour;
-use crate::micrograph::{Micrograph, NonFinite, Pixel};
+use crate::micrograph::{Micrograph, Pixel, Screening};
 use crate::{Error, Result};
 
 /// Everything that has to be said once per element type, from one table.
@@ -117,17 +117,12 @@ impl Pixels {
         Ok(with_array!(self, array => array.slice_each_axis(part).to_owned().into()))
     }
 
-    /// The micrograph with these pixels; see [`Micrograph::new`] for `mask`
-    /// `[rows, cols]` and for what is refused.
+    /// The micrograph with these pixels.
     ///
     /// # Errors
-    /// Those of [`Micrograph::new`].
-    pub fn to_micrograph(
-        &self,
-        mask: Option<Array2<bool>>,
-        non_finite: NonFinite,
-    ) -> Result<Micrograph> {
-        with_array!(self, array => Micrograph::new(array.view(), mask, non_finite))
+    /// Those of [`Micrograph::screened`].
+    pub fn to_micrograph(&self, screening: Screening) -> Result<Micrograph> {
+        with_array!(self, array => Micrograph::screened(array.view(), screening))
     }
 
     /// The values as f64, rounded for integers beyond 2^53.
@@ -139,6 +134,13 @@ impl Pixels {
     /// not zero, as in numpy, so it masks its pixel rather than letting it count.
     pub fn to_mask(&self) -> Array2<bool> {
         with_array!(self, array => array.map(|pixel| pixel.to_f64() != 0.0))
+    }
+
+    /// The image as a mask `[rows, cols]` whose pixels that are not zero are those that
+    /// count: true where a pixel is zero, or NaN.
+    pub fn to_inverted_mask(&self) -> Array2<bool> {
+        let out = |value: f64| value == 0.0 || value.is_nan();
+        with_array!(self, array => array.map(|pixel| out(pixel.to_f64())))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::plan::{Params, Plan};
 use crate::progress::Silent;
 use crate::remarks::{Code, Remarks, Warning};
 use crate::report::maps;
-use crate::report::summary::{Input, Replaced};
+use crate::report::summary::Input;
 use crate::sites::Extent;
 
 /// A result with all that its page is made of.
@@ -79,7 +79,10 @@ fn input(name: &str, pixel_size_nm: Option<PixelSize>) -> Input {
         frame: None,
         roi: None,
         mask: None,
-        non_finite: Replaced { rule: NonFinite::Fail, replaced: 0 },
+        mask_inverted: false,
+        masked: 0,
+        non_finite: Default::default(),
+        outliers: Default::default(),
         pixel_size_nm,
         mask_sha256: None,
         sha256: "0123abcd".into(),
