@@ -37,6 +37,8 @@ mod job;
 mod lengths;
 #[path = "cli/messages.rs"]
 mod messages;
+#[path = "cli/no_data.rs"]
+mod no_data;
 #[path = "cli/options.rs"]
 mod options;
 #[path = "cli/paths.rs"]

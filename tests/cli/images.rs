@@ -89,16 +89,9 @@ fn pixels_that_are_no_numbers_are_counted_and_placed() {
     image[(80, 99)] = f32::NEG_INFINITY;
     place.npy("some.npy", &image);
     place.npy("all.npy", &Array2::from_elem((ROWS, COLS), f64::NAN));
-    all_refused(
-        &place,
-        &[
-            (
-                "some.npy",
-                &["some.npy", "3 of 9000", "NaN", "row 7, column 45", "--nan mean", "--mask"],
-            ),
-            ("all.npy", &["all.npy", "no pixel", "finite"]),
-        ],
-    );
+    let words = ["some.npy", "3 of 9000", "NaN", "row 7, column 45", "--nan mean", "--mask"];
+    Job::new().image("some.npy").set("--nan", "fail").refused(&place, "--nan fail", &words);
+    all_refused(&place, &[("all.npy", &["all.npy", "no pixel", "finite"])]);
     let mean = Job::new().image("all.npy").set("--nan", "mean");
     mean.refused(&place, "--nan mean of nothing", &["all.npy", "no pixel", "finite"]);
 }

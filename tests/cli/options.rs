@@ -58,7 +58,7 @@ fn pixels_that_are_no_numbers_become_the_mean_on_request() {
     let output = Job::new().set("--nan", "mean").succeed(&place);
     assert!(text(&output.stderr).contains("2 NaN or infinite pixels"), "{}", text(&output.stderr));
     let summary = place.json("image.stemseg/summary.json");
-    assert_eq!(summary["input"]["non_finite"], json!({ "rule": "mean", "replaced": 2 }));
+    assert_eq!(summary["input"]["non_finite"], json!({ "rule": "mean", "pixels": 2 }));
     assert!(place.labels("image.stemseg/labels.npy").iter().all(|&l| l > 0));
 
     let mean = image.iter().filter(|v| v.is_finite()).map(|&v| f64::from(v)).sum::<f64>() / 8998.0;

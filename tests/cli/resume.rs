@@ -50,7 +50,7 @@ fn finished_images_are_kept_and_the_others_made() {
 fn a_result_of_anything_else_is_named_and_replaced_by_force_alone() {
     let (place, job) = two();
     job.succeed(&place);
-    let rows: [(&str, &[Change<'_>], &str); 12] = [
+    let rows: [(&str, &[Change<'_>], &str); 14] = [
         ("overlay", &[("--overlay", "lines")], "overlay was {\"style\":\"tint\",\"alpha\":0.45}"),
         ("alpha", &[("--overlay-alpha", "0.3")], "and is {\"style\":\"tint\",\"alpha\":0.3} now"),
         ("pixel size", &[("--pixel-size", "0.1nm")], "pixel_size_nm was null"),
@@ -60,6 +60,8 @@ fn a_result_of_anything_else_is_named_and_replaced_by_force_alone() {
         ("patch", &[("--patch", "7")], "families was"),
         ("region", &[("--roi", "0:80,:")], "shape was"),
         ("mask", &[("--mask", "mask.npy")], "mask_sha256 was null"),
+        ("nan", &[("--nan", "mean")], "non_finite was {\"rule\":\"mask\",\"pixels\":0}"),
+        ("outliers", &[("--outliers", "keep")], "outliers was {\"rule\":\"auto\""),
         ("seed", &[("--seed", "7")], "seed was 0, and is 7 now"),
         ("format", &[("--format", "tiff,npy,hspy")], "labels.hspy is missing"),
         ("labels", &[("--labels", "u32")], "labels was \"uint8\", and is \"uint32\" now"),

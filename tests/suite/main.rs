@@ -28,6 +28,7 @@ mod lattices;
 mod licences;
 mod maps;
 mod needs;
+mod no_data;
 mod numbers;
 mod precision;
 mod properties;
@@ -66,6 +67,7 @@ fn main() {
     trials.extend(lattices::trials());
     trials.extend(licences::trials());
     trials.extend(maps::trials(&devices));
+    trials.extend(no_data::trials(&devices));
     trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
