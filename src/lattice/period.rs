@@ -140,6 +140,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_masked_changes_no_period() {
+        let image = crystal(13.0, 400);
+        let plain = period(image.view(), None).unwrap();
+        // Stripes of other waves, a corner, single pixels; two thirds of the image are left.
+        let mask = Array2::from_shape_fn((400, 400), |(r, c)| {
+            (r / 20) % 5 == 0 || r + c < 150 || (r * 31 + c * 17) % 97 == 0
+        });
+        let other = Array2::from_shape_fn((400, 400), |(r, c)| ((r / 4 + c / 4) % 2) as f32 * 40.0);
+        let spoilt =
+            Array2::from_shape_fn((400, 400), |at| if mask[at] { other[at] } else { image[at] });
+        let found = period(spoilt.view(), Some(mask.view())).unwrap();
+        assert!((found.length / plain.length - 1.0).abs() < 0.02, "{found:?} {plain:?}");
+        assert!((found.reflections / plain.reflections - 1.0).abs() < 0.1, "{found:?} {plain:?}");
+        let without = period(spoilt.view(), None).map_or(0.0, |period| period.length);
+        assert!((without / plain.length - 1.0).abs() > 0.1, "{without}");
+        let nothing = Array2::from_elem((400, 400), true);
+        assert_eq!(period(spoilt.view(), Some(nothing.view())), None);
+    }
+
+    #[test]
     fn an_ordered_phase_is_found_whose_period_only_a_coarser_image_shows() {
         let wave = |x: usize, period: f64| (x as f64 * std::f64::consts::TAU / period).cos();
         let image = Array2::from_shape_fn((700, 700), |(r, c)| {
