@@ -11,9 +11,11 @@
 //! equal, there is no range to be outside of.
 //!
 //! *Sharp*: what a probe sees is blurred. Connected pixels that are far are outliers where
-//! at nine in ten of their sides the pixel beyond lies within a quarter of their `e`: hot
-//! pixels, rows and columns, parts of them, sentinels, marks drawn into the image. A single
-//! heavy column, a bright particle, and columns cut off at the largest value fade.
+//! they end at once at nine in ten of their sides: the last pixel has at least half the
+//! strength of the region (the `e` that a tenth of its pixels have, or more), the next one
+//! at most a quarter of the last one's. So do hot pixels, rows and columns, parts of them,
+//! sentinels, marks drawn into the image. A single heavy column, a bright particle, and
+//! columns cut off at the largest value fade.
 //!
 //! Median and quantiles are those of a sample (65,536 pixels, always the same), so that the
 //! rest is two passes over the image. Up to 5 % of the pixels may be outliers.
@@ -37,7 +39,9 @@ const EXPECTED: f64 = 1e-3;
 /// Classes to a factor of 2, and their number: any two floats fit.
 const CLASSES: usize = 16;
 const MOST: usize = CLASSES * 2100;
-/// Share of `e` that the pixel beyond a sharp side stays below, and share of such sides.
+/// Least share of the region's strength at a sharp side, largest share of that beyond it,
+/// and share of such sides.
+const FULL: f64 = 0.5;
 const SHARP: f64 = 0.25;
 const SIDES: f64 = 0.9;
 
@@ -150,15 +154,22 @@ impl<T: Pixel> Image<'_, T> {
         found.sort_unstable();
         found
     }
+
     /// Whether values fall off at once at the sides of a region of pixels that are `far`.
     fn is_sharp(&self, region: &Region, far: impl Fn((usize, usize)) -> bool) -> bool {
+        let mut all: Vec<f64> = flood::pixels(region).filter_map(|at| self.away(at)).collect();
+        all.iter_mut().for_each(|e| *e = e.abs());
+        all.sort_unstable_by(f64::total_cmp);
+        let most = all.len().saturating_sub(1);
+        let Some(&strength) = all.get((0.9 * most as f64).ceil() as usize) else { return false };
         let (mut sides, mut sharp) = (0_u32, 0_u32);
         for at in flood::pixels(region) {
             let Some(own) = self.away(at) else { continue };
             let around = beside(at, self.pixels.dim()).filter_map(|(_, next)| next);
             for away in around.filter(|&next| !far(next)).filter_map(|next| self.away(next)) {
                 sides += 1;
-                sharp += u32::from(away * own.signum() <= SHARP * own.abs());
+                let ends = away * own.signum() <= SHARP * own.abs();
+                sharp += u32::from(ends && own.abs() >= FULL * strength);
             }
         }
         f64::from(sharp) >= SIDES * f64::from(sides)
