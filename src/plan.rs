@@ -249,9 +249,10 @@ impl Plan {
 
     fn check_clusters(&self) -> Result<()> {
         let sites = self.active_sites();
+        let place = if self.active.is_some() { " where the image has data" } else { "" };
         let there_are = match sites {
-            1 => "there is only 1 site".to_owned(),
-            n => format!("there are only {n} sites"),
+            1 => format!("there is only 1 site{place}"),
+            n => format!("there are only {n} sites{place}"),
         };
         let most = self.params.clusters.iter().copied().max().unwrap_or(0);
         if most > sites {
