@@ -6,7 +6,7 @@
 //! of 2, what lies beyond is none of their kind. Where outliers of all sizes leave no such
 //! gap, they are those that the others do not reach even if their tail falls off no faster
 //! than exponentially, as it does between two of their upper quantiles: the value that
-//! less than one pixel in a thousand such images would exceed. Counts at low dose, pulse
+//! less than one pixel in a thousand such images would exceed, and twice `R`. Counts at low dose, pulse
 //! heights and a few bright columns thus have no outliers; where 95 % of the pixels are
 //! equal, there is no range to be outside of.
 //!
@@ -62,7 +62,7 @@ pub(super) fn find<T: Pixel>(
     if range <= 0.0 || !range.is_finite() {
         return Vec::new();
     }
-    let least = image.gap(range).min(tail_end(&values, pixels.len()));
+    let least = image.gap(range).min(tail_end(&values, pixels.len()).max(2.0 * range));
     image.sharp(least)
 }
 
@@ -239,6 +239,7 @@ mod tests {
             assert_eq!(outliers(&pulses), [], "pulses, {mean} a pixel");
         }
         assert_eq!(outliers(&square(|_| 3.0)), []);
+        assert_eq!(outliers(&square(|(r, c)| ((r + c) % 2) as f64)), [], "two values");
         assert_eq!(
             outliers(&square(|at| f64::from(u8::from(at == (9, 9))))),
             [],
