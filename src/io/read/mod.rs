@@ -288,7 +288,7 @@ pub fn list(path: &Path) -> Result<(&'static str, Vec<Entry>)> {
 /// # Errors
 /// As for [`read`], for what is empty or cannot be opened.
 pub fn recognised(path: &Path) -> Result<bool> {
-    match recognise(path) {
+    match guarded(path, || recognise(path)) {
         Ok(_) => Ok(true),
         Err(Error::Unreadable { .. }) if path.is_file() && file_size(path)? > 0 => Ok(false),
         Err(error) => Err(error),
