@@ -3,6 +3,7 @@
 //! A message names the thing (file, parameter), its value, the limit it broke
 //! and what to do about it, so that the binary can print it as it stands.
 
+use std::io;
 use std::path::PathBuf;
 
 /// Result with the library's [`enum@Error`].
@@ -13,12 +14,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened, read, created or renamed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), in_words(source))]
     Io {
         /// The file or folder concerned.
         path: PathBuf,
         /// What the operating system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file's content is not an image that stemseg can read.
     #[error("{}: {reason}", path.display())]
@@ -76,6 +77,9 @@ pub enum Error {
         /// What was found, and what should have been.
         reason: String,
     },
+    /// The machine refused what a run needs, memory or threads; says what to do.
+    #[error("{0}")]
+    Machine(String),
     /// The result exists already.
     #[error("{} exists already; give --force to replace it or --out for another place", .0.display())]
     Exists(PathBuf),
@@ -89,7 +93,7 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Io`] for `path`, made for `map_err`.
-    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
     }
@@ -108,10 +112,69 @@ impl Error {
         Self::Parameter { name, value: value.to_string(), reason: reason.to_string() }
     }
 
-    /// True where the caller can mend it (wrong input or parameters), false
-    /// where a run that was asked for correctly failed on the way.
+    /// True where the caller can mend it (wrong input, parameters or places), false
+    /// where a run that was asked for correctly failed on the way: the same for one kind of
+    /// fault, whether it comes while reading, computing or writing.
     pub fn is_usage(&self) -> bool {
-        let in_run = matches!(self, Self::Device { .. } | Self::Interrupted);
-        !(in_run || matches!(self, Self::DeviceFailed { .. } | Self::DeviceWrong { .. }))
+        match self {
+            Self::Device { .. } | Self::DeviceFailed { .. } | Self::DeviceWrong { .. } => false,
+            Self::Interrupted | Self::Machine(_) => false,
+            Self::Io { source, .. } => !is_fault(source),
+            _ => true,
+        }
+    }
+}
+
+/// Whether the machine failed, and not what the caller gave: names, places and rights are
+/// the caller's, disks and limits the machine's.
+fn is_fault(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let given = [
+        Kind::NotFound,
+        Kind::PermissionDenied,
+        Kind::AlreadyExists,
+        Kind::NotADirectory,
+        Kind::IsADirectory,
+        Kind::DirectoryNotEmpty,
+        Kind::ReadOnlyFilesystem,
+        Kind::InvalidFilename,
+        Kind::InvalidInput,
+    ];
+    // Circles of links have no kind of their own in stable Rust.
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ELOOP) {
+        return false;
+    }
+    !given.contains(&error.kind())
+}
+
+/// What the operating system said, and what to do about it.
+fn in_words(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let advice = match error.kind() {
+        Kind::StorageFull => "make room on the disk, or give another --out",
+        Kind::QuotaExceeded => "make room within the quota, or give another --out",
+        Kind::FileTooLarge => "raise the limit on the size of files (ulimit -f), or write less",
+        Kind::OutOfMemory => "end other programs, or raise the limit on memory (ulimit -v)",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {advice}")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_kind_of_fault_is_on_one_side() {
+        let of = |number| Error::io("image.npy")(io::Error::from_raw_os_error(number));
+        use libc::*;
+        for number in [ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EMFILE, ENFILE, EAGAIN, ESTALE] {
+            assert!(!of(number).is_usage(), "{}", of(number));
+        }
+        for number in [ENOENT, EACCES, EPERM, EROFS, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG] {
+            assert!(of(number).is_usage(), "{}", of(number));
+        }
+        assert!(of(ENOSPC).to_string().contains("make room"));
     }
 }

@@ -81,6 +81,7 @@ pub mod simulate;
 pub mod sites;
 pub mod symmetry_maps;
 pub mod text;
+pub mod threads;
 pub mod verify;
 pub mod warnings;
 

@@ -4,6 +4,8 @@ mod cli;
 
 fn main() -> std::process::ExitCode {
     quiet_drivers();
+    cli::out_of_memory::prepare();
+    errors_for_signals();
     cli::main()
 }
 
@@ -21,3 +23,15 @@ fn quiet_drivers() {
 
 #[cfg(not(target_os = "linux"))]
 fn quiet_drivers() {}
+
+/// A file that would grow beyond the limit (`ulimit -f`) is an error where it is written, and
+/// no signal that ends the process with everything half done.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the standard library has no signals")]
+fn errors_for_signals() {
+    // SAFETY: the signal is ignored; no handler runs.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+#[cfg(not(unix))]
+fn errors_for_signals() {}

@@ -115,6 +115,7 @@ pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Microgra
     let weights = |from: usize, to: usize| Weights::means(from, to, scale, SMOOTHING / scale);
     let (down, along) = (weights(rows, size.rows), weights(cols, size.cols));
     let mut pixels = weighted(flat.view(), &down, &along);
+    drop(flat);
     if let Some(mask) = mask {
         let counts = mask.mapv(|out| if out { 0.0 } else { 1.0 });
         let weights = weighted(counts.view(), &down, &along);

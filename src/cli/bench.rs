@@ -15,6 +15,7 @@ use stemseg::simulate::{Scene, Settings, simulate};
 use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
 
+use super::out_of_memory::AtWork;
 use super::progress::Bar;
 use super::{Failure, input, print, print_words};
 pub(super) use args::Args;
@@ -32,6 +33,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(folder) = &args.accuracy.accuracy {
         return accuracy::run(folder, args, &bar);
     }
+    let _at_work = args.image.as_deref().map(AtWork::new);
     let (images, pixel_size) = images(args, &bar)?;
     let first = Micrograph::new(images[0].view(), None, NonFinite::Fail)?;
     let settings = args.settings(&first.with_pixel_size(pixel_size))?;

@@ -9,6 +9,7 @@ use stemseg::lattice::{self, Lattice};
 use stemseg::{Error, Progress};
 
 use super::args::{InputArgs, TalkArgs};
+use super::out_of_memory::AtWork;
 use super::progress::Bar;
 use super::{Failure, input, print, print_words};
 
@@ -41,7 +42,7 @@ pub(super) struct Args {
     lattice: bool,
 
     #[command(flatten)]
-    talk: TalkArgs,
+    pub(super) talk: TalkArgs,
 }
 
 impl Args {
@@ -77,6 +78,7 @@ struct Found {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     let bar = Bar::new(&args.talk);
+    let _at_work = AtWork::new(&args.file);
     let mut file = ImageFile::open(&args.file)?;
     let only = args.input.image;
     if only.is_some() {

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use stemseg::io::read::{self, ImageFile};
+use stemseg::io::read::{self, Frame, ImageFile, Pixels, Stamps};
 use stemseg::micrograph::{Micrograph, Screening};
 use stemseg::remarks::Remarks;
-use stemseg::report::summary::{Input, NonFiniteFound, OutliersFound};
-use stemseg::{Error, Result};
+use stemseg::report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound};
+use stemseg::{Error, Result, memory};
 
 use super::args::InputArgs;
 use super::no_data;
@@ -22,21 +22,57 @@ pub(super) struct Read {
     pub(super) summary: Input,
     pub(super) remarks: Remarks,
     /// The files that the image comes from.
-    pub(super) files: Vec<PathBuf>,
+    files: Stamps,
+}
+
+impl Read {
+    /// The checksum that `summary` says it has; takes it where that was not done when the
+    /// image was read.
+    ///
+    /// # Errors
+    /// Where a file cannot be read again, or is not what it was.
+    pub(super) fn sha256(&self) -> Result<String> {
+        match self.summary.sha256.is_empty() {
+            true => checksum(&self.files),
+            false => Ok(self.summary.sha256.clone()),
+        }
+    }
 }
 
 /// Reads the image and everything that belongs to it.
 pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
-    let loaded = read::read_frame(file, args.image, args.frame)?;
+    read_within(None, file, args)
+}
+
+/// The same within so many bytes of `memory`.
+pub(super) fn read_within(memory: Option<u64>, file: &Path, args: &InputArgs) -> Result<Read> {
+    let open = ImageFile::open(file)?;
+    if let Some(bytes) = memory {
+        let need = memory::REST + open.memory(args.image, args.frame)?;
+        if bytes < need {
+            return Err(memory::too_little(bytes, "the pixels while they are read", need));
+        }
+    }
+    let loaded = open.read(args.image, args.frame)?;
     let size = args.pixel_size.or(loaded.entry.pixel_size());
     let (rows, cols) = loaded.pixels.shape();
     let roi = match args.roi {
         Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
         None => None,
     };
-    let mask = match &args.mask {
-        Some(path) => Some(mask(path, args.mask_invert, (rows, cols))?),
-        None => None,
+    let (mask, mask_sha256) = match &args.mask {
+        Some(path) => {
+            let files = Stamps::of([path.clone()])?;
+            (Some(mask(path, args.mask_invert, (rows, cols))?), Some(checksum(&files)?))
+        }
+        None => (None, None),
+    };
+    let files = loaded.stamps;
+    let sha256_of = checksummed(&loaded.pixels, loaded.frame, &files);
+    let sha256 = match sha256_of {
+        // While the image is computed.
+        Checksummed::Files => String::new(),
+        Checksummed::Pixels => hexadecimal(&loaded.pixels.sha256()),
     };
     let dtype = loaded.pixels.dtype();
     let (pixels, mask) = match &roi {
@@ -50,7 +86,6 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
     let micrograph =
         pixels.to_micrograph(screening).map_err(|e| with_path(file, e))?.with_pixel_size(size);
 
-    let files = loaded.files;
     let mut remarks = Remarks { notes: loaded.notes, ..Default::default() };
     no_data::remark(&mut remarks, &micrograph, args);
     if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
@@ -66,7 +101,7 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
         frame: loaded.frame,
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: args.mask.clone(),
-        mask_sha256: args.mask.as_ref().map(std::slice::from_ref).map(checksum).transpose()?,
+        mask_sha256,
         mask_inverted: args.mask_invert,
         masked: excluded.masked,
         non_finite: NonFiniteFound {
@@ -79,7 +114,8 @@ pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
             constant: excluded.constant,
         },
         pixel_size_nm: micrograph.pixel_size(),
-        sha256: String::new(),
+        sha256,
+        sha256_of,
     };
     Ok(Read { micrograph, dtype, summary, remarks, files })
 }
@@ -137,11 +173,28 @@ pub(super) fn with_path(path: &Path, error: Error) -> Error {
     }
 }
 
+/// What the checksum is of: the files, unless they are far larger than the image that was
+/// taken from them.
+fn checksummed(pixels: &Pixels, frame: Option<Frame>, files: &Stamps) -> Checksummed {
+    // About what is read in a tenth of a second.
+    const SMALL: u64 = 64 << 20;
+    let image = pixels.bytes();
+    match frame {
+        // All of the stack was read.
+        Some(Frame::Mean) => Checksummed::Files,
+        _ if files.bytes() <= SMALL + 2 * image => Checksummed::Files,
+        _ => Checksummed::Pixels,
+    }
+}
+
 /// SHA-256 of the files, one after the other, hexadecimal.
-pub(super) fn checksum(files: &[PathBuf]) -> Result<String> {
+///
+/// # Errors
+/// Where one cannot be read, or is not what it was when the stamps were taken.
+fn checksum(files: &Stamps) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
-    for path in files {
+    for path in files.files() {
         let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
         loop {
             match file.read(&mut buffer).map_err(Error::io(path))? {
@@ -150,15 +203,22 @@ pub(super) fn checksum(files: &[PathBuf]) -> Result<String> {
             }
         }
     }
-    Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+    files.check()?;
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
-    }))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -169,11 +229,44 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             path
         };
-        let parts = [file("a", "ab"), file("b", "c")];
-        let sum = checksum(&parts).unwrap();
+        let checksum = |files: Vec<PathBuf>| checksum(&Stamps::of(files)?);
+        let sum = checksum(vec![file("a", "ab"), file("b", "c")]).unwrap();
         assert_eq!(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(checksum(&[file("abc", "abc")]).unwrap(), sum);
+        assert_eq!(checksum(vec![file("abc", "abc")]).unwrap(), sum);
         let missing = place.path().join("missing");
-        assert!(checksum(&[missing]).unwrap_err().to_string().contains("missing"));
+        assert!(checksum(vec![missing]).unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn of_a_small_part_of_a_large_file_the_pixels_are_summed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stack");
+        let file = std::fs::File::create(&path).unwrap();
+        let pixels = Pixels::U16(ndarray::array![[1, 2, 258], [3, 4, 5]]);
+        let of = |bytes: u64, frame| {
+            file.set_len(bytes).unwrap();
+            checksummed(&pixels, frame, &Stamps::of([path.clone()]).unwrap())
+        };
+        assert_eq!(of(64 << 20, Some(Frame::Number(0))), Checksummed::Files);
+        assert_eq!(of(65 << 20, Some(Frame::Number(0))), Checksummed::Pixels);
+        assert_eq!(of(65 << 20, Some(Frame::Mean)), Checksummed::Files, "all of it was read");
+        // hashlib.sha256(b"uint16 2 3\n" + numpy.array(..., "<u2").tobytes())
+        let expected = "8d8c34202d17ec35338360378c765a6f31a69dae1fedd7f277658d5159db688d";
+        assert_eq!(hexadecimal(&pixels.sha256()), expected);
+    }
+
+    #[test]
+    fn a_file_that_changes_before_its_checksum_is_taken_is_noticed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("image.npy");
+        std::fs::write(&path, "one").unwrap();
+        let files = Stamps::of([path.clone()]).unwrap();
+        assert!(checksum(&files).is_ok());
+        // Another file of the same length under the same name.
+        let other = place.path().join("other");
+        std::fs::write(&other, "two").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let error = checksum(&files).unwrap_err().to_string();
+        assert!(error.contains("image.npy: changed while it was read"), "{error}");
     }
 }

@@ -12,6 +12,7 @@ mod info;
 mod input;
 mod length;
 mod no_data;
+pub(crate) mod out_of_memory;
 mod parse;
 mod progress;
 mod segment;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use stemseg::io::write::sweep;
 use stemseg::text::visible;
+use stemseg::threads;
 
 use self::progress::Bar;
 
@@ -40,7 +42,8 @@ Examples:
   stemseg bench --image grain.npy             how long each stage takes, with this image
   stemseg devices                             adapters, and the one that is taken
 
-Exit codes: 0 done, 1 a run failed, 2 wrong use or unusable input, 130 after Ctrl-C.";
+Exit codes: 0 done; 1 a run failed (memory, threads, disk or device, an image among several, a comparison
+that does not hold); 2 wrong use or unusable input; 130 after Ctrl-C.";
 
 /// Segments atomic-resolution STEM micrographs by local symmetry, without
 /// training, on any GPU or none.
@@ -72,7 +75,7 @@ fn command() -> clap::Command {
 pub(crate) enum Failure {
     /// Wrong use or unusable input: exit code 2.
     Usage(anyhow::Error),
-    /// The run went wrong on the way: exit code 1.
+    /// The run went wrong on the way, or the machine did: exit code 1.
     Run(anyhow::Error),
     /// Ctrl-C: exit code 130.
     Interrupted,
@@ -90,31 +93,10 @@ impl From<stemseg::Error> for Failure {
     }
 }
 
-impl Failure {
-    /// The same error as a failed run: for what goes wrong after the input and
-    /// the parameters were found good (a full disk).
-    pub(crate) fn in_run(error: stemseg::Error) -> Self {
-        match Self::from(error) {
-            Self::Usage(e) => Self::Run(e),
-            other => other,
-        }
-    }
-}
-
 /// Parses the arguments, runs the command, reports, and gives the exit code.
 pub(crate) fn main() -> ExitCode {
-    let parsed = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
-    let result = match parsed.command {
-        Command::Segment(args) => segment::run(&args),
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Verify(args) => verify::run(&args),
-        Command::Info(args) => info::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Man(args) => generate::man(&args),
-        Command::Devices(args) => devices::run(&args),
-    };
-    let (code, error) = match result {
+    let command = Cli::try_parse().unwrap_or_else(|error| refuse(&error)).command;
+    let (code, error) = match prepared(&command).and_then(|()| run(&command)) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => (2, error),
         Err(Failure::Run(error)) => (1, error),
@@ -162,6 +144,35 @@ fn visible_lines(text: &str) -> String {
 /// breaks go through [`visible`] before.
 pub(crate) fn print_words(text: &str) -> Result<(), Failure> {
     print(&visible_lines(text))
+}
+
+/// Starts the threads that `command` computes with.
+fn prepared(command: &Command) -> Result<(), Failure> {
+    let talk = match command {
+        Command::Segment(args) => &args.talk,
+        Command::Simulate(args) => &args.talk,
+        Command::Verify(args) => &args.talk,
+        Command::Info(args) => &args.talk,
+        Command::Bench(args) => &args.talk,
+        Command::Completions(_) | Command::Man(_) | Command::Devices(_) => return Ok(()),
+    };
+    if let Some(note) = threads::start()? {
+        Bar::new(talk).note(&note);
+    }
+    Ok(())
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Segment(args) => segment::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+        Command::Devices(args) => devices::run(args),
+    }
 }
 
 /// Prints to stdout as it is; a reader that has gone away is no error.

@@ -31,8 +31,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     ));
 
     let output = output::Output { args, scene, settings, simulated };
-    let mut summary = output.write(&folder, &bar).map_err(Failure::in_run)?;
-    let place = folder.commit(&mut summary).map_err(Failure::in_run)?;
+    let summary = output.write(&folder, &bar);
+    let mut summary = summary.map_err(|error| folder.named(error))?;
+    let place = folder.commit(&mut summary)?;
     bar.finish();
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", Value::from(summary))),

@@ -7,6 +7,7 @@ use stemseg::backend::{self, Choice, cpu::Cpu};
 use stemseg::verify::{Report, verify};
 
 use super::args::{InputArgs, TalkArgs};
+use super::out_of_memory::AtWork;
 use super::progress::Bar;
 use super::settings::{Preset, SettingsArgs};
 use super::{Failure, input, parse, print, print_words};
@@ -44,7 +45,7 @@ pub(super) struct Args {
     settings: SettingsArgs,
 
     #[command(flatten)]
-    talk: TalkArgs,
+    pub(super) talk: TalkArgs,
 }
 
 /// What is verified where nothing is said.
@@ -53,6 +54,7 @@ const PRESET: Preset = Preset::Pystem;
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
     args.settings.check(PRESET)?;
+    let _at_work = AtWork::new(&args.file);
     let read = input::read(&args.file, &args.input)?;
     let settings = args.settings.settings(&read.micrograph, args.clusters.clone(), PRESET)?;
     let adapter = adapter::to_verify(&args.device)?;

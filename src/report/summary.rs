@@ -98,9 +98,23 @@ pub struct Input {
     pub outliers: OutliersFound,
     /// Size of a pixel, nm.
     pub pixel_size_nm: Option<PixelSize>,
-    /// SHA-256 of the file, hexadecimal; where it is read from several files (a TIA emi with
-    /// its ser, a folder of zarr arrays), of one after the other: the one given, then by name.
+    /// SHA-256, hexadecimal, of what was segmented.
     pub sha256: String,
+    /// What `sha256` is of.
+    pub sha256_of: Checksummed,
+}
+
+/// What a checksum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksummed {
+    /// The file; where it is read from several (a TIA emi with its ser, a folder of zarr
+    /// arrays), one after the other: the one given, then by name.
+    Files,
+    /// The pixels of the image, before a region is cut out, as
+    /// [`Pixels::sha256`](crate::io::read::Pixels::sha256) takes it: of a frame of a large
+    /// stack, whose other frames nobody has looked at.
+    Pixels,
 }
 
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {

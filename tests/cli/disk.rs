@@ -25,13 +25,33 @@ fn a_file_that_cannot_grow_leaves_nothing_half_written() {
     let place = Place::with_scene();
     Job::new().set("--out", "earlier").succeed(&place);
     let before = place.snapshot();
-    // 4 KiB at most for each file, and an error rather than a signal beyond.
-    let limit = "trap '' XFSZ; ulimit -f 8";
+    // 4 KiB at most for each file.
+    let limit = "ulimit -f 8";
     for (out, more) in [("new", "descriptors"), ("new/deep", "features"), ("earlier", "features")] {
         let job = Job::new().with(&[("--out", out), ("--save", more)]).force();
         let output = in_shell(&place, limit, &job);
-        check_failure(out, &output, 1, &[".npy"]);
+        // The place that was asked for, not the hidden one where it is made.
+        let place_of = format!("{out}/{more}.npy: ");
+        let said = check_failure(out, &output, 1, &[&place_of, "ulimit -f"]);
+        assert!(!said.contains("tmp-"), "{said}");
         assert_eq!(place.snapshot(), before, "{out}");
+    }
+}
+
+#[test]
+fn limited_memory_is_said_and_leaves_nothing() {
+    let place = Place::empty();
+    place.npy("image.npy", &scene(1200, 1200));
+    let before = place.snapshot();
+    // Refused before the run, or on the way where --memory says that there is more.
+    for (name, job) in [
+        ("by itself", Job::automatic().set("--out", "new/deep")),
+        ("told otherwise", Job::automatic().with(&[("--out", "new"), ("--memory", "8GiB")])),
+    ] {
+        let limit = "export RAYON_NUM_THREADS=2; ulimit -v 290000";
+        let output = in_shell(&place, limit, &job.set("--quiet", FLAG));
+        check_failure(name, &output, 1, &["memory"]);
+        assert_eq!(place.snapshot(), before, "{name}");
     }
 }
 

@@ -407,3 +407,15 @@ fn what_an_archive_says_of_its_members_is_bounded_by_the_file() {
     }
     assert!(read(&folder.file("c.npz", &zip), None).is_err());
 }
+
+#[test]
+fn a_file_that_changes_between_its_header_and_its_pixels_is_noticed() {
+    let folder = Folder::new();
+    let bytes = npy(1, "|u1", false, "(40, 50)", &[7; 2000]);
+    let path = folder.file("image.npy", &bytes);
+    let mut file = stemseg::io::read::ImageFile::open(&path).unwrap();
+    assert!(file.load(0, 0).is_ok());
+    std::fs::write(&path, [&bytes[..], &[7]].concat()).unwrap();
+    let error = file.load(0, 0).unwrap_err().to_string();
+    assert!(error.contains("image.npy: changed while it was read"), "{error}");
+}

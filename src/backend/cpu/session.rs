@@ -184,7 +184,8 @@ impl Describe for Session<'_> {
     fn accumulate(&mut self, band: &Band) -> Result<()> {
         let tables = self.tables(band)?;
         let partial = 8 * self.moments.products.len();
-        let batch = (PARTIAL_SUMS / partial).clamp(1, self.tiles.at_once());
+        let sums = PARTIAL_SUMS.min(self.tiles.plan.budget as usize / 4);
+        let batch = (sums / partial).clamp(1, self.tiles.at_once());
         let (tiles, tables) = (&self.tiles, &**tables);
         let all: Vec<(usize, Tile)> = tiles.plan.tiles(band).into_iter().enumerate().collect();
         for batch in all.chunks(batch) {

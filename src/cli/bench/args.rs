@@ -87,7 +87,7 @@ pub(crate) struct Args {
     pub(super) settings: SettingsArgs,
 
     #[command(flatten)]
-    pub(super) talk: TalkArgs,
+    pub(in crate::cli) talk: TalkArgs,
 }
 
 /// What is compared with the truth.

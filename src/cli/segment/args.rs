@@ -70,7 +70,9 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "on", value_name = "off|on|all", hide_possible_values = true, help_heading = None)]
     check: CheckArg,
 
-    /// Memory beside the image, such as 512MiB or 2GB [default: a quarter of what is free, at most 2 GiB].
+    /// Memory for all that the run holds, such as 512MiB or 2GB: images, the resampled ones too, features,
+    /// bands, pictures; not what a graphics driver takes [default: what images need, and a quarter of what
+    /// the machine, the container and ulimit leave, at most 2 GiB].
     #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
     memory: Option<u64>,
 
@@ -109,7 +111,7 @@ pub(crate) struct Args {
     pub(super) batch: BatchArgs,
 
     #[command(flatten)]
-    pub(super) talk: TalkArgs,
+    pub(in crate::cli) talk: TalkArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -208,15 +210,16 @@ impl Args {
         self.batch.table.clone().or_else(within)
     }
 
-    /// The plan for an image, within the memory that was given to each of `jobs` jobs, what
-    /// is to be said about it, and how the image repeats.
+    /// The plan for an image, one of several (`batch`), within the memory that was given to
+    /// each of `jobs` jobs, what is to be said about it, and how the image repeats.
     ///
     /// # Errors
-    /// As [`SettingsArgs::settings`], [`Plan::of`] and [`Plan::within`].
+    /// As [`SettingsArgs::settings`], [`Plan::of`], [`Plan::within`] and [`Plan::usual_memory`].
     pub(super) fn plan(
         &self,
         micrograph: &Micrograph,
         jobs: usize,
+        batch: bool,
     ) -> Result<(Plan, Remarks, Repetition)> {
         let Settings { params, mut remarks, repetition } = self.params(micrograph)?;
         let look = || Repetition::new(automatic::period(micrograph), None);
@@ -224,16 +227,15 @@ impl Args {
         remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
         remarks.warnings.extend(warnings::image::settings(&repetition, &params));
         let plan = Plan::of(params, micrograph)?;
-        let share = |bytes: u64| bytes / jobs as u64;
-        let free = || share(memory::default_budget()).max(plan.least_memory());
-        let budget = self.memory.map_or_else(free, share);
-        let plan = plan.within(budget).map_err(|error| match error {
-            Error::Parameter { name, value, reason } if jobs > 1 => {
-                let reason = format!("{reason}; {jobs} --jobs share what is given");
-                Error::Parameter { name, value, reason }
+        let others = if batch { plan.neighbours() } else { 0 };
+        let budget = match self.memory_of_each(jobs) {
+            Some(bytes) => bytes,
+            None => {
+                let available = memory::available().map(|bytes| bytes / jobs as u64);
+                plan.usual_memory(available, others)?
             }
-            other => other,
-        })?;
+        };
+        let plan = plan.within(budget, others).map_err(|error| shared(error, jobs))?;
         Ok((plan, remarks, repetition))
     }
 
@@ -251,6 +253,11 @@ impl Args {
         self.settings.names(Preset::Auto)
     }
 
+    /// The memory that was given to each of `jobs` jobs.
+    pub(super) fn memory_of_each(&self, jobs: usize) -> Option<u64> {
+        self.memory.map(|bytes| bytes / jobs as u64)
+    }
+
     /// Files that are read beside the images.
     pub(super) fn besides(&self) -> impl Iterator<Item = &Path> {
         let all = [self.input.mask.as_ref(), self.settings.descriptor.file()];
@@ -260,5 +267,16 @@ impl Args {
     /// Whether `what` is to be written too.
     pub(super) fn saves(&self, what: Save) -> bool {
         self.save.contains(&what)
+    }
+}
+
+/// An error about the memory of one of `jobs` jobs, which says that they share it.
+pub(super) fn shared(error: Error, jobs: usize) -> Error {
+    match error {
+        Error::Parameter { name: "memory", value, reason } if jobs > 1 => {
+            let reason = format!("{reason}; {jobs} --jobs share what is given");
+            Error::Parameter { name: "memory", value, reason }
+        }
+        other => other,
     }
 }

@@ -96,6 +96,10 @@ fn clusters(summary: &Value) -> &Value {
 
 fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Option<String> {
     let (there, here) = (&part["input"], json!(wanted.input));
+    let of = differ("sha256_of", there.get("sha256_of"), here.get("sha256_of"));
+    if of.is_some() {
+        return of;
+    }
     if there["sha256"] != here["sha256"] {
         return Some("the image had another content".into());
     }

@@ -15,6 +15,7 @@ use stemseg::plan::{Components, Reduce};
 use stemseg::remarks::Remarks;
 use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
+use stemseg::threads::beside;
 use stemseg::{Error, Plan, Result};
 
 use super::args::{Args, Save};
@@ -23,6 +24,7 @@ use super::earlier::{Earlier, Wanted};
 use super::inputs::Image;
 use super::maps;
 use super::output::{Output, names, planned};
+use crate::cli::out_of_memory::AtWork;
 use crate::cli::progress::Bar;
 use crate::cli::{Failure, input};
 
@@ -72,6 +74,7 @@ impl Job {
     pub(super) fn read(shared: &Shared<'_>, image: &Image) -> Result<Opened, Failure> {
         let (args, started) = (shared.args, Instant::now());
         let Image { file, target } = image;
+        let _at_work = AtWork::new(file);
         spare(shared.files, target)?;
         let earlier = args.batch.resume.then(|| Earlier::load(target)).flatten();
         // Before anything is read: what is in its way, or another run that makes it.
@@ -80,12 +83,15 @@ impl Job {
             ResultFolder::create(target, args.force, &planned)
         };
         let folder = earlier.is_none().then(place).transpose()?;
-        let mut input = input::read(file, &args.input)?;
+        let memory = args.memory_of_each(shared.jobs);
+        let input = input::read_within(memory, file, &args.input);
+        let mut input = input.map_err(|error| super::args::shared(error, shared.jobs))?;
         let read = started.elapsed();
-        let (plan, remarks, repetition) = args.plan(&input.micrograph, shared.jobs)?;
+        let (plan, remarks, repetition) =
+            args.plan(&input.micrograph, shared.jobs, shared.batch)?;
         input.remarks.extend(remarks);
         if let Some(earlier) = earlier {
-            input.summary.sha256 = input::checksum(&input.files)?;
+            input.summary.sha256 = input.sha256()?;
             match difference(args, file, &input, &plan, &earlier) {
                 None => return Ok(Opened::Kept(earlier)),
                 Some(_) if args.force => {}
@@ -122,6 +128,7 @@ impl Job {
         self.taken(shared);
         let (args, bar) = (shared.args, shared.bar);
         let file = self.file.clone();
+        let _at_work = AtWork::new(&file);
         let about = bar.about(shared.batch.then_some(&*file));
         about.remarks(&self.input.remarks);
         self.input.remarks.extend(devices.remarks.clone());
@@ -134,7 +141,7 @@ impl Job {
             Ok(found)
         };
         let (done, sha256) = std::thread::scope(|scope| {
-            let sha256 = scope.spawn(|| input::checksum(&self.input.files));
+            let sha256 = beside(scope, || self.input.sha256());
             (devices.run(work), sha256.join())
         });
         let Done { result: found, device, warning } = done?;
@@ -143,8 +150,7 @@ impl Job {
             about.remarks(&remarks);
             self.input.remarks.extend(remarks);
         }
-        self.input.summary.sha256 =
-            sha256.map_err(|_| anyhow::anyhow!("the checksum failed")).map_err(Failure::Run)??;
+        self.input.summary.sha256 = sha256?;
         if let Some(choice) = &found.choice {
             about.note(&choice.reason);
             self.input.remarks.note(choice.reason.clone());
@@ -178,7 +184,8 @@ impl Job {
     fn write_maps(&self, plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure> {
         let (micrograph, size) = (&self.input.micrograph, self.input.summary.pixel_size_nm);
         let folder = self.folder.path("maps");
-        maps::write(&folder, micrograph, size, (plan, backend), bar).map_err(Failure::in_run)
+        maps::write(&folder, micrograph, size, (plan, backend), bar)
+            .map_err(|error| self.folder.named(error).into())
     }
 
     fn segment(
@@ -191,7 +198,7 @@ impl Job {
         let shape = [count.rows, count.cols, self.plan.channels()];
         let create = || NpyRows::create(&self.folder.path("descriptors.npy"), shape);
         let rows = args.saves(Save::Descriptors).then(create).transpose();
-        let mut rows = rows.map_err(Failure::in_run)?;
+        let mut rows = rows.map_err(|error| self.folder.named(error))?;
         let mut write = rows.as_mut().map(|rows| {
             |band: &Band, values: ArrayView2<'_, f32>| {
                 let shape = (band.rows.len(), band.cols, values.ncols());
@@ -203,8 +210,8 @@ impl Job {
         let also = Also { descriptors, channel_maps, repetition };
         let (micrograph, plan) = (&self.input.micrograph, self.plan.clone());
         let found = pipeline::segment(micrograph, plan, backend, bar, also)
-            .map_err(|e| input::with_path(&self.file, e))?;
-        rows.map_or(Ok(()), NpyRows::finish).map_err(Failure::in_run)?;
+            .map_err(|error| self.folder.named(input::with_path(&self.file, error)))?;
+        rows.map_or(Ok(()), NpyRows::finish).map_err(|error| self.folder.named(error))?;
         Ok(found)
     }
 }
@@ -213,11 +220,13 @@ impl Computed {
     /// Writes the result; gives its summary.json, and the result in a few words.
     pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
         self.job.taken(shared);
+        let _at_work = AtWork::new(&self.job.file);
         let Self { job: Job { input, repetition, folder, started, read, .. }, found, device } =
             self;
         let output = Output { args: shared.args, input, repetition, device, started, read };
-        let mut summary = output.write(&found, &folder, shared.bar).map_err(Failure::in_run)?;
-        let place = folder.commit(&mut summary).map_err(Failure::in_run)?;
+        let summary = output.write(&found, &folder, shared.bar);
+        let mut summary = summary.map_err(|error| folder.named(error))?;
+        let place = folder.commit(&mut summary)?;
         let summary = Value::from(summary);
         let words = match shared.batch {
             true => output.in_a_line(&found, &place),

@@ -89,7 +89,7 @@ fn record<'a>(
 /// Writes the table; gives its place.
 fn write(table: &Table, images: &[Image], records: &[Record]) -> Result<String, Failure> {
     let lines: Vec<_> = images.iter().zip(records).collect();
-    let place = table.write(&lines).map_err(Failure::in_run)?;
+    let place = table.write(&lines)?;
     Ok(place.display().to_string())
 }
 

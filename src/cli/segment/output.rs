@@ -13,6 +13,7 @@ use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::report::overlay::overlay;
 use stemseg::report::summary::{LabelArea, Summary, ms};
+use stemseg::threads::{Beside, beside};
 use stemseg::{Error, Plan, Progress, Result, text};
 
 use super::args::{Args, Save};
@@ -59,11 +60,11 @@ impl Output<'_> {
             // Threads of their own: one of rayon's that waited for files would be missing
             // where their rows are made.
             let (written, pictures) = std::thread::scope(|scope| {
-                let written = scope.spawn(|| self.write_maps(found, result, &summary, &place));
+                let written = beside(scope, || self.write_maps(found, result, &summary, &place));
                 let pictures = report.as_ref().map(|report| report.draw(index, &place)).transpose();
                 (written.join(), pictures)
             });
-            written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            written?;
             summary.timings_ms.read = ms(self.read);
             summary.timings_ms.write = ms(begun.elapsed());
             summary.timings_ms.total = ms(self.started.elapsed());
@@ -229,11 +230,8 @@ fn in_parallel(files: &[(PathBuf, Write<'_>)]) -> Result<()> {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> =
-            files.iter().map(|(path, work)| scope.spawn(move || write(path, work))).collect();
-        threads.into_iter().try_for_each(|thread| match thread.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+            files.iter().map(|(path, work)| beside(scope, move || write(path, work))).collect();
+        threads.into_iter().try_for_each(Beside::join)
     })
 }
 

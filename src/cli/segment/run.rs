@@ -1,11 +1,12 @@
 //! All images of a run on their way through the lanes, and what became of them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use serde_json::Value;
+use stemseg::threads::try_beside;
 use stemseg::{Error, Progress, Result, text};
 
 use super::device::Devices;
@@ -43,11 +44,13 @@ impl<'a> Run<'a> {
         let device = OnceLock::new();
         let open = || device.get_or_init(|| Devices::open(self.shared.args));
         thread::scope(|scope| {
-            // Opening a device takes about as long as reading an image.
-            scope.spawn(open);
-            for _ in 0..self.shared.jobs {
-                scope.spawn(|| self.lane(&open));
+            // Opening a device takes about as long as reading an image. Without a thread of
+            // its own it is opened when it is needed, and lanes that get none are not missed.
+            let _ = try_beside(scope, open);
+            for _ in 1..self.shared.jobs {
+                let _ = try_beside(scope, || self.lane(&open));
             }
+            self.lane(&open);
         });
         match device.into_inner() {
             Some(Err(error)) if self.shared.batch || self.is_open(0) => Err(error.into()),
@@ -55,15 +58,38 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Reads one image, computes another and writes a third.
+    /// Reads one image, computes another and writes a third; one after the other where
+    /// the system refuses threads.
     fn lane<'d>(&self, device: &dyn Fn() -> &'d Ready) {
         thread::scope(|scope| {
             // No queues: one image at most waits for the device, and one to be written.
             let (to_compute, jobs) = sync_channel(0);
             let (to_write, results) = sync_channel(0);
-            scope.spawn(move || self.read(&to_compute));
-            scope.spawn(move || self.write(&results));
-            self.compute(device, jobs, &to_write);
+            let read = move || {
+                while let Some(job) = self.read() {
+                    if to_compute.send(job).is_err() {
+                        return;
+                    }
+                }
+            };
+            let write = move || {
+                for (index, computed) in results {
+                    self.write(index, computed);
+                }
+            };
+            let jobs: Box<dyn Iterator<Item = (usize, Box<Job>)>> = match try_beside(scope, read) {
+                Ok(_) => Box::new(jobs.into_iter()),
+                Err(_) => Box::new(std::iter::from_fn(|| self.read())),
+            };
+            match try_beside(scope, write) {
+                // The receiver goes only after this sender.
+                Ok(_) => self.compute(device, jobs, &|index, computed| {
+                    drop(to_write.send((index, computed)));
+                }),
+                Err(_) => {
+                    self.compute(device, jobs, &|index, computed| self.write(index, computed))
+                }
+            }
         });
     }
 
@@ -76,14 +102,11 @@ impl<'a> Run<'a> {
         (index < self.images.len()).then_some(index)
     }
 
-    fn read(&self, to_compute: &SyncSender<(usize, Box<Job>)>) {
+    /// The next image that is to be segmented.
+    fn read(&self) -> Option<(usize, Box<Job>)> {
         while let Some(index) = self.next() {
             match Job::read(self.shared, &self.images[index]) {
-                Ok(Opened::Job(job)) => {
-                    if to_compute.send((index, job)).is_err() {
-                        return;
-                    }
-                }
+                Ok(Opened::Job(job)) => return Some((index, job)),
                 Ok(Opened::Kept(earlier)) => {
                     let words = format!("{}  kept", text::path(&self.images[index].target));
                     self.done(index, Status::Kept, earlier.summary(), &words);
@@ -91,13 +114,14 @@ impl<'a> Run<'a> {
                 Err(failure) => self.failed(index, failure),
             }
         }
+        None
     }
 
     fn compute<'d>(
         &self,
         device: &dyn Fn() -> &'d Ready,
-        jobs: Receiver<(usize, Box<Job>)>,
-        to_write: &SyncSender<(usize, Computed)>,
+        jobs: impl Iterator<Item = (usize, Box<Job>)>,
+        hand_on: &dyn Fn(usize, Computed),
     ) {
         let mut told = false;
         for (index, job) in jobs {
@@ -110,8 +134,7 @@ impl<'a> Run<'a> {
                 told = true;
             }
             match job.compute(self.shared, devices) {
-                // The receiver goes only after this sender.
-                Ok(computed) => drop(to_write.send((index, computed))),
+                Ok(computed) => hand_on(index, computed),
                 Err(failure) => self.failed(index, failure),
             }
             if self.stop.load(Ordering::Relaxed) {
@@ -120,15 +143,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn write(&self, results: &Receiver<(usize, Computed)>) {
-        for (index, computed) in results {
-            if !self.shared.batch {
-                self.shared.bar.stage("write");
-            }
-            match computed.write(self.shared) {
-                Ok((summary, words)) => self.done(index, Status::Done, &summary, &words),
-                Err(failure) => self.failed(index, failure),
-            }
+    fn write(&self, index: usize, computed: Computed) {
+        if !self.shared.batch {
+            self.shared.bar.stage("write");
+        }
+        match computed.write(self.shared) {
+            Ok((summary, words)) => self.done(index, Status::Done, &summary, &words),
+            Err(failure) => self.failed(index, failure),
         }
     }
 
@@ -196,6 +217,7 @@ fn named(image: &Image, error: &anyhow::Error) -> String {
 
 /// Whether a disk is full: no other image would fare better.
 fn is_full(error: &anyhow::Error) -> bool {
-    let full = std::io::ErrorKind::StorageFull;
-    matches!(error.downcast_ref(), Some(Error::Io { source, .. }) if source.kind() == full)
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let full = |kind| matches!(kind, StorageFull | QuotaExceeded);
+    matches!(error.downcast_ref(), Some(Error::Io { source, .. }) if full(source.kind()))
 }

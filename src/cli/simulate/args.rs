@@ -119,7 +119,7 @@ pub(crate) struct Args {
     pub(super) force: bool,
 
     #[command(flatten)]
-    pub(super) talk: TalkArgs,
+    pub(in crate::cli) talk: TalkArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -19,6 +19,7 @@ mod pixels;
 mod raster;
 mod ser;
 mod signal;
+mod stamps;
 mod statistics;
 mod tiff;
 mod velox;
@@ -35,9 +36,10 @@ pub use entry::Entry;
 use guard::guarded;
 use mean::Mean;
 pub use pixels::Pixels;
+pub use stamps::Stamps;
 pub use statistics::Statistics;
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 static FORMATS: [&dyn Format; 14] = [
     &npy::Npy,
@@ -92,6 +94,8 @@ pub struct Loaded {
     pub notes: Vec<String>,
     /// The files it came from, see [`ImageFile::files`].
     pub files: Vec<PathBuf>,
+    /// The same files, as they were when reading began.
+    pub stamps: Stamps,
 }
 
 /// Pixels, and what was done to them.
@@ -132,6 +136,8 @@ trait Images: Send {
 /// An open image file: its headers are read, its pixels not yet.
 pub struct ImageFile {
     path: PathBuf,
+    /// All files, as they were at the start.
+    stamps: Stamps,
     format: &'static str,
     images: Box<dyn Images>,
 }
@@ -153,11 +159,17 @@ impl ImageFile {
     /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
     /// [`Error::Io`] where the operating system refuses.
     pub fn open(path: &Path) -> Result<Self> {
-        let (format, images) = guarded(path, || {
+        let own = || path.is_file().then(|| path.to_path_buf());
+        let mut stamps = Stamps::of(own())?;
+        let opened = guarded(path, || {
             let format = recognise(path)?;
             Ok((format.name(), format.open(path)?))
-        })?;
-        Ok(Self { path: path.into(), format, images })
+        });
+        let (format, images) = stamps.while_unchanged(opened)?;
+        let mut besides = images.besides();
+        besides.sort();
+        besides.into_iter().try_for_each(|file| stamps.add(file))?;
+        Ok(Self { path: path.into(), stamps, format, images })
     }
 
     /// The format's name (`TIFF`).
@@ -173,10 +185,7 @@ impl ImageFile {
     /// All files that it is read from: the one that was opened, if it is no folder, then
     /// those that belong to it, by name.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut besides = self.images.besides();
-        besides.sort();
-        let own = self.path.is_file().then(|| self.path.clone());
-        own.into_iter().chain(besides).collect()
+        self.stamps.files().map(Path::to_path_buf).collect()
     }
 
     /// The number of the image that is read: `image` where there is such an image, or
@@ -200,14 +209,16 @@ impl ImageFile {
 
     /// A frame that is there.
     fn load_unchecked(&mut self, image: usize, frame: usize) -> Result<Image> {
-        guarded(&self.path, || self.images.load(image, frame))
+        let loaded = guarded(&self.path, || self.images.load(image, frame));
+        self.stamps.while_unchanged(loaded)
     }
 
     /// The mean over all frames that have a value there, as f64; NaN where none has.
     fn mean(&mut self, image: usize) -> Result<Image> {
         let count = self.entries()[image].frames().unwrap_or(1);
         let note = format!("the mean of {count} frames was taken");
-        if let Some((mean, mut notes)) = guarded(&self.path, || self.images.mean(image))? {
+        let mean = guarded(&self.path, || self.images.mean(image));
+        if let Some((mean, mut notes)) = self.stamps.while_unchanged(mean)? {
             notes.push(note);
             return Ok((mean, notes));
         }
@@ -226,8 +237,26 @@ impl ImageFile {
         Ok((mean.into(), notes))
     }
 
+    /// The memory that reading an image takes, with its pixels as f32 beside them, bytes; for
+    /// `image` and `frame` as in [`read_frame`].
+    ///
+    /// # Errors
+    /// As [`choose`](Self::choose).
+    pub fn memory(&self, image: Option<usize>, frame: Option<Frame>) -> Result<u64> {
+        let entry = &self.entries()[self.choose(image)?];
+        let axes = if entry.colour { &entry.shape[..entry.shape.len() - 1] } else { &entry.shape };
+        let pixels = axes.iter().rev().take(2).fold(1, |n: u64, &a| n.saturating_mul(a as u64));
+        let (_, values) = entry.bytes().unwrap_or((u64::MAX, u64::MAX));
+        // Bytes as they come, and values made of them; for a mean sums, and a frame to add.
+        let sums = if frame == Some(Frame::Mean) { 16 } else { 0 };
+        Ok(values.saturating_mul(2).saturating_add(pixels.saturating_mul(4 + sums)))
+    }
+
     /// As [`read_frame`].
-    fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
+    ///
+    /// # Errors
+    /// As [`read_frame`].
+    pub fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
         let number = self.choose(image)?;
         let entry = self.entries()[number].clone();
         let (frame, note) = choice::frame(&self.path, &entry, frame)?;
@@ -245,8 +274,17 @@ impl ImageFile {
             (true, Frame::Mean) => entry.single("mean"),
             (false, _) => entry,
         };
-        let (frame, files) = (stack.then_some(frame), self.files());
-        Ok(Loaded { pixels, entry, format: self.format, image: number, frame, notes, files })
+        let (frame, files, stamps) = (stack.then_some(frame), self.files(), self.stamps);
+        Ok(Loaded {
+            pixels,
+            entry,
+            format: self.format,
+            image: number,
+            frame,
+            notes,
+            files,
+            stamps,
+        })
     }
 }
 
@@ -393,8 +431,7 @@ fn check_size(path: &Path, declared: Option<u64>, available: u64, image: u64) ->
         );
         return Err(Error::unreadable(path, reason));
     }
-    let length = usize::try_from(image).ok();
-    if length.is_none_or(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_err()) {
+    if !memory::is_there(image) {
         let gib = image as f64 / f64::from(1 << 30);
         let reason =
             format!("needs {gib:.1} GiB of memory, more than there is; crop or bin it first");

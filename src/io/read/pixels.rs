@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, Axis, AxisDescription, Slice};
+use sha2::{Digest, Sha256};
 
 use super::colour;
 use crate::micrograph::{Micrograph, Pixel, Screening};
@@ -94,6 +95,14 @@ impl Pixels {
         with_array!(self, array => array.dim())
     }
 
+    /// Bytes of all values.
+    pub fn bytes(&self) -> u64 {
+        fn of<T>(array: &Array2<T>) -> u64 {
+            (array.len() * size_of::<T>()) as u64
+        }
+        with_array!(self, array => of(array))
+    }
+
     /// The part of the image inside `rows` and `cols`.
     ///
     /// # Errors
@@ -123,6 +132,22 @@ impl Pixels {
     /// Those of [`Micrograph::screened`].
     pub fn to_micrograph(&self, screening: Screening) -> Result<Micrograph> {
         with_array!(self, array => Micrograph::screened(array.view(), screening))
+    }
+
+    /// SHA-256 of the pixels: the element type as numpy spells it, the numbers of rows and
+    /// columns as in `uint16 512 640` with a line feed, then the values row by row, their
+    /// least byte first.
+    pub fn sha256(&self) -> [u8; 32] {
+        let (rows, cols) = self.shape();
+        let mut hasher = Sha256::new();
+        hasher.update(format!("{} {rows} {cols}\n", self.dtype()));
+        let mut bytes = Vec::new();
+        with_array!(self, array => for row in array.outer_iter() {
+            bytes.clear();
+            row.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+            hasher.update(&bytes);
+        });
+        hasher.finalize().into()
     }
 
     /// The values as f64, rounded for integers beyond 2^53.

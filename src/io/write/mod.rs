@@ -7,6 +7,7 @@ mod label_type;
 mod npy;
 mod ome_zarr;
 mod tiff;
+mod unfinished;
 
 pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
 pub use self::hspy::{Signal, write_hspy};
@@ -14,3 +15,4 @@ pub use self::label_type::LabelType;
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
 pub use self::ome_zarr::{OmeZarr, write_ome_zarr};
 pub use self::tiff::{write_counts_tiff, write_labels_tiff, write_map_tiff};
+pub use self::unfinished::remove_unfinished;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::parts::{bar, foreign, list, section as section_of};
 use super::{Content, boundaries};
 use crate::report::number::{count, significant, time};
-use crate::report::summary::{Summary, TimingsMs};
+use crate::report::summary::{Checksummed, Summary, TimingsMs};
 
 /// What one wants to know first.
 pub(super) fn facts(content: Content<'_>) -> Markup {
@@ -98,7 +98,13 @@ fn input(summary: &Summary) -> Vec<(String, String)> {
     let mut entries = vec![
         ("version", format!("stemseg {}", summary.stemseg_version)),
         ("file", input.path.display().to_string()),
-        ("SHA-256", input.sha256.clone()),
+        (
+            match input.sha256_of {
+                Checksummed::Files => "SHA-256",
+                Checksummed::Pixels => "SHA-256 of the pixels",
+            },
+            input.sha256.clone(),
+        ),
         ("format", format!("{}, {}", input.format, input.dtype)),
     ];
     if let Some(size) = input.pixel_size_nm {

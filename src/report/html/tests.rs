@@ -12,7 +12,7 @@ use crate::plan::{Params, Plan};
 use crate::progress::Silent;
 use crate::remarks::{Code, Remarks, Warning};
 use crate::report::maps;
-use crate::report::summary::Input;
+use crate::report::summary::{Checksummed, Input};
 use crate::sites::Extent;
 
 /// A result with all that its page is made of.
@@ -86,6 +86,7 @@ fn input(name: &str, pixel_size_nm: Option<PixelSize>) -> Input {
         pixel_size_nm,
         mask_sha256: None,
         sha256: "0123abcd".into(),
+        sha256_of: Checksummed::Files,
     }
 }
 

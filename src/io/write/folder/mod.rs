@@ -19,6 +19,7 @@ use self::manifest::{FILES, Manifest, SUMMARY, VERSION};
 use self::parents::Parents;
 use self::staging::Staging;
 use self::sync::{sync_folder, sync_tree};
+use super::unfinished::Unfinished;
 use crate::{Error, Result};
 
 pub use self::recover::sweep;
@@ -34,6 +35,8 @@ pub struct ResultFolder {
     target: PathBuf,
     force: bool,
     staging: Staging,
+    /// As long as nothing but what this run made lies in `staging`.
+    unfinished: Option<Unfinished>,
     /// Dropped after `staging`, which lies in them.
     _parents: Parents,
 }
@@ -81,7 +84,9 @@ impl ResultFolder {
         }
         let new = staging.new_path();
         fs::create_dir(&new).map_err(|error| Error::io(&parent)(error.kind().into()))?;
-        Ok(Self { target: real, force, staging, _parents: parents })
+        let hidden = new.parent().unwrap_or(&new);
+        let unfinished = Some(Unfinished::new(hidden, &parents.made()));
+        Ok(Self { target: real, force, staging, unfinished, _parents: parents })
     }
 
     /// What was found of killed runs and put back, in words.
@@ -133,12 +138,7 @@ impl ResultFolder {
     /// the message says where it is and the next run brings it back.
     pub fn commit(mut self, summary: &mut Map<String, Value>) -> Result<PathBuf> {
         let new = self.staging.new_path();
-        summary.entry(VERSION).or_insert_with(|| env!("CARGO_PKG_VERSION").into());
-        summary.insert(FILES.into(), self.files("")?.into());
-        let path = new.join(SUMMARY);
-        fs::write(&path, format!("{:#}\n", Value::from(summary.clone())))
-            .map_err(Error::io(path))?;
-        sync_tree(&new)?;
+        self.finish(&new, summary).map_err(|error| self.named(error))?;
         match check_target(&self.target, self.force)? {
             None => exchange::rename_new(&new, &self.target).map_err(|source| {
                 let path = self.target.clone();
@@ -153,8 +153,40 @@ impl ResultFolder {
         Ok(self.target.clone())
     }
 
+    /// Writes `summary.json`, and waits until all of the result is on the disk.
+    fn finish(&self, new: &Path, summary: &mut Map<String, Value>) -> Result<()> {
+        summary.entry(VERSION).or_insert_with(|| env!("CARGO_PKG_VERSION").into());
+        summary.insert(FILES.into(), self.files("")?.into());
+        let path = new.join(SUMMARY);
+        fs::write(&path, format!("{:#}\n", Value::from(summary.clone())))
+            .map_err(Error::io(path))?;
+        sync_tree(new)
+    }
+
+    /// `error` with the path that a file in the making will have, instead of the hidden one:
+    /// the user knows the former.
+    pub fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Io { path, source } => Error::Io { path: self.final_path(&path), source },
+            Error::Unreadable { path, reason } => {
+                Error::Unreadable { path: self.final_path(&path), reason }
+            }
+            other => other,
+        }
+    }
+
+    fn final_path(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(self.staging.new_path()) {
+            Ok(rest) if rest.as_os_str().is_empty() => self.target.clone(),
+            Ok(rest) => self.target.join(rest),
+            Err(_) => path.to_path_buf(),
+        }
+    }
+
     /// Puts the new result in the place of the `earlier` one.
     fn replace(&mut self, earlier: &Manifest) -> Result<()> {
+        // From here on it may hold what is the user's.
+        self.unfinished = None;
         let (new, target) = (self.staging.new_path(), self.target.clone());
         let guests = earlier.guests(&target)?;
         if let Some(guest) = Manifest::of(&new)?.collision(&guests) {

@@ -39,6 +39,13 @@ impl Parents {
             }
         }
     }
+
+    /// Those that were made, the deepest first.
+    pub(super) fn made(&self) -> Vec<PathBuf> {
+        let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = self.0.ancestors().take_while(|folder| made.contains(*folder));
+        above.map(Path::to_path_buf).collect()
+    }
 }
 
 /// Removes `folder` and those above it as far as they were `made` and are empty.

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
+use crate::threads::{Beside, beside};
 use crate::{Error, Result};
 
 /// Waits until the files below `folder` are on the disk, so that the rename
@@ -20,12 +21,8 @@ pub(super) fn sync_tree(folder: &Path) -> Result<()> {
     for batch in files.chunks(16) {
         std::thread::scope(|scope| {
             let waiting: Vec<_> =
-                batch.iter().map(|path| scope.spawn(move || sync_file(path))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| match thread.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            waiting.into_iter().map(join).collect::<Result<Vec<()>>>()
+                batch.iter().map(|path| beside(scope, move || sync_file(path))).collect();
+            waiting.into_iter().map(Beside::join).collect::<Result<Vec<()>>>()
         })?;
     }
     sync_folder(folder);
