@@ -90,7 +90,8 @@ fn a_long_job_stops_soon_and_leaves_nothing() {
     for Row { name, signal, size, changes, delay } in rows {
         let place = Place::empty();
         place.npy("image.npy", &scene(size, size));
-        let job = Job::new().with(changes).set("--out", "result");
+        // What there is to say of such settings is not of concern here.
+        let job = Job::new().with(changes).with(&[("--out", "result"), ("--quiet", FLAG)]);
         let mut child = start(&place, &job);
         wait_for_start(&place, &mut child);
         sleep(Duration::from_millis(delay));

@@ -87,6 +87,8 @@ impl Job {
         let input = input::read_within(memory, file, &args.input);
         let mut input = input.map_err(|error| super::args::shared(error, shared.jobs))?;
         let read = started.elapsed();
+        // Nothing is looked for, and nothing said, of an image that shows nothing.
+        input.micrograph.standardised().map_err(|error| input::with_path(file, error))?;
         let (plan, remarks, repetition) =
             args.plan(&input.micrograph, shared.jobs, shared.batch)?;
         input.remarks.extend(remarks);
