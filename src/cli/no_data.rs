@@ -50,8 +50,8 @@ pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, args: &Inpu
     let unasked = excluded.non_finite + excluded.constant;
     if unasked as f64 > MUCH * all as f64 {
         let text = format!(
-            "{} of the image hold no data (NaN, or borders of one constant value) and have no label: shares and areas \
-             are those of the rest; if that is not what the image should hold, look at how it was exported",
+            "{} of the image holds no data (NaN, or borders of one constant value) and has no label: areas are those of \
+             the rest; if the image should be whole, look at how it was exported",
             share(unasked, all)
         );
         let warning = Warning::new(Code::NoData, text)

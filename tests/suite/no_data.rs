@@ -151,12 +151,14 @@ fn hot_pixel(backend: &dyn Backend) -> Outcome {
     let without = describe(&Micrograph::new(clean.view(), None, NonFinite::Fail)?)?;
     let found = describe(&Micrograph::screened(hot.view(), Screening::default())?)?;
     let kept = describe(&Micrograph::new(hot.view(), None, NonFinite::Fail)?)?;
-    let worst = |other: &Array2<f32>| {
-        other.iter().zip(&without).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()))
+    let away = |other: &Array2<f32>| {
+        let away = other.iter().zip(&without).map(|(a, b)| f64::from((a - b).abs()));
+        away.sum::<f64>() / without.len() as f64
     };
-    // One value in the 113 of a disc or the 169 of a patch.
-    match (worst(&found), worst(&kept)) {
-        (found, kept) if found < 0.1 && kept > 0.5 => Ok(()),
+    // Few windows hold the pixel, and it is one of more than a hundred in each; kept, it
+    // makes everything else flat.
+    match (away(&found), away(&kept)) {
+        (found, kept) if found < 0.01 && kept > 0.03 && kept > 5.0 * found => Ok(()),
         (found, kept) => {
             Err(format!("{found} off where it is found, {kept} where it is kept").into())
         }
