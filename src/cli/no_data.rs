@@ -41,9 +41,13 @@ pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, args: &Inpu
         ));
     }
     if let [(row, col), ..] = micrograph.outliers() {
+        let others = match excluded.outliers {
+            1 => format!("at row {row}, column {col}: it counts in no sum and is"),
+            _ => format!("the first at row {row}, column {col}: they count in no sum and are"),
+        };
         remarks.note(format!(
-            "{} far outside the range of all others, the first at row {row}, column {col}: they count in no sum and \
-             are labelled from their surroundings; --outliers keep takes them as they are",
+            "{} far outside the range of all others, {others} labelled from the surroundings; --outliers keep takes all \
+             pixels as they are",
             are(excluded.outliers, &counted)
         ));
     }
@@ -72,7 +76,7 @@ fn share(part: usize, all: usize) -> String {
     let digits = match percent {
         0.0 => 0,
         _ if percent >= 0.1 => 1,
-        _ => 1 - percent.log10().floor() as usize,
+        _ => -percent.log10().floor() as usize,
     };
     format!("{percent:.digits$} %")
 }
