@@ -183,3 +183,35 @@ fn of_an_archive_the_largest_array_is_taken_and_no_labels() {
     let loaded = read(&folder.file("a.npz", &files::stored_zip(&members)), None).unwrap();
     assert_eq!((loaded.image, loaded.pixels.shape()), (2, (20, 20)));
 }
+
+/// Files that tifffile, Pillow and numpy wrote, which the fuzzer starts from.
+#[test]
+fn files_of_other_writers_are_read() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/image");
+    let values = |name: &str| read(&corpus.join(name), None).unwrap().pixels.to_f64();
+    for entry in std::fs::read_dir(&corpus).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension != "gz") {
+            let loaded = read(&path, None).unwrap();
+            assert!(loaded.pixels.shape().1 % 16 == 0, "{}", path.display());
+        }
+    }
+    // One image in many forms: 12 x 16 bytes, or 257 times as much.
+    let bytes = values("grey.png");
+    assert_eq!(bytes.dim(), (12, 16));
+    for name in ["packbits_big.tif", "palette.png"] {
+        assert_eq!(values(name), bytes, "{name}");
+    }
+    for name in ["strips.tif", "lzw_predictor.tif", "grey16.png", "arrays.npz", "stack.npy"] {
+        assert_eq!(values(name), &bytes * 257.0, "{name}");
+    }
+    assert_eq!(values("packed12.tif"), bytes.map(|value| (value * 257.0 / 16.0).floor()));
+    assert_eq!(values("one_bit.tif"), bytes.map(|&value| f64::from(u8::from(value > 100.0))));
+    let near = |name: &str, most: f64| {
+        let worst = (values(name) - &bytes).map(|value| value.abs());
+        let mean = worst.sum() / worst.len() as f64;
+        assert!(mean < most, "{name}: {mean}");
+    };
+    near("grey.jpg", 25.0);
+    near("colour.jpg", 25.0);
+}

@@ -9,7 +9,7 @@ use stemseg::{Error, Silent};
 
 /// Reads all that an image file holds: first, last and mean frame of every image, and
 /// the statistics.
-pub fn image(path: &Path) {
+pub(crate) fn image(path: &Path) {
     let outcome = || -> Result<(), Error> {
         recognised(path)?;
         let mut file = ImageFile::open(path)?;
@@ -39,7 +39,7 @@ pub fn image(path: &Path) {
 }
 
 /// Reads a model.
-pub fn model(path: &Path) {
+pub(crate) fn model(path: &Path) {
     if let Err(error) = Model::load(path) {
         check(path, &error);
     }
