@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -32,14 +33,29 @@ const KINDS: [(&str, &[&str]); 3] = [
             "--glide-period",
             "9px",
             "--radius",
-            "8",
+            "6",
+            "--rings",
+            "5",
+            "--axes",
+            "3",
+            "--folds",
+            "2,3",
+            "--orders",
+            "0,2",
+            "--inner-stride",
+            "4",
+            "--pool-top",
+            "2",
             "--window",
             "6",
             "--stride",
-            "6",
+            "8",
         ],
     ),
 ];
+
+/// How long a run may take: everything is a program here, and machines are busy.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where drivers of llvmpipe are listed.
 const DRIVERS: [&str; 2] = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
@@ -120,7 +136,7 @@ impl Layer {
         command.env("WGPU_BACKEND", "vulkan").env("VK_LAYER_PATH", &self.folder);
         command.env("VK_DRIVER_FILES", &self.driver).env("VK_ICD_FILENAMES", &self.driver);
         command.env("VK_INSTANCE_LAYERS", "VK_LAYER_stemseg_faults").env("FAULTS_DISCRETE", "1");
-        command.env("RAYON_NUM_THREADS", "2");
+        command.env("RAYON_NUM_THREADS", "2").timeout(PATIENCE);
         command.envs(knobs.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -176,6 +192,11 @@ fn labels_of_the_cpu(place: &Place, arguments: &[&str]) -> Vec<u8> {
     place.bytes("image.stemseg/labels.npy")
 }
 
+/// The warning that a device failed.
+fn failure(summary: &Value) -> Option<&Value> {
+    summary["warnings"].as_array()?.iter().find(|warning| warning["code"] == "device-failed")
+}
+
 /// Checks that the CPU did what `device` was to do, and that the result says why.
 #[track_caller]
 fn the_cpu_went_on(place: &Place, output: &Output, expected: &[u8], words: &[&str]) {
@@ -183,8 +204,7 @@ fn the_cpu_went_on(place: &Place, output: &Output, expected: &[u8], words: &[&st
     assert_eq!(output.status.code(), Some(0), "{said}");
     let summary = place.json("image.stemseg/summary.json");
     assert_eq!(summary["device"]["kind"], "cpu", "{said}");
-    let warning = &summary["warnings"][0];
-    assert_eq!(warning["code"], "device-failed", "{summary}");
+    let warning = failure(&summary).unwrap_or_else(|| panic!("no warning: {summary}"));
     let written = warning["text"].as_str().unwrap_or_default();
     for word in words {
         assert!(written.contains(word), "'{word}' is not in: {written}");
@@ -313,7 +333,7 @@ fn batch() {
         for image in ["image", "other"] {
             let summary = place.json(format!("r/{image}.stemseg/summary.json"));
             assert_eq!(summary["device"]["kind"], "cpu", "{said}");
-            assert_eq!(summary["warnings"][0]["code"], "device-failed", "{summary}");
+            assert!(failure(&summary).is_some(), "{summary}");
         }
         assert!(!said.contains("panicked"), "{said}");
     }
@@ -341,10 +361,11 @@ fn below_the_limits() {
         assert_eq!(output.status.code(), Some(0), "{said}");
         let summary = place.json("image.stemseg/summary.json");
         assert_eq!(summary["device"]["kind"], "cpu", "{said}");
-        let note = summary["notes"][0].as_str().unwrap_or_default();
-        assert!(note.contains("passed over") && note.contains(words), "{note}");
-        assert!(said.contains(note), "{said}");
-        assert_eq!(summary["warnings"], Value::Array(vec![]), "nothing is wrong with it");
+        let notes = summary["notes"].as_array().expect("notes");
+        let note = notes.iter().filter_map(Value::as_str).find(|note| note.contains(words));
+        let note = note.unwrap_or_else(|| panic!("{words}: {notes:?}"));
+        assert!(note.contains("passed over") && said.contains(note), "{note}: {said}");
+        assert!(failure(&summary).is_none(), "nothing is wrong with it: {summary}");
         let output = segment(&place, &named(arguments), &knobs);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");

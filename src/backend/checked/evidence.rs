@@ -1,8 +1,8 @@
 //! Sums against projections: a second way to the covariance of the same descriptors.
 //!
-//! With `y_a = r_a x` for two vectors `r` of random signs, the sums over sites of `y_a`
-//! and `y_a y_b` follow from those of `x` and `x x^T`. The device makes both, with
-//! different kernels.
+//! With `y_a = r_a x` for a few vectors `r`, the sums over sites of `y_a` and `y_a y_b`
+//! follow from those of `x` and `x x^T`. The device makes both, with different kernels. One
+//! vector is of ones, which sees what all channels share; the others are of random signs.
 
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
@@ -16,16 +16,17 @@ use crate::pca::{Moments, PIECE, Pca};
 use crate::plan::Plan;
 use crate::sites::Band;
 
-/// Random projections.
-const VECTORS: usize = 2;
+/// Vectors, that of ones among them.
+const VECTORS: usize = 3;
 
-/// A map of `channels` to random sums of them.
+/// A map of `channels` to sums of them.
 pub(super) fn projections(channels: usize, random: &mut ChaCha8Rng) -> Pca {
-    let sign = || if random.next_u32().is_multiple_of(2) { 1.0 } else { -1.0 };
-    map(Array2::from_shape_simple_fn((VECTORS, channels), sign))
+    let mut sign = || if random.next_u32().is_multiple_of(2) { 1.0 } else { -1.0 };
+    let vector = |(vector, _)| if vector == 0 { 1.0 } else { sign() };
+    map(Array2::from_shape_fn((VECTORS, channels), vector))
 }
 
-/// Checks `moments` of `bands` against `projected` `[sites of the bands, 2]`, the
+/// Checks `moments` of `bands` against `projected` `[sites of the bands, 3]`, the
 /// descriptors as `map` projects them.
 pub(super) fn check(
     watch: &Watch,
@@ -71,7 +72,7 @@ pub(super) fn check(
             let bound = 4.0 * lost * size;
             wrong((sums[a][b] - expected).abs() <= bound, &|| {
                 format!(
-                    "a random projection of them is {expected}, but of the descriptors {}, where \
+                    "a projection of them is {expected}, but of the descriptors {}, where \
                      rounding explains {bound:.1e}",
                     sums[a][b]
                 )

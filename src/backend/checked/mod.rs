@@ -6,7 +6,7 @@
 //! | stage | of all | of a sample, or of all with [`Check::All`] |
 //! | --- | --- | --- |
 //! | descriptors | finite | sites against the CPU's |
-//! | moments | finite, number of sites, against two random projections of the same descriptors | sums against the CPU's |
+//! | moments | finite, number of sites, against projections of the same descriptors | sums against the CPU's |
 //! | features | finite, as many as sites | sites against the CPU's, from pixels to features |
 //! | k-means | labels below k, numbers and sums of clusters against the labels | points: the label is that of the nearest centroid |
 //!
