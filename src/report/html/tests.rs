@@ -335,7 +335,7 @@ fn the_index_leads_to_each_result() {
         between(&page, "<a class=\"card\" href=\"", "\""),
         ["k2/report.html", "k3/report.html"]
     );
-    assert!(page.contains("<h1>&lt;i&gt;.npy</h1>") && page.contains("2, 3 patterns"));
+    assert!(page.contains("<h1><bdi>&lt;i&gt;.npy</bdi></h1>") && page.contains("2, 3 patterns"));
     assert_eq!(page.matches("data:image/jpeg").count(), 1, "the micrograph once");
     let widths = |card: &str| {
         between(between(card, "<div class=\"areas\">", "</div>")[0], "width:", "%").len()
