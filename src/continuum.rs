@@ -271,7 +271,7 @@ fn otsu(mut values: Vec<f32>) -> Option<f32> {
     let quantile = |share: f64| values.get((share * (values.len() - 1) as f64) as usize).copied();
     let (least, most) = (quantile(TAIL)?, quantile(1.0 - TAIL)?);
     let width = f64::from(most - least) / BINS as f64;
-    if !(width > 0.0) {
+    if width.is_nan() || width <= 0.0 {
         return None;
     }
     let mut bins = [0.0_f64; BINS];
@@ -334,7 +334,7 @@ mod tests {
     fn what_follows_slow_brightness_is_one_crystal() {
         let spot = |r: f64, c: f64| (-((r - 0.5).powi(2) + (c - 0.4).powi(2)) / 0.03).exp();
         let (follows, bright) = (feature(|r, c| 2.0 * spot(r, c)), feature(spot));
-        let evidence = Evidence::new(&[follows.clone()], Some(&bright), 8.0);
+        let evidence = Evidence::new(std::slice::from_ref(&follows), Some(&bright), 8.0);
         assert!(evidence.follows_brightness > 0.6, "{evidence:?}");
         // A phase that is brighter is one of its own.
         let phase = |r: f64, c: f64| if spot(r, c) > 0.5 { 1.0 } else { 0.0 };

@@ -5,14 +5,17 @@ use ndarray::{Array2, Array3, Axis};
 use super::UNLABELLED;
 use crate::regions;
 
+/// Where a row or column of pixels lies: the site before, and the way to the next, 0 to 1.
+pub(super) type Place = (usize, f32);
+
 /// Scores of sites, and where the pixels lie between these.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Interpolated {
     /// Logarithms of likelihoods by label from 1 on, `[k, site rows, site cols]`.
     pub(super) scores: Array3<f32>,
-    /// Of each pixel row and column, the site before and the way to the next, 0 to 1.
-    rows: Vec<(usize, f32)>,
-    cols: Vec<(usize, f32)>,
+    /// Of each pixel row and column.
+    rows: Vec<Place>,
+    cols: Vec<Place>,
     /// Pixels that are less sure of their label have none.
     least: f32,
     /// Share of the membership in each pattern (row) that is one in another (column).
@@ -21,7 +24,7 @@ pub(super) struct Interpolated {
 
 /// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
 /// `sites` sites.
-pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Vec<(usize, f32)> {
+pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Vec<Place> {
     let at = |x: usize| (x as f64 * scale - first).clamp(0.0, (sites - 1) as f64);
     let split = |at: f64| {
         let before = (at as usize).min(sites.saturating_sub(2));
@@ -36,7 +39,7 @@ impl Interpolated {
     /// pattern (row) is one in another (column).
     pub(super) fn new(
         scores: Array3<f32>,
-        (rows, cols): (Vec<(usize, f32)>, Vec<(usize, f32)>),
+        (rows, cols): (Vec<Place>, Vec<Place>),
         least: f64,
         mixing: Array2<f32>,
     ) -> Self {

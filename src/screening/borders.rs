@@ -203,6 +203,9 @@ impl<T: Pixel> Search<'_, T> {
 mod tests {
     use super::*;
 
+    /// Which pixels are meant.
+    type Where<'a> = &'a dyn Fn((usize, usize)) -> bool;
+
     const ROWS: usize = 150;
     const COLS: usize = 170;
 
@@ -235,7 +238,7 @@ mod tests {
                 (y * cos - x * sin).abs() > 70.0 || (y * sin + x * cos).abs() > 80.0
             }
         };
-        let cases: [(&str, &dyn Fn((usize, usize)) -> bool); 6] = [
+        let cases: [(&str, Where<'_>); 6] = [
             ("one row", &|(r, _)| r == 0),
             ("two sides", &|(r, c)| r < 13 || c >= 160),
             ("a frame", &|(r, c)| r < 4 || c < 4 || r >= 146 || c >= 166),
@@ -245,7 +248,7 @@ mod tests {
         ];
         for (name, out) in cases {
             for value in [0, u16::MAX] {
-                let expected = Array2::from_shape_fn((ROWS, COLS), |at| out(at));
+                let expected = Array2::from_shape_fn((ROWS, COLS), out);
                 assert_eq!(borders(&picture(value, out)), Some(expected), "{name} of {value}");
             }
         }
@@ -280,8 +283,9 @@ mod tests {
         assert_eq!(borders(&picture(0, |(r, c)| r < 7 && c < 7)), None, "too small");
         // Few counts: nothing but zeros over most of the image, ragged.
         for one_in in [2, 10, 100, 4000] {
-            let counts =
-                Array2::from_shape_fn((ROWS, COLS), |at| u16::from(noise(at) % one_in == 0));
+            let counts = Array2::from_shape_fn((ROWS, COLS), |at| {
+                u16::from(noise(at).is_multiple_of(one_in))
+            });
             assert_eq!(borders(&counts), None, "one count in {one_in} pixels");
         }
         assert_eq!(borders(&Array2::zeros((ROWS, COLS))), None);

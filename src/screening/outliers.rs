@@ -180,6 +180,9 @@ impl<T: Pixel> Image<'_, T> {
 mod tests {
     use super::*;
 
+    /// Which pixels are meant.
+    type Where<'a> = &'a dyn Fn((usize, usize)) -> bool;
+
     fn outliers<T: Pixel>(image: &Array2<T>) -> Vec<(usize, usize)> {
         find(image.view(), None)
     }
@@ -272,7 +275,7 @@ mod tests {
     #[test]
     fn pixels_far_outside_are_found_alone_and_in_lines() {
         let plain = crystal(5);
-        let cases: [(&str, &dyn Fn((usize, usize)) -> bool); 7] = [
+        let cases: [(&str, Where<'_>); 7] = [
             ("a pixel", &|at| at == (77, 140)),
             ("two pixels", &|(r, c)| r == 30 && (c == 41 || c == 42)),
             ("rows", &|(r, _)| (100..103).contains(&r)),

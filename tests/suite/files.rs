@@ -7,9 +7,12 @@ use stemseg::io::read::{self, Frame, ImageFile, Loaded};
 
 use crate::data;
 
+/// Reads the case at a path, and compares what is right.
+type Check = fn(&Path) -> Result<(), Failed>;
+
 pub(crate) fn trials() -> Vec<Trial> {
     data::needs_shared("files::all", || {
-        let trials: [(&str, fn(&Path) -> Result<(), Failed>); 9] = [
+        let trials: [(&str, Check); 9] = [
             ("c07_ome_plain.ome.tif", pixel_of_12_pm),
             ("c07_ome_entity.ome.tif", pixel_of_12_pm),
             ("c08_ij_images5_holds1.tif", one_page_of_five),
@@ -20,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             ("tj.tif", jpeg_is_cut_off),
             ("c00_two_grains.npy", behind_gzip),
         ];
-        let trial = |(name, check): (&'static str, fn(&Path) -> Result<(), Failed>)| {
+        let trial = |(name, check): (&'static str, Check)| {
             Trial::test(format!("files::{name}"), move || check(&case(name)?))
         };
         trials.into_iter().map(trial).collect()

@@ -34,8 +34,11 @@ const TWO: [&str; 8] = [
     "sim/c_homometric_p3m1_p6mm_high.npy",
 ];
 
-/// Images, arguments, and the codes that they must and must not raise.
-const CODES: [(&str, &[&str], &[&str], &[&str]); 9] = [
+/// An image, arguments, and the codes that it must and must not raise.
+type Case = (&'static str, Words, Words, Words);
+type Words = &'static [&'static str];
+
+const CODES: [Case; 9] = [
     ("kinds/one_drift_8.npy", &["-k", "2"], &["no-gap", "scan-rows"], &["no-lattice"]),
     ("kinds/one_drift_4.npy", &["-k", "2"], &["no-gap", "scan-rows"], &[]),
     ("kinds/one_flyback.npy", &["-k", "2"], &["no-gap", "scan-rows"], &[]),

@@ -63,18 +63,17 @@ pub(super) fn check(
         + rounding::sum(channels)
         + 2.0 * EPS;
     let r = &map.components;
-    for a in 0..VECTORS {
-        for b in a..=VECTORS {
+    for (a, sums) in sums.iter().enumerate().take(VECTORS) {
+        for (b, &sum) in sums.iter().enumerate().skip(a) {
             let (expected, size) = match b == VECTORS {
                 true => (r.row(a).dot(&moments.sum), size * n.sqrt()),
                 false => (quadratic(moments, r.row(a), r.row(b)), size * size),
             };
             let bound = 4.0 * lost * size;
-            wrong((sums[a][b] - expected).abs() <= bound, &|| {
+            wrong((sum - expected).abs() <= bound, &|| {
                 format!(
-                    "a projection of them is {expected}, but of the descriptors {}, where \
-                     rounding explains {bound:.1e}",
-                    sums[a][b]
+                    "a projection of them is {expected}, but of the descriptors {sum}, where \
+                     rounding explains {bound:.1e}"
                 )
             })?;
         }
