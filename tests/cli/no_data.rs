@@ -82,7 +82,7 @@ fn saturated_rows_hot_pixels_and_sentinels_are_labelled_from_their_surroundings(
     place.npy("image.npy", &counts());
     let (plain, said) = segment(&place, "plain", &[]);
     assert!(!said.contains("range"), "{said}");
-    let mut image = counts().mapv(|v| u32::from(v));
+    let mut image = counts().mapv(u32::from);
     image.slice_mut(s![44..46, ..]).fill(u32::from(u16::MAX));
     image.slice_mut(s![60..80, 30]).fill(u32::MAX);
     image[(20, 77)] = u32::MAX;
