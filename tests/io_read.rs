@@ -193,7 +193,7 @@ fn files_of_other_writers_are_read() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension != "gz") {
             let loaded = read(&path, None).unwrap();
-            assert!(loaded.pixels.shape().1 % 16 == 0, "{}", path.display());
+            assert!(loaded.pixels.shape().1.is_multiple_of(16), "{}", path.display());
         }
     }
     // One image in many forms: 12 x 16 bytes, or 257 times as much.
