@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::gap::Mixing;
 use crate::kmeans::Clustering;
 
 /// Sites that one task takes.
@@ -12,12 +13,12 @@ const CHUNK: usize = 4096;
 /// softmax over clusters of `-d^2 / 2`, with `d^2` the squared distance from the
 /// centroid in units of the pooled within-cluster `variance` of each feature
 /// (`points` `[N, q]`, `variance` `[q]`). Of the membership in each cluster (row) that share
-/// is one in another (column) which `mixing` `[k, k]` says.
+/// is one in another (column) which `mixing` says.
 pub fn memberships(
     points: ArrayView2<'_, f32>,
     clustering: &Clustering,
     variance: &Array1<f64>,
-    mixing: &Array2<f32>,
+    mixing: &Mixing,
 ) -> Vec<f32> {
     let weight = variance.mapv(|v| if v > 0.0 { 0.5 / v } else { 0.0 });
     clustering
@@ -33,9 +34,9 @@ pub fn memberships(
             };
             let own = exponent(label as usize);
             let (mut mixed, mut all) = (0.0, 0.0);
-            for (c, &share) in mixing.column(label as usize).iter().enumerate() {
+            for c in 0..clustering.centroids.nrows() {
                 let likelihood = (own - exponent(c)).exp();
-                mixed += likelihood * f64::from(share);
+                mixed += likelihood * f64::from(mixing.share(c, label as usize));
                 all += likelihood;
             }
             (mixed / all) as f32
@@ -140,7 +141,7 @@ mod tests {
     fn membership_is_the_softmax_of_scaled_distances() {
         let (points, clustering) = clustering();
         let variance = within_variance(points.view(), &clustering);
-        let found = memberships(points.view(), &clustering, &variance, &Array2::eye(2));
+        let found = memberships(points.view(), &clustering, &variance, &Mixing::none());
         let variance = 29.0_f64 / 5.0;
         let expected =
             |x: f64| 1.0 / (1.0 + ((x * x - (x - 10.0).powi(2)) / (2.0 * variance)).exp());
@@ -148,7 +149,7 @@ mod tests {
             assert!((f64::from(found[i]) - expected(x)).abs() < 1e-6);
         }
         assert!((found[4] - 0.5).abs() < 1e-6, "half-way");
-        let mixing = ndarray::array![[0.75, 0.25], [0.25, 0.75]];
+        let mixing = Mixing::of(ndarray::array![[0.75, 0.25], [0.25, 0.75]]);
         let variance = within_variance(points.view(), &clustering);
         let mixed = memberships(points.view(), &clustering, &variance, &mixing);
         assert!(mixed.iter().zip(&found).all(|(m, f)| (m - (0.25 + 0.5 * f)).abs() < 1e-6));

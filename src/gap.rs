@@ -20,6 +20,9 @@ use crate::regions;
 
 /// Sites that are looked at, at most: blocks of them are averaged where there are more.
 const MOST: usize = 1 << 16;
+/// Patterns that are compared, at most; of more nobody asks how far each two lie apart, and
+/// there would be too many pairs.
+const MOST_PATTERNS: usize = 64;
 /// Sites that make a core; where there are fewer, a separation counts for that share.
 const CORE_SITES: usize = 12;
 const WITHOUT_CORE: f64 = 0.3;
@@ -45,8 +48,46 @@ const STEEPNESS: f64 = 9.5;
 /// How far each two patterns lie apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gaps {
-    /// `[k, k]`, the same both ways; infinite on the diagonal.
-    separations: Array2<f64>,
+    /// `[k, k]`, the same both ways; infinite on the diagonal. Nothing where there are too
+    /// many patterns to compare: then all count as far apart.
+    separations: Option<Array2<f64>>,
+}
+
+/// What share of the membership in one pattern is one in another, since it is not known to
+/// be told apart from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixing {
+    /// `[k, k]`; nothing where each pattern is itself alone.
+    shares: Option<Array2<f32>>,
+    /// Share of a membership that is one in any pattern at all.
+    certain: f32,
+}
+
+impl Mixing {
+    /// Patterns that are all told apart.
+    pub fn none() -> Self {
+        Self { shares: None, certain: 1.0 }
+    }
+
+    /// Shares `[k, k]` of each pattern (row) in each (column).
+    pub fn of(shares: Array2<f32>) -> Self {
+        Self { shares: Some(shares), certain: 1.0 }
+    }
+
+    /// Share of the membership in `one` pattern that is one in `another`.
+    pub fn share(&self, one: usize, another: usize) -> f32 {
+        match &self.shares {
+            Some(shares) => shares[(one, another)],
+            None if one == another => self.certain,
+            None => 0.0,
+        }
+    }
+
+    /// The same with the pattern that was `order[i]` in place `i`.
+    pub(crate) fn reordered(&self, order: &[usize]) -> Self {
+        let shares = |shares: &Array2<f32>| shares.select(Axis(0), order).select(Axis(1), order);
+        Self { shares: self.shares.as_ref().map(shares), certain: self.certain }
+    }
 }
 
 impl Gaps {
@@ -62,6 +103,9 @@ impl Gaps {
         clusters: usize,
         plan: &Plan,
     ) -> Self {
+        if clusters > MOST_PATTERNS {
+            return Self { separations: None };
+        }
         let mut separations = Array2::from_elem((clusters, clusters), f64::INFINITY);
         if clusters > 1 {
             let field = Field::new(points, labels, plan);
@@ -74,12 +118,12 @@ impl Gaps {
                 }
             }
         }
-        Self { separations }
+        Self { separations: Some(separations) }
     }
 
     /// The separation of two patterns.
     pub fn separation(&self, one: usize, other: usize) -> f64 {
-        self.separations[(one, other)]
+        self.separations.as_ref().map_or(f64::INFINITY, |all| all[(one, other)])
     }
 
     /// How likely two patterns are two, and not a cut through one, 0 to 1.
@@ -88,21 +132,26 @@ impl Gaps {
     }
 
     /// Share of the membership in each pattern (row) that is one in another (column), since
-    /// it is not known to be told apart from it, `[k, k]`. `certain` is the share that is
-    /// one in any pattern at all.
-    pub(crate) fn mixing(&self, certain: f64) -> Array2<f32> {
-        let clusters = self.separations.nrows();
+    /// it is not known to be told apart from it. `certain` is the share that is one in any
+    /// pattern at all.
+    pub(crate) fn mixing(&self, certain: f64) -> Mixing {
+        let narrow = certain as f32;
+        let Some(separations) = &self.separations else {
+            return Mixing { shares: None, certain: narrow };
+        };
+        let clusters = separations.nrows();
         let doubt = Array2::from_shape_fn((clusters, clusters), |(one, other)| {
             if one == other { 1.0 } else { 1.0 - self.trust(one, other) }
         });
         let sums = doubt.sum_axis(Axis(1)).insert_axis(Axis(1));
-        (certain * doubt / sums).mapv(|share| share as f32)
+        let shares = (certain * doubt / sums).mapv(|share| share as f32);
+        Mixing { shares: Some(shares), certain: narrow }
     }
 
     /// The same with the pattern that was `order[i]` in place `i`.
     pub(crate) fn reordered(&self, order: &[usize]) -> Self {
-        let separations = self.separations.select(Axis(0), order).select(Axis(1), order);
-        Self { separations }
+        let turned = |all: &Array2<f64>| all.select(Axis(0), order).select(Axis(1), order);
+        Self { separations: self.separations.as_ref().map(turned) }
     }
 }
 
@@ -312,14 +361,29 @@ mod tests {
         separations.diag_mut().fill(f64::INFINITY);
         separations[(0, 1)] = 0.1;
         separations[(1, 0)] = 0.1;
-        let gaps = Gaps { separations };
+        let gaps = Gaps { separations: Some(separations) };
         let mixing = gaps.mixing(1.0);
         for (one, other, share) in [(0, 0, 0.5), (0, 1, 0.5), (0, 2, 0.0), (2, 2, 1.0), (2, 0, 0.0)]
         {
-            assert!((mixing[(one, other)] - share).abs() < 1e-3, "{mixing}");
+            assert!((mixing.share(one, other) - share).abs() < 1e-3, "{mixing:?}");
         }
         let turned = gaps.reordered(&[2, 0, 1]);
         assert_eq!((turned.separation(1, 2), turned.separation(0, 1)), (0.1, 100.0));
-        assert_eq!(gaps.mixing(0.5).sum_axis(Axis(1)), ndarray::array![0.5, 0.5, 0.5]);
+        let half = gaps.mixing(0.5);
+        for one in 0..3 {
+            let all: f32 = (0..3).map(|other| half.share(one, other)).sum();
+            assert!((all - 0.5).abs() < 1e-6, "{half:?}");
+        }
+    }
+
+    #[test]
+    fn of_very_many_patterns_each_is_itself() {
+        let plan = Plan::new(Params::default(), (200, 200), None).unwrap();
+        let labels = Array2::from_elem((plan.grid.count.rows, plan.grid.count.cols), Some(0));
+        let points = Array2::zeros((plan.grid.len(), 1));
+        let gaps = Gaps::new(points.view(), &labels, 60_000, &plan).reordered(&[]);
+        assert_eq!(gaps.separation(1, 59_999), f64::INFINITY);
+        let mixing = gaps.mixing(0.5);
+        assert_eq!([(7, 7), (7, 8)].map(|(one, other)| mixing.share(one, other)), [0.5, 0.0]);
     }
 }

@@ -8,6 +8,7 @@ use ndarray::{ArcArray2, Array2, Array3, ArrayView2};
 use num_traits::Zero;
 use serde::Serialize;
 
+use crate::gap::Mixing;
 use crate::plan::{Border, Order, Plan};
 use crate::regions::{self, Smoothing};
 use crate::rows::{self, Rows};
@@ -94,7 +95,7 @@ impl LabelMap {
         (smoothing, least): (Smoothing, f64),
         plan: &Plan,
         absent: Option<ArcArray2<bool>>,
-        mixing: impl FnOnce(&Array2<Option<usize>>) -> Array2<f32>,
+        mixing: impl FnOnce(&Array2<Option<usize>>) -> Mixing,
     ) -> Self {
         let cells = Cells::new(plan, absent);
         let mut scores = on_grid(scores, plan);

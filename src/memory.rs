@@ -13,7 +13,7 @@ use std::cell::Cell;
 use bytesize::ByteSize;
 
 use crate::backend::cpu;
-use crate::plan::{Components, Plan};
+use crate::plan::{Components, Labels, Plan};
 use crate::{Error, Result, choose};
 
 pub use limits::available;
@@ -164,8 +164,13 @@ impl Plan {
         // Features as they come and as k-means has them, once more for masks;
         // labels of two iterations, distances, memberships, maps of the sites.
         let copies = if self.active.is_some() { 3 } else { 2 };
-        // Scores of the patterns, and those averaged.
-        let patterns = self.params.clusters.iter().copied().max().unwrap_or(choose::MOST);
+        // Scores of the patterns, and those averaged, where labels lie between sites.
+        let patterns = match self.params.labels {
+            Labels::Nearest => 0,
+            Labels::Interpolated { .. } => {
+                self.params.clusters.iter().copied().max().unwrap_or(choose::MOST)
+            }
+        };
         let site = 4 * (copies * features + 2 * patterns + 8);
         REST + (self.grid.len() * site) as u64
     }

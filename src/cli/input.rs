@@ -62,8 +62,8 @@ pub(super) fn read_within(memory: Option<u64>, file: &Path, args: &InputArgs) ->
     };
     let (mask, mask_sha256) = match &args.mask {
         Some(path) => {
-            let files = Stamps::of([path.clone()])?;
-            (Some(mask(path, args.mask_invert, (rows, cols))?), Some(checksum(&files)?))
+            let (mask, files) = mask(path, args.mask_invert, (rows, cols))?;
+            (Some(mask), Some(checksum(&files)?))
         }
         None => (None, None),
     };
@@ -127,7 +127,10 @@ fn other_unit(entry: &read::Entry) -> Option<&'static str> {
 
 /// The pixels of a file that is no stack.
 pub(super) fn single(path: &Path) -> Result<read::Pixels> {
-    let mut file = ImageFile::open(path)?;
+    only_image(path, ImageFile::open(path)?)
+}
+
+fn only_image(path: &Path, mut file: ImageFile) -> Result<read::Pixels> {
     let image = file.choose(None)?;
     match file.entries()[image].frames() {
         Some(frames) => Err(Error::unreadable(
@@ -140,18 +143,25 @@ pub(super) fn single(path: &Path) -> Result<read::Pixels> {
     }
 }
 
-/// The mask in a file, true where a pixel does not count.
-fn mask(path: &Path, inverted: bool, shape: (usize, usize)) -> Result<ndarray::Array2<bool>> {
+/// The mask in a file, true where a pixel does not count, with the file as it was.
+fn mask(
+    path: &Path,
+    inverted: bool,
+    shape: (usize, usize),
+) -> Result<(ndarray::Array2<bool>, Stamps)> {
+    let file = ImageFile::open(path)?;
+    let files = file.stamps().clone();
+    let pixels = only_image(path, file)?;
     let (mask, those) = match inverted {
-        false => (single(path)?.to_mask(), "do not count"),
-        true => (single(path)?.to_inverted_mask(), "count with --mask-invert"),
+        false => (pixels.to_mask(), "do not count"),
+        true => (pixels.to_inverted_mask(), "count with --mask-invert"),
     };
     match mask.dim() == shape {
         true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(
             path,
             format!("the mask leaves no pixel; its non-zero pixels are those that {those}"),
         )),
-        true => Ok(mask),
+        true => Ok((mask, files)),
         false => Err(Error::unreadable(
             path,
             format!(

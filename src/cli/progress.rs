@@ -125,9 +125,20 @@ impl About<'_> {
 
     /// As [`Bar::remarks`].
     pub(super) fn remarks(self, remarks: &Remarks) {
-        remarks.notes.iter().for_each(|note| self.note(note));
+        self.notes(&remarks.notes);
+        self.warnings(&remarks.warnings);
+    }
+
+    /// Says what was done.
+    pub(super) fn notes(self, notes: &[String]) {
+        notes.iter().for_each(|note| self.note(note));
+    }
+
+    /// Says what speaks against a result, once there is one: where a run fails, that is what
+    /// there is to say.
+    pub(super) fn warnings(self, warnings: &[Warning]) {
         let warning = |warning: &Warning| self.bar.warning(&self.named(&warning.text));
-        remarks.warnings.iter().for_each(warning);
+        warnings.iter().for_each(warning);
     }
 
     fn named<'t>(self, text: &'t str) -> Cow<'t, str> {

@@ -1,8 +1,9 @@
 //! Labels between sites: where the interpolated scores of two patterns are equal.
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array3, Axis};
 
 use super::UNLABELLED;
+use crate::gap::Mixing;
 use crate::regions;
 
 /// Where a row or column of pixels lies: the site before, and the way to the next, 0 to 1.
@@ -18,8 +19,8 @@ pub(super) struct Interpolated {
     cols: Vec<Place>,
     /// Pixels that are less sure of their label have none.
     least: f32,
-    /// Share of the membership in each pattern (row) that is one in another (column).
-    mixing: Array2<f32>,
+    /// Share of the membership in each pattern that is one in another.
+    mixing: Mixing,
 }
 
 /// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
@@ -35,13 +36,13 @@ pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Ve
 
 impl Interpolated {
     /// Of `scores`, at pixels that lie where [`between`] says; `least` is the least
-    /// membership of a label, `mixing` `[k, k]` what share of the membership in each
+    /// membership of a label, `mixing` what share of the membership in each
     /// pattern (row) is one in another (column).
     pub(super) fn new(
         scores: Array3<f32>,
         (rows, cols): (Vec<Place>, Vec<Place>),
         least: f64,
-        mixing: Array2<f32>,
+        mixing: Mixing,
     ) -> Self {
         Self { scores, rows, cols, least: least as f32, mixing }
     }
@@ -49,7 +50,7 @@ impl Interpolated {
     /// Puts the pattern that was `order[i]` in place `i`.
     pub(super) fn reorder(&mut self, order: &[usize]) {
         self.scores = self.scores.select(Axis(0), order);
-        self.mixing = self.mixing.select(Axis(0), order).select(Axis(1), order);
+        self.mixing = self.mixing.reordered(order);
     }
 
     /// Labels of a pixel row.
@@ -91,8 +92,8 @@ impl Interpolated {
     pub(super) fn membership(&self, scores: &[f32], of: usize) -> f32 {
         let likelihoods = scores.iter().map(|score| (score - scores[of]).exp());
         let (mut own, mut all) = (0.0, 0.0);
-        for (likelihood, share) in likelihoods.zip(self.mixing.column(of)) {
-            own += likelihood * share;
+        for (pattern, likelihood) in likelihoods.enumerate() {
+            own += likelihood * self.mixing.share(pattern, of);
             all += likelihood;
         }
         own / all
@@ -127,6 +128,8 @@ fn interpolate(
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
 
     #[test]
@@ -135,7 +138,7 @@ mod tests {
         let scores = Array3::from_shape_vec((2, 1, 2), vec![0.0, -3.0, -1.0, 0.0]).unwrap();
         let cols = between(9, 2, 0.125, 0.0);
         let lines = (between(1, 1, 1.0, 0.0), cols);
-        let map = Interpolated::new(scores, lines, 0.0, Array2::eye(2));
+        let map = Interpolated::new(scores, lines, 0.0, Mixing::none());
         let mut labels = [0; 9];
         map.labels(0, &mut labels);
         // Equal at a quarter of the way, where the first counts.
@@ -147,7 +150,7 @@ mod tests {
         map.labels(0, &mut labels);
         assert_eq!(labels, [0, 0, 0, 0, 0, 0, 0, 2, 2]);
         // Half of what is one pattern may as well be the other.
-        let mixed = Interpolated { mixing: Array2::from_elem((2, 2), 0.5), ..map };
+        let mixed = Interpolated { mixing: Mixing::of(Array2::from_elem((2, 2), 0.5)), ..map };
         mixed.memberships(0, &mut sure);
         assert_eq!(sure, [0.5; 9]);
         mixed.labels(0, &mut labels);
@@ -159,7 +162,7 @@ mod tests {
         let wave = |(k, r, c): (usize, usize, usize)| ((7 * k + 3 * r + 5 * (c / 3)) % 11) as f32;
         let scores = Array3::from_shape_fn((3, 5, 9), wave);
         let (rows, cols) = (between(20, 5, 0.24, 0.0), between(40, 9, 0.22, 0.0));
-        let short = Interpolated::new(scores, (rows, cols), 0.0, Array2::eye(3));
+        let short = Interpolated::new(scores, (rows, cols), 0.0, Mixing::none());
         // Any membership is enough, but it has to be worked out.
         let whole = Interpolated { least: f32::MIN_POSITIVE, ..short.clone() };
         let mut seen = [false; 4];

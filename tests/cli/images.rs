@@ -132,9 +132,9 @@ fn advice_for_small_images_works() {
     for (rows, cols, k) in
         [(24, 100, 2), (20, 30, 2), (20, 20, 2), (90, 9, 3), (11, 11, 2), (7, 80, 4)]
     {
-        let name = format!("{rows}x{cols}.npy");
-        place.npy(&name, &scene(rows, cols));
         for stride in ["1", "4", "9"] {
+            let name = format!("{rows}x{cols}-{stride}.npy");
+            place.npy(&name, &scene(rows, cols));
             let k = k.to_string();
             let job = Job::new().image(&name).with(&[("-k", &k), ("--stride", stride)]);
             let size = format!("{rows}x{cols} px");
@@ -153,7 +153,7 @@ fn advice_for_small_images_works() {
 #[test]
 fn images_too_small_for_anything_are_refused() {
     let place = Place::empty();
-    for (rows, cols) in [(1, 1), (3, 3), (4, 50), (5, 5), (100_000, 3), (3, 100_000)] {
+    for (rows, cols) in [(1, 2), (3, 3), (4, 50), (5, 5), (100_000, 3), (3, 100_000)] {
         let name = format!("{rows}x{cols}.npy");
         place.npy(&name, &Array2::from_shape_fn((rows, cols), |(r, c)| ((r * 5 + c) % 7) as u8));
         let size = format!("{rows}x{cols} px");

@@ -12,7 +12,7 @@ use stemseg::io::write::{NpyRows, ResultFolder};
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::{Components, Reduce};
-use stemseg::remarks::Remarks;
+use stemseg::remarks::{Remarks, Warning};
 use stemseg::report::summary::Overlay;
 use stemseg::sites::Band;
 use stemseg::threads::beside;
@@ -67,6 +67,8 @@ pub(super) struct Computed {
     job: Job,
     found: Segmentation,
     device: DeviceInfo,
+    /// What is to be said once the result is there.
+    warnings: Vec<Warning>,
 }
 
 impl Job {
@@ -132,7 +134,8 @@ impl Job {
         let file = self.file.clone();
         let _at_work = AtWork::new(&file);
         let about = bar.about(shared.batch.then_some(&*file));
-        about.remarks(&self.input.remarks);
+        about.notes(&self.input.remarks.notes);
+        let mut said_later = self.input.remarks.warnings.clone();
         self.input.remarks.extend(devices.remarks.clone());
         let work = |backend: &dyn Backend| {
             explain(&self.plan, backend, bar)?;
@@ -169,10 +172,10 @@ impl Job {
                 1 => warning,
                 _ => warning.of(&format!("k = {}", result.map.areas.len())),
             });
-            about.remarks(&Remarks { warnings: warnings.collect(), ..Default::default() });
+            said_later.extend(warnings);
         }
         self.ready = Instant::now();
-        Ok(Computed { job: self, found, device })
+        Ok(Computed { job: self, found, device, warnings: said_later })
     }
 
     /// Ends its waiting for other images.
@@ -222,14 +225,15 @@ impl Computed {
     /// Writes the result; gives its summary.json, and the result in a few words.
     pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
         self.job.taken(shared);
-        let _at_work = AtWork::new(&self.job.file);
-        let Self { job: Job { input, repetition, folder, started, read, .. }, found, device } =
-            self;
+        let Self { job, found, device, warnings } = self;
+        let Job { file, input, repetition, folder, started, read, .. } = job;
+        let _at_work = AtWork::new(&file);
         let output = Output { args: shared.args, input, repetition, device, started, read };
         let summary = output.write(&found, &folder, shared.bar);
         let mut summary = summary.map_err(|error| folder.named(error))?;
         let place = folder.commit(&mut summary)?;
         let summary = Value::from(summary);
+        shared.bar.about(shared.batch.then_some(&*file)).warnings(&warnings);
         let words = match shared.batch {
             true => output.in_a_line(&found, &place),
             false => output.in_words(&found, &place),

@@ -188,6 +188,11 @@ impl ImageFile {
         self.stamps.files().map(Path::to_path_buf).collect()
     }
 
+    /// All files that it is read from, as they were when it was opened.
+    pub fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
     /// The number of the image that is read: `image` where there is such an image, or
     /// the one that [`read_frame`] takes.
     ///
