@@ -411,7 +411,7 @@ fn what_an_archive_says_of_its_members_is_bounded_by_the_file() {
 #[test]
 fn a_file_that_changes_between_its_header_and_its_pixels_is_noticed() {
     let folder = Folder::new();
-    let bytes = npy(1, "|u1", false, "(40, 50)", &[7; 2000]);
+    let bytes = npy(1, "'|u1'", false, "(40, 50)", &[7; 2000]);
     let path = folder.file("image.npy", &bytes);
     let mut file = stemseg::io::read::ImageFile::open(&path).unwrap();
     file.load(0, 0).unwrap();
