@@ -22,10 +22,13 @@ use crate::regions;
 /// Features that are looked at, best first.
 pub(crate) const FEATURES: usize = 4;
 
-/// Strength of the clearest levels below which there may be but one crystal. Scenes of two
-/// and more crystals have 2.5 and more; single crystals 0.6 to 2.1, a few real images of two
-/// phases 1.2 to 2, so that it takes a sign of a slope besides.
-const CLEAR: f64 = 1.9;
+/// Strength of the clearest levels below which there may be but one crystal, where it changes
+/// from place to place and where it follows the brightness. Scenes of two and more crystals
+/// have 2.5 and more; those that bend, strain or drift 0.6 to 1.2 (2 under fly-back),
+/// contamination leaves 1.8; a few real images of two phases have 1.2 to 2, so that it takes
+/// a sign of a slope besides.
+const CLEAR: f64 = 1.4;
+const CLEAR_OF_BRIGHTNESS: f64 = 1.9;
 /// A step of the first feature below this is a slope (0.09 to 0.28 in crystals that are bent,
 /// strained or drift; 0.33 and more across real boundaries, blurred by the windows of sites).
 const SLOPE: f64 = 0.3;
@@ -95,11 +98,10 @@ impl Evidence {
     pub fn slope(&self) -> Option<Slope> {
         let strength = |levels: &Option<Levels>| levels.map_or(0.0, |levels| levels.strength());
         let first = (*self.levels.first()?)?;
-        if self.levels.iter().map(strength).fold(0.0, f64::max) >= CLEAR {
-            None
-        } else if first.step < SLOPE {
+        let clearest = self.levels.iter().map(strength).fold(0.0, f64::max);
+        if clearest < CLEAR && first.step < SLOPE {
             Some(Slope::Place)
-        } else if self.follows_brightness >= FOLLOWS {
+        } else if clearest < CLEAR_OF_BRIGHTNESS && self.follows_brightness >= FOLLOWS {
             Some(Slope::Brightness)
         } else {
             None

@@ -10,24 +10,60 @@ use crate::data;
 /// Reads the case at a path, and compares what is right.
 type Check = fn(&Path) -> Result<(), Failed>;
 
+/// The cases of files, with what is right.
+const CASES: [(&str, Check); 9] = [
+    ("c07_ome_plain.ome.tif", pixel_of_12_pm),
+    ("c07_ome_entity.ome.tif", pixel_of_12_pm),
+    ("c08_ij_images5_holds1.tif", one_page_of_five),
+    ("c09_channels_BF_HAADF.ome.tif", channels_with_names),
+    ("c10_small_page_first.tif", the_large_page),
+    ("c17_h_w_t.npy", frames_are_last),
+    ("c18_packed12.tif", twelve_bits),
+    ("tj.tif", jpeg_is_cut_off),
+    ("c00_two_grains.npy", behind_gzip),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     data::needs_shared("files::all", || {
-        let trials: [(&str, Check); 9] = [
-            ("c07_ome_plain.ome.tif", pixel_of_12_pm),
-            ("c07_ome_entity.ome.tif", pixel_of_12_pm),
-            ("c08_ij_images5_holds1.tif", one_page_of_five),
-            ("c09_channels_BF_HAADF.ome.tif", channels_with_names),
-            ("c10_small_page_first.tif", the_large_page),
-            ("c17_h_w_t.npy", frames_are_last),
-            ("c18_packed12.tif", twelve_bits),
-            ("tj.tif", jpeg_is_cut_off),
-            ("c00_two_grains.npy", behind_gzip),
-        ];
         let trial = |(name, check): (&'static str, Check)| {
             Trial::test(format!("files::{name}"), move || check(&case(name)?))
         };
-        trials.into_iter().map(trial).collect()
+        let mut trials: Vec<Trial> = CASES.into_iter().map(trial).collect();
+        trials.push(Trial::test("files::every_case_is_tried", every_case_is_tried));
+        trials
     })
+}
+
+/// Cases of other modules: `numbers`, `no_data`, `warnings` and `instruments`.
+const ELSEWHERE: [&str; 18] = [
+    "c00_truth.npy",
+    "c01_gap_rows_u16.npy",
+    "c02_one_masked_pixel_u32.npy",
+    "c03_one_crystal_drift_0.npy",
+    "c03_one_crystal_straight.npy",
+    "c04_one_crystal_contamination.npy",
+    "c05_nan_border.npy",
+    "c06_nan_stack.npy",
+    "c06_truth.npy",
+    "c12_float16.hspy",
+    "c13_cell_in_metres.mrc",
+    "c16_white_noise.npy",
+    "atomap_test_ADF_cropped.hdf5",
+    "velox_v11_SI.emd",
+    "dm3_dims.dm3",
+    "h5_soft2.hspy",
+    "h5v5.hspy",
+    "h_v112.hspy",
+];
+
+/// A case that is new is in no list as yet.
+fn every_case_is_tried() -> Result<(), Failed> {
+    for entry in std::fs::read_dir(data::shared().join("data/cases"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let listed = CASES.iter().any(|(case, _)| *case == name) || ELSEWHERE.contains(&&*name);
+        check(listed, format!("{name} has no trial"))?;
+    }
+    Ok(())
 }
 
 /// The path of a case, which has to be there.

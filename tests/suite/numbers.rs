@@ -3,6 +3,7 @@
 use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
 use stemseg::backend::Backend;
+use stemseg::backend::cpu::Cpu;
 use stemseg::micrograph::{Micrograph, NonFinite};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::rows;
@@ -10,6 +11,7 @@ use stemseg::simulate::{Scene, Settings, Simulated, simulate};
 use stemseg::sites::Extent;
 use stemseg::{Plan, Silent, automatic};
 
+use crate::data;
 use crate::devices::Devices;
 
 type Outcome = Result<(), Failed>;
@@ -26,12 +28,29 @@ const SCENES: [(&str, Option<usize>, usize); 8] = [
     ("polycrystal", Some(4), 4),
 ];
 
+/// Crystals that change from place to place, or with the brightness: one pattern each.
+const CHANGING: [&str; 6] = [
+    "cases/c03_one_crystal_straight.npy",
+    "cases/c03_one_crystal_drift_0.npy",
+    "cases/c04_one_crystal_contamination.npy",
+    "kinds/one_bent.npy",
+    "kinds/one_strained.npy",
+    "kinds/one_drift_8.npy",
+];
+
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (scene, grains, expected) in SCENES {
         let name = format!("numbers::of_{}_{expected}", scene.replace(' ', "_"));
         trials.extend(devices.each(&name, move |b| counted(b, scene, grains, expected)));
     }
+    trials.extend(data::needs_shared("numbers::of_one_crystal_that_changes", || {
+        let of_one = |file: &'static str| {
+            let name = file.rsplit(['/', '.']).nth(1).unwrap_or(file);
+            Trial::test(format!("numbers::of_{name}"), move || one_pattern(file))
+        };
+        CHANGING.into_iter().map(of_one).collect()
+    }));
     trials.extend(devices.each("numbers::confidence_is_a_share_of_right_labels", confidence));
     trials
 }
@@ -63,6 +82,17 @@ fn counted(backend: &dyn Backend, scene: &str, grains: Option<usize>, expected: 
     match choice.clusters == expected && labels == expected && found.results.len() == 1 {
         true => Ok(()),
         false => Err(format!("{labels} patterns: {choice:?}").into()),
+    }
+}
+
+/// A slope is no boundary.
+fn one_pattern(file: &str) -> Outcome {
+    let image = data::load2(&data::shared().join("data").join(file))?;
+    let found = segmented(&Cpu::new(), &image.mapv(|v| v as f32), Vec::new())?;
+    let choice = found.choice.ok_or("a number was chosen, but not why")?;
+    match choice.clusters {
+        1 => Ok(()),
+        _ => Err(format!("{choice:?}").into()),
     }
 }
 
