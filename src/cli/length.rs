@@ -225,12 +225,15 @@ pub(super) fn periods(given: &[Length], axes: usize, size: Option<PixelSize>) ->
     spread.iter().enumerate().map(one).collect()
 }
 
+/// Sizes of pixels whose areas are numbers still, nm.
+const PIXEL_NM: std::ops::RangeInclusive<f64> = 1e-12..=1e9;
+
 /// A size of pixels: a length, or `ROWSxCOLS`.
 pub(super) fn pixel_size(text: &str) -> Result<PixelSize, String> {
     let Spans { rows, cols, .. } = spans_of_pixels(text)?;
     let length = |length: Length| match length {
-        Length::Nanometres(length) if length > 0.0 => Ok(length),
-        Length::Nanometres(_) => Err("a pixel is larger than 0".to_owned()),
+        Length::Nanometres(length) if PIXEL_NM.contains(&length) => Ok(length),
+        Length::Nanometres(_) => Err(format!("'{text}' is no size of a pixel; give 1e-12nm to 1m")),
         Length::Pixels(_) => Err(format!("'{text}' has no unit; give for example 0.015nm")),
     };
     Ok(PixelSize { rows: length(rows)?, cols: length(cols)? })
@@ -307,7 +310,8 @@ mod tests {
         assert_eq!(pixel_size("0.2Ax15pm"), size(0.2 * 0.1, 15.0 * 1e-3));
         for (text, word) in [
             ("0.015", "no unit"),
-            ("0nm", "larger than 0"),
+            ("0nm", "no size of a pixel"),
+            ("1e300m", "no size of a pixel"),
             ("-1nm", "larger"),
             ("1/nm", "no unit"),
         ] {

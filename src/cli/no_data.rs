@@ -29,13 +29,13 @@ pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, args: &Inpu
     }
     if excluded.non_finite > 0 {
         remarks.note(format!(
-            "{} NaN or infinite: they are left out, with label 0",
+            "{} NaN or infinite, and left out, with label 0",
             are(excluded.non_finite, &counted)
         ));
     }
     if excluded.constant > 0 {
         remarks.note(format!(
-            "{} in borders of one constant value: they are left out, with label 0; --outliers keep takes them as \
+            "{} in borders of one constant value, and left out, with label 0; --outliers keep takes all pixels as \
              they are",
             are(excluded.constant, &counted)
         ));

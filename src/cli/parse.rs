@@ -55,6 +55,14 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share of 0 to 1.
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a share of 0 to 1, for example 0.9".into()),
+    }
+}
+
 /// One axis of a region: `start:end` as in Python, either may be left out or
 /// count from the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

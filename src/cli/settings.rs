@@ -52,7 +52,7 @@ struct PresetArgs {
     smooth: Option<f64>,
 
     /// Pixels that are less sure of their label get none, 0 to 1 [default: 0].
-    #[arg(long, value_name = "SHARE", value_parser = parse::share, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = parse::fraction, allow_negative_numbers = true)]
     min_confidence: Option<f64>,
 }
 

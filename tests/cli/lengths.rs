@@ -63,7 +63,7 @@ fn lengths_of_an_image_without_pixel_size_are_refused() {
     refused("--patch", "3mrad", &["'mrad' is no unit of length"]);
     refused("--patch", "1m", &["larger than any image"]);
     refused("--pixel-size", "0.02", &["'0.02' has no unit", "0.015nm"]);
-    refused("--pixel-size", "0nm", &["larger than 0"]);
+    refused("--pixel-size", "0nm", &["no size of a pixel"]);
 }
 
 #[test]

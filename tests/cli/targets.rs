@@ -124,12 +124,16 @@ fn a_file_of_the_users_with_the_name_of_a_new_one_is_named_before_computing() {
     Job::new().set("--no-report", crate::job::FLAG).succeed(&place);
     place.write("image.stemseg/report.html", "mine");
     let job = Job::new().with(&[("--starts", "1000000000")]).force();
-    job.refused(&place, "report", &["report.html in it was not made by stemseg", "--out"]);
+    job.refused(
+        &place,
+        "report",
+        &["report.html in it is not part of the earlier result", "--out"],
+    );
     Job::new().set("--no-report", crate::job::FLAG).force().succeed(&place);
     assert_eq!(place.bytes("image.stemseg/report.html"), b"mine");
     place.folder("image.stemseg/k3");
     let list = Job::new().with(&[("-k", "2,3"), ("--no-report", crate::job::FLAG)]).force();
-    list.refused(&place, "k3", &["k3 in it was not made by stemseg"]);
+    list.refused(&place, "k3", &["k3 in it is not part of the earlier result"]);
 }
 
 #[cfg(unix)]

@@ -275,7 +275,7 @@ fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
             "out",
             target.display(),
             format!(
-                "{} lies in it, which is replaced as a whole; give another --out",
+                "{} lies in it, and a run does not write where it reads; give another --out",
                 file.display()
             ),
         )),

@@ -221,7 +221,10 @@ impl ImageFile {
     /// The mean over all frames that have a value there, as f64; NaN where none has.
     fn mean(&mut self, image: usize) -> Result<Image> {
         let count = self.entries()[image].frames().unwrap_or(1);
-        let note = format!("the mean of {count} frames was taken");
+        let note = match count {
+            1 => "the mean of 1 frame was taken".to_owned(),
+            _ => format!("the mean of {count} frames was taken"),
+        };
         let mean = guarded(&self.path, || self.images.mean(image));
         if let Some((mean, mut notes)) = self.stamps.while_unchanged(mean)? {
             notes.push(note);

@@ -318,8 +318,8 @@ fn check_target(target: &Path, force: bool) -> Result<Option<Manifest>> {
 fn in_the_way(target: &Path, guest: &Path) -> Error {
     let guest = guest.display();
     let reason = format!(
-        "{guest} in it was not made by stemseg and has the name of something in the new result; \
-         rename it, or give another --out"
+        "{guest} in it is not part of the earlier result and has the name of something in the \
+         new one; rename it, or give another --out"
     );
     Error::parameter("out", target.display(), reason)
 }

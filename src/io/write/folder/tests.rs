@@ -176,14 +176,14 @@ fn what_the_user_made_is_never_overwritten() {
     fs::create_dir(target.join("maps")).unwrap();
     for planned in ["report.html", "maps/maps.json", "maps"] {
         let error = ResultFolder::create(&target, true, &[planned.to_owned()]).unwrap_err();
-        assert!(error.to_string().contains("was not made by stemseg"), "{error}");
+        assert!(error.to_string().contains("is not part of the earlier result"), "{error}");
     }
     // Nor where it was not known before.
     for name in ["report.html", "maps/maps.json", "maps"] {
         let folder = filled(&target, true, "second");
         fs::write(folder.path(name), "").unwrap();
         let error = folder.commit(&mut Map::new()).unwrap_err();
-        assert!(error.to_string().contains("was not made by stemseg"), "{name}: {error}");
+        assert!(error.to_string().contains("is not part of the earlier result"), "{name}: {error}");
     }
     assert_eq!(fs::read_to_string(target.join("report.html")).unwrap(), "mine");
     assert_eq!(labels(&target), "first");
