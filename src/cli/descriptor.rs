@@ -64,6 +64,12 @@ impl DescriptorArgs {
         self.file().map_or(Ok(()), |file| parse::translations(file).map(drop))
     }
 
+    /// Whether a size of those that follow from the period by default was given.
+    pub(super) fn gives_sizes(&self) -> bool {
+        let pairs = self.centred.pair_width.is_some() || self.centred.pair_spacing.is_some();
+        pairs || self.symmetry.radius.is_some() || self.window.is_some()
+    }
+
     /// The families that were named; nothing where none were, or one is unknown.
     pub(super) fn names(&self) -> Option<Vec<&str>> {
         self.descriptor.as_ref()?;

@@ -312,7 +312,7 @@ mod tests {
             ("0.015", "no unit"),
             ("0nm", "no size of a pixel"),
             ("1e300m", "no size of a pixel"),
-            ("-1nm", "larger"),
+            ("-1nm", "no size of a pixel"),
             ("1/nm", "no unit"),
         ] {
             let message = pixel_size(text).unwrap_err();

@@ -192,6 +192,30 @@ impl SettingsArgs {
         Ok(Settings { params, remarks, repetition })
     }
 
+    /// `error`, in words about the image where it is about a size that nobody gave, which
+    /// followed from the period under `sampling`.
+    pub(super) fn of_the_image(
+        &self,
+        error: Error,
+        micrograph: &Micrograph,
+        sampling: Option<Sampling>,
+    ) -> Error {
+        const SIZES: [&str; 4] = ["pair-width", "pair-spacing", "radius", "window"];
+        match (error, sampling) {
+            (Error::Parameter { name, .. }, Some(Sampling { period, .. }))
+                if SIZES.contains(&name) && !self.descriptor.gives_sizes() =>
+            {
+                let (rows, cols) = micrograph.shape();
+                Error::TooSmall(format!(
+                    "the image has {rows}x{cols} px, which is too small for sizes that follow from a period of \
+                     {period:.1} px; give --period where that is not right, or --preset pystem with a small \
+                     --patch and --window"
+                ))
+            }
+            (other, _) => other,
+        }
+    }
+
     fn set_labels(&self, labels: &mut Labels) -> Result<()> {
         let PresetArgs { smooth, min_confidence, .. } = &self.preset;
         if smooth.is_none() && min_confidence.is_none() {

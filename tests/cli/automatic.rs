@@ -269,6 +269,9 @@ fn small_images_are_segmented_or_refused() {
         let (code, said) = (output.status.code(), text(&output.stderr));
         assert!(matches!(code, Some(0 | 2)), "{rows} x {cols}: {code:?}: {said}");
         assert!(!said.contains("panicked"), "{rows} x {cols}: {said}");
+        // Nobody gave them.
+        let names = ["pair-", "radius = ", "window = "];
+        assert!(!names.iter().any(|name| said.contains(name)), "{rows} x {cols}: {said}");
     }
 }
 

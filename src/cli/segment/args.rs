@@ -226,7 +226,9 @@ impl Args {
         let repetition = repetition.unwrap_or_else(look);
         remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
         remarks.warnings.extend(warnings::image::settings(&repetition, &params));
-        let plan = Plan::of(params, micrograph)?;
+        let sampling = params.sampling;
+        let plan = Plan::of(params, micrograph)
+            .map_err(|error| self.settings.of_the_image(error, micrograph, sampling))?;
         let others = if batch { plan.neighbours() } else { 0 };
         let budget = match self.memory_of_each(jobs) {
             Some(bytes) => bytes,
