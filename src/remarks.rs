@@ -131,6 +131,7 @@ mod tests {
             Slivers,
             NoGap,
             ScanRows,
+            NoData,
             DeviceFailed,
         ] {
             assert_eq!(serde_json::json!(code), code.name());
