@@ -49,8 +49,8 @@ fi
 cargo fetch --locked || true
 
 cargo fmt --check
-cargo clippy --locked --all-targets -- -D warnings
-RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
-cargo test --locked --no-fail-fast
-tests/readers/run.sh
-tests/browser/run.sh
+cargo clippy --locked --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
+cargo test --locked --workspace --no-fail-fast
+crates/stemseg-cli/tests/readers/run.sh
+crates/stemseg-cli/tests/browser/run.sh

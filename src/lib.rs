@@ -7,10 +7,10 @@
 //!
 //! ```
 //! use ndarray::Array2;
-//! use stemseg::descriptor::{FamilyParams, translation};
-//! use stemseg::micrograph::{Micrograph, NonFinite};
-//! use stemseg::sites::Extent;
-//! use stemseg::{Params, Plan, Silent, backend, pipeline};
+//! use crate::descriptor::{FamilyParams, translation};
+//! use crate::image::micrograph::{Micrograph, NonFinite};
+//! use crate::plan::sites::Extent;
+//! use crate::{Params, Plan, Silent, backend, pipeline};
 //!
 //! // Two crystals: rows of atoms 6 px apart on the left, columns on the right.
 //! let image = Array2::from_shape_fn((80, 120), |(row, col)| {
@@ -32,7 +32,7 @@
 //! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, Default::default())?;
 //! let labels = result.results[0].map.pixels();
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
-//! # Ok::<(), stemseg::Error>(())
+//! # Ok::<(), crate::Error>(())
 //! ```
 //!
 //! The data goes one way: [`io::read`] gives a [`micrograph::Micrograph`];
@@ -41,49 +41,23 @@
 //! [`label_map`] make labels of them; [`io::write`] and [`report`] write them
 //! down. [`pipeline::segment`] shows all of it on one screen.
 
-pub mod accuracy;
-pub mod automatic;
 pub mod backend;
-pub mod bench;
-pub mod boundary;
-pub mod calibration;
-pub mod channel_maps;
-pub mod choose;
-pub mod confidence;
-pub mod continuum;
+pub mod cluster;
 pub mod descriptor;
 mod error;
-pub mod gap;
-mod gaussian;
-pub mod io;
-pub mod kmeans;
-pub mod label_map;
+pub mod image;
+pub mod labels;
 pub mod lattice;
-pub mod maf;
-pub mod memory;
-pub mod metrics;
-pub mod micrograph;
+pub mod maps;
 pub mod model;
-mod panics;
-mod params;
-pub mod pca;
+pub mod panics;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;
-mod reduce;
-pub mod regions;
+pub mod reduce;
 pub mod remarks;
-pub mod report;
-pub mod rows;
-pub mod sampling;
-mod screening;
-pub mod simulate;
-pub mod sites;
-pub mod symmetry_maps;
-pub mod text;
 pub mod threads;
 pub mod verify;
-pub mod warnings;
 
 pub use error::{Error, Result};
 pub use plan::{Params, Plan};

@@ -6,10 +6,10 @@ use ndarray::{Array1, Array2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::micrograph::PixelSize;
-use crate::pca::{Explained, Pca};
+use crate::image::micrograph::PixelSize;
 use crate::pipeline::{Patterns, Segmentation};
 use crate::plan::Params;
+use crate::reduce::pca::{Explained, Pca};
 use crate::{Error, Result};
 
 /// Version of the format that this library writes, and the only one it reads.

@@ -12,7 +12,7 @@ thread_local! {
 
 /// Runs `work`; a panic in it becomes an error with its words. What `work` has half done
 /// must not be used any more.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     // The message would go to stderr beside the error.
     HOOK.call_once(|| {

@@ -6,25 +6,25 @@ use ndarray::{ArcArray2, Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::automatic;
 use crate::backend::{Backend, Describe};
-use crate::channel_maps::{ChannelMap, Described};
-use crate::choose::{self, Choice};
-use crate::confidence::{self, ClassSums};
-use crate::continuum;
-use crate::gap::Gaps;
-use crate::kmeans::{self, Clustering, Options, Pairs};
-use crate::label_map::LabelMap;
+use crate::cluster::choose::{self, Choice};
+use crate::cluster::confidence::{self, ClassSums};
+use crate::cluster::continuum;
+use crate::cluster::gap::Gaps;
+use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
+use crate::image::micrograph::Micrograph;
+use crate::labels::label_map::LabelMap;
+use crate::labels::regions;
 use crate::lattice::Repetition;
-use crate::micrograph::Micrograph;
-use crate::pca::Pca;
+use crate::maps::channels::{ChannelMap, Described};
+use crate::plan::automatic;
+use crate::plan::sites::Band;
 use crate::plan::{Labels, Plan, Reduce};
 use crate::progress::{Progress, Unseen};
+use crate::reduce::pca::Pca;
 use crate::reduce::reduce;
-use crate::regions;
 use crate::remarks::Warning;
-use crate::sites::Band;
-use crate::warnings;
+use crate::remarks::warnings;
 
 /// What came of one image.
 #[derive(Debug)]

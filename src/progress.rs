@@ -34,7 +34,7 @@ impl Progress for Silent {}
 
 /// Asks whether to go on but does not show what a stage tells of itself: for one
 /// of many runs.
-pub(crate) struct Unseen<'p>(pub(crate) &'p dyn Progress);
+pub struct Unseen<'p>(pub &'p dyn Progress);
 
 impl Progress for Unseen<'_> {
     fn check(&self) -> Result<()> {

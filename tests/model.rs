@@ -9,10 +9,10 @@ use ndarray::Array2;
 use serde_json::{Value, json};
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, translation};
-use stemseg::micrograph::{Micrograph, NonFinite, PixelSize};
+use stemseg::image::micrograph::{Micrograph, NonFinite, PixelSize};
 use stemseg::model::Model;
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Silent};
 
 fn segmented() -> Segmentation {

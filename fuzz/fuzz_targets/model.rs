@@ -1,7 +1,7 @@
 //! cargo-fuzz's target for models; see tests/fuzz/README.md.
 #![no_main]
 
-#[path = "../../tests/fuzz/targets.rs"]
+#[path = "../../crates/stemseg-cli/tests/fuzz/targets.rs"]
 #[allow(dead_code, reason = "each target uses one")]
 mod targets;
 

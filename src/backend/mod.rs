@@ -12,10 +12,10 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::Serialize;
 
 use crate::Result;
-use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
+use crate::plan::sites::Band;
+use crate::reduce::pca::{Moments, Pca};
 use crate::remarks::Remarks;
-use crate::sites::Band;
 pub use checked::{Check, Checked};
 
 /// Which device to compute on.

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, MOST_CHANNELS, Measure, Translation};
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// Share of the window's whole weight below which a score is 0.

@@ -21,10 +21,10 @@ use super::inner::{self, Inner};
 use super::polar::{Polar, Shift};
 use super::rounding::Rounding;
 use super::{Choose, Measure, reflection};
+use crate::image::micrograph::Micrograph;
 use crate::lattice;
-use crate::micrograph::Micrograph;
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.

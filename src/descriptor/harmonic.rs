@@ -25,7 +25,7 @@ use super::inner::{self, Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, FLAT_SHARE, Measure};
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use folded::Folded;
 

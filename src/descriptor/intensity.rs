@@ -10,7 +10,7 @@ use super::rounding::{self, EPS, Rounding};
 use super::{Choose, Measure};
 use crate::Result;
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

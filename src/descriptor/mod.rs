@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 use rounding::Rounding;
 pub use translation::Translation;

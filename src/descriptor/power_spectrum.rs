@@ -16,7 +16,7 @@ use super::inner::{Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, MOST_CHANNELS, Measure};
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// Which frequencies are channels.

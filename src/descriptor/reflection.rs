@@ -20,7 +20,7 @@ use super::rounding::Rounding;
 use super::{Choose, Measure};
 use crate::Result;
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -19,7 +19,7 @@ use super::polar::Polar;
 use super::rounding::Rounding;
 use super::{Choose, Measure};
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.

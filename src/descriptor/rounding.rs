@@ -15,7 +15,7 @@ use ndarray::{ArrayView2, Axis, s};
 
 use super::inner::Inner;
 use crate::plan::Plan;
-use crate::sites::{Band, SiteGrid};
+use crate::plan::sites::{Band, SiteGrid};
 
 /// Largest relative error of one f32 operation, `2^-24`.
 pub(crate) const EPS: f64 = f32::EPSILON as f64 / 2.0;
@@ -116,7 +116,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::sites::Extent;
+    use crate::plan::sites::Extent;
 
     #[test]
     fn the_worst_of_a_window_is_found() {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure, TILE_SCORES};
 use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid};
+use crate::plan::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;

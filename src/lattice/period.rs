@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, s};
 
 use super::{LEAST, Lattice, find, length};
-use crate::gaussian::counted;
+use crate::image::gaussian::counted;
 
 /// Times that the image is halved: lattices are found up to about 45 px in each.
 const HALVINGS: u32 = 3;

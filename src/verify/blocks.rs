@@ -6,9 +6,9 @@ use super::worst::Worst;
 use super::{Stage, site};
 use crate::descriptor::Family;
 use crate::descriptor::rounding::{self, EPS, Rounding};
-use crate::pca::Pca;
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::plan::sites::Band;
+use crate::reduce::pca::Pca;
 
 /// What has been compared so far.
 pub(crate) struct Blocks<'a> {

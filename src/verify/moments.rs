@@ -4,8 +4,8 @@ use super::Stage;
 use super::blocks::Blocks;
 use super::worst::Worst;
 use crate::descriptor::rounding::EPS;
-use crate::pca::{Moments, PIECE};
 use crate::plan::Plan;
+use crate::reduce::pca::{Moments, PIECE};
 
 /// Sums of pieces that are added up in f32, at most: those of a part, then those of 64
 /// parts (`shaders/moments.wgsl`, `shaders/fold.wgsl`).

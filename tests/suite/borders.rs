@@ -4,13 +4,13 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, centred, harmonic};
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{Random, describe, noise};
-use crate::data::compare;
-use crate::devices::Devices;
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 /// Distance of sites, px.
 const STRIDE: usize = 3;

@@ -7,19 +7,19 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Axis;
 use serde_json::Value;
 use stemseg::backend::Backend;
-use stemseg::confidence::ClassSums;
+use stemseg::cluster::confidence::ClassSums;
+use stemseg::cluster::kmeans::{self, Options};
 use stemseg::descriptor::{
     FamilyParams, Translation, power_spectrum, reflection, rotation, translation,
 };
-use stemseg::kmeans::{self, Options};
-use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
+use stemseg::reduce::pca::{Moments, Pca};
 use stemseg::{Params, Plan, Silent, pipeline};
 
 use crate::contract::describe;
-use crate::data::{self, adjusted_rand_index, compare, load, load2};
-use crate::devices::Devices;
+use stemseg_testing::data::{self, adjusted_rand_index, compare, load, load2};
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = of_folder(devices, "reference", &data::reference());

@@ -4,14 +4,14 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array1, Array2, Axis, s};
 use stemseg::backend::{Backend, Step, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, Translation, translation};
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::pca::{Moments, Pca};
+use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::plan::Components;
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
+use stemseg::reduce::pca::{Moments, Pca};
 use stemseg::{Params, Plan};
 
-use crate::data::compare;
-use crate::devices::Devices;
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();

@@ -5,15 +5,15 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, glide, reflection, rotation};
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::simulate::{Scene, Settings, Simulated, simulate};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan, Silent};
+use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
 use crate::contract::describe;
-use crate::data::compare;
-use crate::devices::Devices;
 use crate::symmetry::{BOUND, family};
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();

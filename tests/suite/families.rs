@@ -11,18 +11,18 @@ use stemseg::descriptor::{
     Family, FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection,
     rotation, translation,
 };
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{Random, describe, noise};
-use crate::data::compare;
-use crate::devices::Devices;
 pub(crate) use hard::{
     bright_centres, default_glides, default_symmetries, glides, lonely_spots, many_axes_and_folds,
     many_ranks, many_rings, powers_that_overflow, small_symmetries, small_windows_of_spectra,
     spots, windows_of_spectra,
 };
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 /// Names of the families that are tried; `power-mean` is the harmonic one so pooled.
 const FAMILIES: [&str; 8] = [

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};
-use stemseg::io::read::{self, Frame, ImageFile, Loaded};
+use stemseg_files::read::{self, Frame, ImageFile, Loaded};
 
-use crate::data;
+use stemseg_testing::data;
 
 /// Reads the case at a path, and compares what is right.
 type Check = fn(&Path) -> Result<(), Failed>;

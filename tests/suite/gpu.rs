@@ -8,21 +8,21 @@ use stemseg::Plan;
 use stemseg::backend::gpu::{Gpu, Options};
 use stemseg::backend::{Backend, Step};
 use stemseg::descriptor::{Translation, translation};
-use stemseg::pca::{Moments, Pca};
 use stemseg::plan::Components;
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
+use stemseg::reduce::pca::{Moments, Pca};
 
 use crate::borders::masked;
 use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
 };
-use crate::devices::Devices;
 use crate::families::{
     CORNERS, bright_centres, corner, default_symmetries, glides, lonely_spots, many_ranks,
     many_rings, pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra,
     spots,
 };
 use crate::verify::mutated;
+use stemseg_testing::devices::Devices;
 
 /// A check that a changed kernel must fail.
 type Check = fn(&dyn Backend) -> Result<(), Failed>;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
-use stemseg::io::read;
+use stemseg_files::read;
 
-use crate::data;
+use stemseg_testing::data;
 
 /// What is right for a case.
 type Check = fn(&Path) -> Result<(), Failed>;

@@ -3,10 +3,10 @@
 use libtest_mimic::{Failed, Trial};
 use stemseg::Silent;
 use stemseg::lattice::{self, Lattice, Vector};
-use stemseg::simulate::{Scene, Settings, simulate};
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
+use stemseg_simulate::{Scene, Settings, simulate};
 
-use crate::data;
+use stemseg_testing::data;
 
 /// Scenes, the dose per pixel, and how many of their lattices must be found.
 const SCENES: [(&[&str], f64, usize); 7] = [

@@ -5,29 +5,20 @@
 //! - without a graphics adapter the GPU trials fail, unless `STEMSEG_TESTS_GPU=off`;
 //! - without the folder of shared data (`STEMSEG_TESTS_DATA`, by default
 //!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` is set or
-//!   `CI` is: then a missing file fails;
-//! - devices that fail (`faults`) and a second driver (`drivers`) need packages that
-//!   `test.sh` installs; their trials are ignored without, and fail where `CI` is set.
+//!   `CI` is: then a missing file fails.
 
 mod automatic;
 mod borders;
 mod cases;
-mod cli;
 mod contract;
 mod crystals;
-mod data;
-mod devices;
-mod drivers;
 mod families;
-mod faults;
 mod files;
-mod formats;
 mod gpu;
 mod instruments;
 mod lattices;
 mod licences;
 mod maps;
-mod needs;
 mod no_data;
 mod numbers;
 mod precision;
@@ -35,21 +26,14 @@ mod properties;
 mod scenes;
 mod symmetry;
 mod verify;
-mod warnings;
-
-#[path = "../cli/job.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/cli.rs, which uses all of it")]
-mod job;
-#[path = "../cli/place.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/cli.rs, which uses all of it")]
-mod place;
 
 use libtest_mimic::Arguments;
+use stemseg_testing::devices::Devices;
 
 #[expect(clippy::print_stdout, reason = "a test harness reports on stdout")]
 fn main() {
     let arguments = Arguments::from_args();
-    let devices = devices::Devices::find();
+    let devices = Devices::find();
     if !arguments.list {
         println!("GPU trials: {}", devices.describe());
     }
@@ -59,7 +43,6 @@ fn main() {
     trials.extend(automatic::trials(&devices));
     trials.extend(numbers::trials(&devices));
     trials.extend(borders::trials(&devices));
-    trials.extend(formats::trials());
     trials.extend(instruments::trials());
     trials.extend(files::trials());
     trials.extend(symmetry::trials(&devices));
@@ -73,9 +56,5 @@ fn main() {
     trials.extend(properties::trials(&devices));
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
-    trials.extend(warnings::trials());
-    trials.extend(cli::trials(&devices));
-    trials.extend(drivers::trials());
-    trials.extend(faults::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -4,13 +4,13 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, glide, reflection, rotation};
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
-use stemseg::symmetry_maps::{self, SymmetryMap};
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::maps::symmetry::{self, SymmetryMap};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan, Silent};
 
-use crate::data::compare;
-use crate::devices::Devices;
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -66,7 +66,7 @@ fn map(
     family: &FamilyParams,
 ) -> Result<SymmetryMap, Failed> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-    let map = symmetry_maps::of(&micrograph, family, backend, 1 << 28, &Silent)?;
+    let map = symmetry::of(&micrograph, family, backend, 1 << 28, &Silent)?;
     map.ok_or_else(|| "the family has no map".into())
 }
 

@@ -5,15 +5,15 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, rotation, translation};
-use stemseg::io::read::{Frame, read_frame};
-use stemseg::micrograph::{Excluded, Micrograph, NonFinite, Screening};
+use stemseg::image::micrograph::{Excluded, Micrograph, NonFinite, Screening};
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::sites::Extent;
-use stemseg::{Params, Plan, Silent, automatic};
+use stemseg::plan::sites::Extent;
+use stemseg::{Params, Plan, Silent, plan::automatic};
+use stemseg_files::read::{Frame, read_frame};
 
 use crate::contract::noise;
-use crate::data::{self, adjusted_rand_index, load};
-use crate::devices::Devices;
+use stemseg_testing::data::{self, adjusted_rand_index, load};
+use stemseg_testing::devices::Devices;
 
 type Outcome = Result<(), Failed>;
 

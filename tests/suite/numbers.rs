@@ -4,15 +4,15 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
 use stemseg::backend::Backend;
 use stemseg::backend::cpu::Cpu;
-use stemseg::micrograph::{Micrograph, NonFinite};
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::image::rows;
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::rows;
-use stemseg::simulate::{Scene, Settings, Simulated, simulate};
-use stemseg::sites::Extent;
-use stemseg::{Plan, Silent, automatic};
+use stemseg::plan::sites::Extent;
+use stemseg::{Plan, Silent, plan::automatic};
+use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
-use crate::data;
-use crate::devices::Devices;
+use stemseg_testing::data;
+use stemseg_testing::devices::Devices;
 
 type Outcome = Result<(), Failed>;
 

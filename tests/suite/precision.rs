@@ -5,13 +5,13 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayView2};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, translation};
-use stemseg::micrograph::{Micrograph, NonFinite, Pixel};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite, Pixel};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
-use crate::data::compare;
-use crate::devices::Devices;
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();

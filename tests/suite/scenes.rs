@@ -4,11 +4,11 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, translation};
-use stemseg::sites::Extent;
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Silent, pipeline};
 
-use crate::data::{self, adjusted_rand_index, load2};
-use crate::devices::Devices;
+use stemseg_testing::data::{self, adjusted_rand_index, load2};
+use stemseg_testing::devices::Devices;
 
 /// Scenes that translations separate.
 const SCENES: [&str; 6] = [

@@ -7,13 +7,13 @@ use stemseg::descriptor::{
     FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection, rotation,
     translation,
 };
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
-use crate::data::compare;
-use crate::devices::Devices;
+use stemseg_testing::data::compare;
+use stemseg_testing::devices::Devices;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();

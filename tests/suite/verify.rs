@@ -8,14 +8,14 @@ use stemseg::backend::gpu::{Gpu, Options, Shaders};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::descriptor::FamilyParams;
 use stemseg::descriptor::harmonic::Pool;
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::verify::{Report, verify};
 use stemseg::{Params, Plan, Silent};
 
 use crate::contract::noise;
-use crate::data;
-use crate::devices::Devices;
+use stemseg_testing::data;
+use stemseg_testing::devices::Devices;
 
 /// Shader, what is changed, the families that are verified, and the first stage that
 /// must show it.

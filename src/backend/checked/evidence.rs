@@ -12,9 +12,9 @@ use super::Watch;
 use super::window::map;
 use crate::Result;
 use crate::descriptor::rounding::{self, EPS};
-use crate::pca::{Moments, PIECE, Pca};
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::plan::sites::Band;
+use crate::reduce::pca::{Moments, PIECE, Pca};
 
 /// Vectors, that of ones among them.
 const VECTORS: usize = 3;

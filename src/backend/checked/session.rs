@@ -11,9 +11,9 @@ use super::window::{Window, no_features};
 use super::{Check, SLACK, Watch};
 use crate::Result;
 use crate::backend::{Backend, Describe};
-use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
-use crate::sites::{Band, blocks};
+use crate::plan::sites::{Band, blocks};
+use crate::reduce::pca::{Moments, Pca};
 use crate::verify::{self, Blocks};
 
 /// Site rows and columns of a sample, and sites for each of which there is one.

@@ -7,10 +7,10 @@ use ndarray::{Array2, ArrayViewMut2, s};
 use super::*;
 use crate::backend::Step;
 use crate::descriptor::{FamilyParams, centred, harmonic, rotation, translation};
-use crate::micrograph::{Micrograph, NonFinite};
-use crate::pca::{Moments, Pca};
+use crate::image::micrograph::{Micrograph, NonFinite};
+use crate::plan::sites::{Band, Extent};
 use crate::plan::{Components, Params};
-use crate::sites::{Band, Extent};
+use crate::reduce::pca::{Moments, Pca};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,9 +10,9 @@ use crate::Result;
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, Describe};
 use crate::descriptor::FamilyParams;
-use crate::pca::{Explained, Pca};
+use crate::plan::sites::Band;
 use crate::plan::{Params, Plan};
-use crate::sites::Band;
+use crate::reduce::pca::{Explained, Pca};
 use crate::verify::{Blocks, Stage};
 
 /// A block of sites in an image that holds all they depend on.

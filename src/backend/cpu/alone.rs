@@ -8,7 +8,7 @@ use crate::plan::Plan;
 
 /// The sums of all tiles of a plan, of scores that lie in each thread's cache, as
 /// they do while an image is accumulated.
-pub(crate) struct CovarianceAlone {
+pub struct CovarianceAlone {
     channels: usize,
     /// Sites of each tile.
     tiles: Vec<usize>,
@@ -18,7 +18,7 @@ pub(crate) struct CovarianceAlone {
 
 impl CovarianceAlone {
     /// For the tiles of `plan`, with scores of no meaning.
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan) -> Self {
         let channels = plan.channels();
         let bands = plan.bands(plan.grid.count.rows);
         let tiles: Vec<usize> =
@@ -30,7 +30,7 @@ impl CovarianceAlone {
     }
 
     /// Makes the sums.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let (tiles, threads, channels) = (&self.tiles, self.scores.len(), self.channels);
         self.scores.par_iter_mut().enumerate().for_each(|(first, scores)| {
             for &sites in tiles.iter().skip(first).step_by(threads) {

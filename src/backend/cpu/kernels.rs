@@ -16,7 +16,7 @@ use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
 use crate::descriptor::translation::{Family as Translations, Maps};
 use crate::plan::Plan;
-use crate::sites::{Band, SiteGrid, Tile};
+use crate::plan::sites::{Band, SiteGrid, Tile};
 
 /// What makes tables of a band; families may share one.
 pub(super) enum Source<'a> {

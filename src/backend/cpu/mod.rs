@@ -32,9 +32,9 @@ use super::{Assign, Backend, Describe, DeviceInfo};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
-use crate::sites::{SiteGrid, Tile};
+use crate::plan::sites::{SiteGrid, Tile};
 
-pub(crate) use alone::CovarianceAlone;
+pub use alone::CovarianceAlone;
 
 /// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
 pub(crate) fn least_tables(plan: &Plan) -> u64 {

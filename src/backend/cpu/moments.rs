@@ -9,7 +9,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::session::Scores;
-use crate::pca::{Moments, PIECE};
+use crate::reduce::pca::{Moments, PIECE};
 
 /// Rows of products that are one task: a multiple of every block size.
 const ROWS: usize = 30;

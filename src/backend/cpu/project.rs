@@ -4,7 +4,7 @@ use multiversion::multiversion;
 use ndarray::{ArrayViewMut3, Axis};
 
 use super::session::Scores;
-use crate::pca::Pca;
+use crate::reduce::pca::Pca;
 
 /// Sites that are projected at once.
 const LANES: usize = 16;

@@ -12,9 +12,9 @@ use super::{moments, project};
 use crate::Result;
 use crate::backend::{Describe, Kept};
 use crate::descriptor::Family;
-use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
-use crate::sites::{Band, Tile};
+use crate::plan::sites::{Band, Tile};
+use crate::reduce::pca::{Moments, Pca};
 
 /// Most bytes of partial sums that are alive at once.
 const PARTIAL_SUMS: usize = 256 << 20;

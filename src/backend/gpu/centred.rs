@@ -15,7 +15,7 @@ use super::pixels::Image;
 use crate::Result;
 use crate::descriptor::centred::{Family, LEAST_SHARE};
 use crate::plan::Plan;
-use crate::sites::blocks;
+use crate::plan::sites::blocks;
 
 /// Sites, or cells, of a workgroup.
 const SITES: usize = 64;

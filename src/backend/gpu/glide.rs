@@ -18,7 +18,7 @@ use crate::descriptor::glide::Family;
 use crate::descriptor::inner::{Inner, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
-use crate::sites::{Extent, SiteGrid};
+use crate::plan::sites::{Extent, SiteGrid};
 
 /// Threads of a workgroup.
 const THREADS: usize = 128;

@@ -18,7 +18,7 @@ use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
 use crate::descriptor::{Family, reflection, rotation};
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::plan::sites::Band;
 
 /// One band: what every kernel is given.
 #[derive(Clone, Copy)]

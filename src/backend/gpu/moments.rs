@@ -11,9 +11,9 @@ use super::device::{Device, Scratch};
 use super::fold::Totals;
 use super::kernel::{Kernel, Source};
 use crate::Result;
-use crate::pca::{Moments, PIECE};
 use crate::plan::Plan;
-use crate::sites::{Band, blocks};
+use crate::plan::sites::{Band, blocks};
+use crate::reduce::pca::{Moments, PIECE};
 
 /// Channels on a side of a workgroup's block.
 const BLOCK: usize = 64;

@@ -13,7 +13,7 @@ use super::commands::Commands;
 use super::device::{Device, Scratch};
 use crate::Result;
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::plan::sites::Band;
 
 /// All of the image where a binding can hold it, else the rows of one band.
 pub(super) struct Pixels<'a> {

@@ -21,7 +21,7 @@ use crate::descriptor::Family;
 use crate::descriptor::inner::{Inner, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
-use crate::sites::SiteGrid;
+use crate::plan::sites::SiteGrid;
 use layout::Layout;
 pub use sums::{Block, Entry};
 use sums::{Product, Sums};

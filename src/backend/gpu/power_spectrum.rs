@@ -15,7 +15,7 @@ use super::pixels;
 use crate::Result;
 use crate::descriptor::power_spectrum::{Family, Scale, turn};
 use crate::plan::Plan;
-use crate::sites::Extent;
+use crate::plan::sites::Extent;
 use layout::{EIGHT, Layout, THREADS};
 
 /// `Params` of the shader; see there for meanings and units.

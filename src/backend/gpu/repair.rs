@@ -15,7 +15,7 @@ use crate::Result;
 use crate::backend::cpu;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
-use crate::sites::{Band, Tile};
+use crate::plan::sites::{Band, Tile};
 
 /// Most bytes of scores that are made at once, unless one tile has more.
 const AT_ONCE: u64 = 32 << 20;

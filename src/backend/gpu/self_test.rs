@@ -16,10 +16,10 @@ use crate::descriptor::{
     FamilyParams, Translation, centred, glide, harmonic, intensity, power_spectrum, reflection,
     rotation, translation,
 };
-use crate::micrograph::{Micrograph, NonFinite};
-use crate::pca::Pca;
+use crate::image::micrograph::{Micrograph, NonFinite};
+use crate::plan::sites::Extent;
 use crate::plan::{Components, Params, Plan};
-use crate::sites::Extent;
+use crate::reduce::pca::Pca;
 
 /// Size of the image, px.
 const SHAPE: (usize, usize) = (56, 64);

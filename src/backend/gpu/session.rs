@@ -15,9 +15,9 @@ use super::kernels::Kernels;
 use super::{moments, project};
 use crate::Result;
 use crate::backend::Describe;
-use crate::pca::{Moments, Pca};
 use crate::plan::Plan;
-use crate::sites::Band;
+use crate::plan::sites::Band;
+use crate::reduce::pca::{Moments, Pca};
 
 /// Bands that the device may have before it.
 pub(super) const IN_FLIGHT: usize = 2;

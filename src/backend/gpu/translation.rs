@@ -16,7 +16,7 @@ use super::repair::{self, Repair};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
-use crate::sites::{Band, Tile};
+use crate::plan::sites::{Band, Tile};
 use layout::{LANES, Layout, Slab};
 
 /// `Params` of the shader; see there for meanings and units.

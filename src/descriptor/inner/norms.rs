@@ -94,7 +94,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::sites::Extent;
+    use crate::plan::sites::Extent;
 
     #[test]
     fn sums_are_those_of_the_surroundings() {

@@ -10,7 +10,7 @@ use crate::descriptor::inner::Inner;
 use crate::descriptor::rounding::{self, EPS, Rounding};
 use crate::descriptor::{FLAT_SHARE, spline};
 use crate::plan::Plan;
-use crate::sites::{Band, SiteGrid};
+use crate::plan::sites::{Band, SiteGrid};
 
 /// Operations on the way from a pixel to a coefficient: two for each of the two
 /// directions of both axes. The recursion hands an error on, `|pole|` times smaller at
@@ -134,7 +134,7 @@ fn padded(coefficients: ArrayView2<'_, f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sites::Extent;
+    use crate::plan::sites::Extent;
 
     /// The samples in f32, pixel by pixel and tap by tap, are off by less.
     #[test]

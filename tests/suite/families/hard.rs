@@ -5,13 +5,13 @@ use ndarray::Array2;
 use stemseg::backend::Backend;
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{FamilyParams, glide, harmonic, power_spectrum, reflection, rotation};
-use stemseg::micrograph::{Micrograph, NonFinite};
-use stemseg::sites::Extent;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::plan::sites::Extent;
 use stemseg::{Params, Plan};
 
 use super::{BOUND, Outcome, follows, image, pool};
 use crate::contract::{describe, noise};
-use crate::data::compare;
+use stemseg_testing::data::compare;
 
 /// Windows of power spectra from the smallest to the most channels there may be, also
 /// those that no workgroup holds as a whole, and spectra of all frequencies.

@@ -3,7 +3,7 @@
 use crate::backend::gpu::device::Device;
 use crate::descriptor::translation::{Balance, Family};
 use crate::plan::Plan;
-use crate::sites::{Extent, Tile};
+use crate::plan::sites::{Extent, Tile};
 
 /// Translations of a thread, one in each lane of a vector.
 pub(super) const LANES: usize = 4;

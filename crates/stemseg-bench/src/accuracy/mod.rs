@@ -1,0 +1,156 @@
+//! How well segmentations agree with the truth, over a folder of images that
+//! have one.
+
+mod samples;
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::cluster::metrics::{self, Scores};
+use stemseg::image::micrograph::Micrograph;
+use stemseg::plan::{Params, Plan};
+use stemseg::progress::{Progress, Unseen};
+use stemseg::{Error, Result, pipeline};
+
+pub use samples::{Sample, samples};
+
+/// How the images are segmented and judged.
+pub struct Settings<'a> {
+    /// The parameters for an image with so many true labels.
+    pub params: &'a dyn Fn(&Micrograph, usize) -> Result<Params>,
+    /// What is compared.
+    pub metrics: metrics::Options,
+}
+
+/// What came of all images.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Version of stemseg.
+    pub stemseg_version: &'static str,
+    /// What computed.
+    pub device: DeviceInfo,
+    /// What was compared.
+    pub metrics: metrics::Options,
+    /// One for each image, in the order of their names.
+    pub rows: Vec<Row>,
+    /// Means over the images.
+    pub mean: Scores,
+    /// The least of all, of displacements the largest.
+    pub worst: Scores,
+}
+
+/// One image.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Its [name](Sample::name).
+    pub name: String,
+    /// Number of true labels, which was the number of clusters.
+    pub clusters: usize,
+    /// How well they were found.
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// Time of the segmentation, without reading, ms.
+    pub segment_ms: f64,
+    /// Number of channels of a site.
+    pub channels: usize,
+    /// What it was segmented with.
+    pub parameters: Params,
+}
+
+/// Segments `samples` on `backend` into as many patterns as there are true labels,
+/// and compares.
+///
+/// # Errors
+/// [`Error::Parameter`] for no samples; what reading, a segmentation and
+/// [`metrics::score`] report, with the image's path; [`Error::Interrupted`].
+pub fn run(
+    samples: &[Sample],
+    backend: &dyn Backend,
+    settings: &Settings<'_>,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    if samples.is_empty() {
+        return Err(Error::parameter("accuracy", "no images", "give at least one"));
+    }
+    progress.stage("accuracy");
+    let row = |(done, sample): (usize, &Sample)| {
+        progress.step(done as u64, samples.len() as u64)?;
+        judge(sample, backend, settings, progress).map_err(|e| named(sample, e))
+    };
+    let rows = samples.iter().enumerate().map(row).collect::<Result<Vec<_>>>()?;
+    Ok(Report {
+        stemseg_version: env!("CARGO_PKG_VERSION"),
+        device: backend.device().clone(),
+        metrics: settings.metrics,
+        mean: mean(&rows),
+        worst: worst(&rows),
+        rows,
+    })
+}
+
+fn judge(
+    sample: &Sample,
+    backend: &dyn Backend,
+    settings: &Settings<'_>,
+    progress: &dyn Progress,
+) -> Result<Row> {
+    let (micrograph, truth) = sample.read()?;
+    let begun = Instant::now();
+    let params = (settings.params)(&micrograph, truth.clusters)?;
+    let plan = Plan::of(params, &micrograph)?;
+    let found =
+        pipeline::segment(&micrograph, plan, backend, &Unseen(progress), Default::default())?;
+    let segment_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let labels = found.results[0].map.pixels();
+    Ok(Row {
+        name: sample.name.clone(),
+        clusters: truth.clusters,
+        scores: metrics::score(truth.labels.view(), labels.view(), &settings.metrics)?,
+        segment_ms,
+        channels: found.plan.channels(),
+        parameters: found.plan.params,
+    })
+}
+
+/// Names the image in an error that does not name a file.
+fn named(sample: &Sample, error: Error) -> Error {
+    match error {
+        Error::Image(reason) | Error::TooSmall(reason) => Error::unreadable(&sample.image, reason),
+        other => other,
+    }
+}
+
+fn mean(rows: &[Row]) -> Scores {
+    over(rows, mean_of, mean_of)
+}
+
+fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn worst(rows: &[Row]) -> Scores {
+    let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+    over(rows, least, most)
+}
+
+/// Scores made of those of all rows: `of` makes those that are better the higher
+/// they are, `of_displacement` the displacements of the rows that have one.
+fn over(
+    rows: &[Row],
+    of: impl Fn(&[f64]) -> f64,
+    of_displacement: impl Fn(&[f64]) -> f64,
+) -> Scores {
+    let all =
+        |get: fn(&Scores) -> f64| of(&rows.iter().map(|r| get(&r.scores)).collect::<Vec<_>>());
+    let displacements: Vec<f64> =
+        rows.iter().filter_map(|row| row.scores.boundary_displacement).collect();
+    Scores {
+        adjusted_rand_index: all(|s| s.adjusted_rand_index),
+        mean_iou: all(|s| s.mean_iou),
+        boundary_f1: all(|s| s.boundary_f1),
+        boundary_displacement: (!displacements.is_empty()).then(|| of_displacement(&displacements)),
+    }
+}

@@ -1,0 +1,5 @@
+//! How fast stemseg is, and how right: [`timing`] sets every stage against what the machine can
+//! do, [`accuracy`] label maps against the truth.
+
+pub mod accuracy;
+pub mod timing;

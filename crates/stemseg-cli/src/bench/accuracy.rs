@@ -1,0 +1,83 @@
+//! `stemseg bench --accuracy`: how well images with true labels are segmented.
+
+use std::path::Path;
+
+use stemseg::Error;
+use stemseg::backend::{self, Check};
+use stemseg::cluster::metrics::Scores;
+use stemseg_bench::accuracy::{self, Report, Settings};
+use stemseg_report::visible::visible;
+
+use super::Args;
+use crate::progress::Bar;
+use crate::{Failure, print, print_words};
+
+/// Segments the images of `folder`, compares, and prints.
+pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> {
+    let samples = accuracy::samples(folder, &args.accuracy.only)?;
+    let [device] = &args.device[..] else {
+        let reason = "give one; only times of several devices are compared";
+        return Err(Error::parameter("device", "several", reason).into());
+    };
+    let (backend, remarks) = backend::open(device, Check::On, &[])?;
+    bar.remarks(&remarks);
+    let settings = Settings {
+        params: &|micrograph, clusters| args.params(micrograph, clusters),
+        metrics: args.accuracy.metrics(),
+    };
+    let report = accuracy::run(&samples, &*backend, &settings, bar)?;
+    bar.finish();
+    match (args.talk.json, args.talk.quiet) {
+        (true, _) => print(&format!("{:#}", serde_json::json!(report))),
+        (false, true) => Ok(()),
+        (false, false) => print_words(&table(&report, &args.families())),
+    }
+}
+
+/// Head of the table, after the image's name.
+const HEAD: [&str; 6] = ["k", "Rand", "IoU", "boundary", "px off", "ms"];
+
+/// The table, with what it stands for above it.
+fn table(report: &Report, families: &str) -> String {
+    let longest =
+        report.rows.iter().map(|row| visible(&row.name).chars().count()).max().unwrap_or(0);
+    let name = longest.max("worst".len());
+    let line = |first: &str, cells: [String; 6]| {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>9}")).collect();
+        format!("{first:<name$} {}", cells.join("")).trim_end().to_owned()
+    };
+    let mut lines = vec![
+        format!(
+            "stemseg {} on {}: {}, {} channels",
+            report.stemseg_version, report.device.name, families, report.rows[0].channels
+        ),
+        format!(
+            "adjusted Rand index, mean intersection over union, boundary F1 within {} px, mean \
+             displacement of boundaries; {} px along the sides do not count",
+            report.metrics.tolerance, report.metrics.margin
+        ),
+        String::new(),
+        line("", HEAD.map(str::to_owned)),
+    ];
+    for row in &report.rows {
+        let ms = format!("{:.0}", row.segment_ms);
+        lines.push(line(&visible(&row.name), cells(row.clusters.to_string(), &row.scores, ms)));
+    }
+    lines.push(String::new());
+    for (name, scores) in [("mean", &report.mean), ("worst", &report.worst)] {
+        lines.push(line(name, cells(String::new(), scores, String::new())));
+    }
+    lines.join("\n")
+}
+
+fn cells(clusters: String, scores: &Scores, ms: String) -> [String; 6] {
+    let displacement = scores.boundary_displacement.map_or("-".to_owned(), |d| format!("{d:.2}"));
+    [
+        clusters,
+        format!("{:.4}", scores.adjusted_rand_index),
+        format!("{:.4}", scores.mean_iou),
+        format!("{:.4}", scores.boundary_f1),
+        displacement,
+        ms,
+    ]
+}

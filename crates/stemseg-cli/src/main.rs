@@ -1,0 +1,191 @@
+//! The `stemseg` command, one file per subcommand, which turns its arguments into a checked job
+//! and runs it; see `stemseg --help`.
+
+mod args;
+mod bench;
+mod descriptor;
+mod devices;
+#[cfg(test)]
+mod fuzz;
+mod generate;
+mod info;
+mod input;
+mod length;
+mod no_data;
+mod out_of_memory;
+mod parse;
+mod progress;
+mod segment;
+mod settings;
+mod signals;
+mod simulate;
+mod verify;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use stemseg::threads;
+use stemseg_files::write::sweep;
+use stemseg_report::visible::visible;
+
+use self::progress::Bar;
+
+const AFTER_HELP: &str = "\
+Examples:
+  stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
+  stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
+  stemseg verify grain.npy                    the GPU's result checked against the CPU's
+  stemseg info grain.npy --lattice            what is in the file, and its crystal lattices
+  stemseg simulate tilt-boundary              a micrograph with its true label map
+  stemseg bench --image grain.npy             how long each stage takes, with this image
+  stemseg devices                             adapters, and the one that is taken
+
+Exit codes: 0 done; 1 a run failed (memory, threads, disk or device, an image among several, a comparison
+that does not hold); 2 wrong use or unusable input; 130 after Ctrl-C.";
+
+/// Segments atomic-resolution STEM micrographs by local symmetry, without
+/// training, on any GPU or none.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Segment(Box<segment::Args>),
+    Verify(Box<verify::Args>),
+    Info(Box<info::Args>),
+    Simulate(Box<simulate::Args>),
+    Bench(Box<bench::Args>),
+    Devices(devices::Args),
+    Completions(generate::CompletionArgs),
+    Man(generate::ManArgs),
+}
+
+/// The whole command line, for what is generated from it.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Why a command did not do what was asked.
+pub(crate) enum Failure {
+    /// Wrong use or unusable input: exit code 2.
+    Usage(anyhow::Error),
+    /// The run went wrong on the way, or the machine did: exit code 1.
+    Run(anyhow::Error),
+    /// Ctrl-C: exit code 130.
+    Interrupted,
+    /// Ctrl-C after something was done, in words: exit code 130.
+    Stopped(String),
+}
+
+impl From<stemseg::Error> for Failure {
+    fn from(error: stemseg::Error) -> Self {
+        match error {
+            stemseg::Error::Interrupted => Self::Interrupted,
+            e if e.is_usage() => Self::Usage(e.into()),
+            e => Self::Run(e.into()),
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, reports, and gives the exit code.
+fn main() -> ExitCode {
+    signals::quiet_drivers();
+    out_of_memory::prepare();
+    signals::errors_for_signals();
+    let command = Cli::try_parse().unwrap_or_else(|error| refuse(&error)).command;
+    let (code, error) = match prepared(&command).and_then(|()| run(&command)) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => (2, error),
+        Err(Failure::Run(error)) => (1, error),
+        Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
+        Err(Failure::Stopped(words)) => (130, anyhow::anyhow!("interrupted; {words}")),
+    };
+    // The message alone: an `Error::Io` names its source in it, and the chain
+    // would say it twice. Where even stderr is gone, the exit code is all there is to say.
+    // Names of files are in it: whatever they hold, it stays one line.
+    let _ = writeln!(std::io::stderr(), "stemseg: {}", visible(&error.to_string()));
+    ExitCode::from(code)
+}
+
+/// Tidies up, in the folders that `targets` are to lie in, after runs that were killed.
+fn sweep_beside<'a>(targets: impl IntoIterator<Item = &'a Path>, bar: &Bar) {
+    let absolute = |target| std::path::absolute(target).ok();
+    let place = |target: PathBuf| target.parent().map(Path::to_path_buf);
+    let places = targets.into_iter().filter_map(absolute).filter_map(place);
+    for place in places.collect::<BTreeSet<_>>() {
+        sweep(&place).iter().for_each(|note| bar.note(note));
+    }
+}
+
+/// Ends the program as [`clap`] does, with what was wrong with the arguments, or with the
+/// help that they ask for.
+fn refuse(error: &clap::Error) -> ! {
+    let hostile = |word: std::ffi::OsString| {
+        let word = word.to_string_lossy();
+        visible(&word) != word
+    };
+    if !error.use_stderr() || !std::env::args_os().any(hostile) {
+        error.exit();
+    }
+    // Without clap's colours, which could not be told from those of an argument.
+    let _ = writeln!(std::io::stderr(), "{}", visible_lines(&error.render().to_string()));
+    std::process::exit(error.exit_code())
+}
+
+/// Lines for people, in which nothing from elsewhere may change how they are shown.
+fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints lines for people to stdout, as [`print`]. Names within them that may hold line
+/// breaks go through [`visible`] before.
+pub(crate) fn print_words(text: &str) -> Result<(), Failure> {
+    print(&visible_lines(text))
+}
+
+/// Starts the threads that `command` computes with.
+fn prepared(command: &Command) -> Result<(), Failure> {
+    let talk = match command {
+        Command::Segment(args) => &args.talk,
+        Command::Simulate(args) => &args.talk,
+        Command::Verify(args) => &args.talk,
+        Command::Info(args) => &args.talk,
+        Command::Bench(args) => &args.talk,
+        Command::Completions(_) | Command::Man(_) | Command::Devices(_) => return Ok(()),
+    };
+    if let Some(note) = threads::start()? {
+        Bar::new(talk).note(&note);
+    }
+    Ok(())
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Segment(args) => segment::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+        Command::Devices(args) => devices::run(args),
+    }
+}
+
+/// Prints to stdout as it is; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Run(anyhow::anyhow!("stdout: {e}")))
+        }
+        _ => Ok(()),
+    }
+}

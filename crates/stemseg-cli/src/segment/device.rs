@@ -1,0 +1,85 @@
+//! What computes the images of a run: the device that was chosen, and the CPU where that
+//! fails on the way.
+
+use stemseg::backend::cpu::Cpu;
+use stemseg::backend::{self, Backend, Choice, DeviceInfo};
+use stemseg::remarks::{Code, Remarks, Warning};
+use stemseg::{Error, Result};
+
+use super::args::Args;
+use crate::Failure;
+
+/// The devices of a run.
+pub(super) struct Devices {
+    chosen: Box<dyn Backend>,
+    /// What is to be said about the choice.
+    pub(super) remarks: Remarks,
+    cpu: Cpu,
+    /// Whether any device is right that gives a right result.
+    any: bool,
+}
+
+/// What was done, with what.
+pub(super) struct Done<T> {
+    pub(super) result: T,
+    pub(super) device: DeviceInfo,
+    /// Why another device than the chosen one did it.
+    pub(super) warning: Option<Warning>,
+}
+
+impl Devices {
+    /// Opens the device that `args` choose.
+    ///
+    /// # Errors
+    /// As [`backend::open`].
+    pub(super) fn open(args: &Args) -> Result<Self> {
+        let (chosen, remarks) =
+            backend::open(&args.device, args.check_of_device(), &args.families())?;
+        Ok(Self { chosen, remarks, cpu: Cpu::new(), any: args.device == Choice::Auto })
+    }
+
+    /// Does `work` on the chosen device, and from the beginning on the CPU if it fails on
+    /// the way: sums on a device are lost with it, and a result is that of one device.
+    ///
+    /// # Errors
+    /// Those of `work`; those of the device where it was named and is wrong, or lacks what
+    /// the work needs.
+    pub(super) fn run<T>(
+        &self,
+        work: impl Fn(&dyn Backend) -> Result<T, Failure>,
+    ) -> Result<Done<T>, Failure> {
+        // One that was named tells of every image what is wrong with it.
+        let why = match self.chosen.usable() || !self.any {
+            true => match work(&*self.chosen) {
+                Ok(result) => {
+                    let device = self.chosen.device().clone();
+                    return Ok(Done { result, device, warning: None });
+                }
+                Err(failure) => self.cpu_goes_on(&failure).ok_or(failure)?,
+            },
+            false => format!("device {} failed before", self.chosen.device().name),
+        };
+        let text = format!("{why}; the CPU computed this result from the beginning");
+        let result = work(&self.cpu)?;
+        let warning = Some(Warning::new(Code::DeviceFailed, text));
+        Ok(Done { result, device: self.cpu.device().clone(), warning })
+    }
+
+    /// Why the CPU is to go on, in words, if it is to.
+    fn cpu_goes_on(&self, failure: &Failure) -> Option<String> {
+        let (Failure::Run(error) | Failure::Usage(error)) = failure else { return None };
+        match error.downcast_ref()? {
+            Error::DeviceFailed { device, reason } => {
+                Some(format!("device {device} failed: {reason}"))
+            }
+            // Who names a device wants to know whether it can be trusted.
+            Error::DeviceWrong { device, stage, reason } if self.any => {
+                Some(format!("device {device} gave a wrong result in stage {stage}: {reason}"))
+            }
+            Error::Device { device, reason } if self.any => {
+                Some(format!("device {device}: {reason}"))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `stemseg simulate`: a micrograph whose true label map is known.
+
+mod args;
+mod output;
+
+use serde_json::Value;
+use stemseg_files::write::ResultFolder;
+use stemseg_simulate::{Scene, simulate};
+
+use super::progress::Bar;
+use super::{Failure, print, print_words, sweep_beside};
+pub(super) use args::Args;
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if args.list {
+        let lines: Vec<String> =
+            Scene::list().map(|(name, about)| format!("{name:24}{about}")).collect();
+        return print(&lines.join("\n"));
+    }
+    let (scene, settings) = (args.scene()?, args.settings());
+    let bar = Bar::new(&args.talk);
+    let target = args.target(&scene);
+    sweep_beside([&*target], &bar);
+    let folder = ResultFolder::create(&target, args.force, &output::Output::planned(args))?;
+    let simulated = simulate(&scene, &settings, &bar)?;
+    bar.detail(&format!(
+        "lattice parameter: {} px; {} phases",
+        simulated.cell,
+        simulated.phases.len()
+    ));
+
+    let output = output::Output { args, scene, settings, simulated };
+    let summary = output.write(&folder, &bar);
+    let mut summary = summary.map_err(|error| folder.named(error))?;
+    let place = folder.commit(&mut summary)?;
+    bar.finish();
+    match (args.talk.json, args.talk.quiet) {
+        (true, _) => print(&format!("{:#}", Value::from(summary))),
+        (false, true) => Ok(()),
+        (false, false) => print_words(&output.in_words(&place)),
+    }
+}

@@ -1,0 +1,192 @@
+//! The arguments of `stemseg simulate`, and what they mean.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use stemseg::Result;
+use stemseg::image::micrograph::PixelSize;
+use stemseg::plan::sites::Extent;
+use stemseg_simulate::{Boundary, Scene, Settings};
+
+use crate::args::TalkArgs;
+use crate::{length, parse};
+
+const AFTER_HELP: &str = "\
+The result is a folder SCENE.sim/:
+  image.npy or image.tif   the micrograph: u16 counts, or f32 where they do not fit or without noise
+  labels.npy, labels.tif   the true label of each pixel, from 1
+  image.png, overlay.png   the image to look at, plain and tinted by label
+  summary.json             scene, parameters, what the labels mean, lattice vectors
+The same arguments give the same files on every machine.
+
+Examples:
+  stemseg simulate --list
+  stemseg simulate tilt-boundary --size 1024 --dose 20 --format tiff
+  stemseg simulate polycrystal --grains 8 --seed 3
+  stemseg simulate plane-groups p4mm p4 --boundary straight --out pair.sim";
+
+/// Simulate a micrograph whose true label map is known.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// What to simulate (see --list).
+    #[arg(value_name = "SCENE", required_unless_present = "list")]
+    scene: Option<String>,
+
+    /// Plane groups, for the scenes plane-group and plane-groups.
+    #[arg(value_name = "GROUP")]
+    groups: Vec<String>,
+
+    /// List the scenes.
+    #[arg(long, exclusive = true)]
+    pub(super) list: bool,
+
+    /// Size of the image, px: N or ROWSxCOLS.
+    #[arg(long, default_value = "512", value_name = "N|RxC", value_parser = size, allow_hyphen_values = true, help_heading = "Specimen")]
+    size: Extent,
+
+    /// Lattice parameter, px [default: the scene's own].
+    #[arg(long, value_name = "PX", allow_negative_numbers = true, help_heading = "Specimen")]
+    cell: Option<f64>,
+
+    /// Number of grains of the polycrystal [default: 6].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = "Specimen")]
+    grains: Option<usize>,
+
+    /// Course of the boundaries.
+    #[arg(long, value_enum, default_value = "curved", help_heading = "Specimen")]
+    boundary: BoundaryArg,
+
+    /// Seed of the random choices: shapes, motifs, noise.
+    #[arg(
+        long,
+        default_value = "0",
+        value_name = "N",
+        value_parser = parse::whole::<u64>,
+        allow_negative_numbers = true,
+        help_heading = "Specimen"
+    )]
+    seed: u64,
+
+    /// Mean number of electrons counted in a pixel, or none for an image without noise.
+    #[arg(long, default_value = "50", value_name = "N|none", value_parser = dose, allow_hyphen_values = true, help_heading = "Microscope")]
+    dose: Dose,
+
+    /// Displacement of the rows by the scan, px rms.
+    #[arg(
+        long,
+        default_value_t = 0.3,
+        value_name = "PX",
+        allow_negative_numbers = true,
+        help_heading = "Microscope"
+    )]
+    jitter: f64,
+
+    /// Background, relative to the height of the brightest column.
+    #[arg(
+        long,
+        default_value_t = 0.25,
+        value_name = "LEVEL",
+        allow_negative_numbers = true,
+        help_heading = "Microscope"
+    )]
+    background: f64,
+
+    /// Slow change of the signal from the middle to the brightest corner, relative.
+    #[arg(
+        long,
+        default_value_t = 0.1,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        help_heading = "Microscope"
+    )]
+    gradient: f64,
+
+    /// Size of a pixel, nm.
+    #[arg(long, default_value = "0.02", value_name = "NM", value_parser = pixel_size, allow_hyphen_values = true, help_heading = "Output")]
+    pub(super) pixel_size: PixelSize,
+
+    /// Format of the image; only a TIFF holds the size of a pixel.
+    #[arg(long, value_enum, default_value = "npy", help_heading = "Output")]
+    pub(super) format: Format,
+
+    /// Folder for the result [default: SCENE.sim here].
+    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
+    out: Option<PathBuf>,
+
+    /// Replace an earlier result: the files that its summary.json lists, nothing else.
+    #[arg(long, help_heading = "Output")]
+    pub(super) force: bool,
+
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BoundaryArg {
+    Straight,
+    Curved,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Npy,
+    Tiff,
+}
+
+/// `none`, or a number of electrons. (An `Option` itself means an argument that
+/// may be left out.)
+#[derive(Clone, Copy)]
+struct Dose(Option<f64>);
+
+impl Args {
+    /// The scene.
+    ///
+    /// # Errors
+    /// For a scene or a plane group that does not exist.
+    pub(super) fn scene(&self) -> Result<Scene> {
+        Scene::new(self.scene.as_deref().unwrap_or_default(), &self.groups, self.grains)
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            size: self.size,
+            cell: self.cell,
+            dose: self.dose.0,
+            jitter: self.jitter,
+            background: self.background,
+            gradient: self.gradient,
+            boundary: match self.boundary {
+                BoundaryArg::Straight => Boundary::Straight,
+                BoundaryArg::Curved => Boundary::Curved,
+            },
+            seed: self.seed,
+        }
+    }
+
+    /// The folder for the result.
+    pub(super) fn target(&self, scene: &Scene) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| format!("{}.sim", scene.name()).into())
+    }
+}
+
+fn size(text: &str) -> Result<Extent, String> {
+    let size = length::spans(text)?;
+    size.pixels("size", None).map_err(|_| "give the size in px, for example 512 or 512x768".into())
+}
+
+fn dose(text: &str) -> Result<Dose, String> {
+    match text {
+        "none" => Ok(Dose(None)),
+        _ => text.parse().map(|dose| Dose(Some(dose))).map_err(|_| {
+            format!("'{text}' is not a number; give electrons per pixel, for example 50, or none")
+        }),
+    }
+}
+
+fn pixel_size(text: &str) -> Result<PixelSize, String> {
+    match text.parse::<f64>() {
+        Ok(nm) if (1e-6..=1e6).contains(&nm) => Ok(PixelSize { rows: nm, cols: nm }),
+        _ => Err("give the size of a pixel in nm, for example 0.02".into()),
+    }
+}

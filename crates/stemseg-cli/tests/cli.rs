@@ -1,0 +1,59 @@
+//! The command line from outside: what it writes and prints, and how it refuses.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "cli/accuracy.rs"]
+mod accuracy;
+#[path = "cli/arguments.rs"]
+mod arguments;
+#[path = "cli/automatic.rs"]
+mod automatic;
+#[path = "cli/batch.rs"]
+mod batch;
+#[path = "cli/bench.rs"]
+mod bench;
+#[path = "cli/descriptors.rs"]
+mod descriptors;
+#[path = "cli/devices.rs"]
+mod devices;
+#[path = "cli/disk.rs"]
+mod disk;
+#[path = "cli/formats.rs"]
+mod formats;
+#[path = "cli/generate.rs"]
+mod generate;
+#[path = "cli/help.rs"]
+mod help;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/images.rs"]
+mod images;
+#[path = "cli/info.rs"]
+mod info;
+#[path = "cli/interrupt.rs"]
+mod interrupt;
+#[path = "cli/job.rs"]
+mod job;
+#[path = "cli/lengths.rs"]
+mod lengths;
+#[path = "cli/messages.rs"]
+mod messages;
+#[path = "cli/no_data.rs"]
+mod no_data;
+#[path = "cli/options.rs"]
+mod options;
+#[path = "cli/paths.rs"]
+mod paths;
+#[path = "cli/report.rs"]
+mod report;
+#[path = "cli/result.rs"]
+mod result;
+#[path = "cli/resume.rs"]
+mod resume;
+#[path = "cli/several.rs"]
+mod several;
+#[path = "cli/targets.rs"]
+mod targets;
+#[path = "cli/verify.rs"]
+mod verify;
+#[path = "cli/warnings.rs"]
+mod warnings;

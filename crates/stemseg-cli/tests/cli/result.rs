@@ -1,0 +1,269 @@
+//! What a run writes: the label maps, the pictures, the report.
+
+use std::io::Cursor;
+
+use ndarray::Array2;
+use serde_json::Value;
+use tiff::decoder::{Decoder, DecodingResult};
+
+use crate::job::{Change, FLAG, Job, text};
+use stemseg_testing::place::{COLS, Place, ROWS, names};
+
+/// The values of a TIFF in f32.
+pub(crate) fn floats(place: &Place, name: &str) -> Vec<f32> {
+    let mut tiff = Decoder::new(Cursor::new(place.bytes(name))).unwrap();
+    let DecodingResult::F32(values) = tiff.read_image().unwrap() else { panic!("not f32") };
+    values
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn the_files_are_there_and_agree() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let files = names(&place.path("image.stemseg"));
+    for file in
+        ["labels.npy", "labels.tif", "confidence.tif", "overlay.png", "summary.json", "model.json"]
+    {
+        assert!(files.contains(&file.to_owned()), "{file} is not in {files:?}");
+    }
+    let labels = place.labels("image.stemseg/labels.npy");
+    assert_eq!(labels.dim(), (ROWS, COLS));
+
+    // The decoder refuses palette images: call it grey.
+    let mut bytes = place.bytes("image.stemseg/labels.tif");
+    let entry = [262_u16, 3, 1, 0, 3].map(u16::to_ne_bytes).concat();
+    let at = bytes.windows(entry.len()).rposition(|window| window == entry).unwrap();
+    bytes[at + 8..at + 10].copy_from_slice(&1_u16.to_ne_bytes());
+    let mut tiff = Decoder::new(Cursor::new(bytes)).unwrap();
+    assert_eq!(tiff.dimensions().unwrap(), (COLS as u32, ROWS as u32));
+    let DecodingResult::U8(pixels) = tiff.read_image().unwrap() else { panic!("not u8") };
+    assert_eq!(pixels, labels.as_slice().unwrap());
+
+    let overlay = image::open(place.path("image.stemseg/overlay.png")).unwrap();
+    assert!(
+        overlay.width() >= COLS as u32 && overlay.height() > ROWS as u32,
+        "no room for a legend"
+    );
+}
+
+/// Names of everything below a folder, as `files` of summary.json has them.
+fn below(place: &Place, folder: &str) -> Vec<String> {
+    let folder = place.path(folder);
+    let all = place.snapshot();
+    let name = |(path, bytes): (&std::path::PathBuf, &Option<Vec<u8>>)| {
+        let below = path.strip_prefix(&folder).ok()?.to_str()?.to_owned();
+        (!below.is_empty()).then(|| below + if bytes.is_none() { "/" } else { "" })
+    };
+    let mut names: Vec<String> = all.iter().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_summary_lists_every_file_and_folder() {
+    let place = Place::with_scene();
+    let whole = [
+        ("--descriptor", "translation+reflection"),
+        ("--radius", "6"),
+        ("--save", "descriptors,features,maps"),
+        ("--format", "tiff,npy,ome-zarr,hspy"),
+    ];
+    Job::new().with(&whole).succeed(&place);
+    Job::new().with(&whole).with(&[("-k", "2,3"), ("--out", "list")]).succeed(&place);
+    Job::new().with(&[("--no-report", FLAG), ("--out", "few")]).succeed(&place);
+    for folder in ["image.stemseg", "list", "list/k2", "list/k3", "few"] {
+        let files = &place.json(format!("{folder}/summary.json"))["files"];
+        assert_eq!(*files, Value::from(below(&place, folder)), "{folder}");
+    }
+    let files = below(&place, "image.stemseg");
+    for name in ["summary.json", "report.html", "maps/", "maps/maps.json", "image.ome.zarr/"] {
+        assert!(files.contains(&name.to_owned()), "{name} is not in {files:?}");
+    }
+}
+
+#[test]
+fn the_two_lattices_are_told_apart() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let labels = place.labels("image.stemseg/labels.npy");
+    let (left, right) = (labels[(ROWS / 2, 0)], labels[(ROWS / 2, COLS - 1)]);
+    assert_ne!(left, right);
+    let wrong = |(at, label): ((usize, usize), &u8)| match at.1 {
+        0..40 => *label != left,
+        60.. => *label != right,
+        _ => false,
+    };
+    assert_eq!(labels.indexed_iter().filter(|&pixel| wrong(pixel)).count(), 0);
+}
+
+#[test]
+fn the_summary_holds_what_was_done() {
+    let place = Place::with_scene();
+    Job::new().set("--components", "3").succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let expected = [
+        ("/stemseg_version", Value::from(env!("CARGO_PKG_VERSION"))),
+        ("/input/path", "image.npy".into()),
+        ("/input/shape", vec![ROWS, COLS].into()),
+        ("/input/dtype", "float32".into()),
+        ("/input/pixel_size_nm", Value::Null),
+        ("/parameters/stride", 4.into()),
+        ("/parameters/seed", 0.into()),
+        ("/parameters/clusters", vec![2].into()),
+        ("/parameters/families/0/family", "translation".into()),
+        ("/device/kind", "cpu".into()),
+        ("/descriptors/families", vec!["translation"].into()),
+        ("/descriptors/channels", 49.into()),
+        ("/descriptors/sites", (17 * 19).into()),
+        ("/kmeans/starts", 10.into()),
+        ("/notes", Value::Array(vec![])),
+    ];
+    for (pointer, value) in expected {
+        assert_eq!(summary.pointer(pointer), Some(&value), "{pointer}");
+    }
+    for text in ["/device/name", "/device/backend"] {
+        assert!(summary.pointer(text).is_some_and(|v| v.as_str() > Some("")), "{text}");
+    }
+    let ratios = summary["pca"]["explained_variance_ratio"].as_array().unwrap();
+    assert_eq!(ratios.len(), 3);
+    assert!(ratios.windows(2).all(|r| number(&r[0]) >= number(&r[1])), "{ratios:?}");
+    assert!(ratios.iter().map(number).sum::<f64>() <= 1.0 + 1e-9, "{ratios:?}");
+    assert!(number(&summary["kmeans"]["inertia"]) > 0.0);
+    assert!(number(&summary["kmeans"]["iterations"]) >= 1.0);
+    let times = &summary["timings_ms"];
+    let stages = ["read", "describe", "pca", "cluster", "upsample", "write"];
+    let sum: f64 = stages.iter().map(|stage| number(&times[*stage])).sum();
+    assert!(sum > 0.0 && sum <= number(&times["total"]), "{times}");
+}
+
+/// Pixels of each label by the summary, checked against the map.
+#[track_caller]
+fn check_areas(summary: &Value, labels: &Array2<u8>, k: usize) {
+    let areas = summary["labels"].as_array().unwrap();
+    assert_eq!(areas.len(), k);
+    for (i, area) in areas.iter().enumerate() {
+        let count = labels.iter().filter(|&&l| usize::from(l) == i + 1).count();
+        assert_eq!(area["label"], i + 1);
+        assert_eq!(area["pixels"], count, "label {}", i + 1);
+        let share = count as f64 / labels.len() as f64;
+        assert!((number(&area["fraction"]) - share).abs() < 1e-12, "label {}", i + 1);
+    }
+    let largest_first = |a: &[Value]| number(&a[0]["pixels"]) >= number(&a[1]["pixels"]);
+    assert!(areas.windows(2).all(largest_first), "{areas:?}");
+    let labelled = labels.iter().filter(|&&l| l > 0).count();
+    assert_eq!(areas.iter().map(|a| number(&a["pixels"])).sum::<f64>(), labelled as f64);
+}
+
+#[test]
+fn the_areas_are_those_of_the_map() {
+    let place = Place::with_scene();
+    place.mask("mask.npy", |r, c| r > 20 || c < 50);
+    let jobs: [(&str, &[Change<'_>], usize); 4] = [
+        ("all", &[], 2),
+        ("five", &[("-k", "5")], 5),
+        ("masked", &[("--mask", "mask.npy")], 2),
+        ("blank", &[("--border", "blank"), ("-k", "3")], 3),
+    ];
+    for (name, changes, k) in jobs {
+        Job::new().with(changes).set("--out", name).succeed(&place);
+        let labels = place.labels(format!("{name}/labels.npy"));
+        check_areas(&place.json(format!("{name}/summary.json")), &labels, k);
+        let zeros = labels.iter().any(|&l| l == 0);
+        assert_eq!(zeros, name == "masked" || name == "blank", "{name}");
+    }
+}
+
+#[test]
+fn the_checksum_is_that_of_the_file() {
+    // The digest is from Python's hashlib.
+    let digest = "07ffea40c97ca1f25f79ae75c3e5c3b889ab1a7aba64cf8448d4aa175f3a92d1";
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (60, 70)}";
+    let mut file = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    file.extend(format!("{header:117}\n").bytes());
+    file.extend((0..60 * 70).map(|i| ((i % 70) * (i % 70) + i / 70 * 3) % 251).map(|v| v as u8));
+    let place = Place::empty();
+    place.write("image.npy", file);
+    Job::new().succeed(&place);
+    assert_eq!(place.json("image.stemseg/summary.json")["input"]["sha256"], digest);
+}
+
+#[test]
+fn a_list_of_clusters_makes_a_folder_for_each() {
+    let place = Place::with_scene();
+    let printed = Job::new().with(&[("-k", "2,3"), ("--json", FLAG)]).succeed(&place);
+    Job::new().set("--out", "two").succeed(&place);
+    let folder = place.path("image.stemseg");
+    assert_eq!(names(&folder), ["k2", "k3", "report.html", "summary.json"]);
+    assert_eq!(names(&folder.join("k2")), names(&folder.join("k3")));
+    assert_eq!(names(&folder.join("k2")), names(&place.path("two")));
+    assert_eq!(place.bytes("image.stemseg/k2/labels.npy"), place.bytes("two/labels.npy"));
+    let whole: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    for (i, k) in [2, 3].into_iter().enumerate() {
+        let part = place.json(format!("image.stemseg/k{k}/summary.json"));
+        assert_eq!(whole["results"][i], part);
+        check_areas(&part, &place.labels(format!("image.stemseg/k{k}/labels.npy")), k);
+        assert_eq!(part["parameters"]["clusters"], Value::from(vec![k]));
+    }
+}
+
+#[test]
+fn many_labels_get_a_wider_type() {
+    let place = Place::with_scene();
+    let job = |k: &str| Job::new().with(&[("-k", k), ("--starts", "1")]).force();
+    job("254").succeed(&place);
+    let (_, narrow) = place.array::<u8>("image.stemseg/labels.npy");
+    assert_eq!(narrow.iter().max(), Some(&254));
+    // As many as there are sites.
+    job("323").succeed(&place);
+    let (shape, wide) = place.array::<u16>("image.stemseg/labels.npy");
+    assert_eq!((shape, wide.iter().max()), (vec![ROWS as u64, COLS as u64], Some(&323)));
+    let summary = text(&place.bytes("image.stemseg/summary.json"));
+    assert!(!summary.contains("NaN") && !summary.contains("inf,"));
+    let channels = &place.json("image.stemseg/summary.json")["separability"]["channels"];
+    assert!(!channels.to_string().contains("null"), "{channels}");
+}
+
+#[test]
+fn the_confidence_is_a_membership_and_the_summary_sums_it_up() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let values = floats(&place, "image.stemseg/confidence.tif");
+    assert_eq!(values.len(), ROWS * COLS);
+    // Two clusters: the nearer one has at least about half.
+    assert!(values.iter().all(|v| (0.3..=1.0).contains(v)));
+    let confidence = &place.json("image.stemseg/summary.json")["confidence"];
+    let n = values.len() as f64;
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let sure = values.iter().filter(|v| **v > 0.9).count() as f64 / n;
+    assert!((number(&confidence["mean"]) - mean).abs() < 1e-6);
+    assert!((number(&confidence["fraction_above_0_9"]) - sure).abs() < 1e-9);
+}
+
+#[test]
+fn the_best_separating_translations_come_first() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let best = summary["separability"]["best"].as_array().unwrap();
+    let values: Vec<f64> = best.iter().map(|channel| number(&channel["value"])).collect();
+    assert!(values.is_sorted_by(|a, b| a >= b) && values[0] > 1.0, "{values:?}");
+    let names = summary["descriptors"]["channel_names"].as_array().unwrap();
+    let all = summary["separability"]["channels"].as_array().unwrap();
+    assert_eq!(all.len(), names.len());
+    let first = names.iter().position(|name| *name == best[0]["name"]).unwrap();
+    assert_eq!(number(&all[first]), values[0]);
+}
+
+#[test]
+fn the_model_is_one_that_the_library_loads() {
+    let place = Place::with_scene();
+    Job::new().succeed(&place);
+    let model = stemseg::model::Model::load(&place.path("image.stemseg/model.json")).unwrap();
+    let summary = place.json("image.stemseg/summary.json");
+    assert_eq!(model.patterns.len() as f64, number(&summary["kmeans"]["clusters"]));
+    assert_eq!(model.patterns[0].fraction, number(&summary["labels"][0]["fraction"]));
+}

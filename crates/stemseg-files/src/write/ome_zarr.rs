@@ -1,0 +1,196 @@
+//! An image and its labels as OME-Zarr: OME-NGFF 0.4 on Zarr version 2, with
+//! pyramids, strip by strip.
+//!
+//! Version 0.4 because every reader knows it: released Fiji (n5-ij, MoBIE,
+//! Bio-Formats) opens no Zarr version 3, which 0.5 stands on, while ome-zarr-py and
+//! napari-ome-zarr read both. The attributes are written here as JSON: the types of
+//! `ome_zarr_metadata`, which check them in the tests, hold scales as f32.
+
+mod pyramid;
+mod restored;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use zarrs::array::ArrayError;
+use zarrs::filesystem::FilesystemStore;
+use zarrs::group::{Group, GroupMetadataOptions};
+use zarrs::metadata::GroupMetadata;
+use zarrs::metadata::v2::GroupMetadataV2;
+use zarrs::storage::StorageError;
+
+use self::pyramid::{Cell, Pyramid, largest_share, mean};
+use self::restored::{Restored, StoredAs};
+use super::label_type::{Label, LabelType, Labels, most_of};
+use stemseg::image::micrograph::{Micrograph, PixelSize};
+use stemseg::image::rows::Rows;
+use stemseg::{Error, Result};
+
+/// Version of OME-NGFF.
+const VERSION: &str = "0.4";
+
+/// Name of the label image below `labels`.
+const LABELS: &str = "segmentation";
+
+/// What an OME-Zarr folder holds.
+pub struct OmeZarr<'a> {
+    /// Name of the image.
+    pub name: &'a str,
+    /// The image.
+    pub micrograph: &'a Micrograph,
+    /// Element type of the file that the image comes from, as numpy spells it.
+    /// Integers come back as they were (unless they span more than 21 bits),
+    /// everything else as f32; what is masked has the mean.
+    pub dtype: &'a str,
+    /// Its labels, `[rows, cols]`.
+    pub labels: &'a dyn Rows<u16>,
+    /// Integers to store them in.
+    pub kind: LabelType,
+    /// Red, green and blue of a label.
+    pub palette: &'a (dyn Fn(usize) -> [u8; 3] + Sync),
+    /// What is to be said of labels 1, 2 and on.
+    pub properties: Vec<Map<String, Value>>,
+}
+
+/// Writes the folder `path`: the image, and below `labels/segmentation` its labels.
+///
+/// # Errors
+/// [`Error::Io`] with the path, [`Error::Parameter`] for labels that do not fit.
+pub fn write_ome_zarr(path: &Path, content: &OmeZarr<'_>) -> Result<()> {
+    content.kind.check(most_of(content.labels))?;
+    std::fs::create_dir_all(path).map_err(Error::io(path))?;
+    let store = FilesystemStore::new(path).map_err(|e| other(path, e))?;
+    Writer { path, store: Arc::new(store), content }.write()
+}
+
+struct Writer<'a> {
+    path: &'a Path,
+    store: Arc<FilesystemStore>,
+    content: &'a OmeZarr<'a>,
+}
+
+impl Writer<'_> {
+    fn write(&self) -> Result<()> {
+        let micrograph = self.content.micrograph;
+        let restored = Restored(micrograph);
+        match StoredAs::of(micrograph, self.content.dtype) {
+            StoredAs::U8 => self.image::<u8>(&restored)?,
+            StoredAs::I8 => self.image::<i8>(&restored)?,
+            StoredAs::U16 => self.image::<u16>(&restored)?,
+            StoredAs::I16 => self.image::<i16>(&restored)?,
+            StoredAs::U32 => self.image::<u32>(&restored)?,
+            StoredAs::I32 => self.image::<i32>(&restored)?,
+            StoredAs::F32 => self.image::<f32>(&restored)?,
+        }
+        self.group("/labels", json!({ "labels": [LABELS] }))?;
+        match self.content.kind {
+            LabelType::U8 => self.labels::<u8>(),
+            LabelType::U16 => self.labels::<u16>(),
+            LabelType::U32 => self.labels::<u32>(),
+        }
+    }
+
+    fn image<T: Cell>(&self, image: &dyn Rows<T>) -> Result<()> {
+        let levels = self.pyramid("", image, mean)?;
+        let multiscales = self.multiscales(self.content.name, levels, "mean of 2 x 2 pixels");
+        self.group("/", json!({ "multiscales": [multiscales] }))
+    }
+
+    fn labels<T: Cell + Label>(&self) -> Result<()> {
+        let below = format!("/labels/{LABELS}");
+        let labels = Labels(self.content.labels);
+        let levels = self.pyramid::<T>(&below, &labels, largest_share)?;
+        let multiscales = self.multiscales(LABELS, levels, "most frequent of 2 x 2 pixels");
+        let count = self.content.properties.len();
+        // Of 0, which is no label, viewers know that it is transparent.
+        let colour = |label: usize| {
+            let [red, green, blue] = (self.content.palette)(label);
+            json!({ "label-value": label, "rgba": [red, green, blue, 255] })
+        };
+        let property = |(label, values): (usize, &Map<String, Value>)| {
+            let mut property = Map::from_iter([("label-value".to_owned(), label.into())]);
+            property.extend(values.clone());
+            property
+        };
+        let image_label = json!({
+            "version": VERSION,
+            "colors": (1..=count).map(colour).collect::<Vec<_>>(),
+            "properties": (1..).zip(&self.content.properties).map(property).collect::<Vec<_>>(),
+            "source": { "image": "../../" },
+        });
+        self.group(&below, json!({ "multiscales": [multiscales], "image-label": image_label }))
+    }
+
+    /// Writes the arrays `below/0`, `below/1` and on; gives their number.
+    fn pyramid<T: Cell>(
+        &self,
+        below: &str,
+        image: &dyn Rows<T>,
+        reduce: fn(&[T]) -> T,
+    ) -> Result<usize> {
+        let mut pyramid = Pyramid::create(&self.store, below, image.shape(), reduce)
+            .map_err(|e| other(self.path, e))?;
+        pyramid.fill(image).map_err(|e| io(self.path, e))?;
+        Ok(pyramid.levels())
+    }
+
+    /// Which arrays there are, and where their pixels lie.
+    fn multiscales(&self, name: &str, levels: usize, method: &str) -> Value {
+        let size = self.content.micrograph.pixel_size();
+        let PixelSize { rows, cols } = size.unwrap_or(PixelSize { rows: 1.0, cols: 1.0 });
+        let axis = |name: &str| match size {
+            Some(_) => json!({ "name": name, "type": "space", "unit": "nanometer" }),
+            None => json!({ "name": name, "type": "space" }),
+        };
+        let dataset = |level: usize| {
+            let factor = (1_u64 << level) as f64;
+            // The centre of the first block of pixels.
+            let shift = (factor - 1.0) / 2.0;
+            let mut transforms =
+                vec![json!({ "type": "scale", "scale": [rows * factor, cols * factor] })];
+            if level > 0 {
+                transforms.push(
+                    json!({ "type": "translation", "translation": [rows * shift, cols * shift] }),
+                );
+            }
+            json!({ "path": level.to_string(), "coordinateTransformations": transforms })
+        };
+        json!({
+            "version": VERSION,
+            "name": name,
+            "axes": [axis("y"), axis("x")],
+            "datasets": (0..levels).map(dataset).collect::<Vec<_>>(),
+            "type": "reduce",
+            "metadata": { "description": method },
+        })
+    }
+
+    fn group(&self, path: &str, attributes: Value) -> Result<()> {
+        let Value::Object(attributes) = attributes else { unreachable!("attributes are objects") };
+        let metadata = GroupMetadataV2::new().with_attributes(attributes);
+        let metadata = GroupMetadata::V2(metadata);
+        let group = Group::new_with_metadata(self.store.clone(), path, metadata)
+            .map_err(|e| other(self.path, e))?;
+        let options = GroupMetadataOptions::default();
+        group.store_metadata_opt(&options).map_err(|e| io(self.path, e.into()))
+    }
+}
+
+/// The error of the operating system where there is one: a full disk is known by it.
+fn io(path: &Path, error: ArrayError) -> Error {
+    match error {
+        ArrayError::StorageError(StorageError::IOError(e)) => {
+            Error::io(path)(std::io::Error::new(e.kind(), e.to_string()))
+        }
+        e => other(path, e),
+    }
+}
+
+fn other(path: &Path, error: impl std::fmt::Display) -> Error {
+    Error::io(path)(std::io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+#[path = "ome_zarr_tests.rs"]
+mod tests;

@@ -1,0 +1,141 @@
+use ndarray::{Array2, ArrayView2};
+use ome_zarr_metadata::Validate;
+use ome_zarr_metadata::v0_4::OmeNgffGroupAttributes;
+use zarrs::array::Array;
+
+use super::*;
+use stemseg::image::micrograph::{NonFinite, Pixel};
+
+fn image<T: Pixel>(pixels: ArrayView2<'_, T>, size: Option<PixelSize>) -> Micrograph {
+    Micrograph::new(pixels, None, NonFinite::Fail).unwrap().with_pixel_size(size)
+}
+
+fn colour(label: usize) -> [u8; 3] {
+    [label as u8, 2, 3]
+}
+
+/// Writes image and labels, and gives the store.
+fn written(
+    micrograph: &Micrograph,
+    dtype: &str,
+    labels: &Array2<u16>,
+    kind: LabelType,
+) -> (tempfile::TempDir, Arc<FilesystemStore>) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("x.ome.zarr");
+    let properties = vec![Map::from_iter([("confidence".to_owned(), json!(0.5))]); 3];
+    let labels = &labels.view();
+    let name = "x";
+    let content = OmeZarr { name, micrograph, dtype, labels, kind, palette: &colour, properties };
+    write_ome_zarr(&path, &content).unwrap();
+    (place, Arc::new(FilesystemStore::new(path).unwrap()))
+}
+
+/// An array of the store with its shape.
+fn read<T: zarrs::array::ElementOwned>(store: &Arc<FilesystemStore>, path: &str) -> Array2<T> {
+    let array = Array::open(store.clone(), path).unwrap();
+    let shape = (array.shape()[0] as usize, array.shape()[1] as usize);
+    let values: Vec<T> = array.retrieve_array_subset(&array.subset_all()).unwrap();
+    Array2::from_shape_vec(shape, values).unwrap()
+}
+
+fn attributes(store: &Arc<FilesystemStore>, path: &str) -> Map<String, Value> {
+    Group::open(store.clone(), path).unwrap().attributes().clone()
+}
+
+#[test]
+fn image_and_labels_come_back_and_the_metadata_is_valid() {
+    let pixels = Array2::from_shape_fn((1100, 700), |(r, c)| ((r * 31 + c * 17) % 60_000) as u16);
+    let labels = Array2::from_shape_fn((1100, 700), |(r, c)| ((r / 9 + c / 7) % 4) as u16);
+    let size = PixelSize { rows: 0.0123456789, cols: 0.02 };
+    let micrograph = image(pixels.view(), Some(size));
+    let (_place, store) = written(&micrograph, "uint16", &labels, LabelType::U32);
+    assert_eq!(read::<u16>(&store, "/0"), pixels);
+    assert_eq!(read::<u32>(&store, "/labels/segmentation/0"), labels.mapv(u32::from));
+    assert_eq!(read::<u16>(&store, "/2").dim(), (275, 175));
+    for path in ["/", "/labels", "/labels/segmentation"] {
+        let attributes = Value::Object(attributes(&store, path));
+        let parsed: OmeNgffGroupAttributes = serde_json::from_value(attributes).unwrap();
+        parsed.validate().unwrap();
+        assert_eq!(parsed.version(), "0.4");
+    }
+    let multiscales = &attributes(&store, "/")["multiscales"][0];
+    assert_eq!(multiscales["axes"][0], json!({"name": "y", "type": "space", "unit": "nanometer"}));
+    let transforms = &multiscales["datasets"][1]["coordinateTransformations"];
+    assert_eq!(transforms[0]["scale"], json!([2.0 * size.rows, 2.0 * size.cols]));
+    assert_eq!(transforms[1]["translation"], json!([0.5 * size.rows, 0.5 * size.cols]));
+    let label = &attributes(&store, "/labels/segmentation")["image-label"];
+    assert_eq!(label["source"]["image"], "../../");
+    assert_eq!(label["colors"].as_array().map(Vec::len), Some(3));
+    assert_eq!(label["colors"][2], json!({"label-value": 3, "rgba": [3, 2, 3, 255]}));
+    assert_eq!(label["properties"][2], json!({"label-value": 3, "confidence": 0.5}));
+}
+
+#[test]
+fn sizes_are_means_of_the_image_and_most_frequent_labels() {
+    // Odd sides: the last row and column have fewer pixels to go by.
+    let pixels = Array2::from_shape_fn((515, 3), |(r, c)| (10 * r + c) as f32);
+    let labels = Array2::from_shape_fn((515, 3), |(r, c)| [[1, 2], [3, 3]][r % 2][c % 2]);
+    let micrograph = image(pixels.view(), None);
+    let (_place, store) = written(&micrograph, "float32", &labels, LabelType::U8);
+    let half = read::<f32>(&store, "/1");
+    assert_eq!(half.dim(), (258, 2));
+    let near = |at, value: f32| assert!((half[at] - value).abs() < 1e-2, "{at:?}: {}", half[at]);
+    near((0, 0), 5.5);
+    near((0, 1), 7.0);
+    // From the second strip of rows.
+    near((256, 0), 5125.5);
+    near((257, 1), 5142.0);
+    let labels = read::<u8>(&store, "/labels/segmentation/1");
+    assert_eq!((labels[(3, 0)], labels[(3, 1)], labels[(257, 0)]), (3, 1, 1));
+    assert_eq!(attributes(&store, "/")["multiscales"][0]["axes"][1]["unit"], Value::Null);
+}
+
+#[test]
+fn integers_come_back_exactly_or_else_as_floats() {
+    let labels = Array2::from_elem((40, 50), 1_u16);
+    macro_rules! check {
+        ($($type:ty: $dtype:literal, $value:expr;)*) => {$(
+            let value = $value;
+            let pixels = Array2::from_shape_fn((40, 50), |at: (usize, usize)| value(at) as $type);
+            let micrograph = image(pixels.view(), None);
+            let (_place, store) = written(&micrograph, $dtype, &labels, LabelType::U8);
+            assert_eq!(read::<$type>(&store, "/0"), pixels, $dtype);
+        )*};
+    }
+    check! {
+        u8: "uint8", |(r, c)| (r * c) % 256;
+        i8: "int8", |(r, c)| ((r * c) % 256) as i64 - 128;
+        i16: "int16", |(r, c)| ((r * 2000 + c * 99) % 65_536) as i64 - 32_768;
+        u32: "uint32", |(r, c)| 3_000_000_000_u32 + (r * 50 + c) as u32 * 1000;
+        i32: "int32", |(r, c)| (r * 50 + c) as i64 * 1000 - 2_000_000_000;
+    }
+    // Too wide a span for f32 to tell neighbours apart.
+    let pixels = Array2::from_shape_fn((40, 50), |(r, c)| (r * 50 + c) as u32 * 2_000_000);
+    let micrograph = image(pixels.view(), None);
+    let (_place, store) = written(&micrograph, "uint32", &labels, LabelType::U8);
+    let wide = read::<f32>(&store, "/0");
+    let error = |(a, b): (&f32, &u32)| (f64::from(*a) - f64::from(*b)).abs();
+    assert!(wide.iter().zip(&pixels).map(error).fold(0.0, f64::max) < 512.0);
+}
+
+#[test]
+fn a_label_that_does_not_fit_and_a_place_that_is_none_are_named() {
+    let micrograph = image(Array2::from_shape_fn((4, 4), |(r, _)| r as f32).view(), None);
+    let labels = Array2::from_elem((4, 4), 300_u16);
+    let labels = &labels.view();
+    let write = |path: &Path, kind| {
+        let properties = Vec::new();
+        let (name, dtype) = ("x", "float32");
+        let micrograph = &micrograph;
+        let content =
+            OmeZarr { name, micrograph, dtype, labels, kind, palette: &colour, properties };
+        write_ome_zarr(path, &content).unwrap_err().to_string()
+    };
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("x.ome.zarr");
+    assert!(write(&path, LabelType::U8).contains("there are 300"));
+    assert!(!path.exists());
+    std::fs::write(&path, "a file in the way").unwrap();
+    assert!(write(&path, LabelType::U16).contains("x.ome.zarr"));
+}

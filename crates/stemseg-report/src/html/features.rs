@@ -1,0 +1,165 @@
+//! What PCA made of the descriptors: its components, and where the sites lie in them.
+
+use maud::{Markup, html};
+use ndarray::ArrayView1;
+use plotters::prelude::*;
+
+use super::Content;
+use super::parts::section as section_of;
+use super::plot::{ACCENT, Axis, INK, MUTED, PAPER, centred, plot};
+use crate::colours;
+use crate::number::{count, percent, significant};
+use stemseg::plan::Reduce;
+
+/// Sites in the scatter plot, at most.
+const MOST_POINTS: usize = 2500;
+
+/// Labels that are written beside their centroids, at most.
+const MOST_CENTROIDS: usize = 24;
+
+pub(super) fn section(content: Content<'_>) -> Markup {
+    let maps = &content.micrograph.features;
+    let kept = content.found.features.ncols();
+    let share = percent(content.found.pca.report.explained_variance_ratio.iter().sum());
+    let body = html! {
+        div.beside {
+            @if !content.found.pca.report.skipped {
+                figure {
+                    (scree(&content))
+                    figcaption {
+                        @match content.found.plan.params.reduce {
+                            Reduce::Pca => {
+                                "Variance that each component explains. Those in colour are kept: "
+                                (kept) " features, " (share) " of the variance. The line adds them up."
+                            }
+                            Reduce::Maf => {
+                                "Autocorrelation factors: how much each varies over the image for what \
+                                 neighbouring sites differ by, as a share of all. The line adds them up."
+                            }
+                        }
+                    }
+                }
+            }
+            @if content.found.features.ncols() > 1 { (scatter(&content)) }
+        }
+        div.maps { @for map in maps { (map.figure()) } }
+        @if maps.len() < content.found.features.ncols() {
+            p.note { "The first " (maps.len()) " of " (content.found.features.ncols()) " features." }
+        }
+    };
+    section_of("features", "Features", &body)
+}
+
+/// What each component, or factor, explains, and all up to it.
+fn scree(content: &Content<'_>) -> Markup {
+    let (shares, kept) = (&content.found.pca.report.scree, content.found.features.ncols());
+    let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
+    let whole = |component: &f64| match component.fract().abs() < 1e-6 {
+        true => format!("{component:.0}"),
+        false => String::new(),
+    };
+    let last = shares.len() as f64;
+    let (one, of) = match content.found.plan.params.reduce {
+        Reduce::Pca => ("component", "variance explained"),
+        Reduce::Maf => ("factor", "share of what is smooth"),
+    };
+    let x = Axis { range: 0.4..last + 0.6, title: one, labels: shares.len(), format: &whole };
+    let y = Axis { range: 0.0..1.04, title: of, labels: 6, format: &percent };
+    let words = format!("{of}, by {one}: the first {}", shares.len());
+    plot(&words, x, y, |chart| {
+        let bar = |(i, &share): (usize, &f64)| {
+            let at = (i + 1) as f64;
+            let colour = if i < kept { ACCENT.filled() } else { MUTED.filled() };
+            Rectangle::new([(at - 0.36, 0.0), (at + 0.36, share)], colour)
+        };
+        chart.draw_series(shares.iter().enumerate().map(bar))?;
+        let mut sum = 0.0;
+        let line: Vec<(f64, f64)> = (1..)
+            .zip(shares)
+            .map(|(i, share)| {
+                sum += share;
+                (f64::from(i), sum)
+            })
+            .collect();
+        chart.draw_series([PathElement::new(line.clone(), INK.stroke_width(3))])?;
+        chart.draw_series(line.into_iter().map(|at| Circle::new(at, 6, INK.filled())))?;
+        Ok(())
+    })
+}
+
+/// Sites in the plane of the first two features, in the colours of their labels.
+fn scatter(content: &Content<'_>) -> Markup {
+    let points = points(content);
+    let total = content.patterns.clustering.labels.len();
+    let range = |along: fn((f64, f64)) -> f64| {
+        let ends = points.iter().map(|point| along(point.at));
+        let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        // A feature that does not vary has an axis too.
+        let room = 0.05 * (high - low).max(1e-3 * high.abs()).max(1e-6);
+        low - room..high + room
+    };
+    let format = |value: &f64| significant(*value, 2);
+    let x = Axis { range: range(|p| p.0), title: "feature 1", labels: 6, format: &format };
+    let y = Axis { range: range(|p| p.1), title: "feature 2", labels: 6, format: &format };
+    let drawing = plot("Sites in the plane of the first two features", x, y, |chart| {
+        let dot = |point: &Point| Circle::new(point.at, 4, rgb(point.label).mix(0.6).filled());
+        chart.draw_series(points.iter().map(dot))?;
+        for Point { at, label } in centroids(content) {
+            chart.draw_series([
+                Circle::new(at, 24, PAPER.filled()),
+                Circle::new(at, 24, rgb(label).stroke_width(5)),
+            ])?;
+            chart.draw_series([Text::new(label.to_string(), at, centred())])?;
+        }
+        Ok(())
+    });
+    html! {
+        figure {
+            (drawing)
+            figcaption {
+                "Sites by their first two features, in the colours of their labels"
+                @if points.len() < total { ": " (count(points.len() as u64)) " of " (count(total as u64)) }
+                ". Circles are the centroids."
+            }
+        }
+    }
+}
+
+/// Something in the plane of the first two features.
+struct Point {
+    at: (f64, f64),
+    label: u16,
+}
+
+/// Some of the active sites.
+fn points(content: &Content<'_>) -> Vec<Point> {
+    let Content { found, patterns, .. } = content;
+    let features = found.plan.keep_active(&found.features);
+    let labels = &patterns.clustering.labels;
+    let point = |site: usize| Point {
+        at: (f64::from(features[(site, 0)]), f64::from(features[(site, 1)])),
+        label: patterns.map.label_of[labels[site] as usize],
+    };
+    let sites: Vec<usize> = match labels.len() {
+        few if few <= MOST_POINTS => (0..few).collect(),
+        // Steps of the golden ratio: evenly spread, and no label is drawn last.
+        many => (0..MOST_POINTS)
+            .map(|i| ((i as f64 * 0.618_033_988_749_895).fract() * many as f64) as usize)
+            .collect(),
+    };
+    sites.into_iter().map(point).collect()
+}
+
+/// The clusters' centroids, those of the first labels.
+fn centroids(content: &Content<'_>) -> Vec<Point> {
+    let patterns = content.patterns;
+    let rows = patterns.clustering.centroids.rows().into_iter();
+    let point = |(row, &label): (ArrayView1<'_, f64>, &u16)| Point { at: (row[0], row[1]), label };
+    let all = rows.zip(&patterns.map.label_of).map(point);
+    all.filter(|point| usize::from(point.label) <= MOST_CENTROIDS).collect()
+}
+
+fn rgb(label: u16) -> RGBColor {
+    let [r, g, b] = colours::colour(usize::from(label));
+    RGBColor(r, g, b)
+}

@@ -1,0 +1,12 @@
+//! What people look at: the overlay picture, the maps, the summary and the page.
+
+pub mod area;
+pub mod colours;
+mod embed;
+pub mod html;
+pub mod maps;
+mod number;
+pub mod overlay;
+pub mod summary;
+pub mod text;
+pub mod visible;

@@ -1,0 +1,398 @@
+//! `summary.json`: what was done, with what, and what came of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::area;
+use crate::overlay::{OverlayOptions, Style};
+use stemseg::backend::DeviceInfo;
+use stemseg::cluster::choose::Choice;
+use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
+use stemseg::labels::boundary::{Boundary, boundaries};
+use stemseg::labels::label_map::Area;
+use stemseg::lattice::Repetition;
+use stemseg::pipeline::{Patterns, Segmentation, Timings};
+use stemseg::plan::sites::SiteGrid;
+use stemseg::plan::{Params, Plan};
+use stemseg::reduce::pca::Explained;
+use stemseg::remarks::{Remarks, Warning};
+use stemseg_files::read::Frame;
+use stemseg_files::write::LabelType;
+
+/// Everything in `summary.json`, in its order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Version of stemseg that wrote it.
+    pub stemseg_version: &'static str,
+    /// The image.
+    pub input: Input,
+    /// The parameters as they were used; `clusters` holds this result's alone.
+    pub parameters: Params,
+    /// How the image repeats, where it was looked for.
+    pub lattice: Option<Repetition>,
+    /// What computed.
+    pub device: DeviceInfo,
+    /// What was computed at the sites.
+    pub descriptors: Descriptors,
+    /// What PCA kept.
+    pub pca: Explained,
+    /// How the clustering went.
+    pub kmeans: KMeans,
+    /// Why so many clusters, where their number was chosen.
+    pub choice: Option<Choice>,
+    /// What each label covers.
+    pub labels: Vec<LabelArea>,
+    /// How long the boundaries between labels are, the longest first.
+    pub boundaries: Vec<Boundary>,
+    /// How sure the labels are.
+    pub confidence: Confidence,
+    /// Which channels tell the patterns apart.
+    pub separability: Separability,
+    /// Why the result may be wrong; empty where nothing speaks against it.
+    pub warnings: Vec<Warning>,
+    /// What was done or decided, a sentence each.
+    pub notes: Vec<String>,
+    /// All files and folders of the result, this one too; those of folders end with `/`. Filled
+    /// when all are there.
+    pub files: Vec<String>,
+    /// Integers in which labels are stored.
+    pub label_type: LabelType,
+    /// How `overlay.png` is drawn.
+    pub overlay: Overlay,
+    /// Wall-clock times, ms.
+    pub timings_ms: TimingsMs,
+}
+
+/// Where the pixels came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Input {
+    /// The file, as given; U+FFFD stands for what is no Unicode in its name.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Name of the format.
+    pub format: &'static str,
+    /// Rows and columns of the image, px; of the region where there is one.
+    pub shape: [usize; 2],
+    /// Element type as numpy spells it.
+    pub dtype: String,
+    /// Which image of the file, where one was chosen.
+    pub image: Option<usize>,
+    /// Which frame it is, of a stack.
+    pub frame: Option<Frame>,
+    /// First and one past the last row, then column, of the region that was cut out.
+    pub roi: Option<[usize; 4]>,
+    /// The mask's file.
+    #[serde(serialize_with = "lossy_option")]
+    pub mask: Option<PathBuf>,
+    /// Checksum of the mask's file, hexadecimal.
+    pub mask_sha256: Option<String>,
+    /// Whether the mask's non-zero pixels are those that count.
+    pub mask_inverted: bool,
+    /// How many pixels the mask takes out.
+    pub masked: usize,
+    /// What was done with NaN and infinite pixels, and how many there were.
+    pub non_finite: NonFiniteFound,
+    /// Pixels that are no data by their values.
+    pub outliers: OutliersFound,
+    /// Size of a pixel, nm.
+    pub pixel_size_nm: Option<PixelSize>,
+    /// SHA-256, hexadecimal, of what was segmented.
+    pub sha256: String,
+    /// What `sha256` is of.
+    pub sha256_of: Checksummed,
+}
+
+/// What a checksum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksummed {
+    /// The file; where it is read from several (a TIA emi with its ser, a folder of zarr
+    /// arrays), one after the other: the one given, then by name.
+    Files,
+    /// The pixels of the image, before a region is cut out, as
+    /// [`Pixels::sha256`](stemseg_files::read::Pixels::sha256) takes it: of a frame of a large
+    /// stack, whose other frames nobody has looked at.
+    Pixels,
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
+}
+
+/// How an overlay is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Overlay {
+    /// How labels are shown.
+    pub style: Style,
+    /// Share of the label's colour in a tinted pixel, where pixels are tinted.
+    pub alpha: Option<f64>,
+}
+
+impl From<&OverlayOptions> for Overlay {
+    fn from(options: &OverlayOptions) -> Self {
+        // As it was given, not as f32 holds it.
+        let share = (f64::from(options.alpha) * 1e6).round() / 1e6;
+        let alpha = (options.style != Style::Lines).then_some(share);
+        Self { style: options.style, alpha }
+    }
+}
+
+/// NaN and infinite pixels.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct NonFiniteFound {
+    /// What was to be done.
+    pub rule: NonFinite,
+    /// How many there were, but for those under the mask.
+    pub pixels: usize,
+}
+
+/// Pixels that are no data by their values.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct OutliersFound {
+    /// What was to be done.
+    pub rule: Outliers,
+    /// How many lie far outside the range of all others: they count in no sum, and are
+    /// labelled from their surroundings.
+    pub pixels: usize,
+    /// How many lie in borders of one constant value: they have label 0.
+    pub constant: usize,
+}
+
+/// What was computed at the sites.
+#[derive(Debug, Clone, Serialize)]
+pub struct Descriptors {
+    /// The families, in the order of their channels.
+    pub families: Vec<&'static str>,
+    /// Number of channels.
+    pub channels: usize,
+    /// Number of sites that took part.
+    pub sites: usize,
+    /// Where they are.
+    pub grid: SiteGrid,
+    /// Names of the channels.
+    pub channel_names: Vec<String>,
+}
+
+/// How the clustering went.
+#[derive(Debug, Clone, Serialize)]
+pub struct KMeans {
+    /// Number of clusters.
+    pub clusters: usize,
+    /// Sum of squared distances of the sites' features from their centroids.
+    pub inertia: f64,
+    /// Iterations of the best run.
+    pub iterations: usize,
+    /// Number of runs it was chosen from.
+    pub starts: usize,
+    /// Whether the run ended because no label changed.
+    pub converged: bool,
+}
+
+/// What one label covers.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabelArea {
+    /// Label, pixels and share of the image.
+    #[serde(flatten)]
+    pub area: Area,
+    /// Area, nm^2, where the file is calibrated.
+    pub area_nm2: Option<f64>,
+    /// How far that may be off, nm^2: the length of the label's boundaries times half the
+    /// distance of neighbouring sites, within which a boundary may lie anywhere.
+    pub area_uncertainty_nm2: Option<f64>,
+    /// Mean membership over its pixels, 0 to 1.
+    pub confidence: f64,
+}
+
+impl LabelArea {
+    /// What each label of `patterns` covers, whose sites are those of `plan`, with the size
+    /// of a pixel.
+    pub fn all(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> Vec<Self> {
+        let map = &patterns.map;
+        let means = map.means(&patterns.memberships);
+        let boundaries = boundaries(map, plan, pixel);
+        let along = |label: u16| -> f64 {
+            let own = boundaries.iter().filter(|b| b.labels.contains(&label));
+            own.filter_map(|b| b.length_nm).sum()
+        };
+        let half_a_step = |p: PixelSize| {
+            0.5 * plan.grid.stride as f64 / plan.frame.scale * (p.rows * p.cols).sqrt()
+        };
+        let area = |&area: &Area| Self {
+            area,
+            area_nm2: pixel.map(|p| p.rows * p.cols * area.pixels as f64),
+            area_uncertainty_nm2: pixel.map(|p| half_a_step(p) * along(area.label)),
+            confidence: means[usize::from(area.label) - 1],
+        };
+        map.areas.iter().map(area).collect()
+    }
+
+    /// Its area, to be put into words, where the file is calibrated.
+    pub fn calibrated(&self) -> Option<area::Area> {
+        let (nm2, uncertainty_nm2) = self.area_nm2.zip(self.area_uncertainty_nm2)?;
+        Some(area::Area { nm2, uncertainty_nm2 })
+    }
+}
+
+/// How sure the labels are: membership of the sites in their clusters.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Confidence {
+    /// Mean over the labelled pixels.
+    pub mean: f64,
+    /// Share of the labelled pixels above 0.9.
+    pub fraction_above_0_9: f64,
+}
+
+impl Confidence {
+    fn new(patterns: &Patterns) -> Self {
+        let (mut count, mut sum, mut above) = (0_u64, 0.0, 0_u64);
+        patterns.map.spread(&patterns.memberships).by_site(|value, pixels| {
+            count += pixels;
+            sum += f64::from(value) * pixels as f64;
+            above += if value > 0.9 { pixels } else { 0 };
+        });
+        let n = count.max(1) as f64;
+        Self { mean: sum / n, fraction_above_0_9: above as f64 / n }
+    }
+}
+
+/// Which channels tell the patterns apart (Fisher: sum of squares between
+/// classes over that within them).
+#[derive(Debug, Clone, Serialize)]
+pub struct Separability {
+    /// The best channels, best first.
+    pub best: Vec<Channel>,
+    /// Of every channel, in the order of `descriptors.channel_names`.
+    pub channels: Vec<f64>,
+}
+
+/// One channel's separability.
+#[derive(Debug, Clone, Serialize)]
+pub struct Channel {
+    /// Name of the channel.
+    pub name: String,
+    /// Its separability.
+    pub value: f64,
+}
+
+impl Separability {
+    /// How many of the best are listed.
+    const BEST: usize = 10;
+
+    fn new(patterns: &Patterns, plan: &Plan) -> Self {
+        let values = patterns.separability.to_vec();
+        let mut best: Vec<Channel> = plan
+            .channel_names()
+            .into_iter()
+            .zip(&values)
+            .map(|(name, &value)| Channel { name, value })
+            .collect();
+        best.sort_by(|a, b| b.value.total_cmp(&a.value));
+        best.truncate(Self::BEST);
+        Self { best, channels: values }
+    }
+}
+
+/// Wall-clock times, ms.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct TimingsMs {
+    /// Reading the file and taking off its mean.
+    pub read: f64,
+    /// From the image in memory to the last descriptor or covariance sum.
+    pub describe: f64,
+    /// Eigenvectors and projection.
+    pub pca: f64,
+    /// Choosing the number of clusters.
+    pub choose: f64,
+    /// k-means, all starts.
+    pub cluster: f64,
+    /// Site labels to pixel labels.
+    pub upsample: f64,
+    /// Separability of the channels.
+    pub separability: f64,
+    /// Maps of the best channels, for the report.
+    pub maps: f64,
+    /// Writing the files before this one.
+    pub write: f64,
+    /// Everything, from the start of the program.
+    pub total: f64,
+}
+
+impl Summary {
+    /// The summary of one clustering of `found`.
+    pub fn new(
+        input: Input,
+        device: &DeviceInfo,
+        found: &Segmentation,
+        patterns: &Patterns,
+        remarks: Remarks,
+    ) -> Self {
+        let Patterns { clustering, map, .. } = patterns;
+        let clusters = clustering.centroids.nrows();
+        let pixel_size = input.pixel_size_nm;
+        Self {
+            stemseg_version: env!("CARGO_PKG_VERSION"),
+            input,
+            parameters: Params { clusters: vec![clusters], ..found.plan.params.clone() },
+            lattice: None,
+            device: device.clone(),
+            descriptors: Descriptors::new(&found.plan),
+            pca: found.pca.report.clone(),
+            kmeans: KMeans {
+                clusters,
+                inertia: clustering.inertia,
+                iterations: clustering.iterations,
+                starts: clustering.starts,
+                converged: clustering.converged,
+            },
+            choice: found.choice.clone(),
+            labels: LabelArea::all(patterns, &found.plan, pixel_size),
+            boundaries: boundaries(map, &found.plan, pixel_size),
+            confidence: Confidence::new(patterns),
+            separability: Separability::new(patterns, &found.plan),
+            warnings: remarks.warnings.into_iter().chain(patterns.warnings.clone()).collect(),
+            notes: remarks.notes,
+            files: Vec::new(),
+            label_type: LabelType::least(map.largest()),
+            overlay: (&OverlayOptions::default()).into(),
+            timings_ms: TimingsMs::new(&found.timings),
+        }
+    }
+}
+
+impl Descriptors {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            families: plan.families.iter().map(|f| f.name()).collect(),
+            channels: plan.channels(),
+            sites: plan.active_sites(),
+            grid: plan.grid,
+            channel_names: plan.channel_names(),
+        }
+    }
+}
+
+impl TimingsMs {
+    fn new(timings: &Timings) -> Self {
+        Self {
+            describe: ms(timings.describe),
+            pca: ms(timings.pca),
+            choose: ms(timings.choose),
+            cluster: ms(timings.cluster),
+            upsample: ms(timings.upsample),
+            separability: ms(timings.separability),
+            maps: ms(timings.maps),
+            ..Default::default()
+        }
+    }
+}
+
+/// Milliseconds, to the microsecond.
+pub fn ms(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}

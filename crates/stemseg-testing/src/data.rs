@@ -1,0 +1,125 @@
+//! Reference data: the repository's own under `tests/reference`, and the shared
+//! folder that a checkout may have beside it. The one place that knows paths.
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Failed, Trial};
+use ndarray::{Array2, ArrayD};
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+
+/// The repository's own references.
+pub fn reference() -> PathBuf {
+    crate::repository().join("tests/reference")
+}
+
+/// The shared folder.
+pub fn shared() -> PathBuf {
+    match std::env::var_os("STEMSEG_TESTS_DATA") {
+        Some(place) => place.into(),
+        None => crate::repository().join("../shared"),
+    }
+}
+
+/// Whether trials on shared data run: where the folder is, or must be.
+pub fn has_shared() -> bool {
+    shared().is_dir()
+        || std::env::var_os("STEMSEG_TESTS_DATA").is_some()
+        || std::env::var_os("CI").is_some()
+}
+
+/// Trials that need the shared folder, ignored with the reason where it is not.
+pub fn needs_shared(name: &str, make: impl FnOnce() -> Vec<Trial>) -> Vec<Trial> {
+    if has_shared() {
+        return make();
+    }
+    vec![Trial::test(name, || Ok(())).with_ignored_flag(true).with_kind("no ../shared here")]
+}
+
+/// An array of any real type as f64, C or Fortran order.
+pub fn load(path: &Path) -> Result<ArrayD<f64>, Failed> {
+    let fail = |e: &dyn std::fmt::Display| Failed::from(format!("{}: {e}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| fail(&e))?;
+    let file = npyz::NpyFile::new(&bytes[..]).map_err(|e| fail(&e))?;
+    let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
+    let order = file.order();
+    macro_rules! values {
+        ($($t:ty),*) => {{
+            let mut found = None;
+            $(if found.is_none() {
+                if let Ok(values) = npyz::NpyFile::new(&bytes[..]).map_err(|e| fail(&e))?.into_vec::<$t>() {
+                    found = Some(values.into_iter().map(|v| v as f64).collect::<Vec<f64>>());
+                }
+            })*
+            found.ok_or_else(|| fail(&"no real type"))?
+        }};
+    }
+    let values = values!(f32, f64, u8, u16, i16, u32, i32, u64, i64);
+    match order {
+        npyz::Order::C => ArrayD::from_shape_vec(shape, values),
+        npyz::Order::Fortran => {
+            use ndarray::ShapeBuilder;
+            ArrayD::from_shape_vec(shape.f(), values)
+        }
+    }
+    .map_err(|e| fail(&e))
+}
+
+/// A 2-D array.
+pub fn load2(path: &Path) -> Result<Array2<f64>, Failed> {
+    load(path)?.into_dimensionality().map_err(|e| format!("{}: {e}", path.display()).into())
+}
+
+/// An image file as a micrograph.
+pub fn micrograph(path: &Path) -> Result<Micrograph, Failed> {
+    Ok(Micrograph::new(load2(path)?.view(), None, NonFinite::Fail)?)
+}
+
+/// Adjusted Rand index of two labellings (Hubert & Arabie 1985).
+pub fn adjusted_rand_index<A: Copy + Into<u64>, B: Copy + Into<u64>>(a: &[A], b: &[B]) -> f64 {
+    assert_eq!(a.len(), b.len(), "as many labels on both sides");
+    let mut cells = std::collections::BTreeMap::<(u64, u64), f64>::new();
+    let mut rows = std::collections::BTreeMap::<u64, f64>::new();
+    let mut cols = std::collections::BTreeMap::<u64, f64>::new();
+    for (&x, &y) in a.iter().zip(b) {
+        *cells.entry((x.into(), y.into())).or_default() += 1.0;
+        *rows.entry(x.into()).or_default() += 1.0;
+        *cols.entry(y.into()).or_default() += 1.0;
+    }
+    let pairs = |n: f64| n * (n - 1.0) / 2.0;
+    let sum = |values: &mut dyn Iterator<Item = &f64>| values.map(|&n| pairs(n)).sum::<f64>();
+    let (both, first, second) =
+        (sum(&mut cells.values()), sum(&mut rows.values()), sum(&mut cols.values()));
+    let expected = first * second / pairs(a.len() as f64);
+    let most = (first + second) / 2.0;
+    if most == expected { 1.0 } else { (both - expected) / (most - expected) }
+}
+
+/// The worst difference of two arrays of the same shape, and where it is.
+pub fn compare(
+    name: &str,
+    got: &[f32],
+    expected: &[f64],
+    channels: usize,
+    bound: f64,
+) -> Result<(), Failed> {
+    if got.len() != expected.len() {
+        return Err(format!("{name}: {} values instead of {}", got.len(), expected.len()).into());
+    }
+    let difference = |i: usize| {
+        let d = (f64::from(got[i]) - expected[i]).abs();
+        if d.is_nan() { f64::INFINITY } else { d }
+    };
+    let worst = (0..got.len()).max_by(|&i, &j| difference(i).total_cmp(&difference(j)));
+    match worst {
+        Some(i) if difference(i) > bound => Err(format!(
+            "{name}: site {}, channel {}: {} instead of {}, off by {:.2e}; {bound:.1e} is allowed",
+            i / channels,
+            i % channels,
+            got[i],
+            expected[i],
+            difference(i)
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,9 @@
+//! From features of sites to clusters: k-means, how many clusters there are, and how sure each
+//! site is of its own.
+
+pub mod choose;
+pub mod confidence;
+pub mod continuum;
+pub mod gap;
+pub mod kmeans;
+pub mod metrics;

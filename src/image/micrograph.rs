@@ -1,0 +1,338 @@
+//! [`Micrograph`]: one image, ready for segmentation.
+
+use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, Zip};
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::image::screening::{self, Screened};
+pub use crate::image::screening::{Excluded, NonFinite, Outliers, Screening};
+use crate::{Error, Result};
+
+/// Size of one pixel in nanometres.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PixelSize {
+    /// Distance of neighbouring rows, nm.
+    pub rows: f64,
+    /// Distance of neighbouring columns, nm.
+    pub cols: f64,
+}
+
+/// One 2-D image at mean 0 and variance 1, with the mean and deviation that lead
+/// back to the file's values. An image at 3e9 with a contrast of 100 keeps its
+/// digits, since the mean is taken off before values are narrowed to f32.
+#[derive(Debug, Clone)]
+pub struct Micrograph {
+    pixels: Array2<f32>,
+    mean: f64,
+    deviation: f64,
+    pixel_size: Option<PixelSize>,
+    /// What has no label, and what does not count: the same where there are no outliers.
+    absent: Option<ArcArray2<bool>>,
+    mask: Option<ArcArray2<bool>>,
+    outliers: Vec<(usize, usize)>,
+    excluded: Excluded,
+    replaced: usize,
+}
+
+/// A pixel type that can give up a common offset exactly.
+///
+/// Integers subtract in 128-bit integers, floats in f64: the difference is
+/// narrowed to f32 only once it is small.
+pub trait Pixel: Copy + Send + Sync {
+    /// The value as f64 (rounded for integers beyond 2^53).
+    fn to_f64(self) -> f64;
+    /// `self - offset`; `offset` is a whole number for integer types.
+    fn minus(self, offset: f64) -> f32;
+    /// True for integer types, whose offset is rounded to a whole number.
+    const INTEGER: bool;
+}
+
+macro_rules! integer_pixel {
+    ($($t:ty),*) => {$(
+        impl Pixel for $t {
+            const INTEGER: bool = true;
+            fn to_f64(self) -> f64 { self as f64 }
+            fn minus(self, offset: f64) -> f32 { (i128::from(self) - offset as i128) as f32 }
+        }
+    )*};
+}
+integer_pixel!(u8, i8, u16, i16, u32, i32, u64, i64);
+
+macro_rules! float_pixel {
+    ($($t:ty),*) => {$(
+        impl Pixel for $t {
+            const INTEGER: bool = false;
+            fn to_f64(self) -> f64 { f64::from(self) }
+            fn minus(self, offset: f64) -> f32 { (f64::from(self) - offset) as f32 }
+        }
+    )*};
+}
+float_pixel!(half::f16, f32, f64);
+
+impl Micrograph {
+    /// Takes the mean off `pixels` `[rows, cols]` in their own type and narrows
+    /// the rest to f32. `mask` `[rows, cols]` is true where a pixel does **not**
+    /// count (as in `numpy.ma`); such pixels become the mean and may be NaN. Finite pixels
+    /// are taken as they are; [`screened`](Self::screened) looks for those that are no data.
+    ///
+    /// # Errors
+    /// As [`screened`](Self::screened).
+    pub fn new<T: Pixel>(
+        pixels: ArrayView2<'_, T>,
+        mask: Option<Array2<bool>>,
+        non_finite: NonFinite,
+    ) -> Result<Self> {
+        Self::screened(pixels, Screening { mask, non_finite, outliers: Outliers::Keep })
+    }
+
+    /// The micrograph of `pixels` `[rows, cols]`, of which those that are no data count
+    /// nowhere: neither in mean and deviation nor in anything that comes after.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for an empty image, a mask of another shape or one that
+    /// leaves nothing, NaN or infinite pixels under [`NonFinite::Fail`], and a
+    /// range that f32 cannot hold.
+    pub fn screened<T: Pixel>(pixels: ArrayView2<'_, T>, screening: Screening) -> Result<Self> {
+        let (rows, cols) = pixels.dim();
+        if rows == 0 || cols == 0 {
+            return Err(Error::Image(format!(
+                "the image has no pixels: its shape is {rows} x {cols}"
+            )));
+        }
+        let Screened { absent, outliers, excluded } = screening::screen(pixels, screening)?;
+        let absent: Option<ArcArray2<bool>> = absent.map(Into::into);
+        let mask = with_outliers(absent.as_ref(), &outliers, pixels.dim());
+        let offset = offset_of(pixels, mask.as_ref())?;
+        let (mut values, sums) = narrow(pixels, mask.as_ref(), offset);
+        if !(sums.least.is_finite() && sums.most.is_finite()) {
+            return Err(Error::Image(
+                "the pixel values span more than f32 can hold (3.4e38)".into(),
+            ));
+        }
+        let (mean, deviation) = sums.mean_and_deviation();
+        if deviation > 0.0 {
+            values.par_mapv_inplace(|v| ((f64::from(v) - mean) / deviation) as f32);
+            blank(&mut values, mask.as_ref());
+        }
+        if let Some(mask) = &mask {
+            screening::fill(&mut values, &outliers, |at| mask[at]);
+        }
+        Ok(Self {
+            pixels: values,
+            mean: offset + mean,
+            deviation,
+            pixel_size: None,
+            absent,
+            mask,
+            outliers,
+            excluded,
+            replaced: sums.replaced,
+        })
+    }
+
+    /// The same image with a pixel size in nm.
+    #[must_use]
+    pub fn with_pixel_size(mut self, size: Option<PixelSize>) -> Self {
+        self.pixel_size = size;
+        self
+    }
+
+    /// Pixels at mean 0 and variance 1, `[rows, cols]`; absent ones are 0, as is
+    /// the whole of a constant image, and outliers have values from their surroundings.
+    pub fn pixels(&self) -> ArrayView2<'_, f32> {
+        self.pixels.view()
+    }
+
+    /// Mean of the pixels that count, in the file's units.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Standard deviation of the pixels that count, in the file's units.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// `(rows, cols)`.
+    pub fn shape(&self) -> (usize, usize) {
+        self.pixels.dim()
+    }
+
+    /// Pixel size in nm, where the file gives one.
+    pub fn pixel_size(&self) -> Option<PixelSize> {
+        self.pixel_size
+    }
+
+    /// Mask `[rows, cols]`, true where a pixel does not count: absent ones and outliers.
+    pub fn mask(&self) -> Option<&ArcArray2<bool>> {
+        self.mask.as_ref()
+    }
+
+    /// Mask `[rows, cols]`, true where a pixel has neither label nor area.
+    pub fn absent(&self) -> Option<&ArcArray2<bool>> {
+        self.absent.as_ref()
+    }
+
+    /// Rows and columns of the pixels far outside the range of all others, row by row.
+    pub fn outliers(&self) -> &[(usize, usize)] {
+        &self.outliers
+    }
+
+    /// How many pixels do not count, and why.
+    pub fn excluded(&self) -> Excluded {
+        self.excluded
+    }
+
+    /// How many NaN or infinite pixels were replaced by the mean.
+    pub fn replaced(&self) -> usize {
+        self.replaced
+    }
+
+    /// The pixels of an image that shows something.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if all pixels that count have the same value.
+    pub fn standardised(&self) -> Result<ArrayView2<'_, f32>> {
+        if self.deviation == 0.0 {
+            return Err(Error::Image(format!(
+                "the image is constant in single precision: every pixel that counts is {:?}",
+                self.mean
+            )));
+        }
+        Ok(self.pixels.view())
+    }
+
+    /// The same without the rest.
+    ///
+    /// # Errors
+    /// As [`standardised`](Self::standardised).
+    pub(crate) fn into_standardised(self) -> Result<Array2<f32>> {
+        self.standardised()?;
+        Ok(self.pixels)
+    }
+}
+
+/// `absent` and `outliers` in one.
+fn with_outliers(
+    absent: Option<&ArcArray2<bool>>,
+    outliers: &[(usize, usize)],
+    shape: (usize, usize),
+) -> Option<ArcArray2<bool>> {
+    if outliers.is_empty() {
+        return absent.cloned();
+    }
+    let mut mask = absent.map_or_else(|| Array2::from_elem(shape, false), |a| a.to_owned());
+    outliers.iter().for_each(|&at| mask[at] = true);
+    Some(mask.into_shared())
+}
+
+/// The pixels minus `offset`, and their sums; what does not count becomes 0.
+fn narrow<T: Pixel>(
+    pixels: ArrayView2<'_, T>,
+    mask: Option<&ArcArray2<bool>>,
+    offset: f64,
+) -> (Array2<f32>, Sums) {
+    let mut values = Array2::zeros(pixels.dim());
+    let lines = values.outer_iter_mut().into_par_iter().zip(pixels.outer_iter().into_par_iter());
+    let sums: Vec<Sums> = lines
+        .enumerate()
+        .map(|(row, (mut line, pixels))| {
+            let mask = mask.map(|m| m.row(row));
+            let mut replaced = 0;
+            let mut counted = Vec::with_capacity(pixels.len());
+            for (col, (value, &pixel)) in line.iter_mut().zip(pixels).enumerate() {
+                if mask.is_some_and(|m| m[col]) {
+                    continue;
+                }
+                if pixel.to_f64().is_finite() {
+                    *value = pixel.minus(offset);
+                } else {
+                    replaced += 1;
+                }
+                counted.push(*value);
+            }
+            Sums { replaced, ..Sums::of(&counted) }
+        })
+        .collect();
+    (values, sums.into_iter().fold(Sums::of(&[]), Sums::and))
+}
+
+/// Sets masked pixels to 0.
+fn blank(values: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>) {
+    if let Some(mask) = mask {
+        Zip::from(values).and(mask).par_for_each(|v, &out| *v = if out { 0.0 } else { *v });
+    }
+}
+
+/// What standardising needs of the pixels that count. They are near mean 0
+/// already, so that squares lose nothing.
+#[derive(Clone, Copy)]
+struct Sums {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    least: f32,
+    most: f32,
+    /// Pixels that were NaN or infinite.
+    replaced: usize,
+}
+
+impl Sums {
+    fn of(values: &[f32]) -> Self {
+        // Several sums at once, in an order that does not depend on the machine.
+        const LANES: usize = 8;
+        let mut sums = [[0.0_f64; LANES]; 2];
+        for chunk in values.chunks(LANES) {
+            for (lane, &v) in chunk.iter().enumerate() {
+                let wide = f64::from(v);
+                sums[0][lane] += wide;
+                sums[1][lane] += wide * wide;
+            }
+        }
+        let [sum, squares] = sums.map(|lanes| lanes.iter().sum());
+        let (least, most) = values
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), &v| (l.min(v), m.max(v)));
+        Self { count: values.len() as f64, sum, squares, least, most, replaced: 0 }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            sum: self.sum + other.sum,
+            squares: self.squares + other.squares,
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
+            replaced: self.replaced + other.replaced,
+        }
+    }
+
+    /// Mean and standard deviation, the latter 0 where all values are equal.
+    fn mean_and_deviation(&self) -> (f64, f64) {
+        let mean = self.sum / self.count;
+        match self.least == self.most {
+            true => (mean, 0.0),
+            false => (mean, (self.squares / self.count - mean * mean).max(0.0).sqrt()),
+        }
+    }
+}
+
+/// Mean of the finite pixels that count, a whole number for integer types.
+fn offset_of<T: Pixel>(pixels: ArrayView2<'_, T>, mask: Option<&ArcArray2<bool>>) -> Result<f64> {
+    let rows: Vec<_> = pixels.outer_iter().enumerate().collect();
+    let of_row = |(row, pixels): (usize, ArrayView1<'_, T>)| {
+        let mask = mask.map(|m| m.row(row));
+        let counts = |col: usize| mask.is_none_or(|m| !m[col]);
+        let values = pixels.iter().enumerate().filter(|&(col, _)| counts(col));
+        let finite = values.map(|(_, pixel)| pixel.to_f64()).filter(|v| v.is_finite());
+        finite.fold((0_usize, 0.0), |(count, sum), v| (count + 1, sum + v))
+    };
+    let parts: Vec<(usize, f64)> = rows.into_par_iter().map(of_row).collect();
+    let (count, sum) = parts.into_iter().fold((0, 0.0), |(n, sum), (m, s)| (n + m, sum + s));
+    if count == 0 {
+        return Err(Error::Image("no pixel that counts is a finite number".into()));
+    }
+    let mean = sum / count as f64;
+    Ok(if T::INTEGER { mean.round() } else { mean })
+}

@@ -1,0 +1,187 @@
+//! Labels between sites: where the interpolated scores of two patterns are equal.
+
+use ndarray::{Array3, Axis};
+
+use super::UNLABELLED;
+use crate::cluster::gap::Mixing;
+use crate::labels::regions;
+
+/// Where a row or column of pixels lies: the site before, and the way to the next, 0 to 1.
+pub(super) type Place = (usize, f32);
+
+/// Scores of sites, and where the pixels lie between these.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Interpolated {
+    /// Logarithms of likelihoods by label from 1 on, `[k, site rows, site cols]`.
+    pub(super) scores: Array3<f32>,
+    /// Of each pixel row and column.
+    rows: Vec<Place>,
+    cols: Vec<Place>,
+    /// Pixels that are less sure of their label have none.
+    least: f32,
+    /// Share of the membership in each pattern that is one in another.
+    mixing: Mixing,
+}
+
+/// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
+/// `sites` sites.
+pub(super) fn between(pixels: usize, sites: usize, scale: f64, first: f64) -> Vec<Place> {
+    let at = |x: usize| (x as f64 * scale - first).clamp(0.0, (sites - 1) as f64);
+    let split = |at: f64| {
+        let before = (at as usize).min(sites.saturating_sub(2));
+        (before, (at - before as f64) as f32)
+    };
+    (0..pixels).map(|x| split(at(x))).collect()
+}
+
+impl Interpolated {
+    /// Of `scores`, at pixels that lie where [`between`] says; `least` is the least
+    /// membership of a label, `mixing` what share of the membership in each
+    /// pattern (row) is one in another (column).
+    pub(super) fn new(
+        scores: Array3<f32>,
+        (rows, cols): (Vec<Place>, Vec<Place>),
+        least: f64,
+        mixing: Mixing,
+    ) -> Self {
+        Self { scores, rows, cols, least: least as f32, mixing }
+    }
+
+    /// Puts the pattern that was `order[i]` in place `i`.
+    pub(super) fn reorder(&mut self, order: &[usize]) {
+        self.scores = self.scores.select(Axis(0), order);
+        self.mixing = self.mixing.reordered(order);
+    }
+
+    /// Labels of a pixel row.
+    pub(super) fn labels(&self, row: usize, to: &mut [u16]) {
+        let line = self.line(row);
+        let sites = self.scores.dim().2;
+        let best: Vec<u16> = (0..sites)
+            .map(|site| regions::best(line[site..].iter().copied().step_by(sites)) as u16 + 1)
+            .collect();
+        let mut scores = vec![0.0; self.scores.dim().0];
+        for (&(left, along), to) in self.cols.iter().zip(to) {
+            let right = (left + 1).min(sites - 1);
+            // Scores are linear in between: what is best at both ends is so all the way.
+            if self.least <= 0.0 && best[left] == best[right] {
+                *to = best[left];
+                continue;
+            }
+            interpolate(&line, sites, (left, right, along), &mut scores);
+            let best = regions::best(scores.iter().copied());
+            let enough = self.least <= 0.0 || self.membership(&scores, best) >= self.least;
+            *to = if enough { best as u16 + 1 } else { UNLABELLED };
+        }
+    }
+
+    /// How sure the pixels of a row are of their label: its share of all likelihoods.
+    pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
+        let line = self.line(row);
+        let sites = self.scores.dim().2;
+        let mut scores = vec![0.0; self.scores.dim().0];
+        for (&(left, along), to) in self.cols.iter().zip(to) {
+            let right = (left + 1).min(sites - 1);
+            interpolate(&line, sites, (left, right, along), &mut scores);
+            *to = self.membership(&scores, regions::best(scores.iter().copied()));
+        }
+    }
+
+    /// Membership in pattern `of`, 0 to 1: of the shares in all likelihoods, whose logarithms
+    /// are `scores`, what is one in that pattern.
+    pub(super) fn membership(&self, scores: &[f32], of: usize) -> f32 {
+        let likelihoods = scores.iter().map(|score| (score - scores[of]).exp());
+        let (mut own, mut all) = (0.0, 0.0);
+        for (pattern, likelihood) in likelihoods.enumerate() {
+            own += likelihood * self.mixing.share(pattern, of);
+            all += likelihood;
+        }
+        own / all
+    }
+
+    /// Scores along a pixel row at the columns of sites, `[k][sites]`.
+    fn line(&self, row: usize) -> Vec<f32> {
+        let (above, down) = self.rows[row];
+        let (patterns, rows, sites) = self.scores.dim();
+        let below = (above + 1).min(rows - 1);
+        let mut line = vec![0.0; patterns * sites];
+        for (scores, to) in self.scores.outer_iter().zip(line.chunks_exact_mut(sites)) {
+            for ((to, a), b) in to.iter_mut().zip(scores.row(above)).zip(scores.row(below)) {
+                *to = a + down * (b - a);
+            }
+        }
+        line
+    }
+}
+
+/// Scores `along` the way between two sites of a `line` `[k][sites]`.
+fn interpolate(
+    line: &[f32],
+    sites: usize,
+    (left, right, along): (usize, usize, f32),
+    scores: &mut [f32],
+) {
+    for (score, line) in scores.iter_mut().zip(line.chunks_exact(sites)) {
+        *score = line[left] + along * (line[right] - line[left]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn a_boundary_lies_where_scores_are_equal() {
+        // Pattern 1 falls from 0 to -3 from site 0 to 1, pattern 2 rises from -1 to 0.
+        let scores = Array3::from_shape_vec((2, 1, 2), vec![0.0, -3.0, -1.0, 0.0]).unwrap();
+        let cols = between(9, 2, 0.125, 0.0);
+        let lines = (between(1, 1, 1.0, 0.0), cols);
+        let map = Interpolated::new(scores, lines, 0.0, Mixing::none());
+        let mut labels = [0; 9];
+        map.labels(0, &mut labels);
+        // Equal at a quarter of the way, where the first counts.
+        assert_eq!(labels, [1, 1, 1, 2, 2, 2, 2, 2, 2]);
+        let mut sure = [0.0; 9];
+        map.memberships(0, &mut sure);
+        assert!((sure[2] - 0.5).abs() < 1e-6 && sure[8] > 0.95, "{sure:?}");
+        let map = Interpolated { least: 0.9, ..map };
+        map.labels(0, &mut labels);
+        assert_eq!(labels, [0, 0, 0, 0, 0, 0, 0, 2, 2]);
+        // Half of what is one pattern may as well be the other.
+        let mixed = Interpolated { mixing: Mixing::of(Array2::from_elem((2, 2), 0.5)), ..map };
+        mixed.memberships(0, &mut sure);
+        assert_eq!(sure, [0.5; 9]);
+        mixed.labels(0, &mut labels);
+        assert_eq!(labels, [0; 9]);
+    }
+
+    #[test]
+    fn labels_between_sites_that_agree_are_those_of_every_pixel_looked_at() {
+        let wave = |(k, r, c): (usize, usize, usize)| ((7 * k + 3 * r + 5 * (c / 3)) % 11) as f32;
+        let scores = Array3::from_shape_fn((3, 5, 9), wave);
+        let (rows, cols) = (between(20, 5, 0.24, 0.0), between(40, 9, 0.22, 0.0));
+        let short = Interpolated::new(scores, (rows, cols), 0.0, Mixing::none());
+        // Any membership is enough, but it has to be worked out.
+        let whole = Interpolated { least: f32::MIN_POSITIVE, ..short.clone() };
+        let mut seen = [false; 4];
+        for row in 0..20 {
+            let (mut labels, mut expected) = ([0; 40], [0; 40]);
+            short.labels(row, &mut labels);
+            whole.labels(row, &mut expected);
+            assert_eq!(labels, expected, "{row}");
+            labels.iter().for_each(|&label| seen[usize::from(label)] = true);
+        }
+        assert_eq!(seen, [false, true, true, true]);
+    }
+
+    #[test]
+    fn pixels_beyond_the_sites_take_the_last() {
+        assert_eq!(
+            between(6, 3, 0.5, 1.0),
+            [(0, 0.0), (0, 0.0), (0, 0.0), (0, 0.5), (1, 0.0), (1, 0.5)]
+        );
+        assert_eq!(between(3, 1, 0.5, 0.0), [(0, 0.0); 3]);
+    }
+}

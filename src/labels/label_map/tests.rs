@@ -1,0 +1,76 @@
+use super::*;
+use crate::descriptor::{FamilyParams, translation};
+use crate::plan::Params;
+use crate::plan::sites::Extent;
+
+/// 20 x 30 px, sites at 3, 7, 11, 15 (rows) and 3, 7, ..., 23 (columns).
+fn plan(border: Border, order: Order, mask: Option<&ArcArray2<bool>>) -> Plan {
+    let translation = translation::Params {
+        patch: Extent::square(2),
+        window: Extent::square(1),
+        ..Default::default()
+    };
+    let families = vec![FamilyParams::Translation(translation)];
+    let params = Params { families, stride: 4, border, order, ..Default::default() };
+    Plan::new(params, (20, 30), mask).unwrap()
+}
+
+#[test]
+fn pixels_half_way_belong_to_the_lower_site() {
+    let rows = nearest(20, (1.0, 3, 4), 4, Border::Nearest);
+    let expected = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3];
+    assert_eq!(rows, expected.map(Some));
+    let odd = nearest(9, (1.0, 1, 3), 3, Border::Nearest);
+    assert_eq!(odd, [0, 0, 0, 1, 1, 1, 2, 2, 2].map(Some));
+}
+
+#[test]
+fn blank_leaves_what_lies_outside_the_cells() {
+    let rows = nearest(20, (1.0, 3, 4), 4, Border::Blank);
+    let labelled: Vec<bool> = rows.iter().map(Option::is_some).collect();
+    let expected: Vec<bool> = (0..20).map(|x| (2..=17).contains(&x)).collect();
+    assert_eq!(labelled, expected);
+}
+
+#[test]
+fn the_largest_pattern_is_one_and_pystem_turns_the_order_round() {
+    let plan_by_size = plan(Border::Nearest, Order::Size, None);
+    let sites: Vec<u32> = (0..plan_by_size.grid.len()).map(|i| u32::from(i >= 6)).collect();
+    let map = LabelMap::new(&sites, 2, &plan_by_size, None);
+    assert_eq!((map.pixels()[(0, 0)], map.pixels()[(19, 29)]), (2, 1));
+    assert!(map.areas[0].pixels > map.areas[1].pixels);
+    assert_eq!(map.areas.iter().map(|a| a.pixels).sum::<u64>(), 600);
+    let reverse = LabelMap::new(&sites, 2, &plan(Border::Nearest, Order::Pystem, None), None);
+    assert_eq!((reverse.pixels()[(0, 0)], reverse.pixels()[(19, 29)]), (1, 2));
+    assert!(reverse.areas[0].pixels < reverse.areas[1].pixels);
+}
+
+#[test]
+fn means_weigh_sites_by_their_pixels() {
+    let plan = plan(Border::Nearest, Order::Size, None);
+    // 4 x 6 sites; those of the first row are label 2.
+    let clusters: Vec<u32> = (0..24).map(|i| u32::from(i < 6)).collect();
+    let map = LabelMap::new(&clusters, 2, &plan, None);
+    let values: Vec<f32> = (0..24).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
+    let means = map.means(&values);
+    // The first site has 6 x 6 of the 6 x 30 pixels of its row.
+    assert!(means[0] == 0.0 && (means[1] - 36.0 / 180.0).abs() < 1e-12, "{means:?}");
+}
+
+#[test]
+fn masked_pixels_have_no_label_and_their_neighbours_have_one() {
+    let mask = Array2::from_shape_fn((20, 30), |(r, c)| r < 4 && c < 4).into_shared();
+    let plan = plan(Border::Nearest, Order::Size, Some(&mask));
+    assert_eq!(plan.active_sites(), plan.grid.len() - 1);
+    let map = LabelMap::new(&vec![0; plan.active_sites()], 1, &plan, Some(mask.clone()));
+    assert_eq!(map.sites[(0, 0)], UNLABELLED);
+    let pixels = map.pixels();
+    assert!(pixels.indexed_iter().all(|(at, &l)| (l == UNLABELLED) == mask[at]));
+    assert_eq!(map.areas[0].pixels, 600 - 16);
+    let mut weighed = 0;
+    let spread = map.spread(&vec![0.5; plan.active_sites()]);
+    spread.by_site(|value, count| weighed += if value == 0.5 { count } else { 0 });
+    assert_eq!(weighed, 600 - 16);
+    assert_eq!(rows::collect(&spread)[(3, 3)], 0.0);
+    assert_eq!(map.means(&vec![0.5; plan.active_sites()]), [0.5]);
+}

@@ -1,0 +1,261 @@
+//! From the features of sites to one score for each pattern, and the regions that
+//! patterns may have.
+//!
+//! A score is the logarithm of a likelihood: minus the squared distance from the
+//! pattern's centroid over twice the variance. Between sites scores are linear, so a
+//! boundary lies where two of them are equal, not at the edge of a site's cell.
+//!
+//! Memberships are averaged over neighbouring sites first, which takes the noise out of
+//! boundaries and leaves straight ones where they are. Averages of scores would not: a
+//! score has no limit, and of two patterns the one whose sites are further from the
+//! other's would move the boundary.
+//!
+//! A pattern's **core** are its sites deeper inside than a radius. It may be where the
+//! way to its core is not much longer than that to the nearest core of any: slivers
+//! along boundaries and single faults, which look like a pattern of their own or like
+//! any other one, have no core and go to those that surround them.
+
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
+use rayon::prelude::*;
+
+use crate::image::gaussian;
+
+/// Score of a pattern where it may not be.
+const NEVER: f32 = -1e6;
+
+/// How steep scores are beside those of the pooled variance: features of neighbouring
+/// sites depend on each other, so distances say less than as many of their own would.
+/// Fitted on simulated scenes, so that memberships are shares of right labels.
+const STEEPNESS: f64 = 0.7;
+
+/// What scores are multiplied with before they are averaged as memberships: flatter ones
+/// change steadily all the way where windows see both sides of a boundary.
+const TEMPER: f32 = 0.15;
+/// What logarithms of averaged memberships are multiplied with to be scores again. Fitted
+/// on simulated scenes, so that memberships are shares of right labels.
+const SHARPNESS: f32 = 7.0;
+/// Least averaged membership, whose logarithm is finite.
+const LEAST: f32 = 1e-6;
+
+/// Scores `[k, sites]` of `points` `[sites, q]` under patterns with `centroids` `[k, q]`
+/// and a mean `variance` of the features about them.
+pub fn scores(points: ArrayView2<'_, f32>, centroids: &Array2<f64>, variance: f64) -> Array2<f32> {
+    let scale = if variance > 0.0 { -0.5 * STEEPNESS / variance } else { 0.0 };
+    let mut scores = Array2::zeros((centroids.nrows(), points.nrows()));
+    scores.outer_iter_mut().into_par_iter().zip(centroids.outer_iter()).for_each(
+        |(mut scores, centroid)| {
+            for (score, point) in scores.iter_mut().zip(points.outer_iter()) {
+                let terms = point.iter().zip(centroid).map(|(&p, c)| (f64::from(p) - c).powi(2));
+                *score = (scale * terms.sum::<f64>()) as f32;
+            }
+        },
+    );
+    scores
+}
+
+/// The pattern of highest score, the first of equals.
+pub fn best(scores: impl Iterator<Item = f32>) -> usize {
+    let best = |best: (usize, f32), (i, score): (usize, f32)| match score > best.1 {
+        true => (i, score),
+        false => best,
+    };
+    scores.enumerate().fold((0, f32::NEG_INFINITY), best).0
+}
+
+/// The pattern of highest score at each site of `scores` `[k, rows, cols]`.
+pub fn labels(scores: ArrayView3<'_, f32>) -> Array2<usize> {
+    let (_, rows, cols) = scores.dim();
+    Array2::from_shape_fn((rows, cols), |(r, c)| {
+        best(scores.slice(ndarray::s![.., r, c]).iter().copied())
+    })
+}
+
+/// How scores of sites become regions; lengths in sites.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Smoothing {
+    /// Standard deviation of the Gaussian that memberships are averaged under.
+    pub sigma: f64,
+    /// Radius of cores; none are needed at 0.
+    pub core: f64,
+    /// How much longer than the radius the way to a core may be.
+    pub slack: f64,
+}
+
+impl Smoothing {
+    /// Smooths `scores` `[k, rows, cols]` and confines the patterns.
+    pub fn apply(&self, scores: &mut Array3<f32>) {
+        if self.sigma > 0.0 {
+            average(scores, self.sigma);
+        }
+        if self.core > 0.0 {
+            confine(scores, self.core, self.slack);
+        }
+    }
+}
+
+/// Averages the memberships that `scores` `[k, rows, cols]` give, under a Gaussian of
+/// `sigma` sites.
+fn average(scores: &mut Array3<f32>, sigma: f64) {
+    Zip::from(scores.lanes_mut(Axis(0))).par_for_each(|mut scores| {
+        let highest = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        scores.mapv_inplace(|score| (TEMPER * (score - highest)).exp());
+        let sum = scores.sum();
+        scores.mapv_inplace(|likelihood| likelihood / sum);
+    });
+    scores.outer_iter_mut().into_par_iter().for_each(|mut memberships| {
+        let mean = gaussian::smoothed(memberships.view(), sigma);
+        memberships.zip_mut_with(&mean, |to, mean| *to = SHARPNESS * mean.max(LEAST).ln());
+    });
+}
+
+/// Takes patterns from the sites where they may not be: see above. `radius` is that of
+/// cores, `slack` how much longer than the radius the way to a core may be; both in
+/// sites. `scores` is `[k, rows, cols]`.
+fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
+    let labels = labels(scores.view());
+    let patterns: Vec<usize> = (0..scores.dim().0).collect();
+    let distances: Vec<Option<Array2<f32>>> = patterns
+        .par_iter()
+        .map(|&pattern| {
+            let depth = distance(&labels.map(|&l| l != pattern))?;
+            let deepest = labels.iter().zip(&depth).filter(|(l, _)| **l == pattern);
+            let deepest = deepest.fold(0.0_f32, |deepest, (_, &d)| deepest.max(d));
+            // A pattern of thin regions alone has cores where they are thickest.
+            let radius = (radius as f32).min(0.7 * deepest);
+            distance(&depth.map(|&d| d > radius))
+        })
+        .collect();
+    let nearest = |at: (usize, usize)| {
+        let all = distances.iter().flatten().map(|d| d[at]);
+        all.fold(f32::INFINITY, f32::min)
+    };
+    let (_, rows, cols) = scores.dim();
+    let nearest = Array2::from_shape_fn((rows, cols), nearest);
+    let reach = (radius + slack) as f32;
+    for (mut scores, distance) in scores.axis_iter_mut(Axis(0)).zip(&distances) {
+        let Some(distance) = distance else { continue };
+        for ((score, &own), &least) in scores.iter_mut().zip(distance).zip(&nearest) {
+            if own > least + reach {
+                *score = NEVER;
+            }
+        }
+    }
+}
+
+/// Distance of each site from the nearest of those in `of`, in sites (Felzenszwalb and
+/// Huttenlocher, Distance transforms of sampled functions, Theory of Computing 8, 2012,
+/// by the direct search along rows that short distances make faster); nothing where
+/// there are none.
+pub(crate) fn distance(of: &Array2<bool>) -> Option<Array2<f32>> {
+    if !of.iter().any(|&there| there) {
+        return None;
+    }
+    let (rows, cols) = of.dim();
+    // Down and up the columns, whole sites.
+    let far = (rows + cols) as i64;
+    let mut down = of.map(|&there| if there { 0 } else { far });
+    for r in 1..rows {
+        for c in 0..cols {
+            down[(r, c)] = down[(r, c)].min(down[(r - 1, c)] + 1);
+        }
+    }
+    for r in (0..rows.saturating_sub(1)).rev() {
+        for c in 0..cols {
+            down[(r, c)] = down[(r, c)].min(down[(r + 1, c)] + 1);
+        }
+    }
+    let mut distance = Array2::zeros((rows, cols));
+    let lines = distance.outer_iter_mut().into_par_iter().zip(down.outer_iter());
+    lines.for_each(|(mut to, down)| {
+        for (c, to) in to.iter_mut().enumerate() {
+            let mut least = down[c] * down[c];
+            let mut step = 1;
+            // Nothing further along the row than the least so far can be nearer.
+            while ((step * step) as i64) < least && (step <= c || c + step < cols) {
+                let left = c.checked_sub(step).map(|c| down[c]);
+                let right = down.get(c + step).copied();
+                for d in left.into_iter().chain(right) {
+                    least = least.min((step * step) as i64 + d * d);
+                }
+                step += 1;
+            }
+            *to = (least as f32).sqrt();
+        }
+    });
+    Some(distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_by_definition() {
+        let of = Array2::from_shape_fn((23, 31), |(r, c)| (7 * r + 5 * c) % 61 == 3);
+        let found = distance(&of).unwrap();
+        for ((r, c), &d) in found.indexed_iter() {
+            let all = of.indexed_iter().filter(|(_, there)| **there);
+            let least = all.map(|((i, j), _)| (r as f32 - i as f32).hypot(c as f32 - j as f32));
+            assert!((d - least.fold(f32::INFINITY, f32::min)).abs() < 1e-5, "{r} {c}");
+        }
+        assert_eq!(distance(&Array2::from_elem((3, 4), false)), None);
+    }
+
+    /// Scores of two patterns that are where `second` says.
+    fn of(second: impl Fn(usize, usize) -> bool) -> Array3<f32> {
+        Array3::from_shape_fn(
+            (2, 60, 60),
+            |(k, r, c)| {
+                if (k == 1) == second(r, c) { -1.0 } else { -5.0 }
+            },
+        )
+    }
+
+    #[test]
+    fn a_straight_boundary_stays_however_far_patterns_differ() {
+        // Twenty times as far from the second pattern as its own sites are from the first.
+        let mut scores = Array3::from_shape_fn((2, 40, 60), |(k, _, c)| match (k, c < 30) {
+            (1, true) => -400.0,
+            (0, false) => -20.0,
+            _ => 0.0,
+        });
+        Smoothing { sigma: 3.0, ..Default::default() }.apply(&mut scores);
+        let labels = labels(scores.view());
+        assert!(labels.indexed_iter().all(|((_, c), &label)| (label == 1) == (c >= 30)));
+        // Logarithms, and as sure as far from the boundary as can be.
+        assert!(scores.iter().all(|s| (-97.0..=1e-3).contains(s)));
+        assert!(scores[(0, 20, 0)] > -0.1 && scores[(1, 20, 0)] < -50.0, "{scores:?}");
+    }
+
+    #[test]
+    fn slivers_go_to_their_surroundings_and_regions_stay() {
+        let region = |r: usize, c: usize| r >= 40 && c >= 10;
+        let sliver = |r: usize, c: usize| r == 10 && c < 30;
+        let mut scores = of(|r, c| region(r, c) || sliver(r, c));
+        confine(&mut scores, 4.0, 2.0);
+        let labels = labels(scores.view());
+        for ((r, c), &label) in labels.indexed_iter() {
+            assert_eq!(label == 1, region(r, c), "{r} {c}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_thin_regions_alone_stays() {
+        let thin = |r: usize, _: usize| (20..25).contains(&r);
+        let mut scores = of(thin);
+        confine(&mut scores, 8.0, 2.0);
+        assert!(labels(scores.view()).indexed_iter().all(|((r, c), &l)| (l == 1) == thin(r, c)));
+    }
+
+    #[test]
+    fn scores_are_log_likelihoods() {
+        let points = ndarray::array![[0.0_f32, 0.0], [3.0, 4.0]];
+        let centroids = ndarray::array![[0.0, 0.0], [3.0, 0.0]];
+        let found = scores(points.view(), &centroids, 2.0);
+        let expected =
+            [[0.0, 25.0], [9.0, 16.0]].map(|row| row.map(|d| -0.25 * d * STEEPNESS as f32));
+        let away = (found - ndarray::arr2(&expected)).mapv(f32::abs);
+        assert!(away.iter().all(|&d| d < 1e-5), "{away}");
+        assert_eq!(best([1.0, 3.0, 3.0].into_iter()), 1);
+    }
+}

@@ -1,0 +1,292 @@
+//! The crystal lattices in an image: period vectors from local autocorrelation.
+//!
+//! Windows all over the image vote. In each, the autocorrelation (of the smoothed
+//! window under a Hann window, divided by that window's own) has its highest peaks
+//! at the periods; the two shortest independent ones span a lattice, which is fitted
+//! to all its peaks. Windows with the same lattice make a crystal; a lattice that
+//! few windows agree on is chance.
+//!
+//! ```
+//! use ndarray::Array2;
+//!
+//! let wave = |x: usize, period: f64| (x as f64 * std::f64::consts::TAU / period).cos();
+//! let image = Array2::from_shape_fn((200, 200), |(r, c)| (wave(r, 9.0) + wave(c, 14.0)) as f32);
+//! let lattices = crate::lattice::find(image.view(), None);
+//! assert_eq!(lattices.len(), 1);
+//! assert!((lattices[0].vectors[0][0].abs() - 9.0).abs() < 0.1);
+//! ```
+
+mod autocorrelation;
+mod peaks;
+mod period;
+mod reflections;
+mod repetition;
+
+use ndarray::{ArrayView2, s};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::image::gaussian;
+use autocorrelation::Autocorrelation;
+pub use period::{Period, period};
+pub use repetition::{Repetition, Source};
+
+/// A vector as rows and columns, px.
+pub type Vector = [f64; 2];
+
+/// Side of a window, px.
+const WINDOW: usize = 96;
+/// Smallest image side that is looked at, px.
+const LEAST: usize = 32;
+/// Most windows along one axis.
+const MOST_WINDOWS: usize = 10;
+/// Standard deviation of the smoothing that takes noise out, px.
+const SMOOTHING: f64 = 1.2;
+/// Fewest windows that make a crystal, and the least share of all of them.
+const LEAST_VOTES: usize = 2;
+const LEAST_SHARE: f64 = 0.06;
+/// How many times the autocorrelation of noise in a window, root mean square, a lattice of one
+/// window must have at its shortest vectors: the highest of the hundred or so independent
+/// lags of noise have 3 times. The more windows agree, the less is chance.
+const BEYOND_CHANCE: f64 = 5.0;
+
+/// One crystal lattice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Lattice {
+    /// The two shortest vectors that span it, the shorter first, px.
+    pub vectors: [Vector; 2],
+    /// Share of the image's windows that have it.
+    pub share: f64,
+    /// Mean autocorrelation at its shortest vectors, 0 to 1.
+    pub strength: f64,
+    /// How many pairs of Bragg reflections carry its contrast, `(sum p)^2 / sum p^2` of
+    /// their powers: 2 to 3.7 where a cell holds one column.
+    pub reflections: f64,
+}
+
+impl Lattice {
+    /// The shortest lattice vector within `tolerance` radians of the line at `angle`
+    /// (`row = r sin`, `col = r cos`), by its length in px.
+    pub fn period_along(&self, angle: f64, tolerance: f64) -> Option<f64> {
+        let (sin, cos) = angle.sin_cos();
+        // Mirrors and glides of a plane group lie along one of these.
+        let combinations = (-2..=2).flat_map(|i| (-2..=2).map(move |j| [i, j]));
+        let lengths = combinations.filter(|&c| c != [0, 0]).filter_map(|[i, j]: [i32; 2]| {
+            let v = combined(self.vectors, [f64::from(i), f64::from(j)]);
+            let across = (v[0] * cos - v[1] * sin).abs();
+            (across <= length(v) * tolerance.sin()).then(|| length(v))
+        });
+        lengths.min_by(f64::total_cmp)
+    }
+}
+
+/// The lattices of `image` `[rows, cols]` (any mean and variance), the one that most
+/// windows have first; none where nothing repeats. Pixels where `mask` `[rows, cols]` is
+/// true are left out, and windows of which they are most do not vote.
+pub fn find(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Vec<Lattice> {
+    let (rows, cols) = image.dim();
+    let side = WINDOW.min(rows).min(cols);
+    if side < LEAST {
+        return Vec::new();
+    }
+    let smooth = gaussian::smoothed_but(image, mask, SMOOTHING).mapv(f64::from);
+    let starts = |size: usize| -> Vec<usize> {
+        let room = size - side;
+        let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
+        (0..count).map(|i| i * room / count.saturating_sub(1).max(1)).collect()
+    };
+    let cols = starts(cols);
+    let places: Vec<[usize; 2]> =
+        starts(rows).iter().flat_map(|&r| cols.iter().map(move |&c| [r, c])).collect();
+    let transform = Autocorrelation::new(side);
+    let windows = places.par_iter().filter_map(|&[r, c]| {
+        let place = s![r..r + side, c..c + side];
+        let mask = mask.as_ref().map(|mask| mask.slice(place));
+        match mask.filter(|mask| mask.iter().any(|&out| out)) {
+            Some(mask) => transform.of_part(smooth.slice(place), mask),
+            None => Some(transform.of(smooth.slice(place))),
+        }
+    });
+    let windows: Vec<_> = windows.collect();
+    if windows.is_empty() {
+        return Vec::new();
+    }
+    let votes = votes(&windows, &transform);
+    crystals(votes, windows.len(), chance(side))
+}
+
+/// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root of
+/// its independent pixels, of which a Gaussian makes one of `2 pi SMOOTHING^2`, and of which
+/// the Hann window leaves the share `(3/8)^4 / (35/128)^2`.
+fn chance(side: usize) -> f64 {
+    let hann = (3.0_f64 / 8.0).powi(4) / (35.0_f64 / 128.0).powi(2);
+    let each = std::f64::consts::TAU * SMOOTHING * SMOOTHING;
+    (each / (hann * (side * side) as f64)).sqrt()
+}
+
+/// A window's lattice.
+#[derive(Debug, Clone, Copy)]
+struct Vote {
+    vectors: [Vector; 2],
+    strength: f64,
+    reflections: f64,
+}
+
+/// The lattices of the windows that have contrast and repeat.
+fn votes(windows: &[autocorrelation::Map], transform: &Autocorrelation) -> Vec<Vote> {
+    let mut energies: Vec<f64> = windows.iter().map(|w| w.energy).collect();
+    energies.sort_by(f64::total_cmp);
+    let least = 0.2 * energies[energies.len() / 2];
+    let lively = windows.par_iter().filter(|w| w.energy > least && w.energy > 0.0);
+    let found: Vec<Vote> = lively.filter_map(|map| peaks::lattice(map, transform)).collect();
+    let mut strengths: Vec<f64> = found.iter().map(|v| v.strength).collect();
+    strengths.sort_by(f64::total_cmp);
+    let Some(&strong) = strengths.get(strengths.len() * 9 / 10) else { return found };
+    found.into_iter().filter(|v| v.strength >= 0.5 * strong).collect()
+}
+
+/// Lattices that enough votes agree on, the most frequent first; `chance` is the
+/// autocorrelation that noise has in a window.
+fn crystals(mut votes: Vec<Vote>, windows: usize, chance: f64) -> Vec<Lattice> {
+    let least = LEAST_VOTES.max((LEAST_SHARE * windows as f64).ceil() as usize).min(windows);
+    let mut found = Vec::new();
+    loop {
+        let agreeing = |vote: &Vote| votes.iter().filter(|v| agree(vote, v).is_some()).count();
+        // The first of equals.
+        let best = votes.iter().map(|v| (agreeing(v), v)).rev().max_by_key(|(count, _)| *count);
+        let Some((count, &seed)) = best.filter(|(count, _)| *count >= least) else {
+            return found;
+        };
+        let mean = mean_lattice(&seed, &votes);
+        if mean.strength * (count as f64).sqrt() >= BEYOND_CHANCE * chance {
+            found.push(Lattice { share: count as f64 / windows as f64, ..mean });
+        }
+        votes.retain(|vote| agree(&seed, vote).is_none());
+    }
+}
+
+/// The votes' median in the terms of `seed`.
+fn mean_lattice(seed: &Vote, votes: &[Vote]) -> Lattice {
+    let aligned = votes.iter().filter_map(|v| Some(Vote { vectors: agree(seed, v)?, ..*v }));
+    let aligned: Vec<Vote> = aligned.collect();
+    let median = |value: &dyn Fn(&Vote) -> f64| {
+        let mut values: Vec<f64> = aligned.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let vector = |i: usize| [0, 1].map(|axis| median(&|v| v.vectors[i][axis]));
+    let vectors = reduced([vector(0), vector(1)]);
+    Lattice {
+        vectors,
+        share: 0.0,
+        strength: median(&|v| v.strength),
+        reflections: median(&|v| v.reflections),
+    }
+}
+
+/// The vectors of `other` nearest to those of `seed`, where both span the same
+/// lattice.
+fn agree(seed: &Vote, other: &Vote) -> Option<[Vector; 2]> {
+    let area = |[a, b]: [Vector; 2]| (a[0] * b[1] - a[1] * b[0]).abs();
+    let ratio = area(seed.vectors) / area(other.vectors);
+    if !(0.88..=1.14).contains(&ratio) {
+        return None;
+    }
+    let mut aligned = [[0.0; 2]; 2];
+    for (to, &v) in aligned.iter_mut().zip(&seed.vectors) {
+        let whole = coordinates(other.vectors, v).map(f64::round);
+        *to = combined(other.vectors, whole);
+        let away = length([v[0] - to[0], v[1] - to[1]]);
+        if away > (0.06 * length(v)).max(0.6) {
+            return None;
+        }
+    }
+    Some(aligned)
+}
+
+fn length(v: Vector) -> f64 {
+    v[0].hypot(v[1])
+}
+
+fn combined([a, b]: [Vector; 2], [i, j]: [f64; 2]) -> Vector {
+    [i * a[0] + j * b[0], i * a[1] + j * b[1]]
+}
+
+/// `v` in the terms of two vectors.
+fn coordinates([a, b]: [Vector; 2], v: Vector) -> [f64; 2] {
+    let area = a[0] * b[1] - a[1] * b[0];
+    [(v[0] * b[1] - v[1] * b[0]) / area, (a[0] * v[1] - a[1] * v[0]) / area]
+}
+
+/// The two shortest vectors that span the same lattice (Lagrange and Gauss), with an
+/// angle of at most 90 degrees, the first to the right or straight down.
+fn reduced([mut a, mut b]: [Vector; 2]) -> [Vector; 2] {
+    for _ in 0..64 {
+        if length(b) < length(a) {
+            std::mem::swap(&mut a, &mut b);
+        }
+        let times = ((a[0] * b[0] + a[1] * b[1]) / (a[0] * a[0] + a[1] * a[1])).round();
+        if times == 0.0 || !times.is_finite() {
+            break;
+        }
+        b = combined([b, a], [1.0, -times]);
+    }
+    if a[1] < 0.0 || (a[1] == 0.0 && a[0] < 0.0) {
+        a = a.map(|v| -v);
+    }
+    if a[0] * b[0] + a[1] * b[1] < 0.0 {
+        b = b.map(|v| -v);
+    }
+    [a, b]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    #[test]
+    fn a_lattice_is_reduced_whatever_spans_it() {
+        let lattice = [[10.0, 1.0], [-2.0, 12.0]];
+        let other = [combined(lattice, [3.0, 1.0]), combined(lattice, [2.0, 1.0])];
+        let [a, b] = reduced(other);
+        assert!((length(a) - length(lattice[0])).abs() < 1e-9, "{a:?}");
+        assert!((length(b) - length(lattice[1])).abs() < 1e-9, "{b:?}");
+    }
+
+    #[test]
+    fn noise_and_small_images_have_no_lattice() {
+        let mut state = 9_u64;
+        let noise = Array2::from_shape_fn((300, 260), |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32
+        });
+        assert_eq!(find(noise.view(), None), []);
+        assert_eq!(find(Array2::<f32>::ones((200, 200)).view(), None), []);
+        assert_eq!(find(noise.slice(s![..20, ..]).view(), None), []);
+    }
+
+    #[test]
+    fn a_window_of_noise_is_no_crystal() {
+        // One or a few windows each, which no others can contradict.
+        for seed in 1..40_u64 {
+            let mut state = seed;
+            let noise = Array2::from_shape_fn((64 + (seed as usize % 3) * 32, 64), |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 40) as f32
+            });
+            assert_eq!(find(noise.view(), None), [], "{seed}");
+        }
+    }
+
+    #[test]
+    fn periods_along_lines() {
+        let vectors = [[0.0, 10.0], [20.0, 0.0]];
+        let lattice = Lattice { vectors, share: 1.0, strength: 1.0, reflections: 2.0 };
+        let along = |degrees: f64| lattice.period_along(degrees.to_radians(), 0.08);
+        assert_eq!(along(0.0), Some(10.0));
+        assert_eq!(along(91.0), Some(20.0));
+        assert!((along(63.4).unwrap() - 500_f64.sqrt()).abs() < 1e-9);
+        assert_eq!(along(20.0), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! Maps to look at: scores of symmetries before pooling, and the channels that separate best.
+
+pub mod channels;
+pub mod symmetry;

@@ -1,0 +1,182 @@
+//! Symmetry scores as they are before pooling: where in the image the centres and
+//! axes lie.
+//!
+//! An inner site that pools no window but itself, and keeps one score, is its own
+//! map: so these come from the families' kernels as they are, on any backend.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use crate::descriptor::{FamilyParams, reflection};
+//! use crate::image::micrograph::{Micrograph, NonFinite};
+//! use crate::{Silent, backend::cpu::Cpu, maps::symmetry};
+//!
+//! // A wave of 12 px: its mirrors are the columns 0, 6, 12, ...
+//! let wave = |c: usize| (std::f64::consts::TAU * c as f64 / 12.0).cos();
+//! let image = Array2::from_shape_fn((70, 80), |(_, c)| wave(c) as f32);
+//! let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
+//! let family = FamilyParams::Reflection(reflection::Params { radius: 14, ..Default::default() });
+//! let map = symmetry_maps::of(&micrograph, &family, &Cpu::new(), 1 << 30, &Silent)?
+//!     .expect("reflections have a map");
+//! // Inner sites lie every 2 px from 14 px on: number 5 lies at column 24.
+//! assert!(map.best[(3, 5)] > 0.99);
+//! # Ok::<(), crate::Error>(())
+//! ```
+
+use ndarray::{Array2, ArrayView2, s};
+
+use crate::backend::Backend;
+use crate::descriptor::{Family, FamilyParams, glide, reflection, rotation};
+use crate::image::micrograph::Micrograph;
+use crate::plan::sites::{Extent, SiteGrid};
+use crate::plan::{Components, Params, Plan};
+use crate::progress::Progress;
+use crate::{Result, pipeline};
+
+/// Fewest axes of a map of reflections, so that its angles are fine ones.
+const LEAST_AXES: usize = 60;
+
+/// Scores of one family at its inner sites, not pooled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SymmetryMap {
+    /// The family's name.
+    pub family: &'static str,
+    /// The inner sites.
+    pub grid: SiteGrid,
+    /// The largest score of each inner site, -1 to 1, `[inner rows, inner cols]`.
+    pub best: Array2<f32>,
+    /// What the largest score is of: the order of the axis for rotations, else the
+    /// angle of the axis in degrees, 0 to 180, from the horizontal on clockwise as
+    /// the image is drawn. `[inner rows, inner cols]`.
+    pub of: Array2<f32>,
+    /// For rotations the scores of each order, `(order, [inner rows, inner cols])`.
+    pub orders: Vec<(usize, Array2<f32>)>,
+}
+
+/// The map of `family` in `micrograph`, in about `memory` bytes beside the image and
+/// the map itself; nothing for families that have no centres or axes.
+///
+/// Reflections are scored about at least 60 axes here, whatever the family's number of
+/// them, and the angle is that of the parabola through the best and its neighbours.
+///
+/// # Errors
+/// As [`Plan::of`] and [`Backend`].
+pub fn of(
+    micrograph: &Micrograph,
+    family: &FamilyParams,
+    backend: &dyn Backend,
+    memory: u64,
+    progress: &dyn Progress,
+) -> Result<Option<SymmetryMap>> {
+    let Some((family, stride)) = unpooled(family) else { return Ok(None) };
+    let params = Params {
+        families: vec![family],
+        stride,
+        components: Components::Count(1),
+        clusters: vec![1],
+        ..Default::default()
+    };
+    let mut plan = Plan::of(params, micrograph)?;
+    plan.budget = memory;
+    let mut map = SymmetryMap::empty(&plan);
+    let image = plan.image(micrograph)?;
+    let mut session = backend.upload(image.view(), &plan)?;
+    let bands = pipeline::bands(&plan, backend)?;
+    progress.stage("maps");
+    for (done, band) in bands.iter().enumerate() {
+        progress.step(done as u64, bands.len() as u64)?;
+        let mut scores = Array2::zeros((band.len(), plan.channels()));
+        session.describe(band, scores.view_mut())?;
+        map.fill(&plan.families[0], band.rows.start, scores.view());
+    }
+    Ok(Some(map))
+}
+
+/// The family at its inner sites, and their distance in px.
+fn unpooled(family: &FamilyParams) -> Option<(FamilyParams, usize)> {
+    let (window, pool_top) = (Extent::default(), 1);
+    Some(match family {
+        FamilyParams::Rotation(params) => {
+            let own = rotation::Params { window, pool_top, ..params.clone() };
+            (FamilyParams::Rotation(own), params.inner_stride)
+        }
+        FamilyParams::Reflection(params) => {
+            let axes = params.axes * LEAST_AXES.div_ceil(params.axes.max(1));
+            let own = reflection::Params { window, pool_top, axes, ..params.clone() };
+            (FamilyParams::Reflection(own), params.inner_stride)
+        }
+        FamilyParams::Glide(params) => {
+            let own = glide::Params { window, pool_top, ..params.clone() };
+            (FamilyParams::Glide(own), params.inner_stride)
+        }
+        FamilyParams::Translation(_)
+        | FamilyParams::Centred(_)
+        | FamilyParams::Harmonic(_)
+        | FamilyParams::PowerSpectrum(_)
+        | FamilyParams::Intensity(_) => return None,
+    })
+}
+
+impl SymmetryMap {
+    fn empty(plan: &Plan) -> Self {
+        let (family, grid) = (&plan.families[0], plan.grid);
+        let map = || Array2::zeros((grid.count.rows, grid.count.cols));
+        let orders = match family {
+            Family::Rotation(family) => family.folds.iter().map(|&fold| (fold, map())).collect(),
+            _ => Vec::new(),
+        };
+        Self { family: family.name(), best: map(), of: map(), orders, grid }
+    }
+
+    /// Takes the scores `[sites, channels]` of the rows from `first` on.
+    fn fill(&mut self, family: &Family, first: usize, scores: ArrayView2<'_, f32>) {
+        let cols = self.grid.count.cols;
+        for (site, scores) in scores.rows().into_iter().enumerate() {
+            let at = (first + site / cols, site % cols);
+            let better = |best: usize, i: usize| if scores[i] > scores[best] { i } else { best };
+            let best = (0..scores.len()).fold(0, better);
+            self.best[at] = scores[best];
+            self.of[at] = match family {
+                Family::Rotation(family) => family.folds[best] as f32,
+                Family::Glide(family) => {
+                    180.0 * family.glides[best].axis as f32 / family.axes as f32
+                }
+                _ => angle(scores.as_slice().unwrap_or(&scores.to_vec()), best),
+            };
+        }
+        let rows = scores.nrows() / cols;
+        for (channel, (_, map)) in self.orders.iter_mut().enumerate() {
+            let scores = scores.column(channel);
+            let scores = scores.to_shape((rows, cols)).expect("bands are whole rows");
+            map.slice_mut(s![first..first + rows, ..]).assign(&scores);
+        }
+    }
+}
+
+/// Angle in degrees of the parabola's top through the score `best` and its
+/// neighbours, the scores being spread over half a turn.
+fn angle(scores: &[f32], best: usize) -> f32 {
+    let n = scores.len();
+    let [before, at, after] = [n - 1, 0, 1].map(|step| scores[(best + step) % n]);
+    let bend = before - 2.0 * at + after;
+    let beyond = if bend < 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
+    (180.0 * (best as f32 + beyond) / n as f32).rem_euclid(180.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_lie_between_axes_and_go_round() {
+        let wave = |at: f32| move |i: usize| (2.0 * (i as f32 * 3.0 - at).to_radians()).cos();
+        for at in [0.0, 1.0, 44.4, 89.0, 178.7] {
+            let scores: Vec<f32> = (0..60).map(wave(at)).collect();
+            let best = (0..60).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+            let found = angle(&scores, best);
+            let apart = (found - at + 90.0).rem_euclid(180.0) - 90.0;
+            assert!(apart.abs() < 0.05, "{found} for {at}");
+            assert!((0.0..180.0).contains(&found));
+        }
+        assert_eq!(angle(&[0.0; 4], 0), 0.0, "no axis is better than another");
+    }
+}

@@ -1,0 +1,188 @@
+//! What a user chooses for one run: [`Params`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::descriptor::FamilyParams;
+use crate::image::sampling::Sampling;
+use crate::{Error, Result};
+
+/// Most clusters: labels are written as 16-bit integers, 0 being taken.
+const MOST_CLUSTERS: usize = 65_534;
+
+/// How many features PCA keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Components {
+    /// So many (fewer where there are fewer channels).
+    Count(usize),
+    /// The fewest that explain at least this share of the variance, 0 to 1.
+    Variance(f64),
+}
+
+/// What pixels get that lie outside the cells of the site grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Border {
+    /// The nearest site's label.
+    #[default]
+    Nearest,
+    /// 0, not segmented.
+    Blank,
+}
+
+/// How labels are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// 1 is the pattern that covers most pixels, k the one that covers fewest.
+    #[default]
+    Size,
+    /// pySTEM's order: 1 the smallest, k the largest (pySTEM's labels plus 1,
+    /// since 0 is what is not segmented).
+    Pystem,
+}
+
+/// How descriptors become features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reduce {
+    /// The principal components, see [`pca`](crate::reduce::pca).
+    #[default]
+    Pca,
+    /// As many maximum autocorrelation factors as there are clusters, see
+    /// [`maf`](crate::reduce::maf).
+    Maf,
+}
+
+/// How the labels of sites become those of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// The label of the nearest site.
+    #[default]
+    Nearest,
+    /// That of the highest score, which is interpolated; see
+    /// [`regions`](crate::labels::regions).
+    Interpolated {
+        /// How much is smoothed, as a multiple of what
+        /// [`automatic`](crate::plan::automatic) does; 0 for none.
+        smooth: f64,
+        /// Pixels whose membership is below this get no label, 0 to 1.
+        least_confidence: f64,
+    },
+}
+
+/// What a user chooses for one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Params {
+    /// Descriptor families, concatenated.
+    pub families: Vec<FamilyParams>,
+    /// How much each family counts beside the others, in their order; 1 for all
+    /// where it is empty.
+    #[serde(default)]
+    pub weights: Vec<f64>,
+    /// Distance of neighbouring sites, px.
+    pub stride: usize,
+    /// How many features PCA keeps.
+    pub components: Components,
+    /// Numbers of clusters, each giving a label map; empty: one that is
+    /// [chosen](crate::cluster::choose).
+    pub clusters: Vec<usize>,
+    /// Starts of k-means, of which the best is kept.
+    pub starts: usize,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Labels outside the site grid.
+    pub border: Border,
+    /// Numbering of labels.
+    pub order: Order,
+    /// How the image is resampled; as it is where nothing is said.
+    #[serde(default)]
+    pub sampling: Option<Sampling>,
+    /// How descriptors become features.
+    #[serde(default)]
+    pub reduce: Reduce,
+    /// How labels of sites become those of pixels.
+    #[serde(default)]
+    pub labels: Labels,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            families: vec![FamilyParams::Translation(Default::default())],
+            weights: Vec::new(),
+            stride: 5,
+            components: Components::Count(5),
+            clusters: vec![2],
+            starts: 10,
+            seed: 0,
+            border: Border::default(),
+            order: Order::default(),
+            sampling: None,
+            reduce: Reduce::default(),
+            labels: Labels::default(),
+        }
+    }
+}
+
+impl Params {
+    /// Checks what needs no image.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the parameter and its limit.
+    pub(crate) fn check(&self) -> Result<()> {
+        let at_least_one = |name, value: usize| match value {
+            0 => Err(Error::parameter(name, value, "it must be at least 1")),
+            _ => Ok(()),
+        };
+        at_least_one("stride", self.stride)?;
+        at_least_one("starts", self.starts)?;
+        self.sampling.map_or(Ok(()), |sampling| sampling.check())?;
+        if self.families.is_empty() {
+            return Err(Error::parameter("descriptor", "", "give at least one family"));
+        }
+        if !self.weights.is_empty() && self.weights.len() != self.families.len() {
+            let reason = format!("give one for each of the {} families", self.families.len());
+            return Err(Error::parameter(
+                "weights",
+                format!("{} weights", self.weights.len()),
+                reason,
+            ));
+        }
+        if let Some(weight) = self.weights.iter().find(|w| !(w.is_finite() && **w > 0.0)) {
+            return Err(Error::parameter("weights", weight, "a weight is above 0"));
+        }
+        match self.components {
+            Components::Count(count) => at_least_one("components", count)?,
+            Components::Variance(share) if share > 0.0 && share <= 1.0 => {}
+            Components::Variance(share) => {
+                return Err(Error::parameter(
+                    "variance",
+                    share,
+                    "it is a share above 0 and up to 1",
+                ));
+            }
+        }
+        if self.clusters.is_empty() && self.reduce == Reduce::Pca {
+            let reason = "their number is chosen from autocorrelation factors alone; give one, or \
+                          --reduce maf";
+            return Err(Error::parameter("clusters", "auto", reason));
+        }
+        for (i, &k) in self.clusters.iter().enumerate() {
+            at_least_one("clusters", k)?;
+            if k > MOST_CLUSTERS {
+                return Err(Error::parameter(
+                    "clusters",
+                    k,
+                    format!("at most {MOST_CLUSTERS} are possible"),
+                ));
+            }
+            if self.clusters[..i].contains(&k) {
+                return Err(Error::parameter("clusters", k, "it is listed twice"));
+            }
+        }
+        Ok(())
+    }
+}
