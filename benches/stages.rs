@@ -13,11 +13,11 @@ use stemseg::backend::Backend;
 use stemseg::backend::cpu::Cpu;
 use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::labels::label_map::LabelMap;
+use stemseg::labels::label_map::{LabelMap, Numbering};
 use stemseg::pipeline::bands;
-use stemseg::plan::Components;
-use stemseg::plan::sites::Extent;
+use stemseg::plan::{Components, Order, Outline};
 use stemseg::reduce::pca::Pca;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent};
 use stemseg_simulate::{Scene, Settings, simulate};
 
@@ -44,7 +44,7 @@ fn plan(half: usize, stride: usize) -> Plan {
     };
     let families = vec![FamilyParams::Translation(family)];
     let params = Params { families, stride, clusters: vec![CLUSTERS], ..Default::default() };
-    Plan::new(params, (SIZE, SIZE), None).unwrap()
+    Plan::new(params, Outline::new((SIZE, SIZE), 1.0)).unwrap()
 }
 
 /// Patch and stride of the cases: the defaults, dense sites, large patches.
@@ -69,8 +69,8 @@ fn descriptors(criterion: &mut Criterion) {
         for (half, stride) in CASES {
             let plan = plan(half, stride);
             let bands = bands(&plan, &cpu).unwrap();
-            let mut out = Array2::zeros((plan.grid.len(), plan.channels()));
-            group.throughput(Throughput::Elements(plan.grid.len() as u64));
+            let mut out = Array2::zeros((plan.sites().grid().len(), plan.channels()));
+            group.throughput(Throughput::Elements(plan.sites().grid().len() as u64));
             let mut describe = |session: &mut dyn stemseg::backend::Describe| {
                 for band in &bands {
                     session.describe(band, out.slice_mut(s![band.sites(), ..])).unwrap();
@@ -100,7 +100,7 @@ fn moments(criterion: &mut Criterion) {
         let plan = plan(half, stride);
         let bands = bands(&plan, &cpu).unwrap();
         let mut session = cpu.upload(micrograph.pixels(), &plan).unwrap();
-        group.throughput(Throughput::Elements(plan.grid.len() as u64));
+        group.throughput(Throughput::Elements(plan.sites().grid().len() as u64));
         let id = BenchmarkId::from_parameter(format!("patch {half} stride {stride}"));
         group.bench_function(id, |b| {
             b.iter(|| {
@@ -148,10 +148,11 @@ fn upsampling(criterion: &mut Criterion) {
     for stride in [1, 5] {
         let plan = plan(20, stride);
         let labels: Vec<u32> =
-            (0..plan.grid.len()).map(|site| (site / 50 % CLUSTERS) as u32).collect();
-        let map = || LabelMap::new(black_box(&labels), CLUSTERS, &plan, None);
+            (0..plan.sites().grid().len()).map(|site| (site / 50 % CLUSTERS) as u32).collect();
+        let numbering = Numbering::Order(Order::Size);
+        let map = || LabelMap::new(black_box(&labels), CLUSTERS, plan.canvas(&numbering, None));
         group.bench_function(format!("stride {stride}"), |b| b.iter(map));
-        let (values, labels) = (vec![0.5; plan.grid.len()], map());
+        let (values, labels) = (vec![0.5; plan.sites().grid().len()], map());
         let spread = || labels.spread(black_box(&values));
         group.bench_function(format!("confidence, stride {stride}"), |b| b.iter(spread));
     }

@@ -9,7 +9,7 @@
 //! use ndarray::Array2;
 //! use crate::descriptor::{FamilyParams, translation};
 //! use crate::image::micrograph::{Micrograph, NonFinite};
-//! use crate::plan::sites::Extent;
+//! use crate::sites::Extent;
 //! use crate::{Params, Plan, Silent, backend, pipeline};
 //!
 //! // Two crystals: rows of atoms 6 px apart on the left, columns on the right.
@@ -28,7 +28,7 @@
 //!     ..Default::default()
 //! };
 //! let (backend, _) = backend::open(&backend::Choice::Cpu, backend::Check::On, &[])?;
-//! let plan = Plan::of(params, &micrograph)?;
+//! let plan = Plan::new(params, &micrograph)?;
 //! let result = pipeline::segment(&micrograph, plan, &*backend, &Silent, Default::default())?;
 //! let labels = result.results[0].map.pixels();
 //! assert_ne!(labels[(40, 20)], labels[(40, 100)]);
@@ -49,6 +49,7 @@ pub mod image;
 pub mod labels;
 pub mod lattice;
 pub mod maps;
+pub mod memory;
 pub mod model;
 pub mod panics;
 pub mod pipeline;
@@ -56,6 +57,7 @@ pub mod plan;
 pub mod progress;
 pub mod reduce;
 pub mod remarks;
+pub mod sites;
 pub mod threads;
 pub mod verify;
 

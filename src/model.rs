@@ -74,7 +74,7 @@ impl Model {
             })
             .collect();
         list.sort_by_key(|p| p.label);
-        let params = found.plan.params.clone();
+        let params = found.plan.params().clone();
         // The features that this number of clusters has.
         let features = within_variance.len();
         let explained = &found.pca.report;

@@ -13,18 +13,18 @@ use crate::cluster::continuum;
 use crate::cluster::gap::Gaps;
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
 use crate::image::micrograph::Micrograph;
-use crate::labels::label_map::LabelMap;
+use crate::labels::label_map::{LabelMap, Numbering};
 use crate::labels::regions;
 use crate::lattice::Repetition;
 use crate::maps::channels::{ChannelMap, Described};
 use crate::plan::automatic;
-use crate::plan::sites::Band;
 use crate::plan::{Labels, Plan, Reduce};
 use crate::progress::{Progress, Unseen};
 use crate::reduce::pca::Pca;
 use crate::reduce::reduce;
 use crate::remarks::Warning;
 use crate::remarks::warnings;
+use crate::sites::Band;
 
 /// What came of one image.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub struct Also<'a> {
 /// report, and [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn segment(
     micrograph: &Micrograph,
-    mut plan: Plan,
+    plan: Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
     mut also: Also<'_>,
@@ -139,19 +139,25 @@ pub fn segment(
         }
         clock.lap();
     }
-    let points = plan.keep_active(&features);
+    let points = plan.sites().keep_active(&features);
     // Factors vary little from site to site anyway: there the least inertia is right.
-    let pairs = match plan.params.reduce {
-        Reduce::Pca => Pairs::of(&plan),
+    let pairs = match plan.params().reduce {
+        Reduce::Pca => Pairs::of(plan.sites()),
         Reduce::Maf => Pairs::default(),
     };
-    let (mut numbers, mut choice) = (plan.params.clusters.clone(), None);
+    let (mut numbers, mut choice) = (plan.params().clusters.clone(), None);
     if numbers.is_empty() {
         progress.stage("choose");
         let values = &pca.report.explained_variance;
         let brightness = continuum::brightness(micrograph, &plan);
-        let chosen =
-            choose::choose(points.view(), values, brightness.as_ref(), &plan, &Unseen(progress))?;
+        let chosen = choose::choose(
+            points.view(),
+            values,
+            brightness.as_ref(),
+            plan.sites(),
+            plan.params().seed,
+            &Unseen(progress),
+        )?;
         numbers.push(chosen.clusters);
         choice = Some(chosen);
         timings.choose = clock.lap();
@@ -160,7 +166,7 @@ pub fn segment(
     let mut results = Vec::with_capacity(numbers.len());
     for clusters in numbers {
         progress.stage("cluster");
-        let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
+        let options = Options { clusters, starts: plan.params().starts, seed: plan.params().seed };
         let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
         let points = points.as_standard_layout();
         let clustering = kmeans::cluster(points.view(), &pairs, options, backend, progress)?;
@@ -168,9 +174,10 @@ pub fn segment(
         timings.cluster += clock.lap();
         let found = Found { points: points.view(), clustering: &clustering, plan: &plan };
         let certain = if nothing_repeats { CERTAIN_WITHOUT_LATTICE } else { 1.0 };
-        let absent = micrograph.absent().cloned();
+        let absent = micrograph.absent();
         let (map, memberships, gaps) = found.label(&within_variance, certain, absent);
-        let warnings = warnings::patterns::patterns(&map, &plan, &gaps, also.repetition.as_ref());
+        let warnings =
+            warnings::patterns::patterns(&map, plan.spacing(), &gaps, also.repetition.as_ref());
         timings.upsample += clock.lap();
         results.push(Patterns {
             clustering,
@@ -185,7 +192,7 @@ pub fn segment(
 
     progress.stage("separability");
     // Low bands: their descriptors stay in the cache until they are summed.
-    let sample = plan.sample_bands(SAMPLE);
+    let sample = plan.sites().sample_bands(SAMPLE);
     separate(&mut results, &plan, &mut *session, &sample, progress)?;
     timings.separability = clock.lap();
     let mut channel_maps = Vec::new();
@@ -198,15 +205,18 @@ pub fn segment(
         drop(session);
     }
     // What was done, for those who do it again.
-    plan.params.clusters = results.iter().map(|r| r.clustering.centroids.nrows()).collect();
+    let numbers = results.iter().map(|r| r.clustering.centroids.nrows()).collect();
+    let plan = plan.with_clusters(numbers);
     Ok(Segmentation { plan, features, pca, results, choice, channel_maps, timings })
 }
 
 /// The bands that mean and covariance are taken from: all; but where factors are made of
 /// the components anyway, a sample of single rows of tiles if there are many.
 fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
-    match plan.params.reduce {
-        Reduce::Maf if plan.grid.len() > MOST_SUMMED => plan.sample_bands(MOST_SUMMED),
+    match plan.params().reduce {
+        Reduce::Maf if plan.sites().grid().len() > MOST_SUMMED => {
+            plan.sites().sample_bands(MOST_SUMMED)
+        }
         _ => bands.to_vec(),
     }
 }
@@ -233,17 +243,19 @@ impl Found<'_> {
         &self,
         within_variance: &Array1<f64>,
         certain: f64,
-        absent: Option<ArcArray2<bool>>,
+        absent: Option<&ArcArray2<bool>>,
     ) -> (LabelMap, Vec<f32>, Gaps) {
         let Self { points, clustering, plan } = *self;
         let clusters = clustering.centroids.nrows();
-        let (map, memberships, gaps) = match plan.params.labels {
+        let numbering = Numbering::Order(plan.params().order);
+        let canvas = plan.canvas(&numbering, absent);
+        let (map, memberships, gaps) = match plan.params().labels {
             Labels::Nearest => {
-                let map = LabelMap::new(&clustering.labels, clusters, plan, absent);
-                let count = plan.grid.count;
+                let map = LabelMap::new(&clustering.labels, clusters, canvas);
+                let count = plan.sites().grid().count;
                 let patterns =
                     Array2::from_shape_fn((count.rows, count.cols), |at| map.cluster_at(at));
-                let gaps = Gaps::new(points, &patterns, clusters, plan);
+                let gaps = Gaps::new(points, &patterns, clusters, plan.sites());
                 let mixing = gaps.mixing(certain);
                 let memberships =
                     confidence::memberships(points, clustering, within_variance, &mixing);
@@ -252,14 +264,14 @@ impl Found<'_> {
             Labels::Interpolated { smooth, least_confidence } => {
                 let variance = within_variance.mean().unwrap_or_default();
                 let scores = regions::scores(points, &clustering.centroids, variance);
-                let smoothing = automatic::smoothing(smooth, plan.grid.stride);
+                let smoothing = automatic::smoothing(smooth, plan.sites().grid().stride);
                 let limits = (smoothing, least_confidence);
                 let mut gaps = None;
                 let mixing = |patterns: &Array2<Option<usize>>| {
-                    let found = Gaps::new(points, patterns, clusters, plan);
+                    let found = Gaps::new(points, patterns, clusters, plan.sites());
                     gaps.insert(found).mixing(certain)
                 };
-                let map = LabelMap::of_scores(scores.view(), limits, plan, absent, mixing);
+                let map = LabelMap::of_scores(scores.view(), limits, canvas, mixing);
                 let memberships = map.memberships().unwrap_or_default();
                 (map, memberships, gaps.expect("the map asked for them"))
             }
@@ -333,7 +345,7 @@ fn separate(
 /// # Errors
 /// As [`Backend::band_rows`].
 pub fn bands(plan: &Plan, backend: &dyn Backend) -> Result<Vec<Band>> {
-    Ok(plan.bands(backend.band_rows(plan, BAND_BYTES.min(plan.budget / 4))?))
+    Ok(plan.sites().bands(backend.band_rows(plan, BAND_BYTES.min(plan.budget() / 4))?))
 }
 
 /// Most memory that one band is worked on in, bytes: a step of progress.

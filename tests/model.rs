@@ -12,7 +12,7 @@ use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite, PixelSize};
 use stemseg::model::Model;
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Silent};
 
 fn segmented() -> Segmentation {
@@ -33,7 +33,7 @@ fn segmented() -> Segmentation {
         ..Default::default()
     };
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail).unwrap();
-    let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask()).unwrap();
+    let plan = stemseg::Plan::new(params, &micrograph).unwrap();
     pipeline::segment(&micrograph, plan, &Cpu::new(), &Silent, Default::default()).unwrap()
 }
 

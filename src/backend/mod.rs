@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::plan::Plan;
-use crate::plan::sites::Band;
 use crate::reduce::pca::{Moments, Pca};
 use crate::remarks::Remarks;
+use crate::sites::Band;
 pub use checked::{Check, Checked};
 
 /// Which device to compute on.

@@ -20,13 +20,10 @@ use crate::cluster::continuum::{self, Evidence, Slope};
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
 use crate::cluster::metrics::Overlaps;
 use crate::labels::regions;
-use crate::plan::Plan;
-use crate::plan::automatic;
+use crate::plan::{MOST_CHOSEN, automatic};
 use crate::progress::Progress;
 use crate::reduce::maf;
-
-/// Most patterns that are tried.
-pub const MOST: usize = 8;
+use crate::sites::Sites;
 
 /// A single crystal's first factor varies less than this, in units of what sites a period
 /// apart differ by; or less than this beside the noise that regularises it.
@@ -83,7 +80,7 @@ pub struct Candidate {
 }
 
 /// Chooses from the factors `points` `[active sites, q]`, of which each varies as much as
-/// its one of `factors`; `brightness` is the mean brightness around each site of the grid.
+/// its one of `factors`; `brightness` is the mean brightness around each site of the grid; `seed` is that of k-means.
 ///
 /// # Errors
 /// As [`kmeans::cluster`].
@@ -91,17 +88,18 @@ pub fn choose(
     points: ArrayView2<'_, f32>,
     factors: &[f64],
     brightness: Option<&Array2<f32>>,
-    plan: &Plan,
+    sites: &Sites,
+    seed: u64,
     progress: &dyn Progress,
 ) -> Result<Choice> {
-    let sample = Sample::of(points, plan);
-    let most = MOST.min(sample.points.nrows() / CORE_SITES);
+    let sample = Sample::of(points, sites);
+    let most = MOST_CHOSEN.min(sample.points.nrows() / CORE_SITES);
     let candidates = (2..=most)
         .into_par_iter()
-        .map(|clusters| sample.candidate(clusters, plan.params.seed, progress))
+        .map(|clusters| sample.candidate(clusters, seed, progress))
         .collect::<Result<Vec<_>>>()?;
-    let factors: Vec<f64> = factors.iter().take(MOST).copied().collect();
-    let variation = variation(points, plan);
+    let factors: Vec<f64> = factors.iter().take(MOST_CHOSEN).copied().collect();
+    let variation = variation(points, sites);
     let continuum = sample.evidence(brightness);
     let (clusters, reason) = match (decide(&candidates, variation, &factors), continuum.slope()) {
         ((2.., _), Some(slope)) => (1, slowly(slope).to_owned()),
@@ -112,12 +110,9 @@ pub fn choose(
 
 /// Variance of the first of `points` `[active sites, q]` by half the mean square of its
 /// differences between sites a period apart, down and along.
-fn variation(points: ArrayView2<'_, f32>, plan: &Plan) -> f64 {
-    let count = plan.grid.count;
-    let mut next = points.column(0).into_iter().map(|&v| f64::from(v));
-    let mut value = |site| plan.is_active(site).then(|| next.next()).flatten();
-    let map = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| value(r * count.cols + c));
-    let lag = maf::lag(plan.grid.stride);
+fn variation(points: ArrayView2<'_, f32>, sites: &Sites) -> f64 {
+    let map = sites.placed(points.column(0).iter().map(|&value| f64::from(value)));
+    let lag = maf::lag(sites.grid().stride);
     let (mut differences, mut pairs) = (0.0, 0);
     for ((r, c), one) in map.indexed_iter() {
         for other in [(r + lag, c), (r, c + lag)] {
@@ -192,26 +187,22 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(points: ArrayView2<'_, f32>, plan: &Plan) -> Self {
-        let count = plan.grid.count;
+    fn of(points: ArrayView2<'_, f32>, sites: &Sites) -> Self {
+        let count = sites.grid().count;
         let step = (count.area() as f64 / SAMPLE as f64).sqrt().ceil().max(1.0) as usize;
         let (rows, cols) = (count.rows.div_ceil(step), count.cols.div_ceil(step));
         let mut number = Array2::from_elem((rows, cols), None);
-        let (mut kept, mut next) = (Vec::new(), 0);
-        for site in 0..count.area() {
-            if !plan.is_active(site) {
-                continue;
-            }
+        let mut kept = Vec::new();
+        for (active, site) in sites.active_indices().enumerate() {
             let (row, col) = (site / count.cols, site % count.cols);
             if row % step == 0 && col % step == 0 {
                 number[(row / step, col / step)] = Some(kept.len());
-                kept.push(next);
+                kept.push(active);
             }
-            next += 1;
         }
-        let smoothing = automatic::smoothing(1.0, plan.grid.stride * step);
+        let smoothing = automatic::smoothing(1.0, sites.grid().stride * step);
         let (points, radius) = (points.select(Axis(0), &kept), smoothing.core as f32);
-        Self { points, number, step, stride: (plan.grid.stride * step) as f64, radius }
+        Self { points, number, step, stride: (sites.grid().stride * step) as f64, radius }
     }
 
     /// What speaks for a single crystal, from the leading features.
@@ -339,6 +330,7 @@ fn agreement(one: &Clustering, other: &Clustering) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Outline, Plan};
     use crate::{Params, Silent};
 
     fn candidate(clusters: usize, separation: f64) -> Candidate {
@@ -364,24 +356,27 @@ mod tests {
     fn what_varies_slowly_varies_much_for_what_neighbours_differ_by() {
         let mask = Array2::from_shape_fn((381, 381), |(r, _)| r < 60);
         let params = Params { stride: 5, ..Default::default() };
-        let plan = Plan::new(params, (381, 381), Some(&mask.into_shared())).unwrap();
-        let cols = plan.grid.count.cols;
+        let plan =
+            Plan::new(params, Outline::new((381, 381), 1.0).without(Some(mask.into_shared())))
+                .unwrap();
+        let cols = plan.sites().grid().count.cols;
         let map = |value: &dyn Fn(usize, usize) -> f32| {
-            let active = (0..plan.grid.len()).filter(|&site| plan.is_active(site));
+            let active =
+                (0..plan.sites().grid().len()).filter(|&site| plan.sites().is_active(site));
             let values = active.map(|site| value(site / cols, site % cols)).collect();
-            Array2::from_shape_vec((plan.active_sites(), 1), values).unwrap()
+            Array2::from_shape_vec((plan.sites().active_count(), 1), values).unwrap()
         };
-        let (step, rows) = (maf::lag(5), plan.active_sites() / cols);
+        let (step, rows) = (maf::lag(5), plan.sites().active_count() / cols);
         let (down, along) = (((rows - step) * cols) as f64, (rows * (cols - step)) as f64);
         // All sites differ from those a lag along, by the whole range, none from those below.
         let fast = map(&|_, c| (c / step % 2) as f32);
         let expected = 0.25 / (0.5 * along / (down + along));
-        let found = variation(fast.view(), &plan);
+        let found = variation(fast.view(), plan.sites());
         assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
         // Only those beside the middle do.
         let slow = map(&|_, c| if c < cols / 2 { 0.0 } else { 1.0 });
         let expected = 0.25 / (0.5 * (rows * step) as f64 / (down + along));
-        let found = variation(slow.view(), &plan);
+        let found = variation(slow.view(), plan.sites());
         assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
     }
 
@@ -389,8 +384,8 @@ mod tests {
     #[test]
     fn crystals_are_counted() {
         let params = Params { stride: 5, ..Default::default() };
-        let plan = Plan::new(params, (431, 431), None).unwrap();
-        let count = plan.grid.count;
+        let plan = Plan::new(params, Outline::new((431, 431), 1.0)).unwrap();
+        let count = plan.sites().grid().count;
         let mut state = 7_u64;
         let mut noise = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -405,7 +400,7 @@ mod tests {
                 point[1] += [0.0, 0.0, 9.0][crystal];
             }
             let factors = [40.0, if crystals == 3 { 20.0 } else { 1.5 }, 1.0];
-            let found = choose(points.view(), &factors, None, &plan, &Silent).unwrap();
+            let found = choose(points.view(), &factors, None, plan.sites(), 0, &Silent).unwrap();
             assert_eq!(found.clusters, crystals, "{found:?}");
             let own = &found.candidates[crystals - 2];
             assert!(own.stability > 0.99 && own.silhouette > 0.8, "{own:?}");

@@ -130,13 +130,13 @@ impl Evidence {
 /// Mean brightness around each site of `plan`, `[site rows, site cols]`, in standard
 /// deviations of the image; nothing where sites keep a margin.
 pub(crate) fn brightness(micrograph: &Micrograph, plan: &Plan) -> Option<Array2<f32>> {
-    let (grid, period) = (&plan.grid, plan.params.sampling?.period);
+    let (grid, period) = (plan.sites().grid(), plan.params().sampling?.period);
     if grid.margin.rows + grid.margin.cols > 0 {
         return None;
     }
     let (rows, cols) = micrograph.shape();
     let along = |size: usize, sites: usize| {
-        Weights::means(size, sites, plan.frame.scale / grid.stride as f64, BRIGHTNESS * period)
+        Weights::means(size, sites, plan.frame().scale / grid.stride as f64, BRIGHTNESS * period)
     };
     let (down, along) = (along(rows, grid.count.rows), along(cols, grid.count.cols));
     Some(gaussian::weighted(micrograph.pixels(), &down, &along))

@@ -15,8 +15,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
 
 use crate::image::gaussian;
 use crate::labels::regions;
-use crate::plan::Plan;
 use crate::plan::automatic;
+use crate::sites::Sites;
 
 /// Sites that are looked at, at most: blocks of them are averaged where there are more.
 const MOST: usize = 1 << 16;
@@ -96,19 +96,19 @@ impl Gaps {
 
     /// Of `clusters` patterns that lie where `labels` `[site rows, site cols]` says (nothing:
     /// the site takes no part), with the features `points` `[active sites, q]` of the sites
-    /// of `plan`.
+    /// of `sites`.
     pub fn new(
         points: ArrayView2<'_, f32>,
         labels: &Array2<Option<usize>>,
         clusters: usize,
-        plan: &Plan,
+        sites: &Sites,
     ) -> Self {
         if clusters > MOST_PATTERNS {
             return Self { separations: None };
         }
         let mut separations = Array2::from_elem((clusters, clusters), f64::INFINITY);
         if clusters > 1 {
-            let field = Field::new(points, labels, plan);
+            let field = Field::new(points, labels, sites);
             let inside: Vec<Inside> = (0..clusters).map(|k| field.inside(k)).collect();
             for one in 0..clusters {
                 for other in 0..one {
@@ -184,12 +184,12 @@ struct Inside {
 }
 
 impl Field {
-    fn new(points: ArrayView2<'_, f32>, labels: &Array2<Option<usize>>, plan: &Plan) -> Self {
+    fn new(points: ArrayView2<'_, f32>, labels: &Array2<Option<usize>>, sites: &Sites) -> Self {
         let block = (labels.len() as f64 / MOST as f64).sqrt().ceil().max(1.0) as usize;
-        let (label, features) = blocks(points, labels, plan, block);
-        let spacing = (plan.grid.stride * block) as f64;
+        let (label, features) = blocks(points, labels, sites, block);
+        let spacing = (sites.grid().stride * block) as f64;
         let averaged = averaged(&features, &label, AVERAGE / spacing);
-        let radius = automatic::smoothing(1.0, plan.grid.stride * block).core as f32;
+        let radius = automatic::smoothing(1.0, sites.grid().stride * block).core as f32;
         Self { features, averaged, label, radius, near: (NEAR / spacing) as f32 }
     }
 
@@ -271,7 +271,7 @@ fn moments<T: Copy + Into<f64>>(map: &Array2<T>, of: &Array2<bool>) -> (f64, f64
 fn blocks(
     points: ArrayView2<'_, f32>,
     labels: &Array2<Option<usize>>,
-    plan: &Plan,
+    sites: &Sites,
     block: usize,
 ) -> (Array2<Option<usize>>, Vec<Array2<f32>>) {
     let (rows, cols) = labels.dim();
@@ -280,12 +280,7 @@ fn blocks(
     let label = Array2::from_shape_fn(small, |(r, c)| labels[(middle(r, rows), middle(c, cols))]);
     let mut features = vec![Array2::<f32>::zeros(small); points.ncols()];
     let mut counts = Array2::<f32>::zeros(small);
-    let mut next = points.outer_iter();
-    for site in 0..labels.len() {
-        if !plan.is_active(site) {
-            continue;
-        }
-        let Some(point) = next.next() else { break };
+    for (site, point) in sites.active_indices().zip(points.outer_iter()) {
         let (row, col) = (site / cols, site % cols);
         let at = (row / block, col / block);
         if labels[(row, col)].is_some() && labels[(row, col)] == label[at] {
@@ -316,12 +311,13 @@ fn averaged(maps: &[Array2<f32>], label: &Array2<Option<usize>>, sigma: f64) -> 
 mod tests {
     use super::*;
     use crate::Params;
+    use crate::plan::{Outline, Plan};
 
     /// Sites of stride 8, with a feature for each and a little noise.
     fn gaps(feature: impl Fn(usize, usize) -> f32, second: impl Fn(usize, usize) -> bool) -> Gaps {
         let params = Params { stride: 8, ..Default::default() };
-        let plan = Plan::new(params, (481, 561), None).unwrap();
-        let count = plan.grid.count;
+        let plan = Plan::new(params, Outline::new((481, 561), 1.0)).unwrap();
+        let count = plan.sites().grid().count;
         let mut state = 3_u64;
         let mut noise = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -333,7 +329,7 @@ mod tests {
         let labels = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| {
             Some(usize::from(second(r, c)))
         });
-        Gaps::new(points.view(), &labels, 2, &plan)
+        Gaps::new(points.view(), &labels, 2, plan.sites())
     }
 
     #[test]
@@ -378,10 +374,13 @@ mod tests {
 
     #[test]
     fn of_very_many_patterns_each_is_itself() {
-        let plan = Plan::new(Params::default(), (200, 200), None).unwrap();
-        let labels = Array2::from_elem((plan.grid.count.rows, plan.grid.count.cols), Some(0));
-        let points = Array2::zeros((plan.grid.len(), 1));
-        let gaps = Gaps::new(points.view(), &labels, 60_000, &plan).reordered(&[]);
+        let plan = Plan::new(Params::default(), Outline::new((200, 200), 1.0)).unwrap();
+        let labels = Array2::from_elem(
+            (plan.sites().grid().count.rows, plan.sites().grid().count.cols),
+            Some(0),
+        );
+        let points = Array2::zeros((plan.sites().grid().len(), 1));
+        let gaps = Gaps::new(points.view(), &labels, 60_000, plan.sites()).reordered(&[]);
         assert_eq!(gaps.separation(1, 59_999), f64::INFINITY);
         let mixing = gaps.mixing(0.5);
         assert_eq!([(7, 7), (7, 8)].map(|(one, other)| mixing.share(one, other)), [0.5, 0.0]);

@@ -27,10 +27,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, MOST_CHANNELS, Measure, Translation};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// Share of the window's whole weight below which a score is 0.
@@ -303,12 +303,13 @@ impl Measure for Family {
     /// a score `1 + |mean| / (2 sqrt(floor))` at most for each of both pixels; the mean of a
     /// window is about that of its densest block of twice the Gaussian's width. Weights are
     /// rounded on each level, quotients and the root once.
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
-        let stride = plan.grid.stride;
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
+        let stride = sites.grid().stride;
         let (cell, taps) = (Self::cell(stride).len(), 2 * self.cells(stride) + 1);
         let sums = rounding::sum(cell * cell) + 2.0 * rounding::sum(taps) + 6.0 * EPS;
         let side = (2.0 * self.width).ceil() as usize;
-        let most = rounding::largest_mean(image, plan, band, side);
+        let most = rounding::largest_mean(image, sites, band, side);
         let own = 2.0 * sums + 8.0 * EPS;
         let means = sums * most / self.floor.sqrt();
         let reason = format!(

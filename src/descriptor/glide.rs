@@ -17,14 +17,14 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::inner::{self, Inner};
 use super::polar::{Polar, Shift};
 use super::rounding::Rounding;
 use super::{Choose, Measure, reflection};
 use crate::image::micrograph::Micrograph;
 use crate::lattice;
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.
@@ -266,10 +266,11 @@ impl Measure for Family {
     }
 
     /// See [`Polar::rounding`].
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
         let here = ([0, 0], [0.0; 2]);
         let ways = |glide: &Glide| [true, false].map(|forwards| [here, glide.split(forwards)]);
         let pairs: Vec<[Shift; 2]> = self.glides.iter().flat_map(ways).collect();
-        self.polar.rounding(image, (plan, band), &self.inner, &pairs)
+        self.polar.rounding(image, (sites, band), &self.inner, &pairs)
     }
 }

@@ -21,11 +21,11 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::inner::{self, Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, FLAT_SHARE, Measure};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use folded::Folded;
 
@@ -330,9 +330,10 @@ impl Measure for Family {
     /// deviations. A projection takes real and imaginary part, and four more operations.
     /// The maximum is off by no more than the worst inner site of the window, and so is a
     /// power mean but for its own sums.
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
         let reach: Vec<usize> = (0..=self.radius).map(|r| self.reach(r)).collect();
-        let rows = self.inner.rows_of(band, &plan.grid);
+        let rows = self.inner.rows_of(band, sites.grid());
         let norms = Norms::new(image, &self.inner, rows.clone(), &reach);
         let grid = &self.inner.grid;
         let root = (self.disc().len() as f64).sqrt();
@@ -345,12 +346,12 @@ impl Measure for Family {
             let part = (rounding::sum(quarter) + 4.0 * EPS) * (1.0 + kappa);
             2.0 * (2.0_f64.sqrt() * part + 4.0 * EPS)
         };
-        let sites = norms.offset.iter().zip(&norms.inverse).enumerate();
-        let bounds: Vec<f64> = sites.map(loss).collect();
+        let scores = norms.offset.iter().zip(&norms.inverse).enumerate();
+        let bounds: Vec<f64> = scores.map(loss).collect();
         let reason = format!(
             "2 eps (sqrt(2) (sqrt({quarter} terms) + 4) (1 + kappa) + 4), the worst of the window"
         );
-        let worst = self.inner.worst(&bounds, &rows, band, &plan.grid);
+        let worst = self.inner.worst(&bounds, &rows, band, sites.grid());
         match self.width {
             None => Rounding::of_sites(reason, worst),
             Some(_) => power_mean::rounding(&self.inner, &reason, worst),

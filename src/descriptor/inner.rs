@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use norms::Norms;
 

@@ -6,11 +6,11 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, Measure};
 use crate::Result;
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,10 +89,11 @@ impl Measure for Family {
     /// Sums over the columns, then over the rows of columns, of pixels about one of
     /// them: each is at most the band's range R. The deviation is a root of squares
     /// about such a mean, which takes over the mean's error, and as long sums.
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
         let Extent { rows, cols } = self.patch.full();
         let (sums, range) =
-            (rounding::sum(rows) + rounding::sum(cols), rounding::range(image, plan, band));
+            (rounding::sum(rows) + rounding::sum(cols), rounding::range(image, sites, band));
         let mean = (sums + 2.0 * EPS) * range;
         let reason = format!(
             "2 eps (sqrt({rows} rows) + sqrt({cols} columns) + 2) x range {range:.1}, and 2 eps              (2 mean, or (sqrt({rows}) + sqrt({cols}) + 4) deviation)"

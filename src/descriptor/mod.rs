@@ -23,8 +23,7 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid, Sites};
 use crate::{Error, Result};
 use rounding::Rounding;
 pub use translation::Translation;
@@ -38,6 +37,17 @@ pub(crate) const MOST_CHANNELS: usize = 4096;
 
 /// Most scores of one tile: what a task keeps in memory, 48 MiB.
 pub(crate) const TILE_SCORES: usize = 12 << 20;
+
+/// What sites describe.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The image, `[rows, cols]`, at mean 0 and variance 1.
+    pub(crate) image: ArrayView2<'a, f32>,
+    /// Its sites.
+    pub(crate) sites: &'a Sites,
+    /// Its standard deviation in the file's units.
+    pub(crate) deviation: f64,
+}
 
 /// A family with the parameters that a user gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -131,7 +141,7 @@ trait Measure {
     ) -> Array2<f64>;
 
     /// See [`Family::rounding`].
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_>;
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_>;
 }
 
 impl FamilyParams {
@@ -255,15 +265,9 @@ impl Family {
         self.measure().by_definition(image, grid, mask)
     }
 
-    /// How far the descriptors of two backends may be apart at the sites of `band`, in
-    /// `image` `[rows, cols]` of mean 0 and variance 1.
-    pub(crate) fn rounding(
-        &self,
-        image: ArrayView2<'_, f32>,
-        plan: &Plan,
-        band: &Band,
-    ) -> Rounding<'_> {
-        self.measure().rounding(image, plan, band)
+    /// How far the descriptors of two backends may be apart at the sites of `band`.
+    pub(crate) fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        self.measure().rounding(subject, band)
     }
 
     fn measure(&self) -> &dyn Measure {

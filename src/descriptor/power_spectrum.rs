@@ -12,11 +12,11 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::inner::{Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, MOST_CHANNELS, Measure};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid, Sites};
 use crate::{Error, Result};
 
 /// Which frequencies are channels.
@@ -212,13 +212,14 @@ impl Measure for Family {
     /// the centre are rounded before the mean is taken off, each for itself. What the
     /// mean is off, a sum over lines and then over these, leaks into a frequency as the
     /// tapers have it.
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, deviation } = subject;
         let (full, half) = (self.window.full(), self.window + Extent::square(1));
         let n = full.area() as f64;
         let of_norm = rounding::sum(half.rows) + rounding::sum(half.cols) + 4.0 * EPS;
         let of_mean = rounding::sum(full.rows) + rounding::sum(full.cols) + 2.0 * EPS;
-        let (range, unit) = (rounding::range(image, plan, band), plan.deviation);
-        let (means, (leaks, tapers)) = (self.means(image, plan, band), self.leaks());
+        let (range, unit) = (rounding::range(image, sites, band), deviation);
+        let (means, (leaks, tapers)) = (self.means(image, sites, band), self.leaks());
         let reason = format!(
             "amplitudes within 2 eps (sqrt({n} px) (sqrt({}) + sqrt({}) + 4) norm of the tapered \
              window + 8 (mean - centre) norm of the tapers + (sqrt({}) + sqrt({}) + 2) (range + \
@@ -240,13 +241,13 @@ impl Measure for Family {
 /// What the bound between two backends is made of.
 impl Family {
     /// Mean of the window of each site of `band`, and that less its centre.
-    fn means(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Vec<[f64; 2]> {
-        let inner = Inner { grid: plan.grid, window: Extent::default() };
+    fn means(&self, image: ArrayView2<'_, f32>, sites: &Sites, band: &Band) -> Vec<[f64; 2]> {
+        let inner = Inner { grid: *sites.grid(), window: Extent::default() };
         let reach = vec![self.window.cols; self.window.rows + 1];
         let offsets = Norms::new(image, &inner, band.rows.clone(), &reach).offset;
         let mean = |(site, offset): (usize, f32)| {
             let (row, col) = (band.rows.start + site / band.cols, site % band.cols);
-            let centre = image[(plan.grid.row(row), plan.grid.col(col))];
+            let centre = image[(sites.grid().row(row), sites.grid().col(col))];
             [f64::from(centre) + f64::from(offset), offset.into()]
         };
         offsets.into_iter().enumerate().map(mean).collect()

@@ -14,12 +14,12 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::inner::{self, Inner};
 use super::polar::Polar;
 use super::rounding::Rounding;
 use super::{Choose, Measure};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// What a user chooses.
@@ -182,8 +182,9 @@ impl Measure for Family {
     }
 
     /// See [`Polar::rounding`].
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
         let here = ([0, 0], [0.0; 2]);
-        self.polar.rounding(image, (plan, band), &self.inner, &[[here, here]])
+        self.polar.rounding(image, (sites, band), &self.inner, &[[here, here]])
     }
 }

@@ -14,8 +14,8 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, s};
 
 use super::inner::Inner;
-use crate::plan::Plan;
-use crate::plan::sites::{Band, SiteGrid};
+use crate::sites::Sites;
+use crate::sites::{Band, SiteGrid};
 
 /// Largest relative error of one f32 operation, `2^-24`.
 pub(crate) const EPS: f64 = f32::EPSILON as f64 / 2.0;
@@ -57,8 +57,8 @@ pub(crate) fn sum(terms: usize) -> f64 {
 }
 
 /// Difference of the largest and the least pixel that the sites of `band` see.
-pub(crate) fn range(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64 {
-    let pixels = image.slice(s![plan.pixel_rows(band), ..]);
+pub(crate) fn range(image: ArrayView2<'_, f32>, sites: &Sites, band: &Band) -> f64 {
+    let pixels = image.slice(s![sites.pixel_rows(band), ..]);
     let ends = |(low, high): (f32, f32), &v: &f32| (low.min(v), high.max(v));
     let (low, high) = pixels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
     f64::from(high) - f64::from(low)
@@ -68,11 +68,11 @@ pub(crate) fn range(image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> f64
 /// see.
 pub(crate) fn largest_mean(
     image: ArrayView2<'_, f32>,
-    plan: &Plan,
+    sites: &Sites,
     band: &Band,
     side: usize,
 ) -> f64 {
-    let pixels = image.slice(s![plan.pixel_rows(band), ..]);
+    let pixels = image.slice(s![sites.pixel_rows(band), ..]);
     let mean = |block: ArrayView2<'_, f32>| {
         block.iter().map(|&v| f64::from(v.abs())).sum::<f64>() / block.len() as f64
     };
@@ -116,7 +116,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::plan::sites::Extent;
+    use crate::sites::Extent;
 
     #[test]
     fn the_worst_of_a_window_is_found() {

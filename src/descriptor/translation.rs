@@ -21,10 +21,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::rounding::{self, EPS, Rounding};
 use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure, TILE_SCORES};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, Extent, SiteGrid};
+use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
 pub use definition::by_definition;
@@ -242,9 +242,10 @@ impl Measure for Family {
     /// which is `1 + kappa` times the scale of the covariance, kappa being the tile's
     /// condition; three more operations make a score of it. Tiles that f64 sums keep
     /// the rounding of the score alone.
-    fn rounding(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Rounding<'_> {
-        let terms = self.terms(plan.grid.stride, plan.tile);
-        let maps = Maps::new(image, self, &plan.grid, band.rows.clone(), plan.tiles(band));
+    fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
+        let Subject { image, sites, .. } = subject;
+        let terms = self.terms(sites.grid().stride, sites.tile());
+        let maps = Maps::new(image, self, sites.grid(), band.rows.clone(), sites.tiles(band));
         let mut bounds = vec![0.0; band.len()];
         for (tile, balance) in &maps.tiles {
             let loss = match balance.ill_conditioned() {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::gaussian::{Weights, weighted};
 use crate::image::micrograph::{Micrograph, NonFinite, PixelSize};
-use crate::plan::sites::Extent;
+use crate::sites::Extent;
 use crate::{Error, Result};
 
 /// Standard deviation of the smoothing, px of the resampled image.

@@ -17,8 +17,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::image::micrograph::PixelSize;
+use crate::image::sampling::Frame;
 use crate::labels::label_map::{LabelMap, UNLABELLED};
-use crate::plan::Plan;
+use crate::sites::Sites;
 
 /// Steps from site to site, rows and columns, by their angle. With these eight
 /// straight lines of any angle come out right to 2 %.
@@ -40,10 +41,15 @@ pub struct Boundary {
 /// Pairs of sites across a boundary, for each of [`STEPS`].
 type Crossings = [u64; STEPS.len()];
 
-/// Boundaries of `map`, whose sites are those of `plan`, the longest first.
-pub fn boundaries(map: &LabelMap, plan: &Plan, pixel_size: Option<PixelSize>) -> Vec<Boundary> {
+/// Boundaries of `map`, of `sites` in `frame`, the longest first.
+pub fn boundaries(
+    map: &LabelMap,
+    sites: &Sites,
+    frame: &Frame,
+    pixel_size: Option<PixelSize>,
+) -> Vec<Boundary> {
     // In pixels of the image.
-    let stride = plan.grid.stride as f64 / plan.frame.scale;
+    let stride = sites.grid().stride as f64 / frame.scale;
     let px = weights(stride, stride);
     let nm = pixel_size.map(|size| weights(stride * size.rows, stride * size.cols));
     let length = |weights: [f64; STEPS.len()], crossings: &Crossings| -> f64 {

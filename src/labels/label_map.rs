@@ -1,21 +1,48 @@
 //! From one label per site to one label per pixel.
 
+mod cells;
 mod interpolated;
 #[cfg(test)]
 mod tests;
 
 use ndarray::{ArcArray2, Array2, Array3, ArrayView2};
-use num_traits::Zero;
 use serde::Serialize;
 
 use crate::cluster::gap::Mixing;
 use crate::image::rows::{self, Rows};
+use crate::image::sampling::Frame;
 use crate::labels::regions::{self, Smoothing};
-use crate::plan::{Border, Order, Plan};
+use crate::plan::{Border, Order};
+use crate::sites::Sites;
+use cells::Cells;
 use interpolated::{Interpolated, between};
 
 /// Value of pixels that are not segmented, in the order [`Order::Size`].
 pub const UNLABELLED: u16 = 0;
+
+/// What labels are spread over: the sites that have them, and the pixels that get them.
+#[derive(Debug, Clone, Copy)]
+pub struct Canvas<'a> {
+    /// The sites.
+    pub sites: &'a Sites,
+    /// How they lie on the image that was read.
+    pub frame: &'a Frame,
+    /// Labels outside the site grid.
+    pub border: Border,
+    /// Which label each cluster gets.
+    pub numbering: &'a Numbering,
+    /// True where a pixel of the image is absent and has no label, `[rows, cols]`.
+    pub absent: Option<&'a ArcArray2<bool>>,
+}
+
+/// Which label each cluster gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Numbering {
+    /// By the number of pixels that it has.
+    Order(Order),
+    /// This one, by cluster: a permutation of 1 to k.
+    Given(Vec<u16>),
+}
 
 /// One label per pixel. Pixels are worked out from the sites' labels when they
 /// are asked for ([`Rows`]): they are many more.
@@ -32,16 +59,6 @@ pub struct LabelMap {
     cells: Cells,
     /// What pixels take their labels from instead, where it is known.
     interpolated: Option<Interpolated>,
-}
-
-/// Which site each pixel takes its value from.
-#[derive(Debug, Clone, PartialEq)]
-struct Cells {
-    /// Site row of each pixel row, site column of each pixel column.
-    rows: Vec<Option<usize>>,
-    cols: Vec<Option<usize>>,
-    /// True where a pixel is absent, `[rows, cols]`.
-    absent: Option<ArcArray2<bool>>,
 }
 
 /// A value of each site spread over the pixels like the labels; 0 where nothing
@@ -66,22 +83,17 @@ pub struct Area {
 
 impl LabelMap {
     /// Label map of the active sites' clusters `[active sites]`, each 0 to
-    /// `clusters - 1`, for the image that `plan` was made for; pixels under `absent` have
-    /// no label.
-    pub fn new(
-        clusters_of_sites: &[u32],
-        clusters: usize,
-        plan: &Plan,
-        absent: Option<ArcArray2<bool>>,
-    ) -> Self {
-        let cells = Cells::new(plan, absent);
-        let mut sites = place(clusters_of_sites, plan);
+    /// `clusters - 1`, on `canvas`.
+    pub fn new(clusters_of_sites: &[u32], clusters: usize, canvas: Canvas<'_>) -> Self {
+        let cells = Cells::new(&canvas);
+        let placed = canvas.sites.placed(clusters_of_sites);
+        let mut sites = placed.mapv(|cluster| cluster.map_or(UNLABELLED, |&c| c as u16 + 1));
         let mut filled = fill(&sites, |at| sites[at] != 0);
         let sizes = cells.areas(&filled, clusters);
-        let label_of = label_order(&sizes, plan.params.order);
+        let label_of = canvas.numbering.labels(&sizes);
         relabel(&mut sites, &label_of);
         relabel(&mut filled, &label_of);
-        let areas = areas(&label_of, &sizes, plan.frame.image.area());
+        let areas = areas(&label_of, &sizes, canvas.frame.image.area());
         Self { sites, areas, label_of, filled, cells, interpolated: None }
     }
 
@@ -93,24 +105,24 @@ impl LabelMap {
     pub fn of_scores(
         scores: ArrayView2<'_, f32>,
         (smoothing, least): (Smoothing, f64),
-        plan: &Plan,
-        absent: Option<ArcArray2<bool>>,
+        canvas: Canvas<'_>,
         mixing: impl FnOnce(&Array2<Option<usize>>) -> Mixing,
     ) -> Self {
-        let cells = Cells::new(plan, absent);
-        let mut scores = on_grid(scores, plan);
+        let Canvas { sites, frame, .. } = canvas;
+        let cells = Cells::new(&canvas);
+        let mut scores = on_grid(scores, sites);
         smoothing.apply(&mut scores);
-        let (grid, scale) = (&plan.grid, plan.frame.scale / plan.grid.stride as f64);
+        let (grid, scale) = (sites.grid(), frame.scale / sites.grid().stride as f64);
         let along = |pixels, sites, margin: usize| {
             between(pixels, sites, scale, margin as f64 / grid.stride as f64)
         };
-        let rows = along(plan.frame.image.rows, grid.count.rows, grid.margin.rows);
-        let cols = along(plan.frame.image.cols, grid.count.cols, grid.margin.cols);
+        let rows = along(frame.image.rows, grid.count.rows, grid.margin.rows);
+        let cols = along(frame.image.cols, grid.count.cols, grid.margin.cols);
         let clusters = scores.dim().0;
         let patterns = regions::labels(scores.view());
         let active = patterns
             .indexed_iter()
-            .map(|((r, c), &best)| plan.is_active(r * grid.count.cols + c).then_some(best));
+            .map(|((r, c), &best)| sites.is_active(r * grid.count.cols + c).then_some(best));
         let active = Array2::from_shape_vec(patterns.dim(), active.collect())
             .expect("one value for each site");
         let interpolated = Interpolated::new(scores, (rows, cols), least, mixing(&active));
@@ -119,26 +131,26 @@ impl LabelMap {
         let (label_of, areas) = (Vec::new(), Vec::new());
         let interpolated = Some(interpolated);
         let mut map = Self { sites, areas, label_of, filled, cells, interpolated };
-        map.number(clusters, plan);
+        map.number(clusters, canvas);
         map
     }
 
     /// Numbers the clusters by the pixels that they have.
-    fn number(&mut self, clusters: usize, plan: &Plan) {
+    fn number(&mut self, clusters: usize, canvas: Canvas<'_>) {
         let zero = || vec![0_u64; clusters + 1];
         let count = |sizes: &mut Vec<u64>, line: &[u16]| {
             line.iter().for_each(|&label| sizes[usize::from(label)] += 1);
         };
         let add = |a: Vec<u64>, b: Vec<u64>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
         let sizes = rows::fold(&*self, zero, count, add).split_off(1);
-        self.label_of = label_order(&sizes, plan.params.order);
+        self.label_of = canvas.numbering.labels(&sizes);
         relabel(&mut self.sites, &self.label_of);
         relabel(&mut self.filled, &self.label_of);
         let order = self.order();
         if let Some(interpolated) = &mut self.interpolated {
             interpolated.reorder(&order);
         }
-        self.areas = areas(&self.label_of, &sizes, plan.frame.image.area());
+        self.areas = areas(&self.label_of, &sizes, canvas.frame.image.area());
     }
 
     /// The clusters in the order of their labels.
@@ -250,101 +262,13 @@ impl Rows<f32> for Spread<'_> {
     }
 }
 
-impl Cells {
-    fn new(plan: &Plan, absent: Option<ArcArray2<bool>>) -> Self {
-        let grid = &plan.grid;
-        let (scale, border) = (plan.frame.scale, plan.params.border);
-        let along =
-            |size, margin, count| nearest(size, (scale, margin, grid.stride), count, border);
-        Self {
-            rows: along(plan.frame.image.rows, grid.margin.rows, grid.count.rows),
-            cols: along(plan.frame.image.cols, grid.margin.cols, grid.count.cols),
-            absent,
-        }
-    }
-
-    fn shape(&self) -> (usize, usize) {
-        (self.rows.len(), self.cols.len())
-    }
-
-    /// Values of a pixel row from those of the sites, 0 where nothing is segmented.
-    fn fill<T: Copy + Zero>(&self, sites: &Array2<T>, row: usize, to: &mut [T]) {
-        let Some(i) = self.rows[row] else { return to.fill(T::zero()) };
-        let values = sites.row(i);
-        for (to, j) in to.iter_mut().zip(&self.cols) {
-            *to = j.map_or(T::zero(), |j| values[j]);
-        }
-        self.blank_absent(row, to);
-    }
-
-    /// Sets what is not segmented to 0.
-    fn blank<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
-        if self.rows[row].is_none() {
-            return to.fill(T::zero());
-        }
-        for (to, j) in to.iter_mut().zip(&self.cols) {
-            *to = if j.is_none() { T::zero() } else { *to };
-        }
-        self.blank_absent(row, to);
-    }
-
-    fn blank_absent<T: Copy + Zero>(&self, row: usize, to: &mut [T]) {
-        if let Some(absent) = &self.absent {
-            for (to, &absent) in to.iter_mut().zip(absent.row(row)) {
-                *to = if absent { T::zero() } else { *to };
-            }
-        }
-    }
-
-    /// Number of pixels that take their value from each site, `[site rows, site cols]`.
-    fn pixels(&self, sites: (usize, usize)) -> Array2<u64> {
-        let mut count = Array2::zeros(sites);
-        for (r, i) in self.rows.iter().enumerate() {
-            let Some(i) = i else { continue };
-            let mut line = count.row_mut(*i);
-            match &self.absent {
-                None => self.cols.iter().flatten().for_each(|&j| line[j] += 1),
-                Some(absent) => {
-                    let counted = self.cols.iter().zip(absent.row(r)).filter(|(_, out)| !**out);
-                    counted.filter_map(|(j, _)| *j).for_each(|j| line[j] += 1);
-                }
-            }
-        }
-        count
-    }
-
-    /// Pixels of each cluster, 1 to `clusters`.
-    fn areas(&self, sites: &Array2<u16>, clusters: usize) -> Vec<u64> {
-        let mut sizes = vec![0; clusters + 1];
-        let pixels = self.pixels(sites.dim());
-        sites.iter().zip(&pixels).for_each(|(&label, &n)| sizes[usize::from(label)] += n);
-        sizes.split_off(1)
-    }
-}
-
-/// Clusters counted from 1 on the site grid; 0 where the site is masked.
-fn place(clusters_of_sites: &[u32], plan: &Plan) -> Array2<u16> {
-    let mut active = clusters_of_sites.iter();
-    let count = plan.grid.count;
-    Array2::from_shape_fn((count.rows, count.cols), |(i, j)| {
-        match plan.is_active(i * count.cols + j) {
-            true => active.next().map_or(0, |&c| c as u16 + 1),
-            false => 0,
-        }
-    })
-}
-
 /// Scores `[k, active sites]` on the site grid, `[k, site rows, site cols]`; masked sites
 /// have those of the nearest that counts.
-fn on_grid(scores: ArrayView2<'_, f32>, plan: &Plan) -> Array3<f32> {
-    let count = plan.grid.count;
-    let mut next = 0;
-    let number = Array2::from_shape_fn((count.rows, count.cols), |(r, c)| {
-        let active = plan.is_active(r * count.cols + c);
-        next += usize::from(active);
-        next.saturating_sub(1)
-    });
-    let number = fill(&number, |(r, c)| plan.is_active(r * count.cols + c));
+fn on_grid(scores: ArrayView2<'_, f32>, sites: &Sites) -> Array3<f32> {
+    let count = sites.grid().count;
+    let numbers = sites.active_numbers();
+    let number = numbers.mapv(Option::unwrap_or_default);
+    let number = fill(&number, |at| numbers[at].is_some());
     Array3::from_shape_fn((scores.nrows(), count.rows, count.cols), |(k, r, c)| {
         scores[(k, number[(r, c)])]
     })
@@ -374,27 +298,6 @@ fn fill<T: Copy>(sites: &Array2<T>, counts: impl Fn((usize, usize)) -> bool) -> 
     filled
 }
 
-/// Nearest site along one axis for each pixel, half-way the lower; `None`
-/// outside the cells of the sites under [`Border::Blank`].
-fn nearest(
-    size: usize,
-    (scale, margin, stride): (f64, usize, usize),
-    count: usize,
-    border: Border,
-) -> Vec<Option<usize>> {
-    // A site's cell reaches from above half-way to the site before to half-way
-    // to the one after.
-    let cell = |x: usize| ((x as f64 * scale - margin as f64) / stride as f64 - 0.5).ceil() as i64;
-    (0..size)
-        .map(|x| match cell(x) {
-            i if (0..count as i64).contains(&i) => Some(i as usize),
-            _ if border == Border::Blank => None,
-            i if i < 0 => Some(0),
-            _ => Some(count - 1),
-        })
-        .collect()
-}
-
 /// What labels cover of `all` pixels, from the number of pixels of each cluster.
 fn areas(label_of: &[u16], sizes: &[u64], all: usize) -> Vec<Area> {
     let area = |(&label, &pixels): (&u16, &u64)| {
@@ -406,18 +309,25 @@ fn areas(label_of: &[u16], sizes: &[u64], all: usize) -> Vec<Area> {
     areas
 }
 
-/// The label of each cluster: equal sizes keep the clusters' order.
-fn label_order(sizes: &[u64], order: Order) -> Vec<u16> {
-    let mut by_size: Vec<usize> = (0..sizes.len()).collect();
-    by_size.sort_by_key(|&c| std::cmp::Reverse(sizes[c]));
-    let mut labels = vec![0; sizes.len()];
-    for (rank, cluster) in by_size.into_iter().enumerate() {
-        labels[cluster] = match order {
-            Order::Size => rank as u16 + 1,
-            Order::Pystem => (sizes.len() - rank) as u16,
+impl Numbering {
+    /// The label of each cluster, from the number of pixels of each; equal sizes keep the
+    /// clusters' order.
+    fn labels(&self, sizes: &[u64]) -> Vec<u16> {
+        let order = match self {
+            Self::Given(labels) => return labels.clone(),
+            Self::Order(order) => *order,
         };
+        let mut by_size: Vec<usize> = (0..sizes.len()).collect();
+        by_size.sort_by_key(|&c| std::cmp::Reverse(sizes[c]));
+        let mut labels = vec![0; sizes.len()];
+        for (rank, cluster) in by_size.into_iter().enumerate() {
+            labels[cluster] = match order {
+                Order::Size => rank as u16 + 1,
+                Order::Pystem => (sizes.len() - rank) as u16,
+            };
+        }
+        labels
     }
-    labels
 }
 
 fn relabel(map: &mut Array2<u16>, order: &[u16]) {

@@ -10,6 +10,7 @@ use crate::image::micrograph::Micrograph;
 use crate::pipeline::Patterns;
 use crate::plan::{Params, Plan};
 use crate::progress::Progress;
+use crate::sites::Extent;
 use crate::{Result, pipeline};
 
 /// Most sites along the longer side of a map; with more, every second, third, ...
@@ -97,7 +98,7 @@ impl Described<'_> {
         progress: &dyn Progress,
     ) -> Result<Sampled> {
         let Self { micrograph, image, plan, mut session } = self;
-        let every = every(plan);
+        let every = every(plan.sites().grid().count);
         if every == 1 || session.keeps() {
             return sample(channels, plan, every, &mut *session, progress);
         }
@@ -118,15 +119,15 @@ fn candidates(patterns: &Patterns) -> Vec<usize> {
 }
 
 /// Each how many-th site of a row, and of a column, makes few sites of many.
-fn every(plan: &Plan) -> usize {
-    plan.grid.count.rows.max(plan.grid.count.cols).div_ceil(LONGEST)
+fn every(count: Extent) -> usize {
+    count.rows.max(count.cols).div_ceil(LONGEST)
 }
 
 /// The plan with `times` the stride.
 fn coarser(plan: &Plan, times: usize, micrograph: &Micrograph) -> Result<Plan> {
-    let stride = plan.params.stride * times;
-    let params = Params { stride, clusters: vec![1], ..plan.params.clone() };
-    Ok(Plan { budget: plan.budget, ..Plan::of(params, micrograph)? })
+    let stride = plan.params().stride * times;
+    let params = Params { stride, clusters: vec![1], ..plan.params().clone() };
+    Ok(Plan::new(params, micrograph)?.with_budget(plan.budget()))
 }
 
 /// Values of `channels` at each `every`-th site of both axes.
@@ -137,12 +138,12 @@ fn sample(
     session: &mut dyn Describe,
     progress: &dyn Progress,
 ) -> Result<Sampled> {
-    let cols = plan.grid.count.cols;
-    let count = (plan.grid.count.rows.div_ceil(every), cols.div_ceil(every));
+    let cols = plan.sites().grid().count.cols;
+    let count = (plan.sites().grid().count.rows.div_ceil(every), cols.div_ceil(every));
     let mut values = Array2::zeros((channels.len(), count.0 * count.1));
     let mut buffer = Array2::zeros((0, plan.channels()));
     // Low bands: what is described is used while it is in the cache.
-    for band in plan.bands(1) {
+    for band in plan.sites().bands(1) {
         progress.check()?;
         let described = pipeline::described(session, &band, &mut buffer)?;
         for row in band.rows.clone().filter(|row| row % every == 0) {
@@ -157,7 +158,7 @@ fn sample(
     }
     for (i, mut values) in values.columns_mut().into_iter().enumerate() {
         let site = i / count.1 * every * cols + i % count.1 * every;
-        if !plan.is_active(site) {
+        if !plan.sites().is_active(site) {
             values.fill(f32::NAN);
         }
     }
@@ -210,7 +211,6 @@ mod tests {
     use crate::descriptor::{FamilyParams, intensity, translation};
     use crate::image::micrograph::NonFinite;
     use crate::pipeline::{Also, Segmentation};
-    use crate::plan::sites::Extent;
     use crate::progress::Silent;
 
     /// Rows of atoms on the left, columns on the right; the lower edge is masked.
@@ -232,7 +232,7 @@ mod tests {
             clusters,
             ..Default::default()
         };
-        let plan = Plan::of(params, &micrograph).unwrap();
+        let plan = Plan::new(params, &micrograph).unwrap();
         let also = Also { channel_maps: true, ..Default::default() };
         let found = pipeline::segment(&micrograph, plan, &Cpu::new(), &Silent, also).unwrap();
         (micrograph, found)
@@ -247,14 +247,14 @@ mod tests {
         // Every channel of the whole run, by hand.
         let backend = Cpu::new();
         let mut session = backend.upload(micrograph.standardised().unwrap(), &found.plan).unwrap();
-        let mut all = Array2::zeros((found.plan.grid.len(), found.plan.channels()));
+        let mut all = Array2::zeros((found.plan.sites().grid().len(), found.plan.channels()));
         let bands = pipeline::bands(&found.plan, &backend).unwrap();
         for band in bands {
             session.describe(&band, all.slice_mut(s![band.sites(), ..])).unwrap();
         }
         for map in maps {
             for (site, value) in map.values.iter().enumerate() {
-                match found.plan.is_active(site) {
+                match found.plan.sites().is_active(site) {
                     true => assert!((value - all[(site, map.channel)]).abs() < 1e-5, "{site}"),
                     false => assert!(value.is_nan(), "{site}"),
                 }
@@ -274,12 +274,12 @@ mod tests {
         let intensity = intensity::Params { patch: Extent::square(4) };
         let families = vec![FamilyParams::Intensity(intensity)];
         let params = Params { families, stride: 2, clusters: vec![2], ..Default::default() };
-        let plan = Plan::of(params, &micrograph).unwrap();
+        let plan = Plan::new(params, &micrograph).unwrap();
         let image = micrograph.standardised().unwrap();
         let backend = Cpu::new();
         let all = |session: &mut dyn Describe| {
-            let mut all = Array2::zeros((plan.grid.len(), plan.channels()));
-            session.describe(&plan.whole(), all.view_mut()).unwrap();
+            let mut all = Array2::zeros((plan.sites().grid().len(), plan.channels()));
+            session.describe(&plan.sites().whole(), all.view_mut()).unwrap();
             all
         };
         let mut session = backend.upload(image, &plan).unwrap();
@@ -287,11 +287,11 @@ mod tests {
         let expected = all(&mut *session);
         assert!(session.keeps());
         assert_eq!(all(&mut *session), expected, "bit for bit");
-        let cols = plan.grid.count.cols;
-        assert_eq!(every(&plan), 2);
+        let cols = plan.sites().grid().count.cols;
+        assert_eq!(every(plan.sites().grid().count), 2);
         let described = Described { micrograph: &micrograph, image, plan: &plan, session };
         let found = described.sample(&[0, 1], &backend, &Silent).unwrap();
-        assert_eq!(found.count, (plan.grid.count.rows.div_ceil(2), cols.div_ceil(2)));
+        assert_eq!(found.count, (plan.sites().grid().count.rows.div_ceil(2), cols.div_ceil(2)));
         for ((channel, i), &value) in found.values.indexed_iter() {
             let (row, col) = (i / found.count.1, i % found.count.1);
             assert_eq!(value, expected[(2 * (row * cols + col), channel)], "{row} {col}");
@@ -325,11 +325,12 @@ mod tests {
     #[test]
     fn many_sites_become_few_that_are_among_them() {
         let (micrograph, found) = found(vec![2]);
-        let mut plan = found.plan.clone();
-        plan.grid.count.cols = 2 * LONGEST + 1; // as if the image were wider
-        assert_eq!(every(&plan), 3);
-        let coarse = coarser(&plan, 3, &micrograph).unwrap();
-        assert_eq!(coarse.grid.stride, 3 * plan.grid.stride);
-        assert_eq!(coarse.grid.margin, plan.grid.margin);
+        let grid = *found.plan.sites().grid();
+        // As if the image were wider.
+        let wide = Extent { cols: 2 * LONGEST + 1, ..grid.count };
+        assert_eq!(every(wide), 3);
+        let coarse = coarser(&found.plan, 3, &micrograph).unwrap();
+        assert_eq!(coarse.sites().grid().stride, 3 * grid.stride);
+        assert_eq!(coarse.sites().grid().margin, grid.margin);
     }
 }

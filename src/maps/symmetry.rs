@@ -27,9 +27,9 @@ use ndarray::{Array2, ArrayView2, s};
 use crate::backend::Backend;
 use crate::descriptor::{Family, FamilyParams, glide, reflection, rotation};
 use crate::image::micrograph::Micrograph;
-use crate::plan::sites::{Extent, SiteGrid};
 use crate::plan::{Components, Params, Plan};
 use crate::progress::Progress;
+use crate::sites::{Extent, SiteGrid};
 use crate::{Result, pipeline};
 
 /// Fewest axes of a map of reflections, so that its angles are fine ones.
@@ -75,8 +75,7 @@ pub fn of(
         clusters: vec![1],
         ..Default::default()
     };
-    let mut plan = Plan::of(params, micrograph)?;
-    plan.budget = memory;
+    let plan = Plan::new(params, micrograph)?.with_budget(memory);
     let mut map = SymmetryMap::empty(&plan);
     let image = plan.image(micrograph)?;
     let mut session = backend.upload(image.view(), &plan)?;
@@ -86,7 +85,7 @@ pub fn of(
         progress.step(done as u64, bands.len() as u64)?;
         let mut scores = Array2::zeros((band.len(), plan.channels()));
         session.describe(band, scores.view_mut())?;
-        map.fill(&plan.families[0], band.rows.start, scores.view());
+        map.fill(&plan.families()[0], band.rows.start, scores.view());
     }
     Ok(Some(map))
 }
@@ -118,13 +117,13 @@ fn unpooled(family: &FamilyParams) -> Option<(FamilyParams, usize)> {
 
 impl SymmetryMap {
     fn empty(plan: &Plan) -> Self {
-        let (family, grid) = (&plan.families[0], plan.grid);
+        let (family, grid) = (&plan.families()[0], plan.sites().grid());
         let map = || Array2::zeros((grid.count.rows, grid.count.cols));
         let orders = match family {
             Family::Rotation(family) => family.folds.iter().map(|&fold| (fold, map())).collect(),
             _ => Vec::new(),
         };
-        Self { family: family.name(), best: map(), of: map(), orders, grid }
+        Self { family: family.name(), best: map(), of: map(), orders, grid: *grid }
     }
 
     /// Takes the scores `[sites, channels]` of the rows from `first` on.

@@ -13,8 +13,8 @@ use crate::image::micrograph::Micrograph;
 use crate::image::sampling::Sampling;
 use crate::labels::regions::Smoothing;
 use crate::lattice::{self, Period};
-use crate::plan::sites::Extent;
 use crate::plan::{Labels, Params, Reduce};
+use crate::sites::Extent;
 
 /// Period that images are resampled to where nothing is known about their cells, px.
 pub const PERIOD: f64 = 16.0;

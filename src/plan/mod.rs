@@ -3,50 +3,31 @@
 //! derives geometry.
 
 pub mod automatic;
-pub mod memory;
+mod outline;
 mod params;
-pub mod sites;
 
-use ndarray::{ArcArray2, Array2, CowArray, Ix2};
+use ndarray::{ArcArray2, CowArray, Ix2};
 
-pub use self::params::{Border, Components, Labels, Order, Params, Reduce};
-use crate::cluster::choose;
 use crate::descriptor::{Family, FamilyParams, MOST_CHANNELS, TILE_SCORES, Translation};
 use crate::image::micrograph::Micrograph;
 use crate::image::sampling::{self, Frame};
-use crate::plan::sites::{Band, Extent, SiteGrid, Tile};
-use crate::reduce::maf;
+use crate::labels::label_map::{Canvas, Numbering};
 use crate::reduce::pca::Block;
+use crate::sites::{Extent, SiteGrid, Sites};
 use crate::{Error, Result};
+
+pub use self::outline::Outline;
+pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Order, Params, Reduce};
 
 /// Everything a run needs beside pixels.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Size of what is described, px: the image, or the image resampled.
-    pub shape: Extent,
-    /// How it lies on the image that was read.
-    pub frame: Frame,
-    /// The sites, shared by all families.
-    pub grid: SiteGrid,
-    /// The families, tables made.
-    pub families: Vec<Family>,
-    /// Most sites of a tile.
-    pub tile: Extent,
-    /// `[rows, cols]`, true where a pixel does not count, absent ones and outliers: for
-    /// families that leave such pixels out. Others see 0 in place of what is absent, and
-    /// values from their surroundings in place of outliers.
-    pub mask: Option<ArcArray2<bool>>,
-    /// `[site rows, site cols]`, false where the site's pixel is absent; such
-    /// sites are described but take no part in PCA and clustering.
-    pub active: Option<Array2<bool>>,
-    /// Memory, in bytes, for bands and tiles at work and for what is kept of
-    /// them; see [`within`](Self::within).
-    pub budget: u64,
-    /// The image's standard deviation in the file's units: for families that
-    /// speak them.
-    pub deviation: f64,
-    /// The checked parameters.
-    pub params: Params,
+    sites: Sites,
+    families: Vec<Family>,
+    frame: Frame,
+    budget: u64,
+    deviation: f64,
+    params: Params,
 }
 
 /// Memory unless told otherwise, bytes.
@@ -56,44 +37,24 @@ pub const DEFAULT_BUDGET: u64 = 1 << 30;
 const LEAST_SITES: usize = 2;
 
 impl Plan {
-    /// Checks `params` against an image of `shape` px whose absent pixels are those of
-    /// `mask` `[rows, cols]` (true where a pixel does not count).
+    /// Checks `params` against an image and works out what follows from both: of a
+    /// [`Micrograph`], or of the [`Outline`] of one.
     ///
     /// # Errors
     /// [`Error::Parameter`] for what cannot be, [`Error::TooSmall`] where no site
     /// fits, with what would.
-    pub fn new(
-        params: Params,
-        shape: (usize, usize),
-        mask: Option<&ArcArray2<bool>>,
-    ) -> Result<Self> {
-        Self::with_masks(params, shape, mask, mask)
-    }
-
-    /// The plan for an image whose pixels under `mask` do not count, those under `absent`
-    /// have no label.
-    fn with_masks(
-        params: Params,
-        shape: (usize, usize),
-        mask: Option<&ArcArray2<bool>>,
-        absent: Option<&ArcArray2<bool>>,
-    ) -> Result<Self> {
+    pub fn new(params: Params, image: impl Into<Outline>) -> Result<Self> {
         params.check()?;
-        let image = Extent { rows: shape.0, cols: shape.1 };
-        let frame = Frame::new(image, params.sampling);
+        let Outline { shape, mask, absent, deviation } = image.into();
+        let frame = Frame::new(shape, params.sampling);
         let shape = frame.described();
-        let [mask, absent] = [mask, absent].map(|mask| mask.map(|mask| frame.mask(mask)));
+        let [mask, absent] = [mask, absent].map(|mask| mask.map(|mask| frame.mask(&mask)));
         let families = params.families.iter().map(|f| f.plan(shape)).collect::<Result<Vec<_>>>()?;
         let margin = families.iter().map(Family::margin).fold(Extent::default(), Extent::max);
         let grid = SiteGrid::new(shape, margin, params.stride);
         if grid.is_empty() {
             return Err(too_small(&params, shape, margin));
         }
-        let active = absent.map(|absent| {
-            Array2::from_shape_fn((grid.count.rows, grid.count.cols), |(i, j)| {
-                !absent[(grid.row(i), grid.col(j))]
-            })
-        });
         families.iter().try_for_each(|f| f.check(&grid))?;
         let channels: usize = families.iter().map(Family::channels).sum();
         if channels > MOST_CHANNELS {
@@ -103,21 +64,72 @@ impl Plan {
             return Err(Error::parameter("descriptor", format!("{channels} channels"), reason));
         }
         let tile = tile_size(&families, channels, grid.stride);
-        let (budget, deviation) = (DEFAULT_BUDGET, 1.0);
-        let plan =
-            Self { shape, frame, grid, families, tile, mask, active, budget, deviation, params };
+        let reach = families.iter().map(|family| family.reach(grid.stride));
+        let sites = Sites::new(shape, grid, tile, reach.fold(margin, Extent::max))
+            .without(mask, absent.as_ref());
+        let plan = Self { sites, families, frame, budget: DEFAULT_BUDGET, deviation, params };
         plan.check_clusters()?;
         Ok(plan)
     }
 
-    /// [`new`](Self::new) for an image that is there.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn of(params: Params, micrograph: &Micrograph) -> Result<Self> {
-        let (mask, absent) = (micrograph.mask(), micrograph.absent());
-        let plan = Self::with_masks(params, micrograph.shape(), mask, absent)?;
-        Ok(Self { deviation: micrograph.deviation(), ..plan })
+    /// The plan with this much memory, in bytes, for bands and tiles at work and for what is
+    /// kept of them. The result does not depend on it.
+    #[must_use]
+    pub fn with_budget(self, budget: u64) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// The plan for these numbers of clusters.
+    pub(crate) fn with_clusters(mut self, clusters: Vec<usize>) -> Self {
+        self.params.clusters = clusters;
+        self
+    }
+
+    /// The sites, shared by all families.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// The families, tables made.
+    pub fn families(&self) -> &[Family] {
+        &self.families
+    }
+
+    /// How what is described lies on the image that was read.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Distance of neighbouring sites, px of the image that was read.
+    pub fn spacing(&self) -> f64 {
+        self.sites.grid().stride as f64 / self.frame.scale
+    }
+
+    /// What labels of the sites are spread over, in an image whose pixels under `absent` have
+    /// none.
+    pub fn canvas<'a>(
+        &'a self,
+        numbering: &'a Numbering,
+        absent: Option<&'a ArcArray2<bool>>,
+    ) -> Canvas<'a> {
+        let border = self.params.border;
+        Canvas { sites: &self.sites, frame: &self.frame, border, numbering, absent }
+    }
+
+    /// Memory, in bytes, for bands and tiles at work and for what is kept of them; see
+    /// [`within`](Self::within).
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// The image's standard deviation in the file's units: for families that speak them.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// The checked parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
     }
 
     /// The image as it is described: `micrograph`, or `micrograph` resampled.
@@ -137,14 +149,14 @@ impl Plan {
     pub fn components(&self) -> Components {
         match self.params.reduce {
             Reduce::Pca => self.params.components,
-            Reduce::Maf => Components::Count(maf::COMPONENTS),
+            Reduce::Maf => Components::Count(params::FACTOR_COMPONENTS),
         }
     }
 
     /// How many autocorrelation factors are kept: one for each cluster, two at least.
     pub(crate) fn factors(&self) -> usize {
         match self.params.clusters.is_empty() {
-            true => choose::MOST,
+            true => MOST_CHOSEN,
             false => self.params.clusters.iter().copied().fold(2, usize::max),
         }
     }
@@ -193,68 +205,9 @@ impl Plan {
         self.families.iter().flat_map(of_family).collect()
     }
 
-    /// Number of sites that take part in PCA and clustering.
-    pub fn active_sites(&self) -> usize {
-        self.active.as_ref().map_or(self.grid.len(), |a| a.iter().filter(|&&a| a).count())
-    }
-
-    /// Whether site `index` (`row * cols + col`) takes part.
-    pub fn is_active(&self, index: usize) -> bool {
-        self.active
-            .as_ref()
-            .is_none_or(|a| a[(index / self.grid.count.cols, index % self.grid.count.cols)])
-    }
-
-    /// The rows of `values` `[sites, _]` whose sites take part.
-    pub fn keep_active<'v, T: Clone>(&self, values: &'v Array2<T>) -> CowArray<'v, T, Ix2> {
-        if self.active.is_none() {
-            return values.view().into();
-        }
-        let rows: Vec<usize> = (0..values.nrows()).filter(|&i| self.is_active(i)).collect();
-        values.select(ndarray::Axis(0), &rows).into()
-    }
-
-    /// Bands of at most `rows` site rows, rounded to whole tiles (one at least).
-    pub fn bands(&self, rows: usize) -> Vec<Band> {
-        self.grid.bands((rows / self.tile.rows).max(1) * self.tile.rows)
-    }
-
-    /// All sites as one band.
-    pub(crate) fn whole(&self) -> Band {
-        Band { rows: 0..self.grid.count.rows, cols: self.grid.count.cols }
-    }
-
-    /// The tiles of `band`, row by row of tiles. They lie at the same places
-    /// whatever the bands, so that values do not depend on them.
-    pub fn tiles(&self, band: &Band) -> Vec<Tile> {
-        self.grid.tiles(band.rows.clone(), self.tile)
-    }
-
-    /// Bands of single rows of tiles, evenly spread, with about `sites` sites in all: a
-    /// sample where all of them would be too many.
-    pub fn sample_bands(&self, sites: usize) -> Vec<Band> {
-        let blocks = self.bands(1);
-        let every = self.grid.len().div_ceil(sites.max(1)).max(1);
-        blocks.into_iter().step_by(every).collect()
-    }
-
-    /// The pixel rows that the descriptors of `band` depend on.
-    pub fn pixel_rows(&self, band: &Band) -> std::ops::Range<usize> {
-        let reach = self.reach().rows;
-        let last = self.grid.row(band.rows.end - 1);
-        self.grid.row(band.rows.start).saturating_sub(reach)
-            ..(last + reach + 1).min(self.shape.rows)
-    }
-
-    /// How far the pixels lie that the descriptors of a site depend on, px.
-    pub fn reach(&self) -> Extent {
-        let reach = self.families.iter().map(|family| family.reach(self.grid.stride));
-        reach.fold(self.grid.margin, Extent::max)
-    }
-
     fn check_clusters(&self) -> Result<()> {
-        let sites = self.active_sites();
-        let place = if self.active.is_some() { " where the image has data" } else { "" };
+        let sites = self.sites.active_count();
+        let place = if self.sites.active().is_some() { " where the image has data" } else { "" };
         let there_are = match sites {
             1 => format!("there is only 1 site{place}"),
             n => format!("there are only {n} sites{place}"),
@@ -270,7 +223,7 @@ impl Plan {
             let reason = format!(
                 "{there_are}, but it takes {LEAST_SITES}; give a smaller --stride, or a smaller --patch and --window"
             );
-            return Err(Error::parameter("stride", self.grid.stride, reason));
+            return Err(Error::parameter("stride", self.sites.grid().stride, reason));
         }
         Ok(())
     }
@@ -302,22 +255,4 @@ fn too_small(params: &Params, shape: Extent, margin: Extent) -> Error {
         sizes.join(" or "),
         advice.join("; ")
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_of_bands_is_spread_and_within_its_size() {
-        let params = Params { stride: 1, clusters: vec![1], ..Default::default() };
-        let plan = Plan::new(params, (900, 200), None).unwrap();
-        let all = plan.bands(1);
-        assert_eq!(plan.sample_bands(plan.grid.len()), all, "all of them where they are few");
-        let sites = plan.grid.len() / 3;
-        let sample = plan.sample_bands(sites);
-        let taken: usize = sample.iter().map(Band::len).sum();
-        assert!(taken <= sites + all[0].len() && taken > sites / 2, "{taken} of {sites}");
-        assert!(sample.windows(2).all(|pair| pair[0].rows.end < pair[1].rows.start), "spread");
-    }
 }

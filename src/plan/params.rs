@@ -5,20 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::descriptor::FamilyParams;
 use crate::image::sampling::Sampling;
+pub use crate::reduce::pca::Components;
 use crate::{Error, Result};
 
 /// Most clusters: labels are written as 16-bit integers, 0 being taken.
 const MOST_CLUSTERS: usize = 65_534;
 
-/// How many features PCA keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Components {
-    /// So many (fewer where there are fewer channels).
-    Count(usize),
-    /// The fewest that explain at least this share of the variance, 0 to 1.
-    Variance(f64),
-}
+/// Most clusters that are tried where their number is chosen.
+pub const MOST_CHOSEN: usize = 8;
+
+/// How many principal components autocorrelation factors are made of.
+pub(super) const FACTOR_COMPONENTS: usize = 40;
 
 /// What pixels get that lie outside the cells of the site grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

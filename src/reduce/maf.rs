@@ -16,12 +16,11 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use crate::plan::Plan;
-use crate::plan::sites::Band;
+use crate::sites::Band;
+use crate::sites::Sites;
 use crate::{Error, Result};
 
 /// Components that factors are made of.
-pub const COMPONENTS: usize = 40;
 /// Share of the mean noise that is added to that of every direction.
 const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
@@ -53,18 +52,18 @@ impl Noise {
 
     /// The bands that differences are taken in: whatever the bands of the run, so that
     /// the result is the same.
-    pub fn bands(plan: &Plan) -> Vec<Band> {
-        plan.sample_bands(SAMPLE)
+    pub fn bands(sites: &Sites) -> Vec<Band> {
+        sites.sample_bands(SAMPLE)
     }
 
     /// Adds the features `[sites, p]` of `band`. Masked sites, and pairs with one, do
     /// not count.
-    pub fn add(&mut self, plan: &Plan, band: &Band, features: ArrayView2<'_, f32>) {
+    pub fn add(&mut self, sites: &Sites, band: &Band, features: ArrayView2<'_, f32>) {
         let (rows, cols) = (band.rows.len(), band.cols);
-        let active = |r: usize, c: usize| plan.is_active((band.rows.start + r) * cols + c);
-        let steps = steps(plan.grid.stride);
+        let active = |r: usize, c: usize| sites.is_active((band.rows.start + r) * cols + c);
+        let steps = steps(sites.grid().stride);
         // The covariance of forty features needs no more.
-        let every = plan.grid.len().div_ceil(ENOUGH);
+        let every = sites.grid().len().div_ceil(ENOUGH);
         let parts: Vec<Self> = (0..rows)
             .into_par_iter()
             .filter(|row| (band.rows.start + row).is_multiple_of(every))
@@ -174,18 +173,19 @@ mod tests {
     use super::*;
     use crate::Params;
     use crate::plan::Components;
+    use crate::plan::{Outline, Plan};
     use crate::reduce::pca::{Moments, Pca};
 
     /// A plan with 12 x 30 sites.
     fn plan() -> Plan {
         let params = Params { stride: 5, ..Default::default() };
-        Plan::new(params, (136, 226), None).unwrap()
+        Plan::new(params, Outline::new((136, 226), 1.0)).unwrap()
     }
 
     #[test]
     fn what_reaches_over_many_sites_comes_before_what_is_loud() {
         let plan = plan();
-        let count = plan.grid.count;
+        let count = plan.sites().grid().count;
         let mut state = 5_u64;
         let mut noise = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -205,8 +205,8 @@ mod tests {
             Moments { count: x.nrows() as u64, sum: x.sum_axis(Axis(0)), products: x.t().dot(&x) };
         let pca = Pca::new(&moments, Components::Count(2)).unwrap();
         let mut sums = Noise::zero(2);
-        for band in Noise::bands(&plan) {
-            sums.add(&plan, &band, features.slice(ndarray::s![band.sites(), ..]));
+        for band in Noise::bands(plan.sites()) {
+            sums.add(plan.sites(), &band, features.slice(ndarray::s![band.sites(), ..]));
         }
         let factors = |keep| {
             let (factors, values) = sums.factors(keep).unwrap();
@@ -226,17 +226,19 @@ mod tests {
     fn masked_sites_take_no_part() {
         let mask = Array2::from_shape_fn((103, 139), |(_, c)| c < 60);
         let params = Params { stride: 2, ..Default::default() };
-        let plan = Plan::new(params, (103, 139), Some(&mask.into_shared())).unwrap();
-        let band = &plan.bands(plan.grid.count.rows)[0];
+        let plan =
+            Plan::new(params, Outline::new((103, 139), 1.0).without(Some(mask.into_shared())))
+                .unwrap();
+        let band = &plan.sites().bands(plan.sites().grid().count.rows)[0];
         let sums = |masked: f32| {
-            let features = Array2::from_shape_fn((plan.grid.len(), 2), |(site, f)| {
-                if plan.is_active(site) { ((3 * site + f) % 7) as f32 } else { masked }
+            let features = Array2::from_shape_fn((plan.sites().grid().len(), 2), |(site, f)| {
+                if plan.sites().is_active(site) { ((3 * site + f) % 7) as f32 } else { masked }
             });
             let mut sums = Noise::zero(2);
-            sums.add(&plan, band, features.view());
+            sums.add(plan.sites(), band, features.view());
             (sums.count, sums.pairs, sums.differences)
         };
         assert_eq!(sums(0.0), sums(1e6));
-        assert_eq!(sums(0.0).0 as usize, plan.active_sites());
+        assert_eq!(sums(0.0).0 as usize, plan.sites().active_count());
     }
 }

@@ -8,11 +8,11 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::backend::Describe;
-use crate::plan::sites::Band;
 use crate::plan::{Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::maf::Noise;
 use crate::reduce::pca::{Moments, Pca};
+use crate::sites::Band;
 
 /// Sites that one task multiplies.
 const CHUNK: usize = 1024;
@@ -31,7 +31,7 @@ pub(crate) fn reduce(
     progress: &dyn Progress,
 ) -> Result<(Pca, Array2<f32>)> {
     let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
-    match plan.params.reduce {
+    match plan.params().reduce {
         Reduce::Pca => {
             let features = project(session, bands, &pca, progress)?;
             Ok((pca, features))
@@ -47,17 +47,17 @@ fn factors(
     bands: &[Band],
     progress: &dyn Progress,
 ) -> Result<(Pca, Array2<f32>)> {
-    let sample = Noise::bands(plan);
+    let sample = Noise::bands(plan.sites());
     let components = project(session, &sample, pca, progress)?;
     let mut noise = Noise::zero(pca.features());
     let mut first = 0;
     for band in &sample {
-        noise.add(plan, band, components.slice(s![first..first + band.len(), ..]));
+        noise.add(plan.sites(), band, components.slice(s![first..first + band.len(), ..]));
         first += band.len();
     }
     let (factors, values) = noise.factors(plan.factors())?;
     let reduced = pca.combined(&factors, &values);
-    let features = match components.nrows() == plan.grid.len() {
+    let features = match components.nrows() == plan.sites().grid().len() {
         // All sites are there: no need to describe them once more.
         true => {
             let signs = signs(&factors, pca, &reduced);

@@ -4,10 +4,20 @@ use std::ops::Range;
 
 use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::Components;
 use crate::{Error, Result};
+
+/// How many features PCA keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Components {
+    /// So many (fewer where there are fewer channels).
+    Count(usize),
+    /// The fewest that explain at least this share of the variance, 0 to 1.
+    Variance(f64),
+}
 
 /// Sites that are summed in f32 before the sum is widened to f64 (on a GPU: before
 /// it is added to those of other pieces). Pieces begin at fixed sites, so they are

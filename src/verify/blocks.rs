@@ -5,10 +5,11 @@ use ndarray::{Array1, Array2, ArrayView2};
 use super::worst::Worst;
 use super::{Stage, site};
 use crate::descriptor::Family;
+use crate::descriptor::Subject;
 use crate::descriptor::rounding::{self, EPS, Rounding};
 use crate::plan::Plan;
-use crate::plan::sites::Band;
 use crate::reduce::pca::Pca;
+use crate::sites::Band;
 
 /// What has been compared so far.
 pub(crate) struct Blocks<'a> {
@@ -36,18 +37,19 @@ impl<'a> Blocks<'a> {
         Self {
             plan,
             pca,
-            families: plan.families.iter().map(block).collect(),
+            families: plan.families().iter().map(block).collect(),
             squares: vec![0.0; plan.channels()],
             active: 0,
-            features: Array2::zeros((plan.grid.len(), pca.features())),
+            features: Array2::zeros((plan.sites().grid().len(), pca.features())),
         }
     }
 
     /// Compares the descriptors `[sites, D]` that two backends have of `band` of `image`.
     pub(crate) fn add(&mut self, image: ArrayView2<'_, f32>, band: &Band, pair: &[Array2<f32>; 2]) {
         let plan = self.plan;
+        let subject = Subject { image, sites: plan.sites(), deviation: plan.deviation() };
         let roundings: Vec<Rounding<'_>> =
-            plan.families.iter().map(|family| family.rounding(image, plan, band)).collect();
+            plan.families().iter().map(|family| family.rounding(subject, band)).collect();
         let mut bounds = Array1::zeros(plan.channels());
         let rows = pair[0].rows().into_iter().zip(pair[1].rows());
         for ((i, (own, other)), site) in rows.enumerate().zip(band.sites()) {
@@ -55,7 +57,7 @@ impl<'a> Blocks<'a> {
             let all = bounds.as_slice_mut().expect("a fresh array is contiguous");
             let mut first = 0;
             for ((family, block), rounding) in
-                plan.families.iter().zip(&mut self.families).zip(&roundings)
+                plan.families().iter().zip(&mut self.families).zip(&roundings)
             {
                 let channels = first..first + family.channels();
                 first = channels.end;
@@ -76,7 +78,7 @@ impl<'a> Blocks<'a> {
     /// what a running sum over D terms loses, to which distances from the mean and
     /// loadings are rounded.
     fn follow(&mut self, site: usize, values: &[f32], bounds: &Array1<f64>) {
-        if self.plan.is_active(site) {
+        if self.plan.sites().is_active(site) {
             self.active += 1;
             self.squares.iter_mut().zip(bounds).for_each(|(sum, bound)| *sum += bound * bound);
         }
@@ -105,7 +107,7 @@ impl<'a> Blocks<'a> {
                 format!("{}, {}", site(self.plan, i), names[d])
             })
         };
-        self.plan.families.iter().zip(&self.families).map(stage).collect()
+        self.plan.families().iter().zip(&self.families).map(stage).collect()
     }
 
     /// Compares the features `[sites, q]` of two backends.

@@ -18,10 +18,10 @@ use crate::backend::{Backend, Describe, DeviceInfo};
 use crate::cluster::kmeans::{self, Options, Pairs};
 use crate::image::micrograph::Micrograph;
 use crate::pipeline::BAND_BYTES;
-use crate::plan::sites::Band;
 use crate::plan::{Params, Plan};
 use crate::progress::Progress;
 use crate::reduce::pca::Pca;
+use crate::sites::Band;
 pub(crate) use blocks::Blocks;
 pub(crate) use moments::compare as compare_moments;
 
@@ -73,9 +73,10 @@ pub fn verify(
     checked: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let mut plan = Plan::of(params, micrograph)?;
+    let plan = Plan::new(params, micrograph)?;
     // Both backends have a share, and descriptors lie here for a while.
-    plan.budget /= 4;
+    let budget = plan.budget() / 4;
+    let plan = plan.with_budget(budget);
     let image = plan.image(micrograph)?;
     let image = image.view();
     let bands = bands(&plan, reference, checked)?;
@@ -109,9 +110,9 @@ pub fn verify(
     drop((blocks, others));
 
     progress.stage("cluster");
-    let (points, pairs) = (plan.keep_active(&own), Pairs::of(&plan));
-    for &clusters in &plan.params.clusters {
-        let options = Options { clusters, starts: plan.params.starts, seed: plan.params.seed };
+    let (points, pairs) = (plan.sites().keep_active(&own), Pairs::of(plan.sites()));
+    for &clusters in &plan.params().clusters {
+        let options = Options { clusters, starts: plan.params().starts, seed: plan.params().seed };
         let found = kmeans::cluster(points.view(), &pairs, options, reference, progress)?;
         let centroids = found.centroids.mapv(|v| v as f32);
         stages.push(assignment::compare(points.view(), centroids.view(), reference, checked)?);
@@ -127,10 +128,10 @@ pub fn verify(
 
 /// Bands that both backends can do, and of whose descriptors two sets fit.
 fn bands(plan: &Plan, reference: &dyn Backend, checked: &dyn Backend) -> Result<Vec<Band>> {
-    let bytes = BAND_BYTES.min(plan.budget / 4);
-    let row = 2 * size_of::<f32>() * plan.grid.count.cols * plan.channels();
+    let bytes = BAND_BYTES.min(plan.budget() / 4);
+    let row = 2 * size_of::<f32>() * plan.sites().grid().count.cols * plan.channels();
     let rows = reference.band_rows(plan, bytes)?.min(checked.band_rows(plan, bytes)?);
-    Ok(plan.bands(rows.min(bytes as usize / row)))
+    Ok(plan.sites().bands(rows.min(bytes as usize / row)))
 }
 
 fn described(session: &mut dyn Describe, band: &Band, plan: &Plan) -> Result<Array2<f32>> {
@@ -140,8 +141,8 @@ fn described(session: &mut dyn Describe, band: &Band, plan: &Plan) -> Result<Arr
 }
 
 fn site(plan: &Plan, i: usize) -> String {
-    let (row, col) = (i / plan.grid.count.cols, i % plan.grid.count.cols);
-    format!("site at row {}, column {}", plan.grid.row(row), plan.grid.col(col))
+    let (row, col) = (i / plan.sites().grid().count.cols, i % plan.sites().grid().count.cols);
+    format!("site at row {}, column {}", plan.sites().grid().row(row), plan.sites().grid().col(col))
 }
 
 #[cfg(test)]
@@ -152,7 +153,7 @@ mod tests {
     use crate::descriptor::FamilyParams;
     use crate::descriptor::harmonic::Pool;
     use crate::image::micrograph::NonFinite;
-    use crate::plan::sites::Extent;
+    use crate::sites::Extent;
 
     /// Images on which sums lose little, and much.
     fn images() -> Vec<(&'static str, Array2<f64>)> {
@@ -208,16 +209,17 @@ mod tests {
             let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail).unwrap();
             let image = micrograph.standardised().unwrap();
             for name in FamilyParams::NAMES.into_iter().chain(["power-mean"]) {
-                let plan = Plan::of(params(name), &micrograph).unwrap();
+                let plan = Plan::new(params(name), &micrograph).unwrap();
                 let cpu = Cpu::new();
                 let mut session = cpu.upload(image, &plan).unwrap();
-                let band = &plan.grid.bands(plan.grid.count.rows)[0];
+                let band = &plan.sites().grid().bands(plan.sites().grid().count.rows)[0];
                 let own = described(&mut *session, band, &plan).unwrap();
-                let exact = image.mapv(f64::from) * plan.deviation;
-                let exact = plan.families[0].by_definition(exact.view(), &plan.grid, None);
+                let exact = image.mapv(f64::from) * plan.deviation();
+                let exact =
+                    plan.families()[0].by_definition(exact.view(), plan.sites().grid(), None);
                 let exact = exact.mapv(|v| v as f32);
                 let pca =
-                    Pca::new(&moments_of(&mut *session, band), plan.params.components).unwrap();
+                    Pca::new(&moments_of(&mut *session, band), plan.params().components).unwrap();
                 let passes = |checked: Array2<f32>| {
                     let mut blocks = Blocks::new(&plan, &pca);
                     blocks.add(image, band, &[exact.clone(), checked]);

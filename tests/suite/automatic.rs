@@ -8,7 +8,7 @@ use ndarray::{Array2, s};
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Plan, Silent, plan::automatic};
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
@@ -75,7 +75,7 @@ fn segment(
     let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
     let params =
         automatic::params(automatic::sampling(automatic::period(&micrograph)), vec![clusters]);
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }
 

@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, centred, harmonic};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{Random, describe, noise};
@@ -68,7 +68,7 @@ fn described(
     mask: Option<Array2<bool>>,
 ) -> Result<(Array2<f32>, Plan), Failed> {
     let micrograph = Micrograph::new(image.view(), mask, NonFinite::Fail)?;
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     Ok((found, plan))
 }
@@ -87,7 +87,8 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
     let mask = mask(shape);
     let image = noise(shape, 3);
     let (found, plan) = described(backend, params(name, WIDTH), &image, Some(mask.clone()))?;
-    let expected = plan.families[0].by_definition(image.view(), &plan.grid, Some(mask.view()));
+    let expected =
+        plan.families()[0].by_definition(image.view(), plan.sites().grid(), Some(mask.view()));
     let zero = expected.rows().into_iter().filter(|site| site.iter().all(|&v| v == 0.0)).count();
     if zero < 20 || zero > expected.nrows() / 2 {
         return Err(format!("{zero} sites of {} see nothing", expected.nrows()).into());
@@ -107,9 +108,9 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
 fn bands(backend: &dyn Backend, name: &'static str) -> Outcome {
     let shape = (310, 110);
     let micrograph = Micrograph::new(noise(shape, 3).view(), Some(mask(shape)), NonFinite::Fail)?;
-    let plan = Plan::of(params(name, WIDTH), &micrograph)?;
+    let plan = Plan::new(params(name, WIDTH), &micrograph)?;
     let run = |rows| describe(backend, micrograph.standardised()?, &plan, rows);
-    if plan.bands(1).len() < 3 {
+    if plan.sites().bands(1).len() < 3 {
         return Err("too few bands to show anything".into());
     }
     match run(1)? == run(usize::MAX)? {
@@ -130,10 +131,13 @@ fn masks_are_borders(backend: &dyn Backend, name: &'static str) -> Outcome {
     let (alone, plan) =
         described(backend, params(name, WIDTH), &whole.slice(part).to_owned(), None)?;
     let (within, larger) = described(backend, params(name, WIDTH), &whole, Some(mask))?;
-    for i in 0..plan.grid.count.rows {
-        let first = (i + top / STRIDE) * larger.grid.count.cols + left / STRIDE;
-        let within = within.slice(s![first..first + plan.grid.count.cols, ..]);
-        let alone = alone.slice(s![i * plan.grid.count.cols..(i + 1) * plan.grid.count.cols, ..]);
+    for i in 0..plan.sites().grid().count.rows {
+        let first = (i + top / STRIDE) * larger.sites().grid().count.cols + left / STRIDE;
+        let within = within.slice(s![first..first + plan.sites().grid().count.cols, ..]);
+        let alone = alone.slice(s![
+            i * plan.sites().grid().count.cols..(i + 1) * plan.sites().grid().count.cols,
+            ..
+        ]);
         let within: Vec<f32> = within.iter().copied().collect();
         let alone: Vec<f64> = alone.iter().map(|&v| v.into()).collect();
         compare(name, &within, &alone, plan.channels(), 1e-5)?;
@@ -153,8 +157,8 @@ fn of_a_crystal(backend: &dyn Backend, name: &'static str) -> Outcome {
     let mut mask = Array2::from_elem((size, size), false);
     mask.slice_mut(s![60..69, 57..66]).fill(true);
     let (found, plan) = described(backend, params(name, 8.0), &image, Some(mask))?;
-    let cols = plan.grid.count.cols;
-    let Extent { rows, .. } = plan.grid.count;
+    let cols = plan.sites().grid().count.cols;
+    let Extent { rows, .. } = plan.sites().grid().count;
     // A whole number of periods from the corners, and from the hole's middle.
     let inside = found.row(10 * cols + 10);
     let mut worst = 0.0_f32;

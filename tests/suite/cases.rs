@@ -13,8 +13,9 @@ use stemseg::descriptor::{
     FamilyParams, Translation, power_spectrum, reflection, rotation, translation,
 };
 use stemseg::plan::Components;
-use stemseg::plan::sites::Extent;
+use stemseg::plan::Outline;
 use stemseg::reduce::pca::{Moments, Pca};
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent, pipeline};
 
 use crate::contract::describe;
@@ -126,7 +127,7 @@ impl Case {
         let micrograph = data::micrograph(&self.path("image")?)?;
         let expected = load(&self.path("expected")?)?;
         let params = self.params(self.fields["max_points"].is_null())?;
-        let plan = Plan::new(params, micrograph.shape(), None)?;
+        let plan = Plan::new(params, &micrograph)?;
         let shifts: Vec<String> = load2(&self.path("shifts")?)?
             .rows()
             .into_iter()
@@ -135,13 +136,14 @@ impl Case {
         if plan.channel_names() != shifts {
             return Err("the translations are not those of the case".into());
         }
-        let grid = [plan.grid.count.rows, plan.grid.count.cols, plan.channels()];
+        let grid =
+            [plan.sites().grid().count.rows, plan.sites().grid().count.cols, plan.channels()];
         if expected.shape() != grid {
             return Err(format!("the grid is {grid:?} instead of {:?}", expected.shape()).into());
         }
         let image = micrograph.standardised()?;
         let mut session = backend.upload(image.view(), &plan)?;
-        for band in plan.bands(backend.band_rows(&plan, u64::MAX)?) {
+        for band in plan.sites().bands(backend.band_rows(&plan, u64::MAX)?) {
             let mut got = ndarray::Array2::zeros((band.len(), plan.channels()));
             session.describe(&band, got.view_mut())?;
             let part = expected.slice_axis(Axis(0), band.rows.clone().into());
@@ -203,9 +205,9 @@ impl Case {
     /// The f64 definition against the reference.
     fn definition(&self) -> Result<(), Failed> {
         let image = load2(&self.path("image")?)?;
-        let plan = Plan::new(self.pooled_params()?, image.dim(), None)?;
+        let plan = Plan::new(self.pooled_params()?, Outline::new(image.dim(), 1.0))?;
         let (expected, tolerance) = self.expected(plan.channels())?;
-        let got = plan.families[0].by_definition(image.view(), &plan.grid, None);
+        let got = plan.families()[0].by_definition(image.view(), plan.sites().grid(), None);
         let got: Vec<f32> = got.iter().map(|&v| v as f32).collect();
         compare("definition", &got, &expected, plan.channels(), tolerance)
     }
@@ -213,7 +215,7 @@ impl Case {
     /// A backend against the reference.
     fn pooled(&self, backend: &dyn Backend) -> Result<(), Failed> {
         let micrograph = data::micrograph(&self.path("image")?)?;
-        let plan = Plan::of(self.pooled_params()?, &micrograph)?;
+        let plan = Plan::new(self.pooled_params()?, &micrograph)?;
         let (expected, tolerance) = self.expected(plan.channels())?;
         let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
         let got: Vec<f32> = got.iter().copied().collect();
@@ -285,7 +287,7 @@ impl Case {
         let micrograph = data::micrograph(&self.path("image")?)?;
         let clusters = vec![self.number("k")? as usize];
         let params = Params { clusters, ..self.params(false)? };
-        let plan = Plan::new(params, micrograph.shape(), micrograph.mask())?;
+        let plan = Plan::new(params, &micrograph)?;
         let found = pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?;
         let pipeline::Patterns { clustering, map, .. } = &found.results[0];
         self.inertia(clustering.inertia)?;

@@ -6,8 +6,9 @@ use stemseg::backend::{Backend, Step, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, Translation, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::plan::Components;
-use stemseg::plan::sites::Extent;
+use stemseg::plan::Outline;
 use stemseg::reduce::pca::{Moments, Pca};
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use stemseg_testing::data::compare;
@@ -130,15 +131,16 @@ pub(crate) fn check_definition(
     image: &Array2<f64>,
     flat: bool,
 ) -> Result<(), Failed> {
-    let plan = Plan::new(params.clone(), image.dim(), None)?;
+    let plan = Plan::new(params.clone(), Outline::new(image.dim(), 1.0))?;
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let image = micrograph.standardised()?;
-    let expected = plan.families[0].by_definition(image.mapv(f64::from).view(), &plan.grid, None);
+    let expected =
+        plan.families()[0].by_definition(image.mapv(f64::from).view(), plan.sites().grid(), None);
     let got = describe(backend, image.view(), &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)?;
     let zeros = got.iter().filter(|&&v| v == 0.0).count();
-    if flat && params.families.len() == 1 && zeros == 0 && plan.grid.len() > 20 {
+    if flat && params.families.len() == 1 && zeros == 0 && plan.sites().grid().len() > 20 {
         return Err("no patch is flat, though a quarter of the image is".into());
     }
     Ok(())
@@ -153,8 +155,8 @@ pub(crate) fn describe(
 ) -> Result<Array2<f32>, Failed> {
     let mut session = backend.upload(image, plan)?;
     let most = backend.band_rows(plan, u64::MAX)?;
-    let mut all = Array2::from_elem((plan.grid.len(), plan.channels()), f32::NAN);
-    for band in plan.bands(rows.min(most)) {
+    let mut all = Array2::from_elem((plan.sites().grid().len(), plan.channels()), f32::NAN);
+    for band in plan.sites().bands(rows.min(most)) {
         session.describe(&band, all.slice_mut(s![band.sites(), ..]))?;
     }
     Ok(all)
@@ -178,25 +180,24 @@ pub(crate) fn tiles(
         list: None,
     };
     let micrograph = Micrograph::new(noise(shape, 3).view(), None, NonFinite::Fail)?;
-    let mut plan = Plan::new(family(params, 2), micrograph.shape(), None)?;
-    plan.budget = 0;
+    let plan = Plan::new(family(params, 2), &micrograph)?.with_budget(0);
     Ok((micrograph.standardised()?.to_owned(), plan))
 }
 
 fn bands_leave_no_seam(backend: &dyn Backend) -> Result<(), Failed> {
     let (image, plan) = several_tiles()?;
-    if plan.bands(1).len() < 3 {
+    if plan.sites().bands(1).len() < 3 {
         return Err("the image has too few bands to show anything".into());
     }
     let whole = describe(backend, image.view(), &plan, usize::MAX)?;
-    for rows in [1, 2 * plan.tile.rows] {
+    for rows in [1, 2 * plan.sites().tile().rows] {
         if describe(backend, image.view(), &plan, rows)? != whole {
             return Err(format!("bands of {rows} rows change descriptors").into());
         }
     }
     let moments = |rows| -> Result<Moments, Failed> {
         let mut session = backend.upload(image.view(), &plan)?;
-        for band in plan.bands(rows) {
+        for band in plan.sites().bands(rows) {
             session.accumulate(&band)?;
         }
         Ok(session.moments()?)
@@ -221,19 +222,34 @@ fn moments_of_many_channels(backend: &dyn Backend) -> Result<(), Failed> {
     check_moments(backend, &image, plan)
 }
 
+/// `plan` for an image in which the pixels of these sites, row and column, are absent.
+pub(crate) fn without_sites(
+    plan: &Plan,
+    absent: impl Fn(usize, usize) -> bool,
+) -> Result<Plan, Failed> {
+    let (shape, grid) = (plan.sites().shape(), plan.sites().grid());
+    let mut mask = Array2::from_elem((shape.rows, shape.cols), false);
+    for i in 0..grid.count.rows {
+        for j in 0..grid.count.cols {
+            mask[(grid.row(i), grid.col(j))] = absent(i, j);
+        }
+    }
+    let outline = Outline::new(mask.dim(), 1.0).without(Some(mask.into_shared()));
+    Ok(Plan::new(plan.params().clone(), outline)?.with_budget(plan.budget()))
+}
+
 /// Compares moments and features with those of the descriptors, a fifth of the
 /// sites masked.
-fn check_moments(backend: &dyn Backend, image: &Array2<f32>, mut plan: Plan) -> Result<(), Failed> {
-    let count = (plan.grid.count.rows, plan.grid.count.cols);
-    plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 2 * j) % 5 != 0));
+fn check_moments(backend: &dyn Backend, image: &Array2<f32>, plan: Plan) -> Result<(), Failed> {
+    let plan = without_sites(&plan, |i, j| (i + 2 * j) % 5 == 0)?;
     let mut session = backend.upload(image.view(), &plan)?;
-    let bands = plan.bands(1);
+    let bands = plan.sites().bands(1);
     for band in &bands {
         session.accumulate(band)?;
     }
     let moments = session.moments()?;
     let all = describe(&Cpu::new(), image.view(), &plan, usize::MAX)?;
-    let x = plan.keep_active(&all);
+    let x = plan.sites().keep_active(&all);
     let wide = x.mapv(f64::from);
     let (sum, products) = (wide.sum_axis(Axis(0)), wide.t().dot(&wide));
     if moments.count != x.nrows() as u64 {
@@ -332,8 +348,7 @@ fn same_twice(backend: &dyn Backend) -> Result<(), Failed> {
     let micrograph = Micrograph::new(noise((150, 160), 3).view(), None, NonFinite::Fail)?;
     let params = || Params { clusters: vec![3], ..family(Default::default(), 4) };
     let run = |budget| {
-        let mut plan = Plan::new(params(), micrograph.shape(), micrograph.mask())?;
-        plan.budget = budget;
+        let plan = Plan::new(params(), &micrograph)?.with_budget(budget);
         stemseg::pipeline::segment(&micrograph, plan, backend, &stemseg::Silent, Default::default())
     };
     let (one, two) = (run(1 << 30)?, run(0)?);
@@ -350,10 +365,10 @@ fn threads_change_nothing() -> Result<(), Failed> {
         pool.install(|| {
             let cpu = Cpu::new();
             let mut session = cpu.upload(image.view(), &plan)?;
-            plan.bands(rows).iter().try_for_each(|band| session.accumulate(band))?;
+            plan.sites().bands(rows).iter().try_for_each(|band| session.accumulate(band))?;
             let moments = session.moments()?;
             let pca = Pca::new(&moments, Components::Count(4))?;
-            plan.bands(rows).iter().try_for_each(|band| session.project(band, &pca))?;
+            plan.sites().bands(rows).iter().try_for_each(|band| session.project(band, &pca))?;
             let descriptors = describe(&cpu, image.view(), &plan, rows)?;
             Ok((descriptors, moments, session.features()?))
         })

@@ -6,7 +6,7 @@ use ndarray::{Array2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, glide, reflection, rotation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent};
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
@@ -45,16 +45,16 @@ fn repeats(backend: &dyn Backend, name: &'static str) -> Result<(), Failed> {
     });
     let params = Params { families: vec![family(name)], stride: STRIDE, ..Default::default() };
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
-    let (count, channels) = (plan.grid.count, plan.channels());
+    let (count, channels) = (plan.sites().grid().count, plan.channels());
     let found = found.into_shape_with_order((count.rows, count.cols, channels))?;
     // Twice the vector, in steps of the grid.
     let [rows, cols] = VECTOR.map(|v| 2 * v / STRIDE);
     // Where nothing is cut off by the border.
     let [down, along] = [
-        (plan.reach().rows - plan.grid.margin.rows).div_ceil(STRIDE),
-        (plan.reach().cols - plan.grid.margin.cols).div_ceil(STRIDE),
+        (plan.sites().reach().rows - plan.sites().grid().margin.rows).div_ceil(STRIDE),
+        (plan.sites().reach().cols - plan.sites().grid().margin.cols).div_ceil(STRIDE),
     ];
     let part = |first: [usize; 2]| {
         let first = [first[0] + down, first[1] + along];
@@ -132,7 +132,7 @@ fn scores_of(backend: &dyn Backend, group: &str, seed: u64) -> Result<Scores, Fa
         }),
     ];
     let params = Params { families, stride: 8, ..Default::default() };
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let score = |(name, column): (String, ndarray::ArrayView1<'_, f32>)| {
         let most = column.iter().fold(-1.0_f32, |a, &b| a.max(b));

@@ -12,7 +12,7 @@ use stemseg::descriptor::{
     rotation, translation,
 };
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{Random, describe, noise};
@@ -285,11 +285,11 @@ fn follows(
     bound: f64,
 ) -> Result<(), Failed> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let mut first = 0;
-    for family in &plan.families {
-        let expected = family.by_definition(image.view(), &plan.grid, None);
+    for family in plan.families() {
+        let expected = family.by_definition(image.view(), plan.sites().grid(), None);
         let channels = family.channels();
         let part = got.slice(s![.., first..first + channels]);
         let part: Vec<f32> = part.iter().copied().collect();
@@ -336,8 +336,8 @@ fn several_bands(name: &str, seed: u64) -> Result<(Micrograph, Plan), Failed> {
     let params = Params { families, stride: 2, ..Default::default() };
     let image = image((170, 190), 4);
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-    let plan = Plan::of(params, &micrograph)?;
-    match plan.bands(1).len() {
+    let plan = Plan::new(params, &micrograph)?;
+    match plan.sites().bands(1).len() {
         0..3 => Err("too few bands to show anything".into()),
         _ => Ok((micrograph, plan)),
     }
@@ -349,7 +349,7 @@ pub(crate) fn pooled_plan() -> Result<(Micrograph, Plan), Failed> {
     let pooled = ["rotation", "reflection", "glide", "harmonic", "power-mean"];
     let families = pooled.map(|name| random_family(name, &mut random)).to_vec();
     let micrograph = Micrograph::new(image((170, 190), 4).view(), None, NonFinite::Fail)?;
-    let plan = Plan::of(Params { families, stride: 2, ..Default::default() }, &micrograph)?;
+    let plan = Plan::new(Params { families, stride: 2, ..Default::default() }, &micrograph)?;
     Ok((micrograph, plan))
 }
 
@@ -357,7 +357,7 @@ fn bands(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Failed> {
     let (micrograph, plan) = several_bands(name, seed)?;
     let run = |rows| describe(backend, micrograph.standardised()?, &plan, rows);
     let whole = run(usize::MAX)?;
-    match run(1)? == whole && run(2 * plan.tile.rows)? == whole {
+    match run(1)? == whole && run(2 * plan.sites().tile().rows)? == whole {
         true => Ok(()),
         false => Err("bands change descriptors".into()),
     }

@@ -9,12 +9,13 @@ use stemseg::backend::gpu::{Gpu, Options};
 use stemseg::backend::{Backend, Step};
 use stemseg::descriptor::{Translation, translation};
 use stemseg::plan::Components;
-use stemseg::plan::sites::Extent;
 use stemseg::reduce::pca::{Moments, Pca};
+use stemseg::sites::Extent;
 
 use crate::borders::masked;
 use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
+    without_sites,
 };
 use crate::families::{
     CORNERS, bright_centres, corner, default_symmetries, glides, lonely_spots, many_ranks,
@@ -164,15 +165,14 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
 
 /// A plan of many tiles, some of whose sites are not segmented, and its image.
 fn masked_tiles() -> Result<(Array2<f32>, Plan), Failed> {
-    let (image, mut plan) = tiles((470, 300), 5)?;
-    let count = (plan.grid.count.rows, plan.grid.count.cols);
-    plan.active = Some(Array2::from_shape_fn(count, |(i, j)| (i + 3 * j) % 7 != 0));
+    let (image, plan) = tiles((470, 300), 5)?;
+    let plan = without_sites(&plan, |i, j| (i + 3 * j) % 7 == 0)?;
     Ok((image, plan))
 }
 
 fn tiny_bindings_change_nothing(whole: &Gpu, tiny: &Gpu) -> Result<(), Failed> {
     let (image, plan) = masked_tiles()?;
-    if tiny.band_rows(&plan, u64::MAX)? >= plan.grid.count.rows {
+    if tiny.band_rows(&plan, u64::MAX)? >= plan.sites().grid().count.rows {
         return Err("the limit does not force a second band".into());
     }
     match same_results(whole, tiny, &image, &plan)? {
@@ -199,7 +199,7 @@ fn short_dispatches_change_nothing(whole: &Gpu, short: &Gpu) -> Result<(), Faile
 /// Whether both give the same descriptors, moments, features and labels, bit for bit.
 fn same_results(a: &Gpu, b: &Gpu, image: &Array2<f32>, plan: &Plan) -> Result<bool, Failed> {
     let run = |gpu: &Gpu| -> Result<(Array2<f32>, Moments, Array2<f32>), Failed> {
-        let bands = plan.bands(gpu.band_rows(plan, u64::MAX)?);
+        let bands = plan.sites().bands(gpu.band_rows(plan, u64::MAX)?);
         let mut session = gpu.upload(image.view(), plan)?;
         bands.iter().try_for_each(|band| session.accumulate(band))?;
         let moments = session.moments()?;
@@ -225,7 +225,7 @@ fn tiny_bindings_change_no_pooled_score(whole: &Gpu, tiny: &Gpu) -> Result<(), F
     let (micrograph, plan) = pooled_plan()?;
     let image = micrograph.standardised()?;
     let rows = tiny.band_rows(&plan, u64::MAX)?;
-    if rows >= plan.grid.count.rows {
+    if rows >= plan.sites().grid().count.rows {
         return Err("the limit does not force a second band".into());
     }
     match describe(whole, image, &plan, usize::MAX)? == describe(tiny, image, &plan, rows)? {

@@ -3,7 +3,7 @@
 use libtest_mimic::{Failed, Trial};
 use stemseg::Silent;
 use stemseg::lattice::{self, Lattice, Vector};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg_simulate::{Scene, Settings, simulate};
 
 use stemseg_testing::data;

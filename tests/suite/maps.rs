@@ -6,7 +6,8 @@ use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, glide, reflection, rotation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::maps::symmetry::{self, SymmetryMap};
-use stemseg::plan::sites::Extent;
+use stemseg::plan::Outline;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent};
 
 use stemseg_testing::data::compare;
@@ -87,11 +88,11 @@ fn by_definition(backend: &dyn Backend, name: &str) -> Result<(), Failed> {
         other => other,
     };
     let params = Params { families: vec![alone], stride: 3, ..Default::default() };
-    let plan = Plan::new(params, image.dim(), None)?;
-    if plan.grid != found.grid {
-        return Err(format!("{:?} instead of {:?}", found.grid, plan.grid).into());
+    let plan = Plan::new(params, Outline::new(image.dim(), 1.0))?;
+    if *plan.sites().grid() != found.grid {
+        return Err(format!("{:?} instead of {:?}", found.grid, plan.sites().grid()).into());
     }
-    let scores = plan.families[0].by_definition(image.view(), &plan.grid, None);
+    let scores = plan.families()[0].by_definition(image.view(), plan.sites().grid(), None);
     let best: Vec<f64> =
         scores.rows().into_iter().map(|row| row.iter().copied().fold(-1.0, f64::max)).collect();
     compare("best", found.best.as_slice().ok_or("contiguous")?, &best, 1, 1e-5)?;

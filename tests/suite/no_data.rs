@@ -7,7 +7,7 @@ use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, rotation, translation};
 use stemseg::image::micrograph::{Excluded, Micrograph, NonFinite, Screening};
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan, Silent, plan::automatic};
 use stemseg_files::read::{Frame, read_frame};
 
@@ -48,7 +48,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
 
 fn segment(micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Segmentation, Failed> {
     let params = automatic::params(automatic::sampling(automatic::period(micrograph)), clusters);
-    let plan = Plan::of(params, micrograph)?;
+    let plan = Plan::new(params, micrograph)?;
     Ok(pipeline::segment(micrograph, plan, &Cpu::new(), &Silent, Default::default())?)
 }
 
@@ -142,8 +142,8 @@ fn hot_pixel(backend: &dyn Backend) -> Outcome {
     ];
     let describe = |micrograph: &Micrograph| -> Result<Array2<f32>, Failed> {
         let params = Params { families: families.clone(), stride: 4, ..Default::default() };
-        let plan = Plan::of(params, micrograph)?;
-        if plan.active.is_some() {
+        let plan = Plan::new(params, micrograph)?;
+        if plan.sites().active().is_some() {
             return Err("sites at outliers take part".into());
         }
         crate::contract::describe(backend, micrograph.standardised()?, &plan, usize::MAX)

@@ -7,7 +7,7 @@ use stemseg::backend::cpu::Cpu;
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::image::rows;
 use stemseg::pipeline::{self, Segmentation};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Plan, Silent, plan::automatic};
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
@@ -71,7 +71,7 @@ fn segmented(
 ) -> Result<Segmentation, Failed> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let params = automatic::params(automatic::sampling(automatic::period(&micrograph)), clusters);
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     Ok(pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?)
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite, Pixel};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
@@ -57,10 +57,10 @@ fn within_bound<T: Pixel>(backend: &dyn Backend, pixels: ArrayView2<'_, T>) -> R
         ..Default::default()
     };
     let micrograph = Micrograph::new(pixels, None, NonFinite::Fail)?;
-    let plan = Plan::new(params, micrograph.shape(), None)?;
+    let plan = Plan::new(params, &micrograph)?;
     let base = pixels[(0, 0)].to_f64().round();
     let truth = pixels.map(|&v| f64::from(v.minus(base)));
-    let expected = plan.families[0].by_definition(truth.view(), &plan.grid, None);
+    let expected = plan.families()[0].by_definition(truth.view(), plan.sites().grid(), None);
     let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     let values = (got.as_slice().ok_or("contiguous")?, expected.as_slice().ok_or("contiguous")?);
     compare("descriptors", values.0, values.1, plan.channels(), 1e-5)

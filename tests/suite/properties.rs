@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayView2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::plan::Outline;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
@@ -34,7 +35,7 @@ fn plan(shape: (usize, usize)) -> Result<Plan, Failed> {
         stride: 3,
         ..Default::default()
     };
-    Ok(Plan::new(params, shape, None)?)
+    Ok(Plan::new(params, Outline::new(shape, 1.0))?)
 }
 
 fn scores(backend: &dyn Backend, image: ArrayView2<'_, f64>) -> Result<Array2<f32>, Failed> {

@@ -4,7 +4,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use stemseg::backend::Backend;
 use stemseg::descriptor::{FamilyParams, translation};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Silent, pipeline};
 
 use stemseg_testing::data::{self, adjusted_rand_index, load2};
@@ -61,7 +61,7 @@ fn as_good_as_pystem(backend: &dyn Backend, scene: &str) -> Result<(), Failed> {
     let folder = data::shared().join("data/sim");
     let micrograph = data::micrograph(&folder.join(format!("{scene}_mid.npy")))?;
     let truth = load2(&folder.join(format!("{scene}_labels.npy")))?;
-    let plan = stemseg::Plan::new(params, micrograph.shape(), micrograph.mask())?;
+    let plan = stemseg::Plan::new(params, &micrograph)?;
     let found = pipeline::segment(&micrograph, plan, backend, &Silent, Default::default())?;
     let margin = number(&row["margin_px"])?;
     let inside = ndarray::s![margin..truth.nrows() - margin, margin..truth.ncols() - margin];

@@ -8,7 +8,7 @@ use stemseg::descriptor::{
     translation,
 };
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
@@ -154,7 +154,7 @@ fn described(
 ) -> Result<(Plan, Array2<f32>), Failed> {
     let params = Params { families: vec![family(name)], stride: 4, ..Default::default() };
     let micrograph = Micrograph::new(image, None, NonFinite::Fail)?;
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let found = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
     Ok((plan, found))
 }
@@ -171,7 +171,7 @@ fn changed(backend: &dyn Backend, name: &'static str, change: &Change) -> Result
     });
     let (plan, original) = described(backend, name, image.view())?;
     let (_, found) = described(backend, name, moved.view())?;
-    let (names, n) = (plan.channel_names(), plan.grid.count.rows);
+    let (names, n) = (plan.channel_names(), plan.sites().grid().count.rows);
     let partners: Option<Vec<usize>> =
         (0..names.len()).map(|c| partner(name, &names, c, change)).collect();
     let partners = partners.ok_or("a channel has no partner")?;

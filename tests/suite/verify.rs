@@ -9,7 +9,7 @@ use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::descriptor::FamilyParams;
 use stemseg::descriptor::harmonic::Pool;
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::verify::{Report, verify};
 use stemseg::{Params, Plan, Silent};
 

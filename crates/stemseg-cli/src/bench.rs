@@ -9,7 +9,7 @@ mod table;
 use ndarray::Array2;
 use stemseg::backend::{self, Backend, Check, Choice};
 use stemseg::image::micrograph::{Micrograph, NonFinite, PixelSize, Screening};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
 use stemseg_bench::timing;
 use stemseg_files::read;

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use stemseg::image::micrograph::{Micrograph, Screening};
 use stemseg::remarks::Remarks;
-use stemseg::{Error, Result, plan::memory};
+use stemseg::{Error, Result, memory};
 use stemseg_files::read::{self, Frame, ImageFile, Pixels, Stamps};
 use stemseg_report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound};
 

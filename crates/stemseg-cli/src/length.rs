@@ -3,7 +3,7 @@
 use stemseg::descriptor::Translation;
 use stemseg::image::calibration::Unit;
 use stemseg::image::micrograph::PixelSize;
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Error, Result};
 
 /// Larger than any image, px.

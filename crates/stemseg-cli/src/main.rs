@@ -49,7 +49,7 @@ that does not hold); 2 wrong use or unusable input; 130 after Ctrl-C.";
 /// Segments atomic-resolution STEM micrographs by local symmetry, without
 /// training, on any GPU or none.
 #[derive(Parser)]
-#[command(version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "stemseg", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytesize::ByteSize;
-use stemseg::plan::memory;
+use stemseg::memory;
 use stemseg_files::write::remove_unfinished;
 
 #[global_allocator]

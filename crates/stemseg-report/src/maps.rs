@@ -61,11 +61,11 @@ pub(super) fn palette() -> Vec<[u8; 3]> {
 
 /// The features of `found` at its sites, with the variance that each explains.
 pub fn features(found: &Segmentation) -> Vec<Map> {
-    let (count, report) = (found.plan.grid.count, &found.pca.report);
+    let (count, report) = (found.plan.sites().grid().count, &found.pca.report);
     let names = report.skipped.then(|| found.plan.channel_names());
     let map = |feature: usize| {
         let share = 100.0 * report.explained_variance_ratio[feature];
-        let of = match found.plan.params.reduce {
+        let of = match found.plan.params().reduce {
             Reduce::Pca => "of the variance",
             Reduce::Maf => "of what is smooth",
         };
@@ -76,7 +76,7 @@ pub fn features(found: &Segmentation) -> Vec<Map> {
         let column = found.features.column(feature);
         let mut values = column.to_owned();
         for (site, value) in values.iter_mut().enumerate() {
-            *value = if found.plan.is_active(site) { *value } else { f32::NAN };
+            *value = if found.plan.sites().is_active(site) { *value } else { f32::NAN };
         }
         let values = values.to_shape((count.rows, count.cols)).expect("one value for each site");
         Map::new(title, values.view())

@@ -14,10 +14,10 @@ use stemseg::labels::boundary::{Boundary, boundaries};
 use stemseg::labels::label_map::Area;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{Patterns, Segmentation, Timings};
-use stemseg::plan::sites::SiteGrid;
 use stemseg::plan::{Params, Plan};
 use stemseg::reduce::pca::Explained;
 use stemseg::remarks::{Remarks, Warning};
+use stemseg::sites::SiteGrid;
 use stemseg_files::read::Frame;
 use stemseg_files::write::LabelType;
 
@@ -215,13 +215,13 @@ impl LabelArea {
     pub fn all(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> Vec<Self> {
         let map = &patterns.map;
         let means = map.means(&patterns.memberships);
-        let boundaries = boundaries(map, plan, pixel);
+        let boundaries = boundaries(map, plan.sites(), plan.frame(), pixel);
         let along = |label: u16| -> f64 {
             let own = boundaries.iter().filter(|b| b.labels.contains(&label));
             own.filter_map(|b| b.length_nm).sum()
         };
         let half_a_step = |p: PixelSize| {
-            0.5 * plan.grid.stride as f64 / plan.frame.scale * (p.rows * p.cols).sqrt()
+            0.5 * plan.sites().grid().stride as f64 / plan.frame().scale * (p.rows * p.cols).sqrt()
         };
         let area = |&area: &Area| Self {
             area,
@@ -338,7 +338,7 @@ impl Summary {
         Self {
             stemseg_version: env!("CARGO_PKG_VERSION"),
             input,
-            parameters: Params { clusters: vec![clusters], ..found.plan.params.clone() },
+            parameters: Params { clusters: vec![clusters], ..found.plan.params().clone() },
             lattice: None,
             device: device.clone(),
             descriptors: Descriptors::new(&found.plan),
@@ -352,7 +352,7 @@ impl Summary {
             },
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, &found.plan, pixel_size),
-            boundaries: boundaries(map, &found.plan, pixel_size),
+            boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             warnings: remarks.warnings.into_iter().chain(patterns.warnings.clone()).collect(),
@@ -368,10 +368,10 @@ impl Summary {
 impl Descriptors {
     fn new(plan: &Plan) -> Self {
         Self {
-            families: plan.families.iter().map(|f| f.name()).collect(),
+            families: plan.families().iter().map(|f| f.name()).collect(),
             channels: plan.channels(),
-            sites: plan.active_sites(),
-            grid: plan.grid,
+            sites: plan.sites().active_count(),
+            grid: *plan.sites().grid(),
             channel_names: plan.channel_names(),
         }
     }

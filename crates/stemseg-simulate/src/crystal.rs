@@ -1,7 +1,7 @@
 //! Crystals: a lattice with a motif of atom columns, laid over the image.
 
 use super::lattice::{Basis, Vector, vector};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 
 /// An atom column, seen from above.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use stemseg_simulate::{Scene, Settings, simulate};
-//! use stemseg::plan::sites::Extent;
+//! use stemseg::sites::Extent;
 //!
 //! let settings = Settings { size: Extent::square(128), ..Default::default() };
 //! let scene = Scene::new("plane-groups", &["p4mm".into(), "p4".into()], None)?;
@@ -34,7 +34,7 @@ use serde::Serialize;
 use self::lattice::{Basis, Vector};
 use self::random::{Random, Stream};
 use self::specimen::Stage;
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Error, Progress, Result};
 
 pub use self::groups::{Operation, PLANE_GROUPS, PlaneGroup};

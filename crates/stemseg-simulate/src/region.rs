@@ -8,7 +8,7 @@ use libm::{ceil, sin};
 use super::Boundary;
 use super::lattice::{Vector, vector};
 use super::random::Random;
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 
 /// A smooth displacement of the plane that makes straight boundaries curved.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::lattice::{Vector, vector};
 use super::random::Random;
 use super::region::{Packing, Warp};
 use super::{Boundary, Phase, Settings};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 
 /// Columns this far outside the image are there too, px: what the jitter of the
 /// scan and the width of a column can bring into it.

@@ -13,8 +13,8 @@ use super::window::map;
 use crate::Result;
 use crate::descriptor::rounding::{self, EPS};
 use crate::plan::Plan;
-use crate::plan::sites::Band;
 use crate::reduce::pca::{Moments, PIECE, Pca};
+use crate::sites::Band;
 
 /// Vectors, that of ones among them.
 const VECTORS: usize = 3;
@@ -37,7 +37,7 @@ pub(super) fn check(
     let wrong = |holds: bool, reason: &dyn Fn() -> String| watch.require(holds, "moments", reason);
     let channels = moments.sum.len();
     let sites = || bands.iter().flat_map(Band::sites);
-    let active = sites().filter(|&site| plan.is_active(site)).count() as u64;
+    let active = sites().filter(|&site| plan.sites().is_active(site)).count() as u64;
     wrong(moments.count == active, &|| {
         format!("they are of {} sites instead of {active}", moments.count)
     })?;
@@ -50,7 +50,8 @@ pub(super) fn check(
 
     // Column VECTORS is 1 everywhere.
     let mut sums = [[0.0; VECTORS + 1]; VECTORS + 1];
-    for (_, row) in sites().zip(projected.rows()).filter(|(site, _)| plan.is_active(*site)) {
+    for (_, row) in sites().zip(projected.rows()).filter(|(site, _)| plan.sites().is_active(*site))
+    {
         let values: [f64; VECTORS + 1] =
             std::array::from_fn(|a| if a == VECTORS { 1.0 } else { f64::from(row[a]) });
         for (sums, a) in sums.iter_mut().zip(values) {

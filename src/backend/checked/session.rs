@@ -12,8 +12,8 @@ use super::{Check, SLACK, Watch};
 use crate::Result;
 use crate::backend::{Backend, Describe};
 use crate::plan::Plan;
-use crate::plan::sites::{Band, blocks};
 use crate::reduce::pca::{Moments, Pca};
+use crate::sites::{Band, blocks};
 use crate::verify::{self, Blocks};
 
 /// Site rows and columns of a sample, and sites for each of which there is one.
@@ -43,7 +43,7 @@ impl<'a> Session<'a> {
         image: ArrayView2<'a, f32>,
         plan: &'a Plan,
     ) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(plan.params.seed);
+        let mut random = ChaCha8Rng::seed_from_u64(plan.params().seed);
         let projections = evidence::projections(plan.channels(), &mut random);
         let (summed, projected) = Default::default();
         let (pca, unseen) = (None, 0);
@@ -74,7 +74,7 @@ impl<'a> Session<'a> {
         let mut first = 0;
         let mut all = Vec::new();
         for Band { rows, cols } in bands {
-            for rows in blocks(rows.clone(), self.plan.tile.rows) {
+            for rows in blocks(rows.clone(), self.plan.sites().tile().rows) {
                 let band = Band { rows, cols: *cols };
                 first += band.len();
                 all.push((band.clone(), first - band.len()));
@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
         }
         for _ in 0..got.nrows().div_ceil(SITES_PER_SAMPLE) {
             let Some((rows, cols, first)) = self.sample(bands) else { break };
-            let all = plan.grid.count.cols;
+            let all = plan.sites().grid().count.cols;
             let sites = (0..rows.len()).flat_map(|r| cols.clone().map(move |c| (r, c)));
             let sites: Vec<usize> =
                 sites.map(|(row, col)| first + row * all + col - cols.start).collect();

@@ -8,9 +8,9 @@ use super::*;
 use crate::backend::Step;
 use crate::descriptor::{FamilyParams, centred, harmonic, rotation, translation};
 use crate::image::micrograph::{Micrograph, NonFinite};
-use crate::plan::sites::{Band, Extent};
 use crate::plan::{Components, Params};
 use crate::reduce::pca::{Moments, Pca};
+use crate::sites::{Band, Extent};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,7 +177,7 @@ fn run(fault: Fault, check: Check, margin: bool, masked: bool) -> Result<()> {
     let mask = masked.then(|| Array2::from_shape_fn((100, 110), |(r, c)| r > 70 && c < 50));
     let micrograph = Micrograph::new(image().view(), mask, NonFinite::Fail)?;
     let params = Params { families: families(margin), stride: 5, ..Default::default() };
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let checked = Checked::new(Faulty { cpu: Cpu::new(), fault }, check);
     let outcome = stages(&checked, &micrograph, &plan);
     assert_eq!(checked.usable(), outcome.is_ok());
@@ -186,7 +186,7 @@ fn run(fault: Fault, check: Check, margin: bool, masked: bool) -> Result<()> {
 
 fn stages(checked: &dyn Backend, micrograph: &Micrograph, plan: &Plan) -> Result<()> {
     let image = micrograph.standardised()?;
-    let bands = plan.bands(1);
+    let bands = plan.sites().bands(1);
     let mut session = checked.upload(image, plan)?;
     bands.iter().try_for_each(|band| session.accumulate(band))?;
     let moments = session.moments()?;

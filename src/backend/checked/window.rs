@@ -10,9 +10,9 @@ use crate::Result;
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, Describe};
 use crate::descriptor::FamilyParams;
-use crate::plan::sites::Band;
-use crate::plan::{Params, Plan};
+use crate::plan::{Outline, Params, Plan};
 use crate::reduce::pca::{Explained, Pca};
+use crate::sites::Band;
 use crate::verify::{Blocks, Stage};
 
 /// A block of sites in an image that holds all they depend on.
@@ -27,7 +27,7 @@ pub(super) struct Window<'a> {
 impl<'a> Window<'a> {
     /// The site `rows` of all of `image`.
     pub(super) fn rows(image: ArrayView2<'a, f32>, plan: &'a Plan, rows: Range<usize>) -> Self {
-        let cols = 0..plan.grid.count.cols;
+        let cols = 0..plan.sites().grid().count.cols;
         Self { image: image.into(), plan: Cow::Borrowed(plan), rows, cols }
     }
 
@@ -48,23 +48,31 @@ impl<'a> Window<'a> {
         plan: &Plan,
         (rows, cols): (Range<usize>, Range<usize>),
     ) -> Result<Self> {
-        let (grid, reach) = (&plan.grid, plan.reach());
+        let (grid, reach) = (plan.sites().grid(), plan.sites().reach());
         // Sites and inner sites have to lie where they lay.
-        let align = plan.params.families.iter().filter_map(inner_stride).fold(grid.stride, lcm);
+        let align = plan.params().families.iter().filter_map(inner_stride).fold(grid.stride, lcm);
         let pixels = |first: usize, last: usize, reach: usize, size: usize| {
             let start = first.saturating_sub(reach);
             start - start % align..(last + reach + 1).min(size)
         };
-        let down =
-            pixels(grid.row(rows.start), grid.row(rows.end - 1), reach.rows, plan.shape.rows);
-        let along =
-            pixels(grid.col(cols.start), grid.col(cols.end - 1), reach.cols, plan.shape.cols);
+        let down = pixels(
+            grid.row(rows.start),
+            grid.row(rows.end - 1),
+            reach.rows,
+            plan.sites().shape().rows,
+        );
+        let along = pixels(
+            grid.col(cols.start),
+            grid.col(cols.end - 1),
+            reach.cols,
+            plan.sites().shape().cols,
+        );
         let part = s![down.clone(), along.clone()];
-        let mask = plan.mask.as_ref().map(|mask| mask.slice(part).to_owned().into_shared());
+        let mask = plan.sites().mask().map(|mask| mask.slice(part).to_owned().into_shared());
         // The image was resampled before.
-        let params = Params { sampling: None, clusters: vec![1], ..plan.params.clone() };
-        let part_plan = Plan::new(params, (down.len(), along.len()), mask.as_ref())?;
-        let part_plan = Plan { deviation: plan.deviation, budget: BUDGET, ..part_plan };
+        let params = Params { sampling: None, clusters: vec![1], ..plan.params().clone() };
+        let outline = Outline::new((down.len(), along.len()), plan.deviation()).without(mask);
+        let part_plan = Plan::new(params, outline)?.with_budget(BUDGET);
         let moved = |sites: Range<usize>, by: usize| {
             sites.start - by / grid.stride..sites.end - by / grid.stride
         };
@@ -77,7 +85,7 @@ impl<'a> Window<'a> {
     }
 
     fn band(&self) -> Band {
-        Band { rows: self.rows.clone(), cols: self.plan.grid.count.cols }
+        Band { rows: self.rows.clone(), cols: self.plan.sites().grid().count.cols }
     }
 
     /// `own`, `[sites of the band, _]`, with what the device `got` in place of the block.
@@ -86,7 +94,7 @@ impl<'a> Window<'a> {
         let mut got = got.rows().into_iter();
         for row in 0..self.rows.len() {
             for (col, got) in self.cols.clone().zip(&mut got) {
-                other.row_mut(row * self.plan.grid.count.cols + col).assign(&got);
+                other.row_mut(row * self.plan.sites().grid().count.cols + col).assign(&got);
             }
         }
         other
@@ -122,7 +130,7 @@ impl<'a> Window<'a> {
         let mut blocks = Blocks::new(&self.plan, pca);
         blocks.add(self.image.view(), &band, &[own.clone(), own]);
         let placed = |of_band: &Array2<f32>| {
-            let mut all = Array2::zeros((self.plan.grid.len(), pca.features()));
+            let mut all = Array2::zeros((self.plan.sites().grid().len(), pca.features()));
             all.slice_mut(s![band.sites(), ..]).assign(of_band);
             all
         };

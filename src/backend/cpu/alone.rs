@@ -20,9 +20,12 @@ impl CovarianceAlone {
     /// For the tiles of `plan`, with scores of no meaning.
     pub fn new(plan: &Plan) -> Self {
         let channels = plan.channels();
-        let bands = plan.bands(plan.grid.count.rows);
-        let tiles: Vec<usize> =
-            bands.iter().flat_map(|band| plan.tiles(band)).map(|tile| tile.count.area()).collect();
+        let bands = plan.sites().bands(plan.sites().grid().count.rows);
+        let tiles: Vec<usize> = bands
+            .iter()
+            .flat_map(|band| plan.sites().tiles(band))
+            .map(|tile| tile.count.area())
+            .collect();
         let size = channels * pitch(tiles.iter().copied().max().unwrap_or(0));
         let score = |i: usize| (i * 7919 % 2003) as f32 / 1001.0 - 1.0;
         let scores = vec![(0..size).map(score).collect(); rayon::current_num_threads()];

@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 
 use super::vector::{LANES, Vector, fma, vector};
 use crate::descriptor::centred::{Family, LEAST_SHARE};
-use crate::plan::sites::{Extent, SiteGrid, Tile};
+use crate::sites::{Extent, SiteGrid, Tile};
 
 /// Weight, mean of both pixels, and sums of the products of what they are off it: of
 /// the first, of both, of the second.

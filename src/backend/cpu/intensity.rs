@@ -4,7 +4,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use crate::descriptor::intensity::Family;
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 /// Buffers of one task: sums over the patch's rows, per column.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::RwLock;
 
-use crate::plan::sites::{Extent, Tile};
+use crate::sites::{Extent, Tile};
 
 /// Scores of tiles `[D][pitch]`, by the tile's place.
 #[derive(Debug, Default)]

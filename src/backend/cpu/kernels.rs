@@ -16,7 +16,7 @@ use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
 use crate::descriptor::translation::{Family as Translations, Maps};
 use crate::plan::Plan;
-use crate::plan::sites::{Band, SiteGrid, Tile};
+use crate::sites::{Band, SiteGrid, Tile};
 
 /// What makes tables of a band; families may share one.
 pub(super) enum Source<'a> {
@@ -91,7 +91,7 @@ pub(super) fn kernels<'a>(
 ) -> (Vec<Source<'a>>, Vec<Kernel<'a>>) {
     let mut sources = Vec::new();
     let each = |family| kernel(image, plan, family, (&mut sources, scratch));
-    let kernels = plan.families.iter().map(each).collect();
+    let kernels = plan.families().iter().map(each).collect();
     (sources, kernels)
 }
 
@@ -101,7 +101,7 @@ fn kernel<'a>(
     family: &'a Family,
     (sources, scratch): (&mut Vec<Source<'a>>, &'a Scratch),
 ) -> Kernel<'a> {
-    let grid = &plan.grid;
+    let grid = plan.sites().grid();
     let mut ranked = |polar, inner, wanted, top| {
         let (source, channels) = polar_source(image, sources, (polar, inner), &wanted);
         Kernel::Ranked(Ranked { source, inner, channels, top })
@@ -113,7 +113,7 @@ fn kernel<'a>(
             Kernel::Translation { kernel, source: sources.len() - 1 }
         }
         Family::Centred(family) => {
-            let mask = plan.mask.as_ref().map(|mask| mask.view());
+            let mask = plan.sites().mask().map(|mask| mask.view());
             Kernel::Centred(centred::Kernel::new(image, mask, family, grid))
         }
         Family::Rotation(family) => {
@@ -134,7 +134,7 @@ fn kernel<'a>(
         }
         Family::PowerSpectrum(family) => {
             sources.push(Source::Pixels);
-            let kernel = power_spectrum::Kernel::new(family, grid, plan.deviation);
+            let kernel = power_spectrum::Kernel::new(family, grid, plan.deviation());
             Kernel::PowerSpectrum { kernel, source: sources.len() - 1 }
         }
         Family::Intensity(family) => Kernel::Intensity(family),
@@ -178,21 +178,23 @@ impl Source<'_> {
     pub(super) fn table(&self, image: ArrayView2<'_, f32>, plan: &Plan, band: &Band) -> Table {
         match self {
             Self::Translation(family) => {
-                let (rows, tiles) = (band.rows.clone(), plan.tiles(band));
-                Table::Translation(Maps::new(image, family, &plan.grid, rows, tiles))
+                let (rows, tiles) = (band.rows.clone(), plan.sites().tiles(band));
+                Table::Translation(Maps::new(image, family, plan.sites().grid(), rows, tiles))
             }
             Self::Polar(kernel) => {
-                Table::Inner(kernel.maps(kernel.inner.rows_of(band, &plan.grid)))
+                Table::Inner(kernel.maps(kernel.inner.rows_of(band, plan.sites().grid())))
             }
             Self::Glide(kernel) => {
-                Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, &plan.grid)))
+                Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, plan.sites().grid())))
             }
             Self::Harmonic(kernel) => {
-                Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, &plan.grid)))
+                Table::Inner(kernel.maps(kernel.family.inner.rows_of(band, plan.sites().grid())))
             }
-            Self::Pixels => {
-                Table::Pixels(Phased::new(image, plan.pixel_rows(band), plan.grid.stride))
-            }
+            Self::Pixels => Table::Pixels(Phased::new(
+                image,
+                plan.sites().pixel_rows(band),
+                plan.sites().grid().stride,
+            )),
         }
     }
 }
@@ -230,16 +232,17 @@ impl Kernel<'_> {
             (Self::Ranked(ranked), Some((_, Table::Inner(maps)))) => {
                 let Ranked { inner, channels, top, .. } = ranked;
                 let (channels, top) = (channels.clone(), *top);
-                let ranked = pooling::Ranked { maps, inner, grid: &plan.grid, channels, top };
+                let ranked =
+                    pooling::Ranked { maps, inner, grid: plan.sites().grid(), channels, top };
                 ranked.pool(tile, &mut buffers.pooling, scores, pitch);
             }
             (Self::Harmonic { .. }, Some((Source::Harmonic(kernel), Table::Inner(maps)))) => {
-                let grid = &plan.grid;
+                let grid = plan.sites().grid();
                 if kernel.family.width.is_none() {
                     let buffers = &mut buffers.maximum;
                     return maximum::pool(kernel, maps, grid, tile, buffers, scores, pitch);
                 }
-                let (mask, place) = (plan.mask.as_ref().map(|mask| mask.view()), (grid, tile));
+                let (mask, place) = (plan.sites().mask().map(|mask| mask.view()), (grid, tile));
                 power_mean::pool(kernel, mask, maps, place, &mut buffers.power_mean, scores, pitch);
             }
             (Self::PowerSpectrum { kernel, .. }, Some((_, Table::Pixels(pixels)))) => {
@@ -250,7 +253,7 @@ impl Kernel<'_> {
             }
             (Self::Intensity(family), _) => {
                 let buffers = &mut buffers.intensity;
-                intensity::scores(image, family, &plan.grid, tile, buffers, scores, pitch);
+                intensity::scores(image, family, plan.sites().grid(), tile, buffers, scores, pitch);
             }
             _ => unreachable!("a kernel knows its source"),
         });
@@ -271,10 +274,10 @@ impl Kernel<'_> {
 /// Most bytes of the tables of a band of `rows` site rows that are not norm maps,
 /// with the pixels that are copied for one of them while it is made.
 pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
-    let stride = plan.grid.stride;
+    let stride = plan.sites().grid().stride;
     let pixels = |rows: usize, stride: usize| {
-        let row = (plan.shape.cols.div_ceil(stride) + 2 * LANES) * stride;
-        rows.min(plan.shape.rows) * row
+        let row = (plan.sites().shape().cols.div_ceil(stride) + 2 * LANES) * stride;
+        rows.min(plan.sites().shape().rows) * row
     };
     // Rows of sites, and how far windows and surroundings reach.
     let extent = |margin: usize| rows.saturating_sub(1) * stride + 2 * margin + 1;
@@ -290,9 +293,9 @@ pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
         Family::Reflection(family) => maps(&family.inner, family.axes),
         Family::Glide(family) => maps(&family.inner, family.glides.len()),
         Family::Harmonic(family) => maps(&family.inner, 2 * family.orders.len() * family.rings),
-        Family::PowerSpectrum(_) => (pixels(extent(plan.reach().rows), stride), 0),
+        Family::PowerSpectrum(_) => (pixels(extent(plan.sites().reach().rows), stride), 0),
     };
-    let all: Vec<(usize, usize)> = plan.families.iter().map(values).collect();
+    let all: Vec<(usize, usize)> = plan.families().iter().map(values).collect();
     let stay: usize = all.iter().map(|(stay, _)| stay).sum();
     let meanwhile = all.iter().map(|(_, meanwhile)| *meanwhile).max().unwrap_or(0);
     (size_of::<f32>() * (stay + meanwhile)) as u64
@@ -301,20 +304,20 @@ pub(super) fn bytes_of_inner(plan: &Plan, rows: usize) -> u64 {
 /// Bytes of the buffers of a task, about, beside its scores and the pixels of its tile.
 pub(super) fn bytes_of_task(plan: &Plan) -> u64 {
     let bytes = |family: &Family| match family {
-        Family::Centred(family) => centred::bytes(family, &plan.grid, plan.tile),
+        Family::Centred(family) => centred::bytes(family, plan.sites().grid(), plan.sites().tile()),
         _ => 0,
     };
-    plan.families.iter().map(bytes).sum()
+    plan.families().iter().map(bytes).sum()
 }
 
 /// Most site rows whose tables are within `budget` bytes, about.
 pub(super) fn rows_within(plan: &Plan, budget: u64) -> u64 {
-    let translations = plan.families.iter().filter(|f| matches!(f, Family::Translation(_)));
+    let translations = plan.families().iter().filter(|f| matches!(f, Family::Translation(_)));
     // A mean and an inverse norm per pixel at most.
     let per_pixel = 2 * size_of::<f32>() * translations.count();
-    let norms = plan.grid.stride * plan.shape.cols * per_pixel;
+    let norms = plan.sites().grid().stride * plan.sites().shape().cols * per_pixel;
     let fits = |rows: usize| (rows * norms) as u64 + bytes_of_inner(plan, rows) <= budget;
-    let (mut fitting, mut beyond) = (0, plan.grid.count.rows + 1);
+    let (mut fitting, mut beyond) = (0, plan.sites().grid().count.rows + 1);
     while beyond - fitting > 1 {
         let middle = fitting.midpoint(beyond);
         if fits(middle) { fitting = middle } else { beyond = middle }
@@ -324,7 +327,7 @@ pub(super) fn rows_within(plan: &Plan, budget: u64) -> u64 {
 
 /// Multiply-adds of the tables for one row of sites, and of spectra, about.
 pub(super) fn work_per_site_row(plan: &Plan) -> u64 {
-    let stride = plan.grid.stride;
+    let stride = plan.sites().grid().stride;
     let inner_sites = |inner: &Inner| {
         let grid = &inner.grid;
         stride.div_ceil(grid.stride) * grid.count.cols
@@ -336,7 +339,7 @@ pub(super) fn work_per_site_row(plan: &Plan) -> u64 {
         Family::Centred(family) => {
             // Pixels are read twice, cells down and along.
             let (cell, taps) = (stride * stride, 2 * family.cells(stride) + 1);
-            plan.grid.count.cols * family.halves.len() * (10 * cell + 20 * taps)
+            plan.sites().grid().count.cols * family.halves.len() * (10 * cell + 20 * taps)
         }
         Family::Rotation(family) => squares(&family.inner, &family.polar),
         Family::Reflection(family) => squares(&family.inner, &family.polar),
@@ -349,8 +352,8 @@ pub(super) fn work_per_site_row(plan: &Plan) -> u64 {
         }
         Family::PowerSpectrum(family) => {
             let full = family.window.full();
-            plan.grid.count.cols * full.area() * (full.rows + full.cols) / 2
+            plan.sites().grid().count.cols * full.area() * (full.rows + full.cols) / 2
         }
     };
-    plan.families.iter().map(work).sum::<usize>() as u64
+    plan.families().iter().map(work).sum::<usize>() as u64
 }

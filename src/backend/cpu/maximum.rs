@@ -7,7 +7,7 @@ use multiversion::multiversion;
 
 use super::harmonic::Kernel;
 use super::inner::InnerMaps;
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 /// Buffers of one task.
 #[derive(Debug, Default)]

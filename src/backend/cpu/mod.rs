@@ -32,13 +32,13 @@ use super::{Assign, Backend, Describe, DeviceInfo};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 pub use alone::CovarianceAlone;
 
 /// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
 pub(crate) fn least_tables(plan: &Plan) -> u64 {
-    kernels::bytes_of_inner(plan, plan.tile.rows.min(plan.grid.count.rows))
+    kernels::bytes_of_inner(plan, plan.sites().tile().rows.min(plan.sites().grid().count.rows))
 }
 
 /// Bytes of the buffers of a task that works on a tile of `plan`, about, beside its
@@ -85,7 +85,7 @@ impl Backend for Cpu {
         let by_memory = kernels::rows_within(plan, budget);
         // Multiply-adds of a score and of its products with the other channels.
         let channels = plan.channels() as u64;
-        let work = plan.grid.count.cols as u64 * channels * (64 + channels)
+        let work = plan.sites().grid().count.cols as u64 * channels * (64 + channels)
             + kernels::work_per_site_row(plan);
         Ok(by_memory.min(WORK_PER_BAND / work).max(1) as usize)
     }

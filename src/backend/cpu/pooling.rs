@@ -9,7 +9,7 @@ use multiversion::multiversion;
 use super::inner::InnerMaps;
 use super::vector::{LANES, Vector, lanes};
 use crate::descriptor::inner::Inner;
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 /// Sorted lists `[rank][pitch]` of neighbouring columns, largest first.
 #[derive(Debug, Default)]

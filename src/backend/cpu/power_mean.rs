@@ -9,7 +9,7 @@ use super::harmonic::Kernel;
 use super::inner::InnerMaps;
 use crate::descriptor::harmonic::power_mean::{SCALE, weights};
 use crate::descriptor::inner::Inner;
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 /// Buffers of one task.
 #[derive(Debug, Default)]

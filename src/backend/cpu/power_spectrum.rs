@@ -12,7 +12,7 @@ use multiversion::multiversion;
 use super::inner::Phased;
 use super::vector::{LANES, Line, Vector, lanes, ln, matrix_products, vector};
 use crate::descriptor::power_spectrum::{Family, Scale};
-use crate::plan::sites::{Extent, SiteGrid, Tile};
+use crate::sites::{Extent, SiteGrid, Tile};
 
 /// Spectra of one family of one image.
 pub(super) struct Kernel<'a> {

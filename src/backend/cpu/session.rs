@@ -13,8 +13,8 @@ use crate::Result;
 use crate::backend::{Describe, Kept};
 use crate::descriptor::Family;
 use crate::plan::Plan;
-use crate::plan::sites::{Band, Tile};
 use crate::reduce::pca::{Moments, Pca};
+use crate::sites::{Band, Tile};
 
 /// Most bytes of partial sums that are alive at once.
 const PARTIAL_SUMS: usize = 256 << 20;
@@ -68,11 +68,11 @@ pub(super) fn pitch(sites: usize) -> usize {
 impl<'a> Session<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, buffers: &'a Buffers) -> Self {
         let (sources, kernels) = kernels(image, plan, &buffers.kernels);
-        let worth = plan.families.iter().any(|family| !matches!(family, Family::Translation(_)));
-        let kept = KeptTiles::new(if worth { plan.budget / 4 } else { 0 });
+        let worth = plan.families().iter().any(|family| !matches!(family, Family::Translation(_)));
+        let kept = KeptTiles::new(if worth { plan.budget() / 4 } else { 0 });
         Self {
             tiles: Tiles { plan, image, sources, kernels, buffers, kept },
-            tables: Kept::new(plan.budget / 4),
+            tables: Kept::new(plan.budget() / 4),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,
@@ -81,7 +81,7 @@ impl<'a> Session<'a> {
 
     fn tables(&mut self, band: &Band) -> Result<Rc<Vec<Table>>> {
         let tiles = &self.tiles;
-        match tiles.kept.have(&tiles.plan.tiles(band)) {
+        match tiles.kept.have(&tiles.plan.sites().tiles(band)) {
             true => Ok(Rc::default()),
             false => self.tables.get(band, || Ok(tiles.tables(band))),
         }
@@ -118,7 +118,7 @@ impl Tiles<'_> {
             let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
             let job = Job { image, plan, sources, tables, scratch: &self.buffers.kernels };
             let mut rest = &mut *values;
-            for (kernel, family) in self.kernels.iter().zip(&plan.families) {
+            for (kernel, family) in self.kernels.iter().zip(plan.families()) {
                 let (part, others) = rest.split_at_mut(family.channels() * pitch);
                 rest = others;
                 kernel.scores(job, (index, tile), part, pitch);
@@ -130,9 +130,9 @@ impl Tiles<'_> {
 
     /// How many tiles may be worked on at once.
     fn at_once(&self) -> usize {
-        let scores = size_of::<f32>() * self.plan.tile.area() * self.plan.channels();
+        let scores = size_of::<f32>() * self.plan.sites().tile().area() * self.plan.channels();
         let tile = scores + kernels::bytes_of_task(self.plan) as usize;
-        (TILES.min(self.plan.budget as usize / 4) / tile).max(1)
+        (TILES.min(self.plan.budget() as usize / 4) / tile).max(1)
     }
 
     /// Describes all tiles of `band` in parallel; each fills its piece of `out`
@@ -144,7 +144,7 @@ impl Tiles<'_> {
         out: ArrayViewMut3<'_, f32>,
         write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
     ) {
-        let tiles = self.plan.tiles(band);
+        let tiles = self.plan.sites().tiles(band);
         let mut work: Vec<_> = tiles.iter().zip(split(out, &tiles)).enumerate().collect();
         while !work.is_empty() {
             let batch = work.drain(..self.at_once().min(work.len()));
@@ -157,11 +157,11 @@ impl Tiles<'_> {
     /// Sums of one tile's active sites.
     fn sums(&self, tile: &Tile, scores: Scores<'_>) -> Moments {
         let mut count = scores.sites;
-        if self.plan.active.is_some() {
+        if self.plan.sites().active().is_some() {
             for site in 0..scores.sites {
                 let (i, j) = (site / tile.count.cols, site % tile.count.cols);
-                let row = (tile.first.rows + i) * self.plan.grid.count.cols;
-                if !self.plan.is_active(row + tile.first.cols + j) {
+                let row = (tile.first.rows + i) * self.plan.sites().grid().count.cols;
+                if !self.plan.sites().is_active(row + tile.first.cols + j) {
                     count -= 1;
                     let channels = scores.values[site..].iter_mut().step_by(scores.pitch);
                     channels.for_each(|v| *v = 0.0);
@@ -184,10 +184,11 @@ impl Describe for Session<'_> {
     fn accumulate(&mut self, band: &Band) -> Result<()> {
         let tables = self.tables(band)?;
         let partial = 8 * self.moments.products.len();
-        let sums = PARTIAL_SUMS.min(self.tiles.plan.budget as usize / 4);
+        let sums = PARTIAL_SUMS.min(self.tiles.plan.budget() as usize / 4);
         let batch = (sums / partial).clamp(1, self.tiles.at_once());
         let (tiles, tables) = (&self.tiles, &**tables);
-        let all: Vec<(usize, Tile)> = tiles.plan.tiles(band).into_iter().enumerate().collect();
+        let all: Vec<(usize, Tile)> =
+            tiles.plan.sites().tiles(band).into_iter().enumerate().collect();
         for batch in all.chunks(batch) {
             let sums: Vec<Moments> = batch
                 .par_iter()
@@ -211,7 +212,7 @@ impl Describe for Session<'_> {
         self.width = q;
         let mut features = std::mem::take(&mut self.features);
         if features.is_empty() {
-            features.reserve_exact(self.tiles.plan.grid.len() * q);
+            features.reserve_exact(self.tiles.plan.sites().grid().len() * q);
         }
         let first = features.len();
         features.resize(first + band.len() * q, 0.0);
@@ -228,7 +229,7 @@ impl Describe for Session<'_> {
 
     fn keeps(&self) -> bool {
         let plan = self.tiles.plan;
-        self.tiles.kept.have(&plan.tiles(&plan.whole()))
+        self.tiles.kept.have(&plan.sites().tiles(&plan.sites().whole()))
     }
 
     fn features(&mut self) -> Result<Array2<f32>> {

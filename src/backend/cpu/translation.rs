@@ -30,7 +30,7 @@ use rayon::prelude::*;
 use super::pool::Pool;
 
 use crate::descriptor::translation::{Balance, Family, Norms};
-use crate::plan::sites::{Extent, SiteGrid, Tile};
+use crate::sites::{Extent, SiteGrid, Tile};
 use passes::{GROUP, Pass, passes};
 use sums::{LANES, Region, Sum, Sums};
 

@@ -15,7 +15,7 @@ use super::pixels::Image;
 use crate::Result;
 use crate::descriptor::centred::{Family, LEAST_SHARE};
 use crate::plan::Plan;
-use crate::plan::sites::blocks;
+use crate::sites::blocks;
 
 /// Sites, or cells, of a workgroup.
 const SITES: usize = 64;
@@ -86,8 +86,10 @@ impl<'a> Launcher<'a> {
             device.kernel(&Source { name, wgsl, constants: &[], threads, shared })
         };
         let shaders = &device.options.shaders;
-        let taps: Vec<f32> = family.taps(plan.grid.stride).iter().map(|&v| v as f32).collect();
-        let (words, mask_words) = plan.mask.as_ref().map_or((vec![0], 0), |m| bits(m.view()));
+        let taps: Vec<f32> =
+            family.taps(plan.sites().grid().stride).iter().map(|&v| v as f32).collect();
+        let (words, mask_words) =
+            plan.sites().mask().as_ref().map_or((vec![0], 0), |m| bits(m.view()));
         let usage = BufferUsages::STORAGE;
         Ok(Self {
             device,
@@ -140,7 +142,7 @@ impl Launcher<'_> {
         part: &std::ops::Range<usize>,
         [means, products]: [&Buffer; 2],
     ) -> Result<()> {
-        let (grid, shape) = (&self.plan.grid, self.plan.shape);
+        let (grid, shape) = (self.plan.sites().grid(), self.plan.sites().shape());
         let around = self.family.cells(grid.stride);
         let (count, cols) = (job.band.rows.len() + 2 * around, job.band.cols + 2 * around);
         let across = cols.div_ceil(SITES);
@@ -173,7 +175,7 @@ impl Launcher<'_> {
         part: &std::ops::Range<usize>,
         [means, products]: [&Buffer; 2],
     ) -> Result<()> {
-        let (band, stride) = (job.band, self.plan.grid.stride);
+        let (band, stride) = (job.band, self.plan.sites().grid().stride);
         let around = self.family.cells(stride);
         let across = band.cols.div_ceil(SITES);
         let merges = across * (2 * SITES + 2 * around) * (2 * around + 1);
@@ -197,8 +199,8 @@ impl Launcher<'_> {
 
 /// Cells of one translation for a band of `rows` site rows.
 fn cells(family: &Family, plan: &Plan, rows: usize) -> usize {
-    let around = 2 * family.cells(plan.grid.stride);
-    (rows + around) * (plan.grid.count.cols + around)
+    let around = 2 * family.cells(plan.sites().grid().stride);
+    (rows + around) * (plan.sites().grid().count.cols + around)
 }
 
 /// Translations whose cells the device holds at once.
@@ -211,7 +213,7 @@ fn at_once(device: &Device, family: &Family, plan: &Plan, rows: usize) -> usize 
 pub(super) fn bytes(device: &Device, family: &Family, plan: &Plan, rows: usize) -> (u64, u64) {
     let cells = at_once(device, family, plan, rows) * cells(family, plan, rows);
     // The mask stays with the device.
-    let mask = plan.mask.as_ref().map_or(0, |mask| mask.len() as u64 / 8);
+    let mask = plan.sites().mask().as_ref().map_or(0, |mask| mask.len() as u64 / 8);
     let largest = 16 * cells as u64;
     (largest.max(mask), largest + largest / 2 + mask)
 }

@@ -14,7 +14,7 @@ use super::kernel::{Groups, Kernel};
 use super::ledger::{self, Asked, Ledger};
 use crate::Result;
 use crate::panics;
-use crate::plan::sites::blocks;
+use crate::sites::blocks;
 
 /// Multiply-adds that are submitted at once: a tenth of a second there, since a
 /// watchdog may look at the whole submission.

@@ -18,7 +18,7 @@ use crate::descriptor::glide::Family;
 use crate::descriptor::inner::{Inner, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
-use crate::plan::sites::{Extent, SiteGrid};
+use crate::sites::{Extent, SiteGrid};
 
 /// Threads of a workgroup.
 const THREADS: usize = 128;
@@ -152,9 +152,9 @@ impl<'a> Launcher<'a> {
             device,
             kernel,
             family,
-            grid: &plan.grid,
+            grid: plan.sites().grid(),
             layout,
-            centres: centres(polar, plan.shape),
+            centres: centres(polar, plan.sites().shape()),
             tables,
             norms: Scratch::default(),
             slots: Slots::default(),
@@ -203,10 +203,10 @@ impl Score for Launcher<'_> {
 /// `plan` pools.
 pub(super) fn bytes(device: &Device, family: &Family, plan: &Plan, rows: usize) -> (u64, u64) {
     let (inner, polar) = (&family.inner, &family.polar);
-    let maps = inner::bytes(inner, family.glides.len(), rows, plan.grid.stride);
-    let most = inner.most_rows(rows, plan.grid.stride);
+    let maps = inner::bytes(inner, family.glides.len(), rows, plan.sites().grid().stride);
+    let most = inner.most_rows(rows, plan.sites().grid().stride);
     let around = centre_rows(family, &(0..most)).len();
-    let norms = 8 * (around * centres(polar, plan.shape).grid.count.cols) as u64;
+    let norms = 8 * (around * centres(polar, plan.sites().shape()).grid.count.cols) as u64;
     let slots = Slots::bytes(Layout::new(device.workgroup_memory(), polar).slot);
     let taps = 16 * ((2 * family.glides.len() + 1) * polar.len()) as u64;
     // Those of bands before are still on their way.

@@ -14,7 +14,7 @@ use super::pixels::Image;
 use crate::Result;
 use crate::descriptor::harmonic::{Family, Folded};
 use crate::descriptor::inner::Norms;
-use crate::plan::sites::SiteGrid;
+use crate::sites::SiteGrid;
 
 /// Inner sites of a workgroup.
 const SITES: usize = 128;

@@ -8,7 +8,7 @@ use super::commands::Commands;
 use super::device::{Device, Scratch};
 use crate::Result;
 use crate::descriptor::inner::Inner;
-use crate::plan::sites::{Band, SiteGrid};
+use crate::sites::{Band, SiteGrid};
 
 /// Scores of the inner rows that a band pools, `[channel][row][col]`.
 pub(super) struct Maps {

@@ -64,7 +64,7 @@ impl<'a> Launcher<'a> {
 
 impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
-        let (grid, full, band) = (&self.plan.grid, self.family.patch.full(), job.band);
+        let (grid, full, band) = (self.plan.sites().grid(), self.family.patch.full(), job.band);
         let across = band.cols.div_ceil(SITES);
         let pixels = across * (SITES * grid.stride + full.cols) * full.rows;
         let rows =

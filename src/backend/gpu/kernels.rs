@@ -18,7 +18,7 @@ use crate::descriptor::inner::Inner;
 use crate::descriptor::polar::Polar;
 use crate::descriptor::{Family, reflection, rotation};
 use crate::plan::Plan;
-use crate::plan::sites::Band;
+use crate::sites::Band;
 
 /// One band: what every kernel is given.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ impl<'a> Kernels<'a> {
         let (sources, polar, launchers) = Default::default();
         let mut kernels = Self { image, pixels, sources, polar, launchers };
         let mut channel = 0;
-        for (i, family) in plan.families.iter().enumerate() {
+        for (i, family) in plan.families().iter().enumerate() {
             kernels.add(device, (i, family), plan, channel)?;
             channel += family.channels();
         }
@@ -80,7 +80,7 @@ impl<'a> Kernels<'a> {
     ) -> Result<()> {
         let ranked = |inner, (source, channels), top| {
             let ranked = pooling::Ranked { inner, source, channels, top };
-            pooling::Launcher::new(device, ranked, &plan.grid, channel)
+            pooling::Launcher::new(device, ranked, plan.sites().grid(), channel)
         };
         let launcher: Box<dyn Launch + 'a> = match family {
             Family::Translation(family) => {
@@ -96,7 +96,8 @@ impl<'a> Kernels<'a> {
                 Box::new(power_spectrum::Launcher::new(device, family, plan, channel)?)
             }
             Family::Harmonic(family) => {
-                let source = self.source(harmonic::Launcher::new(device, family, &plan.grid)?);
+                let source =
+                    self.source(harmonic::Launcher::new(device, family, plan.sites().grid())?);
                 if let Some(width) = family.width {
                     let family = (family, width);
                     let launcher =
@@ -104,7 +105,7 @@ impl<'a> Kernels<'a> {
                     self.launchers.push(Box::new(launcher));
                     return Ok(());
                 }
-                let windows = Windows::new(device, &family.inner, &plan.grid);
+                let windows = Windows::new(device, &family.inner, plan.sites().grid());
                 Box::new(maximum::Launcher::new(device, family, (source, windows), channel)?)
             }
             Family::Rotation(rotation::Family { polar, inner, pool_top, .. })

@@ -12,8 +12,8 @@ use super::fold::Totals;
 use super::kernel::{Kernel, Source};
 use crate::Result;
 use crate::plan::Plan;
-use crate::plan::sites::{Band, blocks};
 use crate::reduce::pca::{Moments, PIECE};
+use crate::sites::{Band, blocks};
 
 /// Channels on a side of a workgroup's block.
 const BLOCK: usize = 64;
@@ -105,10 +105,10 @@ impl<'a> Sums<'a> {
         commands: &mut Commands<'_>,
         band: &Band,
     ) -> Result<Option<Buffer>> {
-        if self.plan.active.is_none() {
+        if self.plan.sites().active().is_none() {
             return Ok(None);
         }
-        let weight = |site| f32::from(u8::from(self.plan.is_active(site)));
+        let weight = |site| f32::from(u8::from(self.plan.sites().is_active(site)));
         let weights: Vec<f32> = band.sites().map(weight).collect();
         let buffer = self.weights.get(self.device, "weights", weights.len() as u64)?.clone();
         commands.write(&buffer, &weights);
@@ -118,7 +118,7 @@ impl<'a> Sums<'a> {
     /// First site and number of sites of the band's parts. They begin afresh at
     /// each row of tiles, so that they do not depend on the bands.
     fn parts_of(&self, band: &Band) -> Vec<[u32; 2]> {
-        blocks(0..band.rows.len(), self.plan.tile.rows)
+        blocks(0..band.rows.len(), self.plan.sites().tile().rows)
             .flat_map(|rows| {
                 blocks(rows.start * band.cols..rows.end * band.cols, self.part_sites())
             })

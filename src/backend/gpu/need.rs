@@ -21,30 +21,31 @@ impl Need {
     /// For bands of `rows` site rows on `device`.
     fn new(device: &Device, plan: &Plan, rows: usize) -> Self {
         let limit = device.binding_limit();
-        let rows = rows.min(plan.grid.count.rows);
-        let sites = (rows * plan.grid.count.cols) as u64;
+        let rows = rows.min(plan.sites().grid().count.rows);
+        let sites = (rows * plan.sites().grid().count.cols) as u64;
         let channels = plan.channels() as u64;
-        let features = match plan.params.components {
+        let features = match plan.params().components {
             Components::Count(count) => channels.min(count as u64),
             Components::Variance(_) => channels,
         };
         let descriptors = 4 * sites * channels;
         let weights = 4 * sites;
-        let norms = plan.families.iter().map(|family| match family {
+        let norms = plan.families().iter().map(|family| match family {
             Family::Translation(family) => {
-                4 * Norms::<f32>::most_values(family, &plan.grid, rows) as u64
+                4 * Norms::<f32>::most_values(family, plan.sites().grid(), rows) as u64
             }
             _ => 0,
         });
         let norms = norms.max().unwrap_or(0);
-        let maps = (0..plan.families.len()).map(|i| maps(device, plan, i, rows));
+        let maps = (0..plan.families().len()).map(|i| maps(device, plan, i, rows));
         let (largest_maps, maps) =
             maps.fold((0, 0), |(most, sum), (largest, all)| (largest.max(most), sum + all));
         // Bands have rows of their own only where the image is too large to stay.
-        let mut pixels = pixels::bytes(plan, plan.shape.rows);
+        let mut pixels = pixels::bytes(plan, plan.sites().shape().rows);
         if pixels > limit {
-            let extent = (rows - 1) * plan.grid.stride + 2 * plan.reach().rows + 1;
-            pixels = pixels::bytes(plan, extent.min(plan.shape.rows));
+            let extent =
+                (rows - 1) * plan.sites().grid().stride + 2 * plan.sites().reach().rows + 1;
+            pixels = pixels::bytes(plan, extent.min(plan.sites().shape().rows));
         } else {
             pixels = 0;
         }
@@ -59,9 +60,9 @@ impl Need {
 /// Bytes of the largest buffer, and of all, for the scores at inner sites that family
 /// `of` needs for bands of `rows` site rows.
 fn maps(device: &Device, plan: &Plan, of: usize, rows: usize) -> (u64, u64) {
-    match &plan.families[of] {
+    match &plan.families()[of] {
         Family::Harmonic(family) => {
-            let bytes = harmonic::bytes(family, rows, plan.grid.stride);
+            let bytes = harmonic::bytes(family, rows, plan.sites().grid().stride);
             (bytes, bytes)
         }
         Family::Centred(family) => centred::bytes(device, family, plan, rows),
@@ -77,10 +78,10 @@ fn maps(device: &Device, plan: &Plan, of: usize, rows: usize) -> (u64, u64) {
 /// `budget` bytes; at least one row of tiles.
 pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usize> {
     let limit = device.binding_limit();
-    let tile = plan.tile.rows;
+    let tile = plan.sites().tile().rows;
     let least = Need::new(device, plan, tile);
     if least.largest > limit {
-        let (block, need) = (tile.min(plan.grid.count.rows), least.largest);
+        let (block, need) = (tile.min(plan.sites().grid().count.rows), least.largest);
         return Err(device.error(format!(
             "{block} rows of sites need a buffer of {need} bytes but the device binds {limit}; \
              give a larger --stride, fewer channels, or use --device cpu"
@@ -90,7 +91,7 @@ pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usi
         let need = Need::new(device, plan, tiles * tile);
         need.largest <= limit && need.all <= budget
     };
-    let (mut fitting, mut beyond) = (1, plan.grid.count.rows.div_ceil(tile) + 1);
+    let (mut fitting, mut beyond) = (1, plan.sites().grid().count.rows.div_ceil(tile) + 1);
     while beyond - fitting > 1 {
         let middle = fitting.midpoint(beyond);
         if fits(middle) { fitting = middle } else { beyond = middle }

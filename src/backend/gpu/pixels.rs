@@ -13,7 +13,7 @@ use super::commands::Commands;
 use super::device::{Device, Scratch};
 use crate::Result;
 use crate::plan::Plan;
-use crate::plan::sites::Band;
+use crate::sites::Band;
 
 /// All of the image where a binding can hold it, else the rows of one band.
 pub(super) struct Pixels<'a> {
@@ -57,12 +57,12 @@ impl Rows {
 
 /// Values of one phase of a row of the plan's image.
 pub(super) fn pitch(plan: &Plan) -> usize {
-    plan.shape.cols.div_ceil(plan.grid.stride)
+    plan.sites().shape().cols.div_ceil(plan.sites().grid().stride)
 }
 
 /// Bytes of `rows` pixel rows of the plan's image.
 pub(super) fn bytes(plan: &Plan, rows: usize) -> u64 {
-    4 * (rows * plan.grid.stride * pitch(plan)) as u64
+    4 * (rows * plan.sites().grid().stride * pitch(plan)) as u64
 }
 
 impl<'a> Pixels<'a> {
@@ -72,12 +72,16 @@ impl<'a> Pixels<'a> {
 
     /// The rows that `band` depends on, at least.
     pub(super) fn rows(&mut self, commands: &mut Commands<'_>, band: &Band) -> Result<Rows> {
-        let (pitch, stride) = (pitch(self.plan), self.plan.grid.stride);
+        let (pitch, stride) = (pitch(self.plan), self.plan.sites().grid().stride);
         if let Some(buffer) = &self.whole {
             return Ok(Rows { buffer: buffer.clone(), first: 0, pitch, stride });
         }
-        let whole = bytes(self.plan, self.plan.shape.rows) <= self.device.binding_limit();
-        let rows = if whole { 0..self.plan.shape.rows } else { self.plan.pixel_rows(band) };
+        let whole = bytes(self.plan, self.plan.sites().shape().rows) <= self.device.binding_limit();
+        let rows = if whole {
+            0..self.plan.sites().shape().rows
+        } else {
+            self.plan.sites().pixel_rows(band)
+        };
         let values = by_phase(self.image.slice(s![rows.clone(), ..]), stride, pitch);
         let buffer = self.buffer.get(self.device, "image", values.len() as u64)?.clone();
         commands.write(&buffer, &values);

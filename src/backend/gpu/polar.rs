@@ -21,7 +21,7 @@ use crate::descriptor::Family;
 use crate::descriptor::inner::{Inner, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
-use crate::plan::sites::SiteGrid;
+use crate::sites::SiteGrid;
 use layout::Layout;
 pub use sums::{Block, Entry};
 use sums::{Product, Sums};
@@ -49,7 +49,7 @@ fn samples(family: &Family) -> Option<(&Polar, &Inner)> {
 
 /// The families of `plan` with these samples.
 fn alike(plan: &Plan, own: (&Polar, &Inner)) -> impl Iterator<Item = usize> {
-    (0..plan.families.len()).filter(move |&i| samples(&plan.families[i]) == Some(own))
+    (0..plan.families().len()).filter(move |&i| samples(&plan.families()[i]) == Some(own))
 }
 
 /// Products that a family's scores of an inner site are made of, and their weights.
@@ -95,7 +95,7 @@ impl<'a> Launcher<'a> {
         let (mut all, mut channels) = (Vec::new(), Vec::new());
         for i in alike(plan, (polar, inner)) {
             let first = all.len();
-            all.extend(scores(&plan.families[i]));
+            all.extend(scores(&plan.families()[i]));
             channels.push((i, first..all.len()));
         }
         let sums = Sums::new(polar.angles, &all);
@@ -118,7 +118,7 @@ impl<'a> Launcher<'a> {
             kernel,
             polar,
             inner,
-            grid: &plan.grid,
+            grid: plan.sites().grid(),
             layout,
             sums,
             channels,
@@ -166,15 +166,15 @@ impl Score for Launcher<'_> {
 /// for them together, for a band of `rows` site rows; nothing where another family
 /// stands for them.
 pub(super) fn bytes(device: &Device, plan: &Plan, of: usize, rows: usize) -> Option<(u64, u64)> {
-    let (polar, inner) = samples(&plan.families[of])?;
+    let (polar, inner) = samples(&plan.families()[of])?;
     let alike = || alike(plan, (polar, inner));
     if alike().next() != Some(of) {
         return None;
     }
-    let scores: Vec<_> = alike().flat_map(|i| scores(&plan.families[i])).collect();
+    let scores: Vec<_> = alike().flat_map(|i| scores(&plan.families()[i])).collect();
     let sums = Sums::new(polar.angles, &scores);
     let layout = Layout::new(device.workgroup_memory(), polar, &sums);
-    let of_channels = |channels| inner::bytes(inner, channels, rows, plan.grid.stride);
+    let of_channels = |channels| inner::bytes(inner, channels, rows, plan.sites().grid().stride);
     let (maps, norms) = (of_channels(scores.len()), of_channels(2));
     Some((maps.max(norms), maps + norms + Slots::bytes(layout.slot)))
 }

@@ -12,7 +12,7 @@ use super::kernel::{Kernel, Source};
 use super::kernels::{Job, Launch};
 use crate::Result;
 use crate::descriptor::inner::Inner;
-use crate::plan::sites::{SiteGrid, blocks};
+use crate::sites::{SiteGrid, blocks};
 
 /// Sites of a workgroup, columns whose scores it sorts at once, and ranks that
 /// a dispatch can find.

@@ -68,7 +68,7 @@ impl<'a> Launcher<'a> {
             threads: [SITES as u32, 1, 1],
             shared: 256 * (16 + 4),
         })?;
-        let windows = Windows::new(device, &family.inner, &plan.grid);
+        let windows = Windows::new(device, &family.inner, plan.sites().grid());
         let table = maximum::table(family, first_channel);
         let phases = device.upload("phases", &table, BufferUsages::STORAGE)?;
         let weights = power_mean::weights(&family.inner, width);
@@ -81,10 +81,10 @@ impl<'a> Launcher<'a> {
 
 impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
-        let (maps, band, grid) = (&job.maps[self.source], job.band, &self.plan.grid);
+        let (maps, band, grid) = (&job.maps[self.source], job.band, self.plan.sites().grid());
         let inner = &self.family.inner;
         let [row_windows, col_windows] = self.windows.get(commands, band, maps)?;
-        let mask = self.plan.mask.as_ref().map(|mask| mask.view());
+        let mask = self.plan.sites().mask().map(|mask| mask.view());
         let all = self.family.counts(mask, maps.rows.clone(), 0..maps.cols);
         let counts = self.counts.get(self.device, "counts", all.len() as u64)?.clone();
         commands.write(&counts, &all);

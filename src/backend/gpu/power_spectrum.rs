@@ -15,7 +15,7 @@ use super::pixels;
 use crate::Result;
 use crate::descriptor::power_spectrum::{Family, Scale, turn};
 use crate::plan::Plan;
-use crate::plan::sites::Extent;
+use crate::sites::Extent;
 use layout::{EIGHT, Layout, THREADS};
 
 /// `Params` of the shader; see there for meanings and units.
@@ -96,11 +96,11 @@ impl<'a> Launcher<'a> {
     }
 
     fn params(&self, job: &Job<'_>, across: usize, first_group: usize) -> Params {
-        let (grid, layout, band) = (&self.plan.grid, &self.layout, job.band);
+        let (grid, layout, band) = (self.plan.sites().grid(), &self.layout, job.band);
         let line = grid.stride * job.pixels.pitch;
         let top = grid.row(band.rows.start) - self.family.window.rows;
         // f32 holds the square itself or its own largest value, as on the CPU.
-        let scale = (self.plan.deviation.powi(2)).min(f32::MAX.into()) as f32;
+        let scale = (self.plan.deviation().powi(2)).min(f32::MAX.into()) as f32;
         Params {
             origin: ((top - job.pixels.first) * line) as u32,
             below: (grid.stride * line) as u32,
@@ -178,11 +178,11 @@ impl Axes {
     /// Places of pixels before and after the centre, counted from the first row of the
     /// window in phase 0 and block 0 of the first site's columns.
     fn offsets(&self, plan: &Plan) -> Vec<[u32; 2]> {
-        let (pitch, stride) = (pixels::pitch(plan), plan.grid.stride);
+        let (pitch, stride) = (pixels::pitch(plan), plan.sites().grid().stride);
         let Extent { rows, cols } = self.window;
         let row = |row: usize| (row * stride * pitch) as u32;
         let col = |col: usize| {
-            let col = plan.grid.margin.cols - cols + col;
+            let col = plan.sites().grid().margin.cols - cols + col;
             (col % stride * pitch + col / stride) as u32
         };
         let about = |half: usize, place: &dyn Fn(usize) -> u32| -> Vec<[u32; 2]> {

@@ -11,8 +11,8 @@ use super::commands::{Commands, ReadBack};
 use super::device::{Device, Scratch};
 use super::kernel::{Kernel, Source};
 use crate::Result;
-use crate::plan::sites::{Band, blocks};
 use crate::reduce::pca::Pca;
+use crate::sites::{Band, blocks};
 
 /// Components that one thread sums.
 const GROUP: usize = 8;

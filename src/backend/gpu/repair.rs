@@ -15,7 +15,7 @@ use crate::Result;
 use crate::backend::cpu;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
-use crate::plan::sites::{Band, Tile};
+use crate::sites::{Band, Tile};
 
 /// Most bytes of scores that are made at once, unless one tile has more.
 const AT_ONCE: u64 = 32 << 20;
@@ -103,7 +103,7 @@ impl Repair {
 impl Job<'_> {
     /// Scores of `tiles` one after the other, and where they belong.
     fn scores(&self, tiles: &[&(Tile, Balance)]) -> (Vec<f32>, Vec<GpuTile>) {
-        let grid = &self.plan.grid;
+        let grid = self.plan.sites().grid();
         let of = |tile: &&(Tile, Balance)| {
             cpu::repair(self.image, self.family, self.norms, grid, tile).into_raw_vec_and_offset().0
         };

@@ -17,9 +17,9 @@ use crate::descriptor::{
     rotation, translation,
 };
 use crate::image::micrograph::{Micrograph, NonFinite};
-use crate::plan::sites::Extent;
 use crate::plan::{Components, Params, Plan};
 use crate::reduce::pca::Pca;
+use crate::sites::Extent;
 
 /// Size of the image, px.
 const SHAPE: (usize, usize) = (56, 64);
@@ -107,9 +107,9 @@ fn all() -> Vec<(&'static str, FamilyParams)> {
 fn segment(gpu: &dyn Backend, image: &Array2<f64>, families: Vec<FamilyParams>) -> Result<()> {
     let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
     let params = Params { families, stride: 6, ..Default::default() };
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let mut session = gpu.upload(micrograph.standardised()?, &plan)?;
-    let band = plan.whole();
+    let band = plan.sites().whole();
     session.accumulate(&band)?;
     let moments = session.moments()?;
     let pca = Pca::of_blocks(&moments, Components::Count(3), &plan.blocks())?;

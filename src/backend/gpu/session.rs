@@ -16,8 +16,8 @@ use super::{moments, project};
 use crate::Result;
 use crate::backend::Describe;
 use crate::plan::Plan;
-use crate::plan::sites::Band;
 use crate::reduce::pca::{Moments, Pca};
+use crate::sites::Band;
 
 /// Bands that the device may have before it.
 pub(super) const IN_FLIGHT: usize = 2;
@@ -45,7 +45,7 @@ impl<'a> Session<'a> {
             commands: Commands::new(device),
             submitted: VecDeque::new(),
             kernels: Kernels::new(device, image, plan)?,
-            descriptors: Descriptors::new(plan.budget),
+            descriptors: Descriptors::new(plan.budget()),
             moments: moments::Sums::new(device, plan)?,
             features: project::Features::new(device)?,
         })

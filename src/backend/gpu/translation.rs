@@ -16,7 +16,7 @@ use super::repair::{self, Repair};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
-use crate::plan::sites::{Band, Tile};
+use crate::sites::{Band, Tile};
 use layout::{LANES, Layout, Slab};
 
 /// `Params` of the shader; see there for meanings and units.
@@ -125,7 +125,7 @@ impl<'a> Launcher<'a> {
     }
 
     fn params(&self, band: &Band, pixels: &Rows, slab: &Slab) -> Params {
-        let (grid, patch) = (&self.plan.grid, self.family.patch);
+        let (grid, patch) = (self.plan.sites().grid(), self.family.patch);
         Params {
             first_row: pixels.first as u32,
             pitch: pixels.pitch as u32,
@@ -154,7 +154,7 @@ impl<'a> Launcher<'a> {
         buffers: &[&Buffer],
         tiles: usize,
     ) -> Result<()> {
-        let (tile, stride) = (self.plan.tile, self.plan.grid.stride);
+        let (tile, stride) = (self.plan.sites().tile(), self.plan.sites().grid().stride);
         let rows = 2 * tile.rows * stride + params.height as usize;
         let threads = self.layout.blocks * self.layout.groups;
         let work = (threads * LANES * rows * stride.min(params.height as usize)) as u64;
@@ -181,8 +181,9 @@ impl<'a> Launcher<'a> {
 impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
         let Job { image, pixels, band, descriptors, .. } = *job;
-        let (rows, tiles) = (band.rows.clone(), self.plan.tiles(band));
-        let Maps { norms, tiles } = Maps::new(image, self.family, &self.plan.grid, rows, tiles);
+        let (rows, tiles) = (band.rows.clone(), self.plan.sites().tiles(band));
+        let Maps { norms, tiles } =
+            Maps::new(image, self.family, self.plan.sites().grid(), rows, tiles);
         // What lies before the band's own norms is not needed there.
         let own = norms.around(band.rows.clone(), 0..band.cols).next().map_or(0, |r| r.start);
         let mean = self.mean.get(self.device, "mean", (norms.mean.len() - own) as u64)?.clone();

@@ -14,8 +14,8 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::{CHUNK, Clustering, seeding};
-use crate::plan::Plan;
-use crate::plan::sites::Extent;
+use crate::sites::Extent;
+use crate::sites::{SiteGrid, Sites};
 
 /// Most pairs: enough for a mean of squares good to about a percent.
 const MOST_PAIRS: usize = 10_000;
@@ -34,17 +34,17 @@ impl Pairs {
     /// Pairs of active sites, by their numbers among these: along rows, columns and
     /// both diagonals, half of the plan's margin apart (a quarter of the way from which
     /// on descriptors have no pixel in common). Some, evenly spread, where there are many.
-    pub fn of(plan: &Plan) -> Self {
-        let (count, margin, stride) = (plan.grid.count, plan.grid.margin, plan.grid.stride);
+    pub fn of(sites: &Sites) -> Self {
+        let &SiteGrid { count, margin, stride } = sites.grid();
         let steps = |margin: usize| match margin {
             0 => WITHOUT_MARGIN,
             margin => ((margin + stride) / (2 * stride)).max(1),
         };
         let lag = Extent { rows: steps(margin.rows), cols: steps(margin.cols) };
-        let number = numbers(plan);
+        let number = sites.active_numbers();
         let at = |row: usize, col: usize| {
             let inside = row < count.rows && col < count.cols;
-            inside.then(|| number[row * count.cols + col]).flatten()
+            inside.then(|| number[(row, col)]).flatten()
         };
         let every = (4.0 * count.area() as f64 / MOST_PAIRS as f64).sqrt().ceil().max(1.0) as usize;
         let mut pairs = Vec::new();
@@ -76,17 +76,6 @@ impl Pairs {
             self.0.par_chunks(CHUNK / 8).map(|pairs| pairs.iter().map(of).sum()).collect();
         sums.iter().sum::<f64>() / (2 * self.0.len()).max(1) as f64
     }
-}
-
-/// The number of each site among the active ones.
-fn numbers(plan: &Plan) -> Vec<Option<usize>> {
-    let mut next = 0;
-    let number = |site: usize| {
-        let active = plan.is_active(site);
-        next += usize::from(active);
-        active.then(|| next - 1)
-    };
-    (0..plan.grid.len()).map(number).collect()
 }
 
 /// The centroid nearest to `point`, the first of equals.
@@ -141,6 +130,7 @@ mod tests {
     use super::*;
     use crate::Params;
     use crate::descriptor::{FamilyParams, translation};
+    use crate::plan::{Outline, Plan};
 
     fn clustering(inertia: f64, centroids: Array2<f64>) -> Clustering {
         let labels = Vec::new();
@@ -155,14 +145,18 @@ mod tests {
         };
         let families = vec![FamilyParams::Translation(translation)];
         // Margins of 7 and 8 px: sites at rows 7, 9, 11 and columns 8, 10, 12, 14.
-        Plan::new(Params { families, stride: 2, ..Default::default() }, (20, 24), mask).unwrap()
+        Plan::new(
+            Params { families, stride: 2, ..Default::default() },
+            Outline::new((20, 24), 1.0).without(mask.cloned()),
+        )
+        .unwrap()
     }
 
     #[test]
     fn pairs_lie_half_the_margin_apart() {
         let plan = plan(None);
-        assert_eq!(plan.grid.count, Extent { rows: 3, cols: 4 });
-        let pairs = Pairs::of(&plan);
+        assert_eq!(plan.sites().grid().count, Extent { rows: 3, cols: 4 });
+        let pairs = Pairs::of(plan.sites());
         // 2 rows and 2 columns of sites on.
         let expected =
             [[0, 8], [0, 2], [0, 10], [1, 9], [1, 3], [1, 11], [2, 10], [2, 8], [3, 11], [3, 9]];
@@ -173,7 +167,7 @@ mod tests {
     #[test]
     fn masked_sites_have_no_number() {
         let mask = Array2::from_shape_fn((20, 24), |at| at == (7, 10) || at == (11, 12));
-        let pairs = Pairs::of(&plan(Some(&mask.into_shared())));
+        let pairs = Pairs::of(plan(Some(&mask.into_shared())).sites());
         // Site 1 is gone, so site 2 is number 1; site 10 has no counterpart.
         assert_eq!(pairs.0[..3], [[0, 7], [0, 1], [1, 7]]);
         assert!(pairs.0.iter().flatten().all(|&i| i < 10));
@@ -182,10 +176,10 @@ mod tests {
     #[test]
     fn many_sites_give_some_pairs() {
         let params = Params { stride: 1, ..Default::default() };
-        let plan = Plan::new(params, (500, 700), None).unwrap();
-        let pairs = Pairs::of(&plan).0;
+        let plan = Plan::new(params, Outline::new((500, 700), 1.0)).unwrap();
+        let pairs = Pairs::of(plan.sites()).0;
         assert!(pairs.len() <= MOST_PAIRS && pairs.len() > MOST_PAIRS / 3, "{}", pairs.len());
-        assert!(pairs.iter().flatten().any(|&i| i > plan.grid.len() * 9 / 10), "spread");
+        assert!(pairs.iter().flatten().any(|&i| i > plan.sites().grid().len() * 9 / 10), "spread");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::Family;
 use crate::descriptor::inner::Inner;
 use crate::descriptor::rounding::{self, EPS, Rounding};
-use crate::plan::sites::{Extent, SiteGrid};
+use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
 
 /// Where the Gaussian ends, in its standard deviations.

@@ -94,7 +94,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::plan::sites::Extent;
+    use crate::sites::Extent;
 
     #[test]
     fn sums_are_those_of_the_surroundings() {

@@ -9,8 +9,8 @@ use super::{Polar, Tap};
 use crate::descriptor::inner::Inner;
 use crate::descriptor::rounding::{self, EPS, Rounding};
 use crate::descriptor::{FLAT_SHARE, spline};
-use crate::plan::Plan;
-use crate::plan::sites::{Band, SiteGrid};
+use crate::sites::Sites;
+use crate::sites::{Band, SiteGrid};
 
 /// Operations on the way from a pixel to a coefficient: two for each of the two
 /// directions of both axes. The recursion hands an error on, `|pole|` times smaller at
@@ -96,11 +96,11 @@ impl Polar {
     pub(in crate::descriptor) fn rounding(
         &self,
         image: ArrayView2<'_, f32>,
-        (plan, band): (&Plan, &Band),
+        (sites, band): (&Sites, &Band),
         inner: &Inner,
         pairs: &[[Shift; 2]],
     ) -> Rounding<'static> {
-        let rows = inner.rows_of(band, &plan.grid);
+        let rows = inner.rows_of(band, sites.grid());
         let mut shifts: Vec<Shift> = Vec::new();
         let mut place = |shift: Shift| {
             shifts.iter().position(|&s| s == shift).unwrap_or_else(|| {
@@ -120,7 +120,7 @@ impl Polar {
         let reason = format!(
             "2 (losses of both samples + eps (sqrt({terms} samples) + 3)), the worst of the window"
         );
-        Rounding::of_sites(reason, inner.worst(&bounds, &rows, band, &plan.grid))
+        Rounding::of_sites(reason, inner.worst(&bounds, &rows, band, sites.grid()))
     }
 }
 
@@ -134,7 +134,7 @@ fn padded(coefficients: ArrayView2<'_, f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sites::Extent;
+    use crate::sites::Extent;
 
     /// The samples in f32, pixel by pixel and tap by tap, are off by less.
     #[test]

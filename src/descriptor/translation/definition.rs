@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::{FLAT_SHARE, Family, Translation};
-use crate::plan::sites::SiteGrid;
+use crate::sites::SiteGrid;
 
 /// Descriptors of all sites by the definition alone, in f64 with direct sums:
 /// the reference that every backend is tested against. `image` `[rows, cols]`

@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::{Family, Norms};
-use crate::plan::sites::{SiteGrid, Tile};
+use crate::sites::{SiteGrid, Tile};
 
 /// Largest `|mu - c| max(|mu - c|, |mu|) / var` of patches that f32 is trusted
 /// with: the first factor is what sums of products lose, the second what the

@@ -9,7 +9,7 @@ use num_traits::Float;
 use rayon::prelude::*;
 
 use super::{FLAT_SHARE, Family, Translation};
-use crate::plan::sites::{Extent, SiteGrid};
+use crate::sites::{Extent, SiteGrid};
 
 /// Mean and inverse norm of the patches of some rows of sites, and of the same
 /// displaced by any translation.

@@ -1,7 +1,8 @@
+use super::cells::nearest;
 use super::*;
 use crate::descriptor::{FamilyParams, translation};
-use crate::plan::Params;
-use crate::plan::sites::Extent;
+use crate::plan::{Outline, Params, Plan};
+use crate::sites::Extent;
 
 /// 20 x 30 px, sites at 3, 7, 11, 15 (rows) and 3, 7, ..., 23 (columns).
 fn plan(border: Border, order: Order, mask: Option<&ArcArray2<bool>>) -> Plan {
@@ -12,7 +13,28 @@ fn plan(border: Border, order: Order, mask: Option<&ArcArray2<bool>>) -> Plan {
     };
     let families = vec![FamilyParams::Translation(translation)];
     let params = Params { families, stride: 4, border, order, ..Default::default() };
-    Plan::new(params, (20, 30), mask).unwrap()
+    Plan::new(params, Outline::new((20, 30), 1.0).without(mask.cloned())).unwrap()
+}
+
+fn label_map(
+    clusters_of_sites: &[u32],
+    clusters: usize,
+    plan: &Plan,
+    absent: Option<&ArcArray2<bool>>,
+) -> LabelMap {
+    let numbering = Numbering::Order(plan.params().order);
+    LabelMap::new(clusters_of_sites, clusters, plan.canvas(&numbering, absent))
+}
+
+#[test]
+fn a_given_numbering_stays_whatever_the_sizes() {
+    let plan = plan(Border::Nearest, Order::Size, None);
+    let clusters: Vec<u32> = (0..24).map(|i| u32::from(i < 6)).collect();
+    let numbering = Numbering::Given(vec![2, 3, 1]);
+    let map = LabelMap::new(&clusters, 3, plan.canvas(&numbering, None));
+    assert_eq!((map.pixels()[(0, 0)], map.pixels()[(19, 29)]), (3, 2));
+    let pixels: Vec<(u16, u64)> = map.areas.iter().map(|area| (area.label, area.pixels)).collect();
+    assert_eq!(pixels, [(1, 0), (2, 420), (3, 180)]);
 }
 
 #[test]
@@ -35,12 +57,13 @@ fn blank_leaves_what_lies_outside_the_cells() {
 #[test]
 fn the_largest_pattern_is_one_and_pystem_turns_the_order_round() {
     let plan_by_size = plan(Border::Nearest, Order::Size, None);
-    let sites: Vec<u32> = (0..plan_by_size.grid.len()).map(|i| u32::from(i >= 6)).collect();
-    let map = LabelMap::new(&sites, 2, &plan_by_size, None);
+    let sites: Vec<u32> =
+        (0..plan_by_size.sites().grid().len()).map(|i| u32::from(i >= 6)).collect();
+    let map = label_map(&sites, 2, &plan_by_size, None);
     assert_eq!((map.pixels()[(0, 0)], map.pixels()[(19, 29)]), (2, 1));
     assert!(map.areas[0].pixels > map.areas[1].pixels);
     assert_eq!(map.areas.iter().map(|a| a.pixels).sum::<u64>(), 600);
-    let reverse = LabelMap::new(&sites, 2, &plan(Border::Nearest, Order::Pystem, None), None);
+    let reverse = label_map(&sites, 2, &plan(Border::Nearest, Order::Pystem, None), None);
     assert_eq!((reverse.pixels()[(0, 0)], reverse.pixels()[(19, 29)]), (1, 2));
     assert!(reverse.areas[0].pixels < reverse.areas[1].pixels);
 }
@@ -50,7 +73,7 @@ fn means_weigh_sites_by_their_pixels() {
     let plan = plan(Border::Nearest, Order::Size, None);
     // 4 x 6 sites; those of the first row are label 2.
     let clusters: Vec<u32> = (0..24).map(|i| u32::from(i < 6)).collect();
-    let map = LabelMap::new(&clusters, 2, &plan, None);
+    let map = label_map(&clusters, 2, &plan, None);
     let values: Vec<f32> = (0..24).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
     let means = map.means(&values);
     // The first site has 6 x 6 of the 6 x 30 pixels of its row.
@@ -61,16 +84,16 @@ fn means_weigh_sites_by_their_pixels() {
 fn masked_pixels_have_no_label_and_their_neighbours_have_one() {
     let mask = Array2::from_shape_fn((20, 30), |(r, c)| r < 4 && c < 4).into_shared();
     let plan = plan(Border::Nearest, Order::Size, Some(&mask));
-    assert_eq!(plan.active_sites(), plan.grid.len() - 1);
-    let map = LabelMap::new(&vec![0; plan.active_sites()], 1, &plan, Some(mask.clone()));
+    assert_eq!(plan.sites().active_count(), plan.sites().grid().len() - 1);
+    let map = label_map(&vec![0; plan.sites().active_count()], 1, &plan, Some(&mask));
     assert_eq!(map.sites[(0, 0)], UNLABELLED);
     let pixels = map.pixels();
     assert!(pixels.indexed_iter().all(|(at, &l)| (l == UNLABELLED) == mask[at]));
     assert_eq!(map.areas[0].pixels, 600 - 16);
     let mut weighed = 0;
-    let spread = map.spread(&vec![0.5; plan.active_sites()]);
+    let spread = map.spread(&vec![0.5; plan.sites().active_count()]);
     spread.by_site(|value, count| weighed += if value == 0.5 { count } else { 0 });
     assert_eq!(weighed, 600 - 16);
     assert_eq!(rows::collect(&spread)[(3, 3)], 0.0);
-    assert_eq!(map.means(&vec![0.5; plan.active_sites()]), [0.5]);
+    assert_eq!(map.means(&vec![0.5; plan.sites().active_count()]), [0.5]);
 }

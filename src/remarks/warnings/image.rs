@@ -4,8 +4,8 @@ use crate::descriptor::FamilyParams;
 use crate::image::micrograph::PixelSize;
 use crate::lattice::{Repetition, Source};
 use crate::plan::Params;
-use crate::plan::sites::Extent;
 use crate::remarks::{Code, Warning};
+use crate::sites::Extent;
 
 /// Share of the image that must have a lattice.
 const MOST: f64 = 0.5;

@@ -6,7 +6,6 @@ use crate::cluster::gap::Gaps;
 use crate::labels::label_map::{Area, LabelMap, UNLABELLED};
 use crate::labels::regions;
 use crate::lattice::Repetition;
-use crate::plan::Plan;
 use crate::plan::automatic;
 use crate::remarks::{Code, Warning};
 
@@ -22,17 +21,17 @@ const ACROSS: f64 = 0.1;
 /// Share of the columns within which the beam settles after its way back.
 const SETTLING: f64 = 0.25;
 
-/// Warnings about a `map` of the sites of `plan`, whose labels lie as far apart as `gaps`
+/// Warnings about a `map` of sites `spacing` px of the image apart, whose labels lie as far apart as `gaps`
 /// says (by label), in an image that repeats like that.
 pub fn patterns(
     map: &LabelMap,
-    plan: &Plan,
+    spacing: f64,
     gaps: &Gaps,
     repetition: Option<&Repetition>,
 ) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = map.areas.iter().filter_map(small).collect();
     if let Some(period) = repetition.and_then(|repetition| repetition.period_px) {
-        let sites = period * plan.frame.scale / plan.grid.stride as f64;
+        let sites = period / spacing;
         let slivers = |area: &Area| sliver(map.sites.view(), area, (period, sites));
         warnings.extend(map.areas.iter().filter_map(slivers));
     }

@@ -6,7 +6,7 @@ use stemseg::backend::Backend;
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{FamilyParams, glide, harmonic, power_spectrum, reflection, rotation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use super::{BOUND, Outcome, follows, image, pool};
@@ -114,13 +114,14 @@ pub(crate) fn powers_that_overflow(backend: &dyn Backend) -> Outcome {
         let params = Params { families, stride: 5, ..Default::default() };
         let image = noise((40, 44), 9).mapv(|v| v * 4e16);
         let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
-        let plan = Plan::of(params, &micrograph)?;
+        let plan = Plan::new(params, &micrograph)?;
         let got = describe(backend, micrograph.standardised()?, &plan, usize::MAX)?;
         let largest = |v: f64| match scale {
             Scale::Linear => v.min(f32::MAX.into()),
             Scale::Log => v.min(f64::from(f32::MAX).ln()),
         };
-        let expected = plan.families[0].by_definition(image.view(), &plan.grid, None).mapv(largest);
+        let expected =
+            plan.families()[0].by_definition(image.view(), plan.sites().grid(), None).mapv(largest);
         let clipped = expected.iter().filter(|&&v| v == largest(f64::INFINITY)).count();
         if clipped == 0 || clipped == expected.len() {
             return Err(format!("{clipped} powers of {} overflow", expected.len()).into());

@@ -99,7 +99,7 @@ fn judge(
     let (micrograph, truth) = sample.read()?;
     let begun = Instant::now();
     let params = (settings.params)(&micrograph, truth.clusters)?;
-    let plan = Plan::of(params, &micrograph)?;
+    let plan = Plan::new(params, &micrograph)?;
     let found =
         pipeline::segment(&micrograph, plan, backend, &Unseen(progress), Default::default())?;
     let segment_ms = begun.elapsed().as_secs_f64() * 1e3;
@@ -110,7 +110,7 @@ fn judge(
         scores: metrics::score(truth.labels.view(), labels.view(), &settings.metrics)?,
         segment_ms,
         channels: found.plan.channels(),
-        parameters: found.plan.params,
+        parameters: found.plan.params().clone(),
     })
 }
 

@@ -10,11 +10,11 @@ use super::work::Work;
 use stemseg::backend::cpu::{CovarianceAlone, Cpu};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::labels::label_map::LabelMap;
-use stemseg::plan::sites::Band;
+use stemseg::labels::label_map::{LabelMap, Numbering};
 use stemseg::plan::{Params, Plan};
 use stemseg::progress::{Progress, Unseen};
 use stemseg::reduce::pca::{Moments, Pca};
+use stemseg::sites::Band;
 use stemseg::{Result, pipeline};
 
 /// What computes the stages that no backend has for its own.
@@ -24,8 +24,8 @@ fn host() -> DeviceInfo {
 
 /// Whether `backend` keeps the descriptors of `plan` for the next stage.
 fn keeps(backend: &dyn Backend, plan: &Plan) -> bool {
-    let bytes = size_of::<f32>() * plan.grid.len() * plan.channels();
-    backend.device().kind != "cpu" && bytes as u64 <= plan.budget
+    let bytes = size_of::<f32>() * plan.sites().grid().len() * plan.channels();
+    backend.device().kind != "cpu" && bytes as u64 <= plan.budget()
 }
 
 /// One image, with what each stage needs of those before it.
@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail)?;
-        let plan = Plan::of(params.clone(), &micrograph)?;
+        let plan = Plan::new(params.clone(), &micrograph)?;
         let described = plan.image(&micrograph)?.into_owned();
         let cpu = Cpu::new();
         let bands = pipeline::bands(&plan, &cpu)?;
@@ -61,7 +61,7 @@ impl<'a> Case<'a> {
         let pca = Pca::of_blocks(&moments, plan.components(), &plan.blocks())?;
         let points = project(&mut *session, &bands, &pca, progress)?;
         drop(session);
-        let centroids = spread(&points, plan.params.clusters[0]);
+        let centroids = spread(&points, plan.params().clusters[0]);
         let mut labels = vec![0; points.nrows()];
         let mut assigner = cpu.assigner(points.view())?;
         assigner.step(centroids.view())?;
@@ -83,7 +83,11 @@ impl<'a> Case<'a> {
             task(
                 Stage::LabelMap,
                 Box::new(|_| {
-                    timed(|| Ok(LabelMap::new(&self.labels, self.clusters(), &self.plan, None)))
+                    timed(|| {
+                        let numbering = Numbering::Order(self.plan.params().order);
+                        let canvas = self.plan.canvas(&numbering, None);
+                        Ok(LabelMap::new(&self.labels, self.clusters(), canvas))
+                    })
                 }),
             ),
         ]
@@ -137,7 +141,7 @@ impl<'a> Case<'a> {
             stage,
             size: Some(self.pixels.dim().into()),
             device,
-            sites: self.plan.grid.len(),
+            sites: self.plan.sites().grid().len(),
             channels: self.plan.channels(),
             work: Work::of(stage, &self.plan, self.pca.features(), kept),
             run: Box::new(run),
@@ -150,7 +154,7 @@ impl<'a> Case<'a> {
 
     fn describe(&self, backend: &dyn Backend, room: &mut Room<'_>) -> Result<Duration> {
         let bands = pipeline::bands(&self.plan, backend)?;
-        let shape = (self.plan.grid.len(), self.plan.channels());
+        let shape = (self.plan.sites().grid().len(), self.plan.channels());
         let values = shape.0 * shape.1;
         room.descriptors.resize(room.descriptors.len().max(values), 0.0);
         let mut out = ArrayViewMut2::from_shape(shape, &mut room.descriptors[..values])

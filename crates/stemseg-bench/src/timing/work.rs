@@ -22,12 +22,12 @@ impl Work {
     /// Of `stage` on an image, where PCA keeps `features`. With `kept` the device
     /// keeps descriptors for the stages that need them again.
     pub(super) fn of(stage: Stage, plan: &Plan, features: usize, kept: bool) -> Self {
-        let pixels = plan.shape.area() as f64;
-        let (sites, channels) = (plan.grid.len() as f64, plan.channels() as f64);
-        let cells = sites * (plan.grid.stride * plan.grid.stride) as f64;
+        let pixels = plan.sites().shape().area() as f64;
+        let (sites, channels) = (plan.sites().grid().len() as f64, plan.channels() as f64);
+        let cells = sites * (plan.sites().grid().stride * plan.sites().grid().stride) as f64;
         let image = F32 * pixels;
         let describe = 2.0 * cells * channels;
-        let counted = plan.families.iter().all(|f| matches!(f, Family::Translation(_)));
+        let counted = plan.families().iter().all(|f| matches!(f, Family::Translation(_)));
         let covariance = sites * channels * (channels + 1.0);
         let project = 2.0 * sites * channels * features as f64;
         let (flops, bytes) = match stage {

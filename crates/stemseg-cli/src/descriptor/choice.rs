@@ -8,7 +8,7 @@ use stemseg::descriptor::{
     translation,
 };
 use stemseg::image::micrograph::{Micrograph, PixelSize};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 
 use super::args::{CentredArgs, DescriptorArgs, PoolArg, ScaleArg, SpectrumArg, SymmetryArgs};
 use crate::{length, parse};

@@ -8,7 +8,7 @@ use stemseg::image::micrograph::Micrograph;
 use stemseg::lattice::Repetition;
 use stemseg::plan::{Border, Order};
 use stemseg::remarks::Remarks;
-use stemseg::{Error, Params, Plan, Result, plan::automatic, plan::memory, remarks::warnings};
+use stemseg::{Error, Params, Plan, Result, memory, plan::automatic, remarks::warnings};
 
 use super::batch::BatchArgs;
 use super::formats::FormatArgs;
@@ -227,7 +227,7 @@ impl Args {
         remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
         remarks.warnings.extend(warnings::image::settings(&repetition, &params));
         let sampling = params.sampling;
-        let plan = Plan::of(params, micrograph)
+        let plan = Plan::new(params, micrograph)
             .map_err(|error| self.settings.of_the_image(error, micrograph, sampling))?;
         let others = if batch { plan.neighbours() } else { 0 };
         let budget = match self.memory_of_each(jobs) {

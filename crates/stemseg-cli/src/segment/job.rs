@@ -7,12 +7,11 @@ use bytesize::ByteSize;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
-use stemseg::cluster::choose;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Also, Segmentation};
-use stemseg::plan::sites::Band;
 use stemseg::plan::{Components, Reduce};
 use stemseg::remarks::{Remarks, Warning};
+use stemseg::sites::Band;
 use stemseg::threads::beside;
 use stemseg::{Error, Plan, Result};
 use stemseg_files::write::{NpyRows, ResultFolder};
@@ -199,7 +198,7 @@ impl Job {
         backend: &dyn Backend,
         bar: &Bar,
     ) -> Result<Segmentation, Failure> {
-        let count = self.plan.grid.count;
+        let count = self.plan.sites().grid().count;
         let shape = [count.rows, count.cols, self.plan.channels()];
         let create = || NpyRows::create(&self.folder.path("descriptors.npy"), shape);
         let rows = args.saves(Save::Descriptors).then(create).transpose();
@@ -250,14 +249,14 @@ fn difference(
     plan: &Plan,
     earlier: &Earlier,
 ) -> Option<String> {
-    let (files, shared) = names(args, file, plan.params.clusters.len() > 1);
+    let (files, shared) = names(args, file, plan.params().clusters.len() > 1);
     let kind = |&k: &usize| args.formats.label_type(k.try_into().unwrap_or(u16::MAX));
-    let numbers = match plan.params.clusters.is_empty() {
-        true => vec![choose::MOST],
-        false => plan.params.clusters.clone(),
+    let numbers = match plan.params().clusters.is_empty() {
+        true => vec![stemseg::plan::MOST_CHOSEN],
+        false => plan.params().clusters.clone(),
     };
     let label_types = numbers.iter().map(|k| json!(kind(k))).collect();
-    let params = json!(plan.params);
+    let params = json!(plan.params());
     let overlay = args.report.overlay(input.summary.pixel_size_nm);
     let overlay = json!(Overlay::from(&overlay));
     let input = &input.summary;
@@ -285,35 +284,38 @@ fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
 
 /// Says what was decided and why (`--verbose`).
 fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure> {
-    let (grid, device) = (&plan.grid, backend.device());
+    let (grid, device) = (plan.sites().grid(), backend.device());
     let bands = pipeline::bands(plan, backend)?.len();
     bar.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
     let from_border = match grid.margin.rows + grid.margin.cols {
         0 => "up to the border".to_owned(),
         _ => format!("{} px from the border, since patch and window must fit", grid.margin),
     };
-    let resampled = match plan.params.sampling {
-        Some(_) => format!(" of the {} px that the image is resampled to", plan.shape),
+    let resampled = match plan.params().sampling {
+        Some(_) => format!(" of the {} px that the image is resampled to", plan.sites().shape()),
         None => String::new(),
     };
     bar.detail(&format!(
         "sites: {} rows x {} columns every {} px{resampled}, {from_border}",
         grid.count.rows, grid.count.cols, grid.stride
     ));
-    let names: Vec<String> =
-        plan.families.iter().map(|f| format!("{} ({} channels)", f.name(), f.channels())).collect();
+    let names: Vec<String> = plan
+        .families()
+        .iter()
+        .map(|f| format!("{} ({} channels)", f.name(), f.channels()))
+        .collect();
     let kept = match plan.components() {
         Components::Count(count) => format!("{count} features"),
         Components::Variance(share) => format!("features for {} % of the variance", 100.0 * share),
     };
-    let factors = match plan.params.reduce {
+    let factors = match plan.params().reduce {
         Reduce::Pca => "",
         Reduce::Maf => ", from which come as many autocorrelation factors as patterns",
     };
     bar.detail(&format!("descriptor: {}; PCA keeps {kept}{factors}", names.join(" + ")));
     bar.detail(&format!(
         "memory: {} for bands and tiles; {bands} {}",
-        ByteSize(plan.budget).display().iec(),
+        ByteSize(plan.budget()).display().iec(),
         if bands == 1 { "band" } else { "bands" }
     ));
     Ok(())

@@ -36,8 +36,8 @@ pub(super) fn write(
 ) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let mut list = Vec::new();
-    for family in &plan.params.families {
-        let map = symmetry::of(micrograph, family, backend, plan.budget, progress)?;
+    for family in &plan.params().families {
+        let map = symmetry::of(micrograph, family, backend, plan.budget(), progress)?;
         if let Some(map) = map {
             list.push(of_family(folder, &map, pixel_size)?);
         }

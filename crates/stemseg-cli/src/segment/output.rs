@@ -44,7 +44,7 @@ impl Output<'_> {
     ) -> Result<Map<String, Value>> {
         let several = found.results.len() > 1;
         if self.args.saves(Save::Features) {
-            let count = found.plan.grid.count;
+            let count = found.plan.sites().grid().count;
             let shape = (count.rows, count.cols, found.features.ncols());
             let features =
                 found.features.to_shape(shape).expect("one row of features for each site");
@@ -143,7 +143,7 @@ impl Output<'_> {
         let plan = &found.plan;
         let mut lines = vec![format!(
             "{} sites x {} channels on {} in {:.2} s",
-            plan.active_sites(),
+            plan.sites().active_count(),
             plan.channels(),
             self.device.name,
             self.started.elapsed().as_secs_f64()

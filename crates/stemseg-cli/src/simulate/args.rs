@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use stemseg::Result;
 use stemseg::image::micrograph::PixelSize;
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg_simulate::{Boundary, Scene, Settings};
 
 use crate::args::TalkArgs;

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::Value;
 use stemseg::backend::gpu::adapter::{self, is_real};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg_simulate::{Scene, Settings, simulate};
 
 use crate::job::{Job, stemseg, text};

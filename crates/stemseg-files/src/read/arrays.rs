@@ -9,7 +9,7 @@ use super::hdf5::{self, Element, unreadable};
 use super::mean::Gaps;
 use super::signal::check_element;
 use super::{Entry, Image, Images, MAX_COMPRESSION, check_size, damaged, file_size, pixels};
-use stemseg::plan::sites::blocks;
+use stemseg::sites::blocks;
 use stemseg::{Error, Result};
 
 /// Bytes of a stack that are unpacked at once where its frames are interleaved, about.

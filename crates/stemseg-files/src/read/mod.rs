@@ -39,7 +39,7 @@ pub use pixels::Pixels;
 pub use stamps::Stamps;
 pub use statistics::Statistics;
 
-use stemseg::{Error, Result, plan::memory};
+use stemseg::{Error, Result, memory};
 
 static FORMATS: [&dyn Format; 14] = [
     &npy::Npy,

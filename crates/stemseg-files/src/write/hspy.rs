@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use super::label_type::{Label, LabelType, Labels, most_of};
 use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
-use stemseg::plan::sites::blocks;
+use stemseg::sites::blocks;
 use stemseg::{Error, Result};
 
 /// Version of HyperSpy's layout.

@@ -16,7 +16,7 @@ use tiff::{TiffError, TiffResult};
 use super::label_type::{LabelType, Labels, most_of};
 use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::{self, Rows};
-use stemseg::plan::sites::blocks;
+use stemseg::sites::blocks;
 use stemseg::{Error, Result};
 
 /// Number of the last colour of a table.

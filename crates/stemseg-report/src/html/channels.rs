@@ -78,7 +78,7 @@ fn best(content: &Content<'_>, values: &[f64]) -> Vec<Channel> {
     let name = |channel: usize| match translations[channel] {
         Some(t) => {
             let t_px = minus(&t.to_string());
-            let scale = content.found.plan.frame.scale;
+            let scale = content.found.plan.frame().scale;
             format!("± {t_px} px{}", in_nm(t, content.micrograph.pixel_size, scale))
         }
         None => names[channel].clone(),
@@ -114,7 +114,7 @@ fn translations(content: &Content<'_>, values: &[f64]) -> Markup {
             (ramp("0", &significant(highest, 3)))
             figcaption {
                 "Separability of each translation. The best one is framed."
-                @if content.found.plan.frame.scale != 1.0 { " Lengths are px of the resampled image." }
+                @if content.found.plan.frame().scale != 1.0 { " Lengths are px of the resampled image." }
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                 figure {
                     (scree(&content))
                     figcaption {
-                        @match content.found.plan.params.reduce {
+                        @match content.found.plan.params().reduce {
                             Reduce::Pca => {
                                 "Variance that each component explains. Those in colour are kept: "
                                 (kept) " features, " (share) " of the variance. The line adds them up."
@@ -59,7 +59,7 @@ fn scree(content: &Content<'_>) -> Markup {
         false => String::new(),
     };
     let last = shares.len() as f64;
-    let (one, of) = match content.found.plan.params.reduce {
+    let (one, of) = match content.found.plan.params().reduce {
         Reduce::Pca => ("component", "variance explained"),
         Reduce::Maf => ("factor", "share of what is smooth"),
     };
@@ -134,7 +134,7 @@ struct Point {
 /// Some of the active sites.
 fn points(content: &Content<'_>) -> Vec<Point> {
     let Content { found, patterns, .. } = content;
-    let features = found.plan.keep_active(&found.features);
+    let features = found.plan.sites().keep_active(&found.features);
     let labels = &patterns.clustering.labels;
     let point = |site: usize| Point {
         at: (f64::from(features[(site, 0)]), f64::from(features[(site, 1)])),

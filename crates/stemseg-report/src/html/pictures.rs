@@ -96,8 +96,8 @@ impl Encoded {
 /// Membership of each site, `[rows, cols]`; NaN where it is masked.
 fn sites(found: &Segmentation, patterns: &Patterns) -> ndarray::Array2<f32> {
     let mut memberships = patterns.memberships.iter();
-    let count = found.plan.grid.count;
-    let mut value = |site| match found.plan.is_active(site) {
+    let count = found.plan.sites().grid().count;
+    let mut value = |site| match found.plan.sites().is_active(site) {
         true => memberships.next().copied().unwrap_or(f32::NAN),
         false => f32::NAN,
     };

@@ -10,10 +10,10 @@ use stemseg::backend::{Backend, DeviceInfo};
 use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph as Image, NonFinite, PixelSize};
 use stemseg::pipeline::Also;
-use stemseg::plan::sites::Extent;
 use stemseg::plan::{Params, Plan};
 use stemseg::progress::Silent;
 use stemseg::remarks::{Code, Remarks, Warning};
+use stemseg::sites::Extent;
 
 /// A result with all that its page is made of.
 struct Made {
@@ -53,7 +53,7 @@ fn made_under(
         ..Default::default()
     };
     let backend = Cpu::new();
-    let plan = Plan::of(params, &image).unwrap();
+    let plan = Plan::new(params, &image).unwrap();
     let also = Also { channel_maps: true, ..Default::default() };
     let found = stemseg::pipeline::segment(&image, plan, &backend, &Silent, also).unwrap();
     let result = &found.results[0];
@@ -189,7 +189,8 @@ fn lengths_without_a_pixel_size_are_in_px() {
 fn the_boundary_is_as_long_as_the_sites_are_high() {
     let made = made("image.npy", 2, None);
     let [boundary] = made.summary.boundaries.as_slice() else { panic!("one boundary") };
-    let height = (made.found.plan.grid.count.rows * made.found.plan.grid.stride) as f64;
+    let height =
+        (made.found.plan.sites().grid().count.rows * made.found.plan.sites().grid().stride) as f64;
     assert!((boundary.length_px / height - 1.0).abs() < 0.06, "{boundary:?} for {height}");
     assert!(section(&made.page(&[]), "boundaries").contains("Length / px"));
 }
@@ -294,18 +295,18 @@ fn layers_have_the_colours_of_the_labels() {
 fn masked_sites_are_blank_in_every_map_and_not_in_the_plots() {
     let mask = Array2::from_shape_fn((90, 140), |(row, col)| row < 40 && col < 40);
     let made = made_under(Some(mask), "image.npy", 2, None);
-    let count = made.found.plan.grid.count;
+    let count = made.found.plan.sites().grid().count;
     let maps = made.micrograph.features.iter().chain(&made.pictures.channels);
     for map in maps.chain([&made.pictures.confidence]) {
         let picture = crate::embed::tests::decode(&map.uri).into_rgba8();
         assert_eq!(picture.dimensions(), (count.cols as u32, count.rows as u32));
         for (i, pixel) in picture.pixels().enumerate() {
-            assert_eq!(pixel.0[3] > 0, made.found.plan.is_active(i), "site {i}");
+            assert_eq!(pixel.0[3] > 0, made.found.plan.sites().is_active(i), "site {i}");
         }
     }
     let page = made.page(&[]);
     let dots = between(&page, "<svg ", "</svg>")[1].matches("opacity=\"0.6\"").count();
-    assert_eq!(dots, made.found.plan.active_sites());
+    assert_eq!(dots, made.found.plan.sites().active_count());
     assert!(section(&page, "labels").contains("none"), "the masked area");
 }
 

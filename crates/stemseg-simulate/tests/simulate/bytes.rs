@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg_simulate::{Settings, Simulated};
 
 use crate::{ideal, run};

@@ -7,7 +7,7 @@ mod bytes;
 mod labels;
 mod symmetry;
 
-use stemseg::plan::sites::Extent;
+use stemseg::sites::Extent;
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
 fn scene(words: &[&str]) -> Scene {

@@ -5,7 +5,7 @@ use num_traits::Float;
 use pulp::Simd;
 
 use super::GROUP;
-use crate::plan::sites::Extent;
+use crate::sites::Extent;
 
 /// Loops run over whole vectors of the widest instruction set.
 pub(super) const LANES: usize = 16;

@@ -3,7 +3,7 @@
 use crate::backend::gpu::device::Device;
 use crate::descriptor::translation::{Balance, Family};
 use crate::plan::Plan;
-use crate::plan::sites::{Extent, Tile};
+use crate::sites::{Extent, Tile};
 
 /// Translations of a thread, one in each lane of a vector.
 pub(super) const LANES: usize = 4;
@@ -46,7 +46,13 @@ impl Layout {
     pub(super) fn new(device: &Device, family: &Family, plan: &Plan) -> Self {
         let memory = MEMORY.min(device.workgroup_memory() as usize);
         let width = family.patch.full().cols;
-        Self::of(memory, width, plan.grid.stride, plan.tile.cols, family.translations.len())
+        Self::of(
+            memory,
+            width,
+            plan.sites().grid().stride,
+            plan.sites().tile().cols,
+            family.translations.len(),
+        )
     }
 
     /// For patches `width` px wide at every `stride`-th column, tiles of `cols`

@@ -13,8 +13,8 @@ use std::cell::Cell;
 use bytesize::ByteSize;
 
 use crate::backend::cpu;
-use crate::plan::{Components, Labels, Plan};
-use crate::{Error, Result, cluster::choose};
+use crate::plan::{Components, Labels, MOST_CHOSEN, Plan};
+use crate::{Error, Result};
 
 pub use limits::available;
 
@@ -64,22 +64,22 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Parameter`] where that is not enough, with what would be.
-    pub fn within(mut self, bytes: u64, others: u64) -> Result<Self> {
+    pub fn within(self, bytes: u64, others: u64) -> Result<Self> {
         let least = self.least_memory() + others;
         if bytes < least {
-            let image = match self.params.sampling {
+            let image = match self.params().sampling {
                 None => "the image".to_owned(),
-                Some(_) => format!("the image, resampled to {} px", self.shape),
+                Some(_) => format!("the image, resampled to {} px", self.sites().shape()),
             };
             let beside = if others > 0 { ", and the images before and after it" } else { "" };
             let what = format!(
                 "{image}, the features and labels of {} sites, and one tile{beside}",
-                self.grid.len()
+                self.sites().grid().len()
             );
             return Err(too_little(bytes, &what, least));
         }
-        self.budget = bytes - others - self.images() - self.sites();
-        Ok(self)
+        let budget = bytes - others - self.images() - self.of_sites();
+        Ok(self.with_budget(budget))
     }
 
     /// What the run may take where nobody says, of the `available` bytes: what it needs, and for
@@ -111,51 +111,54 @@ impl Plan {
     pub fn least_memory(&self) -> u64 {
         // A tile on one thread: its scores, pixels and norms; a sum of products.
         let channels = self.channels() as u64;
-        let pixels = self.tile.full().area() * self.grid.stride * self.grid.stride;
-        let scores = 4 * (self.tile.area() as u64 * channels + 4 * pixels as u64);
+        let pixels = self.sites().tile().full().area()
+            * self.sites().grid().stride
+            * self.sites().grid().stride;
+        let scores = 4 * (self.sites().tile().area() as u64 * channels + 4 * pixels as u64);
         let tile = scores + cpu::task(self);
         // A band, and as much again for what is kept of others.
         let tables = cpu::least_tables(self);
         let bands = 4 * tile.max(8 * channels * channels).max(tables);
-        let computing = self.images() + self.sites() + bands;
+        let computing = self.images() + self.of_sites() + bands;
         computing.max(self.resampling()).max(self.writing())
     }
 
     /// What other images take while this one is computed, if they are of the same size: the
     /// next is read, and the one before is written.
     pub fn neighbours(&self) -> u64 {
-        let file = 2 * 4 * self.frame.image.area() as u64;
+        let file = 2 * 4 * self.frame().image.area() as u64;
         self.held() + file + self.writing() - REST
     }
 
     /// The image as it was read, and its mask.
     fn held(&self) -> u64 {
-        self.frame.image.area() as u64 * (4 + u64::from(self.mask.is_some()))
+        self.frame().image.area() as u64 * (4 + u64::from(self.sites().mask().is_some()))
     }
 
     /// The images while sites are described: as it was read, and as it is described.
     fn images(&self) -> u64 {
-        self.held() + if self.params.sampling.is_some() { self.described() } else { 0 }
+        self.held() + if self.params().sampling.is_some() { self.described() } else { 0 }
     }
 
     /// The image as it is described, and its mask.
     fn described(&self) -> u64 {
-        self.shape.area() as u64 * (4 + u64::from(self.mask.is_some()))
+        self.sites().shape().area() as u64 * (4 + u64::from(self.sites().mask().is_some()))
     }
 
     /// What there is while the image is resampled: it is evened out, then smoothed, and the
     /// outcome standardised; under a mask weights are smoothed too.
     fn resampling(&self) -> u64 {
-        if self.params.sampling.is_none() {
+        if self.params().sampling.is_none() {
             return 0;
         }
-        let (image, described) = (4 * self.frame.image.area() as u64, 4 * self.shape.area() as u64);
-        let smoothing = image + described * (1 + u64::from(self.mask.is_some()));
-        REST + self.held() + smoothing.max(2 * described + self.shape.area() as u64)
+        let (image, described) =
+            (4 * self.frame().image.area() as u64, 4 * self.sites().shape().area() as u64);
+        let smoothing = image + described * (1 + u64::from(self.sites().mask().is_some()));
+        REST + self.held() + smoothing.max(2 * described + self.sites().shape().area() as u64)
     }
 
     /// What is kept of every site, and what depends on nothing, bytes.
-    fn sites(&self) -> u64 {
+    fn of_sites(&self) -> u64 {
         let features = match self.components() {
             Components::Count(count) => count.min(self.channels()),
             // Not known before; more than a few explain noise.
@@ -163,22 +166,22 @@ impl Plan {
         };
         // Features as they come and as k-means has them, once more for masks;
         // labels of two iterations, distances, memberships, maps of the sites.
-        let copies = if self.active.is_some() { 3 } else { 2 };
+        let copies = if self.sites().active().is_some() { 3 } else { 2 };
         // Scores of the patterns, and those averaged, where labels lie between sites.
-        let patterns = match self.params.labels {
+        let patterns = match self.params().labels {
             Labels::Nearest => 0,
             Labels::Interpolated { .. } => {
-                self.params.clusters.iter().copied().max().unwrap_or(choose::MOST)
+                self.params().clusters.iter().copied().max().unwrap_or(MOST_CHOSEN)
             }
         };
         let site = 4 * (copies * features + 2 * patterns + 8);
-        REST + (self.grid.len() * site) as u64
+        REST + (self.sites().grid().len() * site) as u64
     }
 
     /// What there is while the result is written: a picture of the image in colour, and its file.
     fn writing(&self) -> u64 {
-        let picture = (self.frame.image.area() as u64).min(LARGEST_PICTURE);
-        self.held() + self.sites() + 2 * 3 * picture
+        let picture = (self.frame().image.area() as u64).min(LARGEST_PICTURE);
+        self.held() + self.of_sites() + 2 * 3 * picture
     }
 }
 
@@ -187,11 +190,16 @@ mod tests {
     use super::*;
     use crate::Params;
     use crate::image::sampling::Sampling;
+    use crate::plan::Outline;
 
     const MIB: u64 = 1 << 20;
 
     fn plan(stride: usize, sampling: Option<Sampling>) -> Plan {
-        Plan::new(Params { stride, sampling, ..Default::default() }, (2000, 2000), None).unwrap()
+        Plan::new(
+            Params { stride, sampling, ..Default::default() },
+            Outline::new((2000, 2000), 1.0),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -202,8 +210,8 @@ mod tests {
         assert!(error.starts_with("memory = ") && error.contains("MiB"), "{error}");
         assert!(plan.clone().within(least, 1).is_err(), "other images count");
         assert!(
-            plan.clone().within(least, 0).unwrap().budget
-                < plan.within(2 * least, 0).unwrap().budget
+            plan.clone().within(least, 0).unwrap().budget()
+                < plan.within(2 * least, 0).unwrap().budget()
         );
     }
 
@@ -211,11 +219,11 @@ mod tests {
     fn images_count_the_resampled_one_too() {
         let image = 4 * 2000 * 2000;
         let plain = plan(8, None).within(1 << 30, 0).unwrap();
-        assert!(plain.budget < (1 << 30) - image);
+        assert!(plain.budget() < (1 << 30) - image);
         let resampled = plan(16, Some(Sampling { period: 8.0, target: 16.0 }));
         // Four times as many pixels; at the same sites.
-        let budget = resampled.clone().within(1 << 30, 0).unwrap().budget;
-        assert!(budget + 4 * image <= plain.budget + MIB, "{budget} of {}", plain.budget);
+        let budget = resampled.clone().within(1 << 30, 0).unwrap().budget();
+        assert!(budget + 4 * image <= plain.budget() + MIB, "{budget} of {}", plain.budget());
         let least = resampled.least_memory();
         assert!(least > 9 * image, "a copy of the resampled image while it is made: {least}");
         let error = resampled.within(least - 1, 0).unwrap_err().to_string();
