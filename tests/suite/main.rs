@@ -4,8 +4,8 @@
 //! with the reason, and never counts as passed:
 //! - without a graphics adapter the GPU trials fail, unless `STEMSEG_TESTS_GPU=off`;
 //! - without the folder of shared data (`STEMSEG_TESTS_DATA`, by default
-//!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` is set or
-//!   `CI` is: then a missing file fails.
+//!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` names one or
+//!   `CI` is set: then a missing file fails; `STEMSEG_TESTS_DATA=off` leaves them out.
 
 mod automatic;
 mod borders;

@@ -40,7 +40,7 @@ if [ "$(uname)" = Linux ] && command -v apt-get >/dev/null; then
     fi
 fi
 [ -n "$chromium" ] || not_run "no Chromium was found"
-command -v node >/dev/null && command -v npm >/dev/null || not_run "node and npm were not found"
+{ command -v node && command -v npm; } >/dev/null || not_run "node and npm were not found"
 node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
     not_run "node $(node --version) is too old; 20 or newer is needed"
 npm ci --silent --no-audit --no-fund --ignore-scripts || not_run "npm could not install playwright-core"

@@ -3,7 +3,8 @@
 //!
 //! - Without a graphics adapter the GPU trials fail, unless `STEMSEG_TESTS_GPU=off`.
 //! - Without the folder of shared data (`STEMSEG_TESTS_DATA`, by default `../shared`) its trials
-//!   are ignored, unless `STEMSEG_TESTS_DATA` is set or `CI` is: then a missing file fails.
+//!   are ignored, unless `STEMSEG_TESTS_DATA` names one or `CI` is set: then a missing file
+//!   fails; `STEMSEG_TESTS_DATA=off` leaves them out.
 //! - Devices that fail (`faults`) and a second driver (`drivers`) need packages that `test.sh`
 //!   installs; their trials are ignored without, and fail where `CI` is set.
 
