@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::backend::Backend;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::{Error, Result};
 pub use pairs::Pairs;
 
@@ -94,6 +94,24 @@ pub fn cluster(
         false => best,
     };
     Ok(Clustering { starts: options.starts, ..best })
+}
+
+/// Gives each of `points` `[N, q]` to the nearest of `centroids` `[k, q]`, which stay where
+/// they are.
+///
+/// # Errors
+/// Whatever the backend reports.
+pub fn assign(
+    points: ArrayView2<'_, f32>,
+    centroids: Array2<f64>,
+    backend: &dyn Backend,
+) -> Result<Clustering> {
+    let points = points.as_standard_layout();
+    let mut run = Run::new(points.view(), backend, &Silent)?;
+    run.assign.step(centroids.mapv(|v| v as f32).view())?;
+    let (labels, _) = run.labels(centroids.nrows())?;
+    let inertia = inertia(run.points, &labels, &centroids);
+    Ok(Clustering { labels, centroids, inertia, iterations: 1, starts: 0, converged: true })
 }
 
 /// k clusters need k distinct points.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, s};
 
-use crate::backend::{Backend, Describe};
+use crate::Result;
+use crate::backend::Backend;
 use crate::descriptor::Translation;
 use crate::image::micrograph::Micrograph;
-use crate::pipeline::Patterns;
+use crate::pipeline::{Describing, Patterns};
 use crate::plan::{Params, Plan};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unseen};
 use crate::sites::Extent;
-use crate::{Result, pipeline};
 
 /// Most sites along the longer side of a map; with more, every second, third, ...
 /// of them is described again.
@@ -38,15 +38,6 @@ pub struct ChannelMap {
     pub values: Array2<f32>,
 }
 
-/// An image that was described and segmented.
-pub(crate) struct Described<'a> {
-    pub(crate) micrograph: &'a Micrograph,
-    /// What was described, `[rows, cols]`.
-    pub(crate) image: ArrayView2<'a, f32>,
-    pub(crate) plan: &'a Plan,
-    pub(crate) session: Box<dyn Describe + 'a>,
-}
-
 /// Some channels at the sites of a grid.
 struct Sampled {
     /// Number of site rows and columns.
@@ -55,58 +46,57 @@ struct Sampled {
     values: Array2<f32>,
 }
 
-impl Described<'_> {
-    /// For each of `results` the best channels that are not alike, best first; none where
-    /// no channel separates anything.
-    ///
-    /// # Errors
-    /// What the backend reports, and [`Error::Interrupted`](crate::Error::Interrupted).
-    pub(crate) fn channel_maps(
-        self,
-        results: &[Patterns],
-        backend: &dyn Backend,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<ChannelMap>>> {
-        let candidates: Vec<Vec<usize>> = results.iter().map(candidates).collect();
-        let all: BTreeSet<usize> = candidates.iter().flatten().copied().collect();
-        let all: Vec<usize> = all.into_iter().collect();
-        if all.is_empty() {
-            return Ok(vec![Vec::new(); results.len()]);
-        }
-        let translations = self.plan.translations();
-        let Sampled { count, values } = self.sample(&all, backend, progress)?;
-        let row_of = |channel: usize| {
-            let at = all.binary_search(&channel).expect("a candidate was described");
-            values.row(at)
-        };
-        let map = |channel: usize| {
-            let values =
-                row_of(channel).to_shape(count).expect("one value for each site").to_owned();
-            ChannelMap { channel, values }
-        };
-        let maps = |candidates: Vec<usize>| {
-            unlike(&candidates, &translations, row_of).into_iter().map(map).collect()
-        };
-        Ok(candidates.into_iter().map(maps).collect())
+/// For each of `results` the best channels that are not alike, best first; none where no
+/// channel separates anything.
+///
+/// # Errors
+/// What the backend reports, and [`Error::Interrupted`](crate::Error::Interrupted).
+pub(crate) fn channel_maps(
+    sites: Describing<'_>,
+    micrograph: &Micrograph,
+    results: &[Patterns],
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<ChannelMap>>> {
+    let candidates: Vec<Vec<usize>> = results.iter().map(candidates).collect();
+    let all: BTreeSet<usize> = candidates.iter().flatten().copied().collect();
+    let all: Vec<usize> = all.into_iter().collect();
+    if all.is_empty() {
+        return Ok(vec![Vec::new(); results.len()]);
     }
+    let translations = sites.plan().translations();
+    let Sampled { count, values } = sample(&all, sites, micrograph, backend, progress)?;
+    let row_of = |channel: usize| {
+        let at = all.binary_search(&channel).expect("a candidate was described");
+        values.row(at)
+    };
+    let map = |channel: usize| {
+        let values = row_of(channel).to_shape(count).expect("one value for each site").to_owned();
+        ChannelMap { channel, values }
+    };
+    let maps = |candidates: Vec<usize>| {
+        unlike(&candidates, &translations, row_of).into_iter().map(map).collect()
+    };
+    Ok(candidates.into_iter().map(maps).collect())
+}
 
-    /// `channels` at some of the sites: those of a coarser grid.
-    fn sample(
-        self,
-        channels: &[usize],
-        backend: &dyn Backend,
-        progress: &dyn Progress,
-    ) -> Result<Sampled> {
-        let Self { micrograph, image, plan, mut session } = self;
-        let every = every(plan.sites().grid().count);
-        if every == 1 || session.keeps() {
-            return sample(channels, plan, every, &mut *session, progress);
-        }
-        // What the device holds makes room first.
-        drop(session);
-        let plan = coarser(plan, every, micrograph)?;
-        sample(channels, &plan, 1, &mut *backend.upload(image, &plan)?, progress)
+/// `channels` at some of the sites: those of a coarser grid.
+fn sample(
+    channels: &[usize],
+    mut sites: Describing<'_>,
+    micrograph: &Micrograph,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Sampled> {
+    let (plan, image) = (sites.plan(), sites.image());
+    let every = every(plan.sites().grid().count);
+    if every == 1 || sites.keeps() {
+        return every_nth(channels, &mut sites, every, progress);
     }
+    // What the device holds makes room first.
+    drop(sites);
+    let plan = coarser(plan, every, micrograph)?;
+    every_nth(channels, &mut Describing::new(image, &plan, backend)?, 1, progress)
 }
 
 /// The channels of largest separability, best first.
@@ -131,21 +121,18 @@ fn coarser(plan: &Plan, times: usize, micrograph: &Micrograph) -> Result<Plan> {
 }
 
 /// Values of `channels` at each `every`-th site of both axes.
-fn sample(
+fn every_nth(
     channels: &[usize],
-    plan: &Plan,
+    sites: &mut Describing<'_>,
     every: usize,
-    session: &mut dyn Describe,
     progress: &dyn Progress,
 ) -> Result<Sampled> {
+    let plan = sites.plan();
     let cols = plan.sites().grid().count.cols;
     let count = (plan.sites().grid().count.rows.div_ceil(every), cols.div_ceil(every));
     let mut values = Array2::zeros((channels.len(), count.0 * count.1));
-    let mut buffer = Array2::zeros((0, plan.channels()));
     // Low bands: what is described is used while it is in the cache.
-    for band in plan.sites().bands(1) {
-        progress.check()?;
-        let described = pipeline::described(session, &band, &mut buffer)?;
+    sites.each(&plan.sites().bands(1), &Unseen(progress), |band, described| {
         for row in band.rows.clone().filter(|row| row % every == 0) {
             let first = (row - band.rows.start) * cols;
             let line = described.slice(s![first..first + cols; every, ..]);
@@ -155,7 +142,8 @@ fn sample(
                 values.assign(&line.column(channel));
             }
         }
-    }
+        Ok(())
+    })?;
     for (i, mut values) in values.columns_mut().into_iter().enumerate() {
         let site = i / count.1 * every * cols + i % count.1 * every;
         if !plan.sites().is_active(site) {
@@ -207,10 +195,11 @@ fn correlation(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Describe;
     use crate::backend::cpu::Cpu;
     use crate::descriptor::{FamilyParams, intensity, translation};
     use crate::image::micrograph::NonFinite;
-    use crate::pipeline::{Also, Segmentation};
+    use crate::pipeline::{self, Also, Segmentation};
     use crate::progress::Silent;
 
     /// Rows of atoms on the left, columns on the right; the lower edge is masked.
@@ -289,8 +278,11 @@ mod tests {
         assert_eq!(all(&mut *session), expected, "bit for bit");
         let cols = plan.sites().grid().count.cols;
         assert_eq!(every(plan.sites().grid().count), 2);
-        let described = Described { micrograph: &micrograph, image, plan: &plan, session };
-        let found = described.sample(&[0, 1], &backend, &Silent).unwrap();
+        drop(session);
+        let mut sites = Describing::new(image, &plan, &backend).unwrap();
+        sites.all(&Silent, |_, _| Ok(())).unwrap();
+        assert!(sites.keeps());
+        let found = sample(&[0, 1], sites, &micrograph, &backend, &Silent).unwrap();
         assert_eq!(found.count, (plan.sites().grid().count.rows.div_ceil(2), cols.div_ceil(2)));
         for ((channel, i), &value) in found.values.indexed_iter() {
             let (row, col) = (i / found.count.1, i % found.count.1);

@@ -24,13 +24,14 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
+use crate::Result;
 use crate::backend::Backend;
 use crate::descriptor::{Family, FamilyParams, glide, reflection, rotation};
 use crate::image::micrograph::Micrograph;
+use crate::pipeline::Describing;
 use crate::plan::{Components, Params, Plan};
 use crate::progress::Progress;
 use crate::sites::{Extent, SiteGrid};
-use crate::{Result, pipeline};
 
 /// Fewest axes of a map of reflections, so that its angles are fine ones.
 const LEAST_AXES: usize = 60;
@@ -59,7 +60,7 @@ pub struct SymmetryMap {
 /// them, and the angle is that of the parabola through the best and its neighbours.
 ///
 /// # Errors
-/// As [`Plan::of`] and [`Backend`].
+/// As [`Plan::new`] and [`Backend`].
 pub fn of(
     micrograph: &Micrograph,
     family: &FamilyParams,
@@ -78,15 +79,12 @@ pub fn of(
     let plan = Plan::new(params, micrograph)?.with_budget(memory);
     let mut map = SymmetryMap::empty(&plan);
     let image = plan.image(micrograph)?;
-    let mut session = backend.upload(image.view(), &plan)?;
-    let bands = pipeline::bands(&plan, backend)?;
+    let mut sites = Describing::new(image.view(), &plan, backend)?;
     progress.stage("maps");
-    for (done, band) in bands.iter().enumerate() {
-        progress.step(done as u64, bands.len() as u64)?;
-        let mut scores = Array2::zeros((band.len(), plan.channels()));
-        session.describe(band, scores.view_mut())?;
-        map.fill(&plan.families()[0], band.rows.start, scores.view());
-    }
+    sites.all(progress, |band, scores| {
+        map.fill(&plan.families()[0], band.rows.start, scores);
+        Ok(())
+    })?;
     Ok(Some(map))
 }
 

@@ -20,7 +20,6 @@ use crate::sites::Band;
 use crate::sites::Sites;
 use crate::{Error, Result};
 
-/// Components that factors are made of.
 /// Share of the mean noise that is added to that of every direction.
 const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
@@ -32,7 +31,7 @@ const ENOUGH: usize = 40_000;
 
 /// Covariance of features and of their differences, from bands of sites.
 #[derive(Debug, Clone)]
-pub struct Noise {
+pub struct Differences {
     count: f64,
     /// Sum of products of the features, `[p, p]`.
     all: Array2<f64>,
@@ -42,7 +41,7 @@ pub struct Noise {
     sum: ndarray::Array1<f64>,
 }
 
-impl Noise {
+impl Differences {
     /// Nothing as yet, of `features` features.
     pub fn zero(features: usize) -> Self {
         let square = || Array2::zeros((features, features));
@@ -204,8 +203,8 @@ mod tests {
         let moments =
             Moments { count: x.nrows() as u64, sum: x.sum_axis(Axis(0)), products: x.t().dot(&x) };
         let pca = Pca::new(&moments, Components::Count(2)).unwrap();
-        let mut sums = Noise::zero(2);
-        for band in Noise::bands(plan.sites()) {
+        let mut sums = Differences::zero(2);
+        for band in Differences::bands(plan.sites()) {
             sums.add(plan.sites(), &band, features.slice(ndarray::s![band.sites(), ..]));
         }
         let factors = |keep| {
@@ -234,7 +233,7 @@ mod tests {
             let features = Array2::from_shape_fn((plan.sites().grid().len(), 2), |(site, f)| {
                 if plan.sites().is_active(site) { ((3 * site + f) % 7) as f32 } else { masked }
             });
-            let mut sums = Noise::zero(2);
+            let mut sums = Differences::zero(2);
             sums.add(plan.sites(), band, features.view());
             (sums.count, sums.pairs, sums.differences)
         };

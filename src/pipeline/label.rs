@@ -1,0 +1,137 @@
+//! Third step: from clusters of sites to labels of pixels, how sure these are, and which
+//! channels tell the patterns apart.
+
+use ndarray::{ArcArray2, Array1, Array2, ArrayView2};
+use rayon::prelude::*;
+
+use super::{Describing, Patterns};
+use crate::Result;
+use crate::cluster::confidence::{self, ClassSums};
+use crate::cluster::gap::Gaps;
+use crate::cluster::kmeans::Clustering;
+use crate::labels::label_map::{LabelMap, Numbering};
+use crate::labels::regions;
+use crate::lattice::Repetition;
+use crate::plan::{Labels, Plan, automatic};
+use crate::progress::Progress;
+
+/// Share of a membership that is one in any of the patterns, where nothing in the image
+/// repeats: that there is no pattern is as likely.
+const CERTAIN_WITHOUT_LATTICE: f64 = 0.5;
+
+/// Sites from which separability is taken, about, where there are more: enough for
+/// a ratio of sums of squares good to a few percent.
+const SAMPLE: usize = 20_000;
+
+/// Sites whose sums one task makes; fixed, so that sums do not depend on threads.
+const SITES_PER_TASK: usize = 1024;
+
+/// Clusters of the active sites, and what they are clusters of.
+#[derive(Clone, Copy)]
+pub(crate) struct Clusters<'a> {
+    /// Features of the active sites, `[active sites, q]`.
+    pub(crate) points: ArrayView2<'a, f32>,
+    pub(crate) clustering: &'a Clustering,
+    /// Variance of each feature about the centroids, pooled, `[q]`.
+    pub(crate) within_variance: &'a Array1<f64>,
+    /// Which label each cluster gets.
+    pub(crate) numbering: &'a Numbering,
+    /// How far the clusters lie apart, where it is known; else it is measured.
+    pub(crate) gaps: Option<&'a Gaps>,
+}
+
+/// What labels of pixels are made of.
+pub(crate) struct Labelled {
+    pub(crate) map: LabelMap,
+    /// Membership of each active site in the pattern of its label, `[active sites]`.
+    pub(crate) memberships: Vec<f32>,
+    /// How far the patterns lie apart, by label.
+    pub(crate) gaps: Gaps,
+}
+
+impl Clusters<'_> {
+    /// The labels of the pixels of an image of which those under `absent` have none, and which
+    /// repeats like that, where it is known.
+    pub(crate) fn label(
+        &self,
+        plan: &Plan,
+        absent: Option<&ArcArray2<bool>>,
+        repetition: Option<&Repetition>,
+    ) -> Labelled {
+        let nothing_repeats = repetition.is_some_and(|repeats| repeats.period_px.is_none());
+        let certain = if nothing_repeats { CERTAIN_WITHOUT_LATTICE } else { 1.0 };
+        let canvas = plan.canvas(self.numbering, absent);
+        let Self { points, clustering, within_variance, .. } = *self;
+        let clusters = clustering.centroids.nrows();
+        let (map, memberships, gaps) = match plan.params().labels {
+            Labels::Nearest => {
+                let map = LabelMap::new(&clustering.labels, clusters, canvas);
+                let count = plan.sites().grid().count;
+                let patterns =
+                    Array2::from_shape_fn((count.rows, count.cols), |at| map.cluster_at(at));
+                let gaps = self.gaps(&patterns, plan);
+                let mixing = gaps.mixing(certain);
+                let memberships =
+                    confidence::memberships(points, clustering, within_variance, &mixing);
+                (map, memberships, gaps)
+            }
+            Labels::Interpolated { smooth, least_confidence } => {
+                let variance = within_variance.mean().unwrap_or_default();
+                let scores = regions::scores(points, &clustering.centroids, variance);
+                let smoothing = automatic::smoothing(smooth, plan.sites().grid().stride);
+                let limits = (smoothing, least_confidence);
+                let mut gaps = None;
+                let mixing = |patterns: &Array2<Option<usize>>| {
+                    gaps.insert(self.gaps(patterns, plan)).mixing(certain)
+                };
+                let map = LabelMap::of_scores(scores.view(), limits, canvas, mixing);
+                let memberships = map.memberships().unwrap_or_default();
+                (map, memberships, gaps.expect("the map asked for them"))
+            }
+        };
+        let gaps = gaps.reordered(&map.order());
+        Labelled { map, memberships, gaps }
+    }
+
+    fn gaps(&self, patterns: &Array2<Option<usize>>, plan: &Plan) -> Gaps {
+        let measured =
+            || Gaps::new(self.points, patterns, self.clustering.centroids.nrows(), plan.sites());
+        self.gaps.cloned().unwrap_or_else(measured)
+    }
+}
+
+/// Fills in the separability of the channels, from a sample of the sites.
+pub(crate) fn separate(
+    results: &mut [Patterns],
+    sites: &mut Describing<'_>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let plan = sites.plan();
+    let zero = |p: &Patterns| ClassSums::zero(p.clustering.centroids.nrows(), plan.channels());
+    let mut sums: Vec<ClassSums> = results.iter().map(zero).collect();
+    let sample = plan.sites().sample_bands(SAMPLE);
+    sites.each(&sample, progress, |band, descriptors| {
+        for (patterns, sums) in results.iter().zip(&mut sums) {
+            let parts: Vec<ClassSums> = (0..band.len())
+                .into_par_iter()
+                .step_by(SITES_PER_TASK)
+                .map(|first| {
+                    let mut part = zero(patterns);
+                    for site in first..band.len().min(first + SITES_PER_TASK) {
+                        let at = (band.rows.start + site / band.cols, site % band.cols);
+                        if let Some(cluster) = patterns.map.cluster_at(at) {
+                            part.add(cluster, descriptors.row(site));
+                        }
+                    }
+                    part
+                })
+                .collect();
+            parts.iter().for_each(|part| sums.merge(part));
+        }
+        Ok(())
+    })?;
+    for (patterns, sums) in results.iter_mut().zip(&sums) {
+        patterns.separability = sums.separability();
+    }
+    Ok(())
+}

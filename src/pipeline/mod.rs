@@ -1,0 +1,274 @@
+//! The way of the data, on one screen: [`segment`] describes the sites ([`Describing`]), fits
+//! patterns to them ([`fit`]) and labels the pixels (`label`); [`predict`] labels those of an
+//! image to which nothing is fitted.
+
+mod describe;
+pub mod fit;
+mod label;
+
+use std::time::{Duration, Instant};
+
+use ndarray::{Array1, Array2, ArrayView2, s};
+
+use crate::Result;
+use crate::backend::Backend;
+use crate::cluster::choose::Choice;
+use crate::cluster::gap::Gaps;
+use crate::cluster::kmeans::{self, Clustering};
+use crate::image::micrograph::Micrograph;
+use crate::labels::label_map::{LabelMap, Numbering};
+use crate::lattice::Repetition;
+use crate::maps::channels::{self, ChannelMap};
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::reduce::pca::Pca;
+use crate::remarks::{Warning, warnings};
+use crate::sites::Band;
+use label::{Clusters, Labelled};
+
+pub use describe::{BAND_BYTES, Describing, bands};
+
+/// What came of one image.
+#[derive(Debug)]
+pub struct Segmentation {
+    /// What was computed, and where.
+    pub plan: Plan,
+    /// Features of all sites, `[sites, q]`, sites row by row.
+    pub features: Array2<f32>,
+    /// What describes the map from descriptors to features.
+    pub pca: Pca,
+    /// One for each number of clusters asked for.
+    pub results: Vec<Patterns>,
+    /// Why so many clusters, where their number was chosen.
+    pub choice: Option<Choice>,
+    /// For each result maps of the channels that tell its patterns apart best, where they
+    /// were wanted.
+    pub channel_maps: Vec<Vec<ChannelMap>>,
+    /// How long each stage took.
+    pub timings: Timings,
+}
+
+/// The patterns found for one number of clusters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patterns {
+    /// Clusters of the active sites.
+    pub clustering: Clustering,
+    /// Labels of sites and pixels.
+    pub map: LabelMap,
+    /// Variance of each feature about the centroids, pooled, `[q]`.
+    pub within_variance: Array1<f64>,
+    /// Membership of each active site in its cluster, `[active sites]`, 0 to 1.
+    pub memberships: Vec<f32>,
+    /// Fisher separability of each channel, `[D]`.
+    pub separability: Array1<f64>,
+    /// How far each two patterns lie apart, by their labels.
+    pub gaps: Gaps,
+    /// Why the labels may be wrong.
+    pub warnings: Vec<Warning>,
+}
+
+/// Wall-clock time of the stages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From the image in memory to the last descriptor or covariance sum.
+    pub describe: Duration,
+    /// Eigenvectors and projection.
+    pub pca: Duration,
+    /// Choosing the number of clusters.
+    pub choose: Duration,
+    /// All runs of k-means.
+    pub cluster: Duration,
+    /// Site labels to pixel labels.
+    pub upsample: Duration,
+    /// Separability of the channels.
+    pub separability: Duration,
+    /// Maps of the channels.
+    pub maps: Duration,
+}
+
+/// Takes descriptors `[sites, D]` band by band, for those who want them.
+pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> Result<()>;
+
+/// What is wanted beside the patterns.
+#[derive(Default)]
+pub struct Also<'a> {
+    /// Takes the descriptors of all sites.
+    pub descriptors: Option<DescriptorSink<'a>>,
+    /// Maps of the channels that tell patterns apart best.
+    pub channel_maps: bool,
+    /// How the image repeats, where it was looked for: where it does not, nothing is sure,
+    /// and strips are told by it.
+    pub repetition: Option<Repetition>,
+}
+
+/// Segments `micrograph`, for which `plan` was made, on `backend`.
+///
+/// # Errors
+/// What [`Plan::image`], the backend and k-means report, and
+/// [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn segment(
+    micrograph: &Micrograph,
+    plan: Plan,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+    mut also: Also<'_>,
+) -> Result<Segmentation> {
+    let mut clock = Clock::start();
+    let mut timings = Timings::default();
+
+    progress.stage("describe");
+    let image = plan.image(micrograph)?;
+    let mut sites = Describing::new(image.view(), &plan, backend)?;
+    let moments = sites.moments(progress)?;
+    timings.describe = clock.lap();
+
+    progress.stage("pca");
+    let (pca, features) = fit::features(&moments, &mut sites, progress)?;
+    timings.pca = clock.lap();
+
+    let points = plan.sites().keep_active(&features);
+    let (mut numbers, mut choice) = (plan.params().clusters.clone(), None);
+    if numbers.is_empty() {
+        progress.stage("choose");
+        let chosen = fit::number_of_patterns(micrograph, &plan, &pca, points.view(), progress)?;
+        numbers.push(chosen.clusters);
+        choice = Some(chosen);
+        timings.choose = clock.lap();
+    }
+    let mut results = Vec::with_capacity(numbers.len());
+    for &clusters in &numbers {
+        progress.stage("cluster");
+        let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
+        let points = points.as_standard_layout();
+        let (clustering, within_variance) =
+            fit::clusters(points.view(), clusters, &plan, backend, progress)?;
+        timings.cluster += clock.lap();
+        let found = Clusters {
+            points: points.view(),
+            clustering: &clustering,
+            within_variance: &within_variance,
+            numbering: &Numbering::Order(plan.params().order),
+            gaps: None,
+        };
+        let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
+        results.push(labelled.patterns(clustering, within_variance, &plan, &also));
+        timings.upsample += clock.lap();
+    }
+    let channel_maps =
+        finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
+    // What was done, for those who do it again.
+    let plan = plan.with_clusters(numbers);
+    Ok(Segmentation { plan, features, pca, results, choice, channel_maps, timings })
+}
+
+/// What labels an image without looking at others: see [`Model`](crate::model::Model).
+pub(crate) struct Known<'a> {
+    /// The map from descriptors to features.
+    pub(crate) pca: Pca,
+    /// Centres of the patterns by label from 1 on, `[k, q]`.
+    pub(crate) centroids: Array2<f64>,
+    /// Variance of each feature about them, pooled, `[q]`.
+    pub(crate) within_variance: Array1<f64>,
+    /// How far they lie apart, by label.
+    pub(crate) gaps: &'a Gaps,
+}
+
+/// Labels `micrograph`, for which `plan` was made, by what is `known`.
+///
+/// # Errors
+/// As [`segment`].
+pub(crate) fn predict(
+    micrograph: &Micrograph,
+    plan: Plan,
+    known: Known<'_>,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+    mut also: Also<'_>,
+) -> Result<Segmentation> {
+    let mut clock = Clock::start();
+    let mut timings = Timings::default();
+
+    progress.stage("describe");
+    let image = plan.image(micrograph)?;
+    let mut sites = Describing::new(image.view(), &plan, backend)?;
+    let Known { pca, centroids, within_variance, gaps } = known;
+    let features = sites.features(&pca, progress)?;
+    timings.describe = clock.lap();
+
+    progress.stage("cluster");
+    let points = plan.sites().keep_active(&features);
+    let numbering = Numbering::Given((1..=centroids.nrows() as u16).collect());
+    let clustering = kmeans::assign(points.view(), centroids, backend)?;
+    timings.cluster = clock.lap();
+    let found = Clusters {
+        points: points.view(),
+        clustering: &clustering,
+        within_variance: &within_variance,
+        numbering: &numbering,
+        gaps: Some(gaps),
+    };
+    let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
+    let mut results = vec![labelled.patterns(clustering, within_variance, &plan, &also)];
+    timings.upsample = clock.lap();
+    let channel_maps =
+        finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
+    Ok(Segmentation { plan, features, pca, results, choice: None, channel_maps, timings })
+}
+
+impl Labelled {
+    /// The patterns, but for their separability.
+    fn patterns(
+        self,
+        clustering: Clustering,
+        within_variance: Array1<f64>,
+        plan: &Plan,
+        also: &Also<'_>,
+    ) -> Patterns {
+        let Self { map, memberships, gaps } = self;
+        let warnings =
+            warnings::patterns::patterns(&map, plan.spacing(), &gaps, also.repetition.as_ref());
+        let separability = Array1::default(0);
+        Patterns { clustering, map, within_variance, memberships, separability, gaps, warnings }
+    }
+}
+
+/// What is told of the channels, and what else is wanted: the last of the device.
+fn finish(
+    mut sites: Describing<'_>,
+    results: &mut [Patterns],
+    micrograph: &Micrograph,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+    (also, timings): (&mut Also<'_>, &mut Timings),
+) -> Result<Vec<Vec<ChannelMap>>> {
+    let mut clock = Clock::start();
+    if let Some(sink) = &mut also.descriptors {
+        progress.stage("save");
+        sites.all(progress, sink)?;
+        clock.lap();
+    }
+    progress.stage("separability");
+    label::separate(results, &mut sites, progress)?;
+    timings.separability = clock.lap();
+    if !also.channel_maps {
+        return Ok(Vec::new());
+    }
+    progress.stage("maps");
+    let maps = channels::channel_maps(sites, micrograph, results, backend, progress)?;
+    timings.maps = clock.lap();
+    Ok(maps)
+}
+
+/// Time since the last lap.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        std::mem::replace(&mut self.0, now).elapsed()
+    }
+}
