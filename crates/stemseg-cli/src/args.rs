@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
 use stemseg::plan::Components;
 use stemseg_files::read::Frame;
+use stemseg_run::{Input, Mask, Region, length, region};
 
-use super::length;
-use super::parse::{self, Slice};
+use super::parse;
 
 /// How an image is read.
 #[derive(Args)]
@@ -27,7 +27,7 @@ pub(super) struct InputArgs {
     pub(super) pixel_size: Option<PixelSize>,
 
     /// Part of the image, as two Python slices (100:600,0:512).
-    #[arg(long, value_name = "ROWS,COLS", value_parser = parse::region, allow_hyphen_values = true)]
+    #[arg(long, value_name = "ROWS,COLS", value_parser = region, allow_hyphen_values = true)]
     pub(super) roi: Option<Region>,
 
     /// Image of the same size whose non-zero pixels do not count (as in numpy.ma): they get label 0.
@@ -50,9 +50,6 @@ pub(super) struct InputArgs {
     outliers: OutliersArg,
 }
 
-/// Slices of rows and columns.
-pub(super) type Region = [Slice; 2];
-
 #[derive(Clone, Copy, ValueEnum)]
 enum NanArg {
     Mask,
@@ -67,21 +64,25 @@ enum OutliersArg {
 }
 
 impl InputArgs {
-    /// What to do with NaN and infinite pixels.
-    pub(super) fn non_finite(&self) -> NonFinite {
-        match self.nan {
+    /// How an image is read.
+    pub(super) fn input(&self) -> Input {
+        let mut input = Input::default();
+        input.image = self.image;
+        input.frame = self.frame;
+        input.pixel_size = self.pixel_size;
+        input.region = self.roi;
+        let inverted = self.mask_invert;
+        input.mask = self.mask.clone().map(|file| Mask { file, inverted });
+        input.non_finite = match self.nan {
             NanArg::Mask => NonFinite::Mask,
             NanArg::Mean => NonFinite::Mean,
             NanArg::Fail => NonFinite::Fail,
-        }
-    }
-
-    /// What to do with pixels that are no data by their values.
-    pub(super) fn outliers(&self) -> Outliers {
-        match self.outliers {
+        };
+        input.outliers = match self.outliers {
             OutliersArg::Auto => Outliers::Auto,
             OutliersArg::Keep => Outliers::Keep,
-        }
+        };
+        input
     }
 }
 

@@ -17,7 +17,7 @@ use stemseg_simulate::{Scene, Settings, simulate};
 
 use super::out_of_memory::AtWork;
 use super::progress::Bar;
-use super::{Failure, input, print, print_words};
+use super::{Failure, print, print_words};
 pub(super) use args::Args;
 use earlier::Earlier;
 
@@ -62,7 +62,7 @@ fn images(args: &Args, progress: &dyn Progress) -> Result<(Vec<Array2<f32>>, Opt
         .pixels
         .to_micrograph(Screening { non_finite: NonFinite::Mean, ..Default::default() })
         .and_then(|micrograph| micrograph.standardised().map(|pixels| pixels.to_owned()));
-    let image = micrograph.map_err(|e| input::with_path(path, e))?;
+    let image = micrograph.map_err(|e| stemseg_run::with_path(path, e))?;
     Ok((vec![image], args.pixel_size.or(loaded.entry.pixel_size())))
 }
 

@@ -1,206 +1,197 @@
-//! Which families describe the sites, and their options.
-
-mod args;
-mod choice;
+//! Options of descriptors.
 
 use std::path::PathBuf;
 
-use stemseg::descriptor::FamilyParams;
-use stemseg::image::micrograph::{Micrograph, PixelSize};
-use stemseg::{Error, Result};
+use clap::{Args, ValueEnum};
+use stemseg::Result;
+use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
+use stemseg_run::length::{self, Length, Span, Spans};
+use stemseg_run::{DescriptorSettings, Families, Pool};
 
-use super::parse;
-pub(super) use args::DescriptorArgs;
-use args::PoolArg;
+use crate::parse;
 
-const TRANSLATION: &[&str] = &["translation"];
-const PATCHES: &[&str] = &["translation", "intensity"];
-const WINDOWS: &[&str] =
-    &["translation", "rotation", "reflection", "glide", "harmonic", "power-spectrum"];
-const RADII: &[&str] = &["rotation", "reflection", "glide", "harmonic"];
-const RANKED: &[&str] = &["rotation", "reflection", "glide"];
-const ROTATION: &[&str] = &["rotation"];
-const CENTRED: &[&str] = &["centred-translation"];
-const AXES: &[&str] = &["reflection", "glide"];
-const GLIDE: &[&str] = &["glide"];
-const HARMONIC: &[&str] = &["harmonic"];
-const SPECTRUM: &[&str] = &["power-spectrum"];
+/// What is measured at the sites.
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor")]
+pub(crate) struct DescriptorArgs {
+    /// Families, joined by +, each with a weight if wanted (translation*2+harmonic): translation, centred-translation, rotation, reflection, glide, harmonic, power-spectrum, intensity [default: what the preset has].
+    #[arg(long, value_name = "FAMILIES")]
+    descriptor: Option<String>,
+
+    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 8, pystem 5].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    stride: Option<Span>,
+
+    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14, auto 19].
+    #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
+    window: Option<Spans>,
+
+    /// translation, intensity: half size of the patch: N or ROWSxCOLS [default: 20].
+    #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
+    patch: Option<Spans>,
+
+    #[command(flatten)]
+    translation: TranslationArgs,
+
+    #[command(flatten)]
+    centred: CentredArgs,
+
+    #[command(flatten)]
+    symmetry: SymmetryArgs,
+
+    #[command(flatten)]
+    harmonic: HarmonicArgs,
+
+    #[command(flatten)]
+    spectrum: SpectrumArgs,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor: translation")]
+struct TranslationArgs {
+    /// Most translations; they form the finest regular grid in the window that has no more [default: 100].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    max_points: Option<usize>,
+
+    /// Translations to use instead: a numpy array [n, 2] in px, or text with a row and a column shift a line, px or with units.
+    #[arg(long, value_name = "FILE", conflicts_with = "max_points")]
+    translations: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor: centred-translation")]
+struct CentredArgs {
+    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: auto 11, otherwise 11.2].
+    #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
+    pair_width: Option<Length>,
+
+    /// Distance of neighbouring translations [default: 4.4].
+    #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
+    pair_spacing: Option<Length>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor: rotation, reflection, glide, harmonic")]
+struct SymmetryArgs {
+    /// Radius of what is compared or measured around a point [default: 20; harmonic 14, auto 0.4 periods].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    radius: Option<Span>,
+
+    /// Distance of the points whose scores a site pools [default: 2].
+    #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
+    inner_stride: Option<Span>,
+
+    /// rotation, reflection, glide: how many of the largest scores a site keeps [default: 10].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    pool_top: Option<usize>,
+
+    /// rotation: orders of the axes [default: 2,3,4,6].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    folds: Option<Vec<usize>>,
+
+    /// reflection, glide: number of axes, evenly spread over half a turn [default: 10].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    axes: Option<usize>,
+
+    /// glide: period of the crystal along the axes: one for all, or one for each (0 leaves the axis out) [default: from the lattices in the image].
+    #[arg(long, value_name = "LENGTH,...", value_delimiter = ',', value_parser = Length::parse, allow_hyphen_values = true)]
+    glide_period: Option<Vec<Length>>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor: harmonic")]
+struct HarmonicArgs {
+    /// Angular orders [default: 0,1,2,3,4,6].
+    #[arg(long, value_name = "M,...", value_delimiter = ',', value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    orders: Option<Vec<usize>>,
+
+    /// Number of rings [default: 3].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    rings: Option<usize>,
+
+    /// Number of phases of each order above 0 [default: auto 8, otherwise 12].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    angles: Option<usize>,
+
+    /// The largest score in a site's window, or a Gaussian power mean, which averages over noise and goes to the image's border [default: auto power-mean, otherwise maximum].
+    #[arg(long, value_enum, hide_possible_values = false)]
+    pool: Option<PoolArg>,
+
+    /// power-mean: standard deviation of the Gaussian [default: auto 5.8, otherwise 3.6].
+    #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
+    pool_width: Option<Length>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PoolArg {
+    Maximum,
+    PowerMean,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Descriptor: power-spectrum")]
+struct SpectrumArgs {
+    /// Each pair of opposite frequencies once, or all as pySTEM has them [default: half].
+    #[arg(long, value_enum, hide_possible_values = false)]
+    spectrum: Option<SpectrumArg>,
+
+    /// Logarithm of the power, or the power itself [default: log].
+    #[arg(long, value_enum)]
+    spectrum_scale: Option<ScaleArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SpectrumArg {
+    Half,
+    Full,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ScaleArg {
+    Log,
+    Linear,
+}
 
 impl DescriptorArgs {
-    /// The families, those that were named or else `otherwise`, with what was chosen for
-    /// them; `micrograph` is what periods are looked for in, `size` that of a pixel
-    /// described.
+    /// What was chosen.
     ///
     /// # Errors
-    /// For an unknown family, an option of one that is not in use, and a list of
-    /// translations that cannot be read.
-    pub(super) fn families(
-        &self,
-        micrograph: &Micrograph,
-        size: Option<PixelSize>,
-        otherwise: Vec<FamilyParams>,
-    ) -> Result<Vec<FamilyParams>> {
-        let mut families = match &self.descriptor {
-            None => otherwise,
-            Some(_) => {
-                let terms = self.terms()?;
-                let family = |term: &Term<'_>| FamilyParams::from_name(term.name);
-                terms.iter().map(family).collect::<Result<_>>()?
-            }
-        };
-        for family in &mut families {
-            self.choose(family, micrograph, size)?;
-        }
-        Ok(families)
-    }
-
-    /// Checks what can be checked without an image, for families with these `names`.
-    ///
-    /// # Errors
-    /// As [`families`](Self::families), but for periods.
-    pub(super) fn check(&self, names: &[&str]) -> Result<()> {
-        self.terms()?;
-        self.check_options(names)?;
-        self.file().map_or(Ok(()), |file| parse::translations(file).map(drop))
-    }
-
-    /// Whether a size of those that follow from the period by default was given.
-    pub(super) fn gives_sizes(&self) -> bool {
-        let pairs = self.centred.pair_width.is_some() || self.centred.pair_spacing.is_some();
-        pairs || self.symmetry.radius.is_some() || self.window.is_some()
-    }
-
-    /// The families that were named; nothing where none were, or one is unknown.
-    pub(super) fn names(&self) -> Option<Vec<&str>> {
-        self.descriptor.as_ref()?;
-        Some(self.terms().unwrap_or_default().into_iter().map(|term| term.name).collect())
-    }
-
-    /// The families' weights, in the same order.
-    pub(super) fn weights(&self) -> Vec<f64> {
-        let terms = self.terms().unwrap_or_default();
-        match terms.iter().all(|term| term.weight == 1.0) {
-            true => Vec::new(),
-            false => terms.iter().map(|term| term.weight).collect(),
-        }
-    }
-
-    /// The file that a list of translations is read from.
-    pub(super) fn file(&self) -> Option<&PathBuf> {
-        self.translation.translations.as_ref()
-    }
-
-    fn terms(&self) -> Result<Vec<Term<'_>>> {
-        let Some(text) = &self.descriptor else { return Ok(Vec::new()) };
-        let terms: Vec<Term<'_>> = text.split('+').map(Term::parse).collect::<Result<_>>()?;
-        for (i, term) in terms.iter().enumerate() {
-            if terms[..i].iter().any(|other| other.name == term.name) {
-                return Err(Error::parameter("descriptor", term.name, "it is listed twice"));
-            }
-        }
-        Ok(terms)
-    }
-
-    /// Refuses options that no family in use has.
-    fn check_options(&self, names: &[&str]) -> Result<()> {
+    /// As [`Families::parse`].
+    pub(crate) fn settings(&self) -> Result<DescriptorSettings> {
         let Self { translation, centred, symmetry, harmonic, spectrum, .. } = self;
-        let options = [
-            ("patch", self.patch.is_some(), PATCHES),
-            ("window", self.window.is_some(), WINDOWS),
-            ("max-points", translation.max_points.is_some(), TRANSLATION),
-            ("translations", translation.translations.is_some(), TRANSLATION),
-            ("pair-width", centred.pair_width.is_some(), CENTRED),
-            ("pair-spacing", centred.pair_spacing.is_some(), CENTRED),
-            ("radius", symmetry.radius.is_some(), RADII),
-            ("inner-stride", symmetry.inner_stride.is_some(), RADII),
-            ("pool-top", symmetry.pool_top.is_some(), RANKED),
-            ("folds", symmetry.folds.is_some(), ROTATION),
-            ("axes", symmetry.axes.is_some(), AXES),
-            ("glide-period", symmetry.glide_period.is_some(), GLIDE),
-            ("orders", harmonic.orders.is_some(), HARMONIC),
-            ("rings", harmonic.rings.is_some(), HARMONIC),
-            ("angles", harmonic.angles.is_some(), HARMONIC),
-            ("pool", harmonic.pool.is_some(), HARMONIC),
-            ("pool-width", harmonic.pool_width.is_some(), HARMONIC),
-            ("spectrum", spectrum.spectrum.is_some(), SPECTRUM),
-            ("spectrum-scale", spectrum.spectrum_scale.is_some(), SPECTRUM),
-        ];
-        for (option, given, families) in options {
-            if given && !families.iter().any(|family| names.contains(family)) {
-                let reason = format!(
-                    "--{option} is an option of {}; leave it out, or add such a family \
-                     (translation alone is --preset pystem)",
-                    families.join(", ")
-                );
-                return Err(Error::parameter("descriptor", names.join("+"), reason));
-            }
+        let mut chosen = DescriptorSettings::default();
+        if let Some(text) = &self.descriptor {
+            chosen.families = Families::parse(text)?;
         }
-        self.check_window(names)?;
-        match &harmonic.pool_width {
-            Some(_)
-                if harmonic.pool == Some(PoolArg::Maximum)
-                    || (harmonic.pool.is_none() && self.descriptor.is_some()) =>
-            {
-                Err(Error::parameter(
-                    "pool-width",
-                    "given",
-                    "only a power mean has weights; add --pool power-mean, or leave it out",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a window where all that have one follow from other options.
-    fn check_window(&self, names: &[&str]) -> Result<()> {
-        let Some(window) = &self.window else { return Ok(()) };
-        let (list, mean) = (self.file().is_some(), self.harmonic.pool == Some(PoolArg::PowerMean));
-        let needs = |name: &&str| match *name {
-            "translation" => !list,
-            "harmonic" => !mean,
-            other => WINDOWS.contains(&other),
-        };
-        if names.iter().any(needs) {
-            return Ok(());
-        }
-        let reason = match names.contains(&"translation") {
-            true => {
-                "the translations of --translations have their own window; leave one of them out"
-            }
-            false => "the window of a power mean follows from --pool-width; leave one of them out",
-        };
-        Err(Error::parameter("window", window.text(), reason))
-    }
-
-    /// Distance of neighbouring sites, px, where it was given.
-    ///
-    /// # Errors
-    /// For a length with a unit where `size` is not known.
-    pub(super) fn stride(&self, size: Option<PixelSize>) -> Result<Option<usize>> {
-        self.stride.as_ref().map(|stride| stride.pixels("stride", size)).transpose()
-    }
-}
-
-/// A family with its weight: `harmonic*2`.
-struct Term<'a> {
-    name: &'a str,
-    weight: f64,
-}
-
-impl<'a> Term<'a> {
-    fn parse(text: &'a str) -> Result<Self> {
-        let (name, weight) = match text.split_once('*') {
-            None => (text.trim(), 1.0),
-            Some((name, weight)) => match weight.trim().parse::<f64>() {
-                Ok(number) if number > 0.0 && number.is_finite() => (name.trim(), number),
-                _ => {
-                    let reason = "a weight is a number above 0, as in translation*2+harmonic";
-                    return Err(Error::parameter("descriptor", text.trim(), reason));
-                }
-            },
-        };
-        // For its complaint about names.
-        FamilyParams::from_name(name)?;
-        Ok(Self { name, weight })
+        chosen.stride = self.stride.clone();
+        chosen.window = self.window.clone();
+        chosen.patch = self.patch.clone();
+        chosen.max_points = translation.max_points;
+        chosen.translations = translation.translations.clone();
+        chosen.pair_width = centred.pair_width;
+        chosen.pair_spacing = centred.pair_spacing;
+        chosen.radius = symmetry.radius.clone();
+        chosen.inner_stride = symmetry.inner_stride.clone();
+        chosen.pool_top = symmetry.pool_top;
+        chosen.folds = symmetry.folds.clone();
+        chosen.axes = symmetry.axes;
+        chosen.glide_period = symmetry.glide_period.clone();
+        chosen.orders = harmonic.orders.clone();
+        chosen.rings = harmonic.rings;
+        chosen.angles = harmonic.angles;
+        chosen.pool = harmonic.pool.map(|pool| match pool {
+            PoolArg::Maximum => Pool::Maximum,
+            PoolArg::PowerMean => Pool::PowerMean,
+        });
+        chosen.pool_width = harmonic.pool_width;
+        chosen.spectrum = spectrum.spectrum.map(|spectrum| match spectrum {
+            SpectrumArg::Half => Spectrum::Half,
+            SpectrumArg::Full => Spectrum::Full,
+        });
+        chosen.spectrum_scale = spectrum.spectrum_scale.map(|scale| match scale {
+            ScaleArg::Log => Scale::Log,
+            ScaleArg::Linear => Scale::Linear,
+        });
+        Ok(chosen)
     }
 }

@@ -12,8 +12,10 @@ use clap::Parser;
 use ndarray::Array2;
 use stemseg::image::micrograph::{Micrograph, NonFinite, PixelSize};
 
+use stemseg_run::length::Length;
+use stemseg_run::{Settings, region, translations};
+
 use super::descriptor::DescriptorArgs;
-use super::length::Length;
 use super::{Cli, parse};
 use mutate::{Random, mutate};
 
@@ -80,10 +82,12 @@ fn option_strings_never_panic() {
         else {
             return;
         };
+        let Ok(descriptor) = args.settings() else { return };
+        let mut settings = Settings::default();
+        (settings.clusters, settings.descriptor) = (vec![2], descriptor);
         for size in [size, None] {
-            let _ = args.stride(size);
-            if args.check(&[]).is_ok() {
-                let _ = args.families(&micrograph, size, Vec::new());
+            if settings.check().is_ok() {
+                let _ = settings.choose(&micrograph.clone().with_pixel_size(size));
             }
         }
     });
@@ -92,7 +96,7 @@ fn option_strings_never_panic() {
             let _ = Length::parse(&word);
             let _ = parse::memory(&word);
             let _ = parse::clusters(&word);
-            if let Ok([rows, cols]) = parse::region(&word) {
+            if let Ok([rows, cols]) = region(&word) {
                 let _ = rows.of("rows", 100);
                 let _ = cols.of("columns", 0);
             }
@@ -106,7 +110,7 @@ fn lists_of_translations_never_panic() {
     let path = folder.path().join("list");
     fuzz("translations", |bytes| {
         std::fs::write(&path, bytes).unwrap();
-        if let Err(error) = parse::translations(&path) {
+        if let Err(error) = translations(&path) {
             let said = error.to_string();
             assert!(said.contains(&path.display().to_string()), "names no file: {said}");
         }

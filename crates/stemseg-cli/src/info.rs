@@ -11,7 +11,7 @@ use stemseg_files::read::{ImageFile, Statistics};
 use super::args::{InputArgs, TalkArgs};
 use super::out_of_memory::AtWork;
 use super::progress::Bar;
-use super::{Failure, input, print, print_words};
+use super::{Failure, print, print_words};
 
 const AFTER_HELP: &str = "\
 Without --stats and --lattice only headers are read, so that it is fast on huge files. Images are
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let lattices = match args.lattice {
         true => {
-            let read = input::read(&args.file, &args.input)?;
+            let read = stemseg_run::read(&args.file, &args.input.input())?;
             bar.remarks(&read.remarks);
             let (pixels, mask) = (read.micrograph.pixels(), read.micrograph.mask());
             Some(lattice::find(pixels, mask.map(|mask| mask.view())))

@@ -9,9 +9,6 @@ mod devices;
 mod fuzz;
 mod generate;
 mod info;
-mod input;
-mod length;
-mod no_data;
 mod out_of_memory;
 mod parse;
 mod progress;
@@ -21,14 +18,11 @@ mod signals;
 mod simulate;
 mod verify;
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use stemseg::threads;
-use stemseg_files::write::sweep;
+use stemseg::{Error, threads};
 use stemseg_report::visible::visible;
 
 use self::progress::Bar;
@@ -114,16 +108,6 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Tidies up, in the folders that `targets` are to lie in, after runs that were killed.
-fn sweep_beside<'a>(targets: impl IntoIterator<Item = &'a Path>, bar: &Bar) {
-    let absolute = |target| std::path::absolute(target).ok();
-    let place = |target: PathBuf| target.parent().map(Path::to_path_buf);
-    let places = targets.into_iter().filter_map(absolute).filter_map(place);
-    for place in places.collect::<BTreeSet<_>>() {
-        sweep(&place).iter().for_each(|note| bar.note(note));
-    }
-}
-
 /// Ends the program as [`clap`] does, with what was wrong with the arguments, or with the
 /// help that they ask for.
 fn refuse(error: &clap::Error) -> ! {
@@ -140,7 +124,7 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// Lines for people, in which nothing from elsewhere may change how they are shown.
-fn visible_lines(text: &str) -> String {
+pub(crate) fn visible_lines(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
@@ -181,10 +165,16 @@ fn run(command: &Command) -> Result<(), Failure> {
 
 /// Prints to stdout as it is; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    Ok(to_stdout(text)?)
+}
+
+/// The same, for those who tell the library of it.
+pub(crate) fn to_stdout(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // Without its kind: advice about disks would be wrong.
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Run(anyhow::anyhow!("stdout: {e}")))
+            Err(Error::io("stdout")(std::io::Error::other(e.to_string())))
         }
         _ => Ok(()),
     }

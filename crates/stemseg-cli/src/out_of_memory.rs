@@ -130,17 +130,23 @@ pub(super) struct AtWork(PathBuf);
 
 impl AtWork {
     pub(super) fn new(image: &Path) -> Self {
-        let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(image.to_path_buf());
+        at_work(image, true);
         Self(image.to_path_buf())
     }
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = all.iter().position(|path| *path == self.0) {
-            all.remove(at);
-        }
+        at_work(&self.0, false);
+    }
+}
+
+/// Says that work on `image` begins, or ends.
+pub(super) fn at_work(image: &Path, begins: bool) {
+    let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    match (begins, all.iter().position(|path| path == image)) {
+        (true, _) => all.push(image.to_path_buf()),
+        (false, Some(at)) => drop(all.remove(at)),
+        (false, None) => {}
     }
 }

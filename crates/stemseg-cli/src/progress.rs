@@ -48,6 +48,11 @@ impl Bar {
         self.bar.set_position(0);
     }
 
+    /// Whether it counts images.
+    pub(super) fn counts(&self) -> bool {
+        self.images.get().is_some()
+    }
+
     /// Counts an image.
     pub(super) fn image_done(&self) {
         if self.images.get().is_some() {
@@ -76,7 +81,7 @@ impl Bar {
 
     /// The same bar, which names `file`, where it is one of several, in what it says.
     pub(super) fn about<'a>(&'a self, file: Option<&'a Path>) -> About<'a> {
-        About { bar: self, file }
+        About { bar: self, file: file.filter(|_| self.counts()) }
     }
 
     /// Says what was decided, on stderr, where `--verbose` asks for it.
@@ -124,21 +129,14 @@ impl About<'_> {
     }
 
     /// As [`Bar::remarks`].
-    pub(super) fn remarks(self, remarks: &Remarks) {
-        self.notes(&remarks.notes);
-        self.warnings(&remarks.warnings);
+    fn remarks(self, remarks: &Remarks) {
+        remarks.notes.iter().for_each(|note| self.note(note));
+        remarks.warnings.iter().for_each(|warning| self.warning(warning));
     }
 
-    /// Says what was done.
-    pub(super) fn notes(self, notes: &[String]) {
-        notes.iter().for_each(|note| self.note(note));
-    }
-
-    /// Says what speaks against a result, once there is one: where a run fails, that is what
-    /// there is to say.
-    pub(super) fn warnings(self, warnings: &[Warning]) {
-        let warning = |warning: &Warning| self.bar.warning(&self.named(&warning.text));
-        warnings.iter().for_each(warning);
+    /// As [`Bar::warning`].
+    pub(super) fn warning(self, warning: &Warning) {
+        self.bar.warning(&self.named(&warning.text));
     }
 
     fn named<'t>(self, text: &'t str) -> Cow<'t, str> {

@@ -5,10 +5,11 @@ mod output;
 
 use serde_json::Value;
 use stemseg_files::write::ResultFolder;
+use stemseg_run::sweep_beside;
 use stemseg_simulate::{Scene, simulate};
 
 use super::progress::Bar;
-use super::{Failure, print, print_words, sweep_beside};
+use super::{Failure, print, print_words};
 pub(super) use args::Args;
 
 /// Runs the command.
@@ -21,7 +22,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (scene, settings) = (args.scene()?, args.settings());
     let bar = Bar::new(&args.talk);
     let target = args.target(&scene);
-    sweep_beside([&*target], &bar);
+    sweep_beside([&*target], &|note| bar.note(note));
     let folder = ResultFolder::create(&target, args.force, &output::Output::planned(args))?;
     let simulated = simulate(&scene, &settings, &bar)?;
     bar.detail(&format!(

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use stemseg::backend::gpu::adapter;
 use stemseg::backend::{self, Choice, cpu::Cpu};
 use stemseg::verify::{Report, verify};
+use stemseg_run::{Chosen, read};
 
 use super::args::{InputArgs, TalkArgs};
 use super::out_of_memory::AtWork;
 use super::progress::Bar;
 use super::settings::{Preset, SettingsArgs};
-use super::{Failure, input, parse, print, print_words};
+use super::{Failure, parse, print, print_words};
 
 const AFTER_HELP: &str = "\
 Each stage runs on the CPU and on the adapter with the same input; descriptors are a stage for each
@@ -53,14 +54,15 @@ const PRESET: Preset = Preset::Pystem;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
-    args.settings.check(PRESET)?;
+    let settings = args.settings.settings(args.clusters.clone(), PRESET)?;
+    settings.check()?;
     let _at_work = AtWork::new(&args.file);
-    let read = input::read(&args.file, &args.input)?;
-    let settings = args.settings.settings(&read.micrograph, args.clusters.clone(), PRESET)?;
+    let read = read(&args.file, &args.input.input())?;
+    let Chosen { params, .. } = settings.choose(&read.micrograph)?;
     let adapter = adapter::to_verify(&args.device)?;
     let checked = backend::gpu::Gpu::new(&adapter)?;
     bar.remarks(&read.remarks);
-    let report = verify(&read.micrograph, settings.params, &Cpu::new(), &checked, &bar)?;
+    let report = verify(&read.micrograph, params, &Cpu::new(), &checked, &bar)?;
     bar.finish();
     if args.talk.json {
         print(&format!("{:#}", serde_json::json!(report)))?;

@@ -40,7 +40,7 @@ pub struct Content<'a> {
     pub micrograph: &'a Micrograph,
     /// The result's pictures.
     pub pictures: &'a Pictures,
-    /// The command line that made it.
+    /// The words of the command line that made it; none where it was no command.
     pub command: &'a [String],
 }
 

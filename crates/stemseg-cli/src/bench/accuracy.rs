@@ -30,7 +30,7 @@ pub(super) fn run(folder: &Path, args: &Args, bar: &Bar) -> Result<(), Failure> 
     match (args.talk.json, args.talk.quiet) {
         (true, _) => print(&format!("{:#}", serde_json::json!(report))),
         (false, true) => Ok(()),
-        (false, false) => print_words(&table(&report, &args.families())),
+        (false, false) => print_words(&table(&report, &args.families()?)),
     }
 }
 

@@ -7,10 +7,11 @@ use stemseg::cluster::metrics;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Params, Result};
 use stemseg_bench::timing::{Settings, Stage};
+use stemseg_run::length;
 
 use crate::args::TalkArgs;
+use crate::parse;
 use crate::settings::{Preset, SettingsArgs};
-use crate::{length, parse};
 
 const AFTER_HELP: &str = "\
 Stages (on the host: code that all devices share):
@@ -124,29 +125,33 @@ impl Args {
     /// Checks what can be checked without an image.
     ///
     /// # Errors
-    /// As [`SettingsArgs::check`].
+    /// As [`stemseg_run::Settings::check`].
     pub(super) fn check(&self) -> Result<()> {
-        self.settings.check(self.preset())
+        self.chosen(self.clusters)?.check()
     }
 
-    /// The preset where nothing is said: accuracy is that of what users get, times are
-    /// those of stages with known sizes.
-    fn preset(&self) -> Preset {
-        match self.accuracy.accuracy {
+    /// What was chosen, for this number of patterns. The preset where nothing is said: accuracy
+    /// is that of what users get, times are those of stages with known sizes.
+    fn chosen(&self, clusters: usize) -> Result<stemseg_run::Settings> {
+        let preset = match self.accuracy.accuracy {
             Some(_) => Preset::Auto,
             None => Preset::Pystem,
-        }
+        };
+        self.settings.settings(vec![clusters], preset)
     }
 
     /// Names of the families, for tables.
-    pub(super) fn families(&self) -> String {
-        self.settings.names(self.preset()).join("+")
+    ///
+    /// # Errors
+    /// As [`SettingsArgs::settings`].
+    pub(super) fn families(&self) -> Result<String> {
+        Ok(self.chosen(self.clusters)?.names().join("+"))
     }
 
     /// What is to be timed; `micrograph` is what periods are looked for in.
     ///
     /// # Errors
-    /// As [`SettingsArgs::settings`].
+    /// As [`stemseg_run::Settings::choose`].
     pub(super) fn settings(&self, micrograph: &Micrograph) -> Result<Settings> {
         let stages = match self.stage.is_empty() {
             true => Stage::ALL.into(),
@@ -159,8 +164,8 @@ impl Args {
     /// The library's parameters.
     ///
     /// # Errors
-    /// As [`SettingsArgs::settings`].
+    /// As [`stemseg_run::Settings::choose`].
     pub(super) fn params(&self, micrograph: &Micrograph, clusters: usize) -> Result<Params> {
-        Ok(self.settings.settings(micrograph, vec![clusters], self.preset())?.params)
+        Ok(self.chosen(clusters)?.choose(micrograph)?.params)
     }
 }

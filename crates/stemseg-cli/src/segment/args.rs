@@ -1,23 +1,19 @@
-//! The arguments of `stemseg segment`.
+//! The arguments of `stemseg segment`, and the request that they make.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stemseg::backend::{Check, Choice};
-use stemseg::image::micrograph::Micrograph;
-use stemseg::lattice::Repetition;
 use stemseg::plan::{Border, Order};
-use stemseg::remarks::Remarks;
-use stemseg::{Error, Params, Plan, Result, memory, plan::automatic, remarks::warnings};
+use stemseg::{Error, Result};
+use stemseg_run::{self as run, Request};
 
 use super::batch::BatchArgs;
 use super::formats::FormatArgs;
-use super::inputs::{Inputs, Search};
 use crate::args::{InputArgs, TalkArgs};
 use crate::parse::{self, Clusters};
-use crate::segment::maps;
 use crate::segment::report_args::ReportArgs;
-use crate::settings::{Preset, Settings, SettingsArgs};
+use crate::settings::{Preset, SettingsArgs};
 
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ beside the image:
@@ -55,7 +51,7 @@ pub(crate) struct Args {
     files: Vec<PathBuf>,
 
     #[command(flatten)]
-    pub(super) input: InputArgs,
+    input: InputArgs,
 
     /// Number of patterns, several (2,3,4) to get a label map for each, or auto: what the image shows.
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
@@ -63,7 +59,7 @@ pub(crate) struct Args {
 
     /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
-    pub(super) device: Choice,
+    device: Choice,
 
     /// How much of a GPU's work is computed once more on the CPU: nothing; what costs next to nothing
     /// and a sample (under 2 % of the run); or all.
@@ -95,20 +91,20 @@ pub(crate) struct Args {
     /// Replace an earlier result: the files that its summary.json lists, nothing else. What else lies in its
     /// folder stays there; a folder that is no whole result is refused.
     #[arg(long, help_heading = "Output")]
-    pub(super) force: bool,
+    force: bool,
 
     /// Also write descriptors.npy [site rows, site cols, D] or features.npy [.., q], either with site_labels.npy; or maps/: symmetry scores before pooling, best order or axis angle (rotation, reflection, glide).
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum, help_heading = "Output")]
-    pub(super) save: Vec<Save>,
+    save: Vec<Save>,
 
     #[command(flatten)]
-    pub(super) report: ReportArgs,
+    report: ReportArgs,
 
     #[command(flatten)]
-    pub(super) formats: FormatArgs,
+    formats: FormatArgs,
 
     #[command(flatten)]
-    pub(super) batch: BatchArgs,
+    batch: BatchArgs,
 
     #[command(flatten)]
     pub(crate) talk: TalkArgs,
@@ -133,36 +129,56 @@ enum OrderArg {
     Pystem,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Save {
+#[derive(Clone, Copy, ValueEnum)]
+enum Save {
     Descriptors,
     Features,
     Maps,
 }
 
 impl Args {
-    /// The library's parameters, and what is to be said about them.
+    /// The request that they make.
     ///
     /// # Errors
-    /// As [`SettingsArgs::settings`].
-    fn params(&self, micrograph: &Micrograph) -> Result<Settings> {
-        let settings = self.settings.settings(micrograph, self.clusters()?, Preset::Auto)?;
-        let border = match self.border {
+    /// As [`SettingsArgs::settings`], and for `auto` among numbers of patterns.
+    pub(super) fn request(&self) -> Result<Request> {
+        let mut request = Request::new(&self.files);
+        request.recursive = self.batch.recursive;
+        request.input = self.input.input();
+        request.settings = self.settings.settings(self.clusters()?, Preset::Auto)?;
+        request.settings.border = match self.border {
             BorderArg::Nearest => Border::Nearest,
             BorderArg::Blank => Border::Blank,
         };
-        let order = match self.order {
+        request.settings.order = match self.order {
             OrderArg::Size => Order::Size,
             OrderArg::Pystem => Order::Pystem,
         };
-        Ok(Settings { params: Params { border, order, ..settings.params }, ..settings })
+        request.output.place = self.out.clone();
+        request.output.force = self.force;
+        let save = |save: &Save| match save {
+            Save::Descriptors => run::Save::Descriptors,
+            Save::Features => run::Save::Features,
+            Save::Maps => run::Save::Maps,
+        };
+        request.output.save = self.save.iter().map(save).collect();
+        self.formats.choose(&mut request.output);
+        self.report.choose(&mut request.output);
+        request.device = self.device.clone();
+        request.check = match self.check {
+            CheckArg::Off => Check::Off,
+            CheckArg::On => Check::On,
+            CheckArg::All => Check::All,
+        };
+        request.memory = self.memory;
+        request.jobs = self.batch.jobs;
+        request.resume = self.batch.resume;
+        request.table = self.batch.table.clone();
+        Ok(request)
     }
 
     /// The numbers of patterns; none where the image says.
-    ///
-    /// # Errors
-    /// For `auto` among numbers.
-    pub(super) fn clusters(&self) -> Result<Vec<usize>> {
+    fn clusters(&self) -> Result<Vec<usize>> {
         let number = |given: &Clusters| match given {
             Clusters::Auto => None,
             Clusters::Number(number) => Some(*number),
@@ -173,112 +189,5 @@ impl Args {
             return Err(Error::parameter("clusters", "auto", reason));
         }
         Ok(numbers)
-    }
-
-    /// Checks what can be checked without an image.
-    ///
-    /// # Errors
-    /// As [`SettingsArgs::check`] and [`FormatArgs::check`].
-    pub(super) fn check(&self) -> Result<()> {
-        let clusters = self.clusters()?;
-        self.settings.check(Preset::Auto)?;
-        self.settings.check_clusters(&clusters, Preset::Auto)?;
-        if self.saves(Save::Maps) {
-            maps::check(&self.settings.names(Preset::Auto))?;
-        }
-        self.report.check()?;
-        self.formats.check(&clusters)
-    }
-
-    /// The images, each with a place for its result.
-    ///
-    /// # Errors
-    /// As [`Inputs::find`].
-    pub(super) fn inputs(&self) -> Result<Inputs> {
-        let search = Search {
-            given: &self.files,
-            recursive: self.batch.recursive,
-            out: self.out.as_deref(),
-            besides: self.besides().collect(),
-        };
-        Inputs::find(&search)
-    }
-
-    /// The place for the table of all images, if there is to be one.
-    pub(super) fn table(&self, batch: bool) -> Option<PathBuf> {
-        let within = || self.out.as_ref().filter(|_| batch).map(|out| out.join("summary.csv"));
-        self.batch.table.clone().or_else(within)
-    }
-
-    /// The plan for an image, one of several (`batch`), within the memory that was given to
-    /// each of `jobs` jobs, what is to be said about it, and how the image repeats.
-    ///
-    /// # Errors
-    /// As [`SettingsArgs::settings`], [`Plan::of`], [`Plan::within`] and [`Plan::usual_memory`].
-    pub(super) fn plan(
-        &self,
-        micrograph: &Micrograph,
-        jobs: usize,
-        batch: bool,
-    ) -> Result<(Plan, Remarks, Repetition)> {
-        let Settings { params, mut remarks, repetition } = self.params(micrograph)?;
-        let look = || Repetition::new(automatic::period(micrograph), None);
-        let repetition = repetition.unwrap_or_else(look);
-        remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
-        remarks.warnings.extend(warnings::image::settings(&repetition, &params));
-        let sampling = params.sampling;
-        let plan = Plan::new(params, micrograph)
-            .map_err(|error| self.settings.of_the_image(error, micrograph, sampling))?;
-        let others = if batch { plan.neighbours() } else { 0 };
-        let budget = match self.memory_of_each(jobs) {
-            Some(bytes) => bytes,
-            None => {
-                let available = memory::available().map(|bytes| bytes / jobs as u64);
-                plan.usual_memory(available, others)?
-            }
-        };
-        let plan = plan.within(budget, others).map_err(|error| shared(error, jobs))?;
-        Ok((plan, remarks, repetition))
-    }
-
-    /// How much of a device's work is looked over.
-    pub(super) fn check_of_device(&self) -> Check {
-        match self.check {
-            CheckArg::Off => Check::Off,
-            CheckArg::On => Check::On,
-            CheckArg::All => Check::All,
-        }
-    }
-
-    /// Names of the families whose kernels run.
-    pub(super) fn families(&self) -> Vec<&str> {
-        self.settings.names(Preset::Auto)
-    }
-
-    /// The memory that was given to each of `jobs` jobs.
-    pub(super) fn memory_of_each(&self, jobs: usize) -> Option<u64> {
-        self.memory.map(|bytes| bytes / jobs as u64)
-    }
-
-    /// Files that are read beside the images.
-    pub(super) fn besides(&self) -> impl Iterator<Item = &Path> {
-        let all = [self.input.mask.as_ref(), self.settings.descriptor.file()];
-        all.into_iter().flatten().map(PathBuf::as_path)
-    }
-
-    /// Whether `what` is to be written too.
-    pub(super) fn saves(&self, what: Save) -> bool {
-        self.save.contains(&what)
-    }
-}
-
-/// An error about the memory of one of `jobs` jobs, which says that they share it.
-pub(super) fn shared(error: Error, jobs: usize) -> Error {
-    match error {
-        Error::Parameter { name: "memory", value, reason } if jobs > 1 => {
-            let reason = format!("{reason}; {jobs} --jobs share what is given");
-            Error::Parameter { name: "memory", value, reason }
-        }
-        other => other,
     }
 }

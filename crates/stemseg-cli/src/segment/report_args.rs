@@ -1,9 +1,8 @@
 //! The arguments of `stemseg segment` about what one looks at.
 
 use clap::ValueEnum;
-use stemseg::image::micrograph::PixelSize;
-use stemseg::{Error, Result};
-use stemseg_report::overlay::{OverlayOptions, Style};
+use stemseg_report::overlay::Style;
+use stemseg_run::Output;
 
 /// The overlay and the report.
 #[derive(clap::Args)]
@@ -37,36 +36,25 @@ fn opacity(text: &str) -> Result<f32, String> {
 }
 
 impl ReportArgs {
-    /// Whether the report and the maps are to be made.
-    pub(super) fn wanted(&self) -> bool {
-        !self.no_report
+    /// Says in `output` what was asked for.
+    pub(super) fn choose(&self, output: &mut Output) {
+        output.overlay = match self.overlay {
+            StyleArg::Tint => Style::Tint,
+            StyleArg::Lines => Style::Lines,
+            StyleArg::Both => Style::Both,
+        };
+        output.alpha = self.overlay_alpha;
+        output.report = !self.no_report;
+        output.command = command();
     }
+}
 
-    /// Checks what does not go together.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for the strength of a tint that is not drawn.
-    pub(super) fn check(&self) -> Result<()> {
-        match (self.overlay, self.overlay_alpha) {
-            (StyleArg::Lines, Some(alpha)) => Err(Error::parameter(
-                "overlay-alpha",
-                alpha,
-                "--overlay lines draws no tint; leave it out, or give --overlay both",
-            )),
-            _ => Ok(()),
-        }
+/// The command line as it was given, with the program's name alone.
+fn command() -> Vec<String> {
+    let mut words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut() {
+        *program = "stemseg".into();
     }
-
-    /// How the overlay is drawn.
-    pub(super) fn overlay(&self, pixel_size: Option<PixelSize>) -> OverlayOptions {
-        OverlayOptions {
-            style: match self.overlay {
-                StyleArg::Tint => Style::Tint,
-                StyleArg::Lines => Style::Lines,
-                StyleArg::Both => Style::Both,
-            },
-            alpha: self.overlay_alpha.unwrap_or(OverlayOptions::ALPHA),
-            pixel_size,
-        }
-    }
+    words
 }

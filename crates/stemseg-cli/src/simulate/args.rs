@@ -6,10 +6,11 @@ use clap::ValueEnum;
 use stemseg::Result;
 use stemseg::image::micrograph::PixelSize;
 use stemseg::sites::Extent;
+use stemseg_run::length;
 use stemseg_simulate::{Boundary, Scene, Settings};
 
 use crate::args::TalkArgs;
-use crate::{length, parse};
+use crate::parse;
 
 const AFTER_HELP: &str = "\
 The result is a folder SCENE.sim/:

@@ -73,7 +73,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
             }
         }
         h3 { "To have it again" }
-        (command(content.command))
+        @if !content.command.is_empty() { (command(content.command)) }
         (list(&input(summary)))
         p.note {
             "The same version gives the same labels from the same file on the same kind of device. Beside this "

@@ -10,8 +10,8 @@ use serde_json::Value;
 use stemseg::{Error, Result};
 use stemseg_files::write::replace_file;
 
-use super::earlier::Earlier;
-use super::inputs::Image;
+use super::images::Image;
+use crate::result::earlier::Earlier;
 
 /// What became of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Lengths on the command line: px, or with a unit where the image is calibrated.
+//! Lengths as they are given: px, or with a unit where the image is calibrated.
 
 use stemseg::descriptor::Translation;
 use stemseg::image::calibration::Unit;
@@ -14,14 +14,19 @@ const LONGEST: usize = 400;
 
 /// A number with or without a unit: `20`, `20px`, `0.4nm`, `12A`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Length {
+pub enum Length {
+    /// Pixels.
     Pixels(f64),
+    /// Nanometres.
     Nanometres(f64),
 }
 
 impl Length {
     /// A finite length, of whatever sign.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// In words, for what is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         // The longest start that is a number, since 1e-9m has letters in it.
         let number = |end: usize| text.get(..end)?.trim().parse::<f64>().ok();
@@ -93,17 +98,29 @@ impl Length {
 /// A length that has no direction: it is measured along the finer axis where
 /// pixels are not square, so that it is no shorter anywhere.
 #[derive(Debug, Clone)]
-pub(super) enum Span {
+pub enum Span {
     /// However many: the limits are checked where they are known.
     Pixels(usize),
+    /// A length.
     Length {
+        /// As it was given, for messages.
         text: String,
+        /// What it is.
         length: Length,
     },
 }
 
+impl From<usize> for Span {
+    fn from(pixels: usize) -> Self {
+        Self::Pixels(pixels)
+    }
+}
+
 /// `N`, or a length.
-pub(super) fn span(text: &str) -> Result<Span, String> {
+///
+/// # Errors
+/// In words, for what is neither.
+pub fn span(text: &str) -> Result<Span, String> {
     match text.trim().parse() {
         Ok(pixels) => Ok(Span::Pixels(pixels)),
         Err(_) => Ok(Span::Length { text: text.into(), length: Length::parse_size(text)? }),
@@ -115,7 +132,7 @@ impl Span {
     ///
     /// # Errors
     /// [`Error::Parameter`] for a unit without a `size`, and for what is no px or too many.
-    pub(super) fn pixels(&self, option: &'static str, size: Option<PixelSize>) -> Result<usize> {
+    pub fn pixels(&self, option: &'static str, size: Option<PixelSize>) -> Result<usize> {
         match self {
             Self::Pixels(pixels) => Ok(*pixels),
             Self::Length { text, length } => {
@@ -129,7 +146,7 @@ impl Span {
 ///
 /// # Errors
 /// [`Error::Parameter`] for a unit without a `size`.
-pub(super) fn fraction(
+pub(crate) fn fraction(
     given: &Option<Length>,
     option: &'static str,
     size: Option<PixelSize>,
@@ -144,14 +161,25 @@ pub(super) fn fraction(
 
 /// Half sizes along both axes.
 #[derive(Debug, Clone)]
-pub(super) struct Spans {
+pub struct Spans {
     text: String,
     rows: Length,
     cols: Length,
 }
 
+impl From<Extent> for Spans {
+    fn from(extent: Extent) -> Self {
+        let length = |pixels: usize| Length::Pixels(pixels as f64);
+        let text = format!("{}x{}", extent.rows, extent.cols);
+        Self { text, rows: length(extent.rows), cols: length(extent.cols) }
+    }
+}
+
 /// `N` or `ROWSxCOLS`, each a number of px or a length.
-pub(super) fn spans(text: &str) -> Result<Spans, String> {
+///
+/// # Errors
+/// In words, for what is none of these.
+pub fn spans(text: &str) -> Result<Spans, String> {
     // What has no unit is px, and px has an x in it.
     let plain = text.replace("px", "");
     let (rows, cols) = plain.split_once(['x', 'X']).unwrap_or((&plain, &plain));
@@ -164,7 +192,7 @@ pub(super) fn spans(text: &str) -> Result<Spans, String> {
 
 impl Spans {
     /// As it was given.
-    pub(super) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
@@ -173,7 +201,7 @@ impl Spans {
     ///
     /// # Errors
     /// As [`Span::pixels`].
-    pub(super) fn pixels(&self, option: &'static str, size: Option<PixelSize>) -> Result<Extent> {
+    pub fn pixels(&self, option: &'static str, size: Option<PixelSize>) -> Result<Extent> {
         Ok(Extent {
             rows: self.rows.whole(option, &self.text, size.map(|size| size.rows))?,
             cols: self.cols.whole(option, &self.text, size.map(|size| size.cols))?,
@@ -185,7 +213,7 @@ impl Spans {
 ///
 /// # Errors
 /// As [`Span::pixels`].
-pub(super) fn translations(
+pub(crate) fn translations(
     list: &[[Length; 2]],
     size: Option<PixelSize>,
 ) -> Result<Vec<Translation>> {
@@ -210,7 +238,7 @@ pub(super) fn translations(
 ///
 /// # Errors
 /// As [`Span::pixels`].
-pub(super) fn periods(given: &[Length], axes: usize, size: Option<PixelSize>) -> Result<Vec<f64>> {
+pub(crate) fn periods(given: &[Length], axes: usize, size: Option<PixelSize>) -> Result<Vec<f64>> {
     let square = size.is_none_or(|size| size.rows == size.cols);
     let spread: Vec<Length> = match given {
         &[Length::Nanometres(length)] if !square => vec![Length::Nanometres(length); axes],
@@ -229,7 +257,10 @@ pub(super) fn periods(given: &[Length], axes: usize, size: Option<PixelSize>) ->
 const PIXEL_NM: std::ops::RangeInclusive<f64> = 1e-12..=1e9;
 
 /// A size of pixels: a length, or `ROWSxCOLS`.
-pub(super) fn pixel_size(text: &str) -> Result<PixelSize, String> {
+///
+/// # Errors
+/// In words, for what is no length with a unit, and for one that no pixel can have.
+pub fn pixel_size(text: &str) -> Result<PixelSize, String> {
     let Spans { rows, cols, .. } = spans_of_pixels(text)?;
     let length = |length: Length| match length {
         Length::Nanometres(length) if PIXEL_NM.contains(&length) => Ok(length),

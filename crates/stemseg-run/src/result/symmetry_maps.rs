@@ -1,4 +1,4 @@
-//! `--save maps`: symmetry scores at the inner sites, not pooled.
+//! Maps of symmetry scores at the inner sites, not pooled.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(super) fn check(families: &[&str]) -> Result<()> {
 
 /// Writes the maps of all families of `plan` into `folder`, with `maps.json`, which
 /// says what they are and where their pixels lie in the image.
-pub(super) fn write(
+pub(crate) fn write(
     folder: &Path,
     micrograph: &Micrograph,
     pixel_size: Option<PixelSize>,

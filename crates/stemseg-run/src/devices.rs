@@ -6,8 +6,7 @@ use stemseg::backend::{self, Backend, Choice, DeviceInfo};
 use stemseg::remarks::{Code, Remarks, Warning};
 use stemseg::{Error, Result};
 
-use super::args::Args;
-use crate::Failure;
+use crate::Request;
 
 /// The devices of a run.
 pub(super) struct Devices {
@@ -28,14 +27,13 @@ pub(super) struct Done<T> {
 }
 
 impl Devices {
-    /// Opens the device that `args` choose.
+    /// Opens the device that `request` asks for, for these families.
     ///
     /// # Errors
     /// As [`backend::open`].
-    pub(super) fn open(args: &Args) -> Result<Self> {
-        let (chosen, remarks) =
-            backend::open(&args.device, args.check_of_device(), &args.families())?;
-        Ok(Self { chosen, remarks, cpu: Cpu::new(), any: args.device == Choice::Auto })
+    pub(super) fn open(request: &Request, families: &[&str]) -> Result<Self> {
+        let (chosen, remarks) = backend::open(&request.device, request.check, families)?;
+        Ok(Self { chosen, remarks, cpu: Cpu::new(), any: request.device == Choice::Auto })
     }
 
     /// Does `work` on the chosen device, and from the beginning on the CPU if it fails on
@@ -44,10 +42,7 @@ impl Devices {
     /// # Errors
     /// Those of `work`; those of the device where it was named and is wrong, or lacks what
     /// the work needs.
-    pub(super) fn run<T>(
-        &self,
-        work: impl Fn(&dyn Backend) -> Result<T, Failure>,
-    ) -> Result<Done<T>, Failure> {
+    pub(super) fn run<T>(&self, work: impl Fn(&dyn Backend) -> Result<T>) -> Result<Done<T>> {
         // One that was named tells of every image what is wrong with it.
         let why = match self.chosen.usable() || !self.any {
             true => match work(&*self.chosen) {
@@ -55,7 +50,7 @@ impl Devices {
                     let device = self.chosen.device().clone();
                     return Ok(Done { result, device, warning: None });
                 }
-                Err(failure) => self.cpu_goes_on(&failure).ok_or(failure)?,
+                Err(error) => self.cpu_goes_on(&error).ok_or(error)?,
             },
             false => format!("device {} failed before", self.chosen.device().name),
         };
@@ -66,9 +61,8 @@ impl Devices {
     }
 
     /// Why the CPU is to go on, in words, if it is to.
-    fn cpu_goes_on(&self, failure: &Failure) -> Option<String> {
-        let (Failure::Run(error) | Failure::Usage(error)) = failure else { return None };
-        match error.downcast_ref()? {
+    fn cpu_goes_on(&self, error: &Error) -> Option<String> {
+        match error {
             Error::DeviceFailed { device, reason } => {
                 Some(format!("device {device} failed: {reason}"))
             }

@@ -1,8 +1,7 @@
 //! Families with what the user chose for them.
 
 use stemseg::Result;
-use stemseg::descriptor::harmonic::Pool;
-use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
+use stemseg::descriptor::harmonic::Pool as Pooling;
 use stemseg::descriptor::{
     FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection, rotation,
     translation,
@@ -10,13 +9,14 @@ use stemseg::descriptor::{
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::sites::Extent;
 
-use super::args::{CentredArgs, DescriptorArgs, PoolArg, ScaleArg, SpectrumArg, SymmetryArgs};
-use crate::{length, parse};
+use super::descriptor::{DescriptorSettings, Pool};
+use crate::input::translations::translations;
+use crate::length;
 
 /// Standard deviation of a power mean's weights unless told otherwise, px.
 const POOL_WIDTH: f64 = 3.6;
 
-impl DescriptorArgs {
+impl DescriptorSettings {
     /// Sets what the user chose.
     pub(super) fn choose(
         &self,
@@ -52,8 +52,7 @@ impl DescriptorArgs {
 
     /// Sets a radius and a distance of inner sites.
     fn set_inner(&self, to: [&mut usize; 2], size: Option<PixelSize>) -> Result<()> {
-        let SymmetryArgs { radius, inner_stride, .. } = &self.symmetry;
-        let chosen = [("radius", radius), ("inner-stride", inner_stride)];
+        let chosen = [("radius", &self.radius), ("inner-stride", &self.inner_stride)];
         for (to, (option, span)) in to.into_iter().zip(chosen) {
             if let Some(span) = span {
                 *to = span.pixels(option, size)?;
@@ -69,18 +68,17 @@ impl DescriptorArgs {
     ) -> Result<()> {
         self.set_patch(&mut params.patch, size)?;
         self.set_window(&mut params.window, size)?;
-        set(&mut params.max_points, &self.translation.max_points);
-        if let Some(file) = self.file() {
-            let list = parse::translations(file)?;
+        set(&mut params.max_points, &self.max_points);
+        if let Some(file) = &self.translations {
+            let list = translations(file)?;
             params.list = Some(length::translations(&list, size)?);
         }
         Ok(())
     }
 
     fn choose_centred(&self, params: &mut centred::Params, size: Option<PixelSize>) -> Result<()> {
-        let CentredArgs { pair_width, pair_spacing } = &self.centred;
-        set(&mut params.width, &length::fraction(pair_width, "pair-width", size)?);
-        set(&mut params.spacing, &length::fraction(pair_spacing, "pair-spacing", size)?);
+        set(&mut params.width, &length::fraction(&self.pair_width, "pair-width", size)?);
+        set(&mut params.spacing, &length::fraction(&self.pair_spacing, "pair-spacing", size)?);
         Ok(())
     }
 
@@ -91,8 +89,8 @@ impl DescriptorArgs {
     ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
         self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.symmetry.pool_top);
-        set(&mut params.folds, &self.symmetry.folds);
+        set(&mut params.pool_top, &self.pool_top);
+        set(&mut params.folds, &self.folds);
         Ok(())
     }
 
@@ -103,8 +101,8 @@ impl DescriptorArgs {
     ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
         self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.symmetry.pool_top);
-        set(&mut params.axes, &self.symmetry.axes);
+        set(&mut params.pool_top, &self.pool_top);
+        set(&mut params.axes, &self.axes);
         Ok(())
     }
 
@@ -116,10 +114,10 @@ impl DescriptorArgs {
     ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
         self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.symmetry.pool_top);
-        set(&mut params.axes, &self.symmetry.axes);
+        set(&mut params.pool_top, &self.pool_top);
+        set(&mut params.axes, &self.axes);
         params.rings = params.rings.min(2 * params.radius.saturating_sub(1));
-        params.periods = match &self.symmetry.glide_period {
+        params.periods = match &self.glide_period {
             Some(periods) => length::periods(periods, params.axes, size)?,
             None => glide::periods(micrograph, params.axes)?,
         };
@@ -133,19 +131,19 @@ impl DescriptorArgs {
     ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
         self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.orders, &self.harmonic.orders);
-        set(&mut params.rings, &self.harmonic.rings);
-        set(&mut params.angles, &self.harmonic.angles);
-        let width = length::fraction(&self.harmonic.pool_width, "pool-width", size)?;
-        match (self.harmonic.pool, params.pool) {
-            (Some(PoolArg::Maximum), _) => params.pool = Pool::Maximum,
-            (Some(PoolArg::PowerMean), Pool::Maximum) => {
-                params.pool = Pool::PowerMean { width: width.unwrap_or(POOL_WIDTH) };
+        set(&mut params.orders, &self.orders);
+        set(&mut params.rings, &self.rings);
+        set(&mut params.angles, &self.angles);
+        let width = length::fraction(&self.pool_width, "pool-width", size)?;
+        match (self.pool, params.pool) {
+            (Some(Pool::Maximum), _) => params.pool = Pooling::Maximum,
+            (Some(Pool::PowerMean), Pooling::Maximum) => {
+                params.pool = Pooling::PowerMean { width: width.unwrap_or(POOL_WIDTH) };
             }
-            (_, Pool::PowerMean { width: before }) => {
-                params.pool = Pool::PowerMean { width: width.unwrap_or(before) };
+            (_, Pooling::PowerMean { width: before }) => {
+                params.pool = Pooling::PowerMean { width: width.unwrap_or(before) };
             }
-            (None, Pool::Maximum) => {}
+            (None, Pooling::Maximum) => {}
         }
         Ok(())
     }
@@ -156,16 +154,8 @@ impl DescriptorArgs {
         size: Option<PixelSize>,
     ) -> Result<()> {
         self.set_window(&mut params.window, size)?;
-        match self.spectrum.spectrum {
-            Some(SpectrumArg::Half) => params.spectrum = Spectrum::Half,
-            Some(SpectrumArg::Full) => params.spectrum = Spectrum::Full,
-            None => {}
-        }
-        match self.spectrum.spectrum_scale {
-            Some(ScaleArg::Log) => params.scale = Scale::Log,
-            Some(ScaleArg::Linear) => params.scale = Scale::Linear,
-            None => {}
-        }
+        set(&mut params.spectrum, &self.spectrum);
+        set(&mut params.scale, &self.spectrum_scale);
         Ok(())
     }
 }

@@ -11,16 +11,20 @@ use stemseg::{Error, Result, memory};
 use stemseg_files::read::{self, Frame, ImageFile, Pixels, Stamps};
 use stemseg_report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound};
 
-use super::args::InputArgs;
-use super::no_data;
+use super::{Input as Options, Mask, no_data};
 
 /// A micrograph and what is to be said of it.
-pub(super) struct Read {
-    pub(super) micrograph: Micrograph,
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Read {
+    /// The image.
+    pub micrograph: Micrograph,
     /// Type of the pixels that were read, as numpy spells it; luma is float32.
-    pub(super) dtype: &'static str,
-    pub(super) summary: Input,
-    pub(super) remarks: Remarks,
+    pub dtype: &'static str,
+    /// What summary.json says of it.
+    pub summary: Input,
+    /// What is to be said of it.
+    pub remarks: Remarks,
     /// The files that the image comes from.
     files: Stamps,
 }
@@ -31,7 +35,7 @@ impl Read {
     ///
     /// # Errors
     /// Where a file cannot be read again, or is not what it was.
-    pub(super) fn sha256(&self) -> Result<String> {
+    pub fn sha256(&self) -> Result<String> {
         match self.summary.sha256.is_empty() {
             true => checksum(&self.files),
             false => Ok(self.summary.sha256.clone()),
@@ -39,30 +43,34 @@ impl Read {
     }
 }
 
-/// Reads the image and everything that belongs to it.
-pub(super) fn read(file: &Path, args: &InputArgs) -> Result<Read> {
-    read_within(None, file, args)
+/// Reads the image in `file`, and everything that belongs to it.
+///
+/// # Errors
+/// [`Error::Unreadable`], [`Error::Parameter`] and [`Error::Image`] for files, options and
+/// pixels that cannot be read or do not fit each other; [`Error::Io`].
+pub fn read(file: &Path, options: &Options) -> Result<Read> {
+    read_within(None, file, options)
 }
 
-/// The same within so many bytes of `memory`.
-pub(super) fn read_within(memory: Option<u64>, file: &Path, args: &InputArgs) -> Result<Read> {
+/// The same within as many bytes as `memory` says.
+pub(crate) fn read_within(memory: Option<u64>, file: &Path, options: &Options) -> Result<Read> {
     let open = ImageFile::open(file)?;
     if let Some(bytes) = memory {
-        let need = memory::REST + open.memory(args.image, args.frame)?;
+        let need = memory::REST + open.memory(options.image, options.frame)?;
         if bytes < need {
             return Err(memory::too_little(bytes, "the pixels while they are read", need));
         }
     }
-    let loaded = open.read(args.image, args.frame)?;
-    let size = args.pixel_size.or(loaded.entry.pixel_size());
+    let loaded = open.read(options.image, options.frame)?;
+    let size = options.pixel_size.or(loaded.entry.pixel_size());
     let (rows, cols) = loaded.pixels.shape();
-    let roi = match args.roi {
+    let roi = match options.region {
         Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
         None => None,
     };
-    let (mask, mask_sha256) = match &args.mask {
-        Some(path) => {
-            let (mask, files) = mask(path, args.mask_invert, (rows, cols))?;
+    let (mask, mask_sha256) = match &options.mask {
+        Some(given) => {
+            let (mask, files) = mask(given, (rows, cols))?;
             (Some(mask), Some(checksum(&files)?))
         }
         None => (None, None),
@@ -82,12 +90,12 @@ pub(super) fn read_within(memory: Option<u64>, file: &Path, args: &InputArgs) ->
         ),
         None => (loaded.pixels, mask),
     };
-    let screening = Screening { mask, non_finite: args.non_finite(), outliers: args.outliers() };
+    let screening = Screening { mask, non_finite: options.non_finite, outliers: options.outliers };
     let micrograph =
         pixels.to_micrograph(screening).map_err(|e| with_path(file, e))?.with_pixel_size(size);
 
     let mut remarks = Remarks { notes: loaded.notes, ..Default::default() };
-    no_data::remark(&mut remarks, &micrograph, args);
+    no_data::remark(&mut remarks, &micrograph, options);
     if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
         remarks.note(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
     }
@@ -97,19 +105,19 @@ pub(super) fn read_within(memory: Option<u64>, file: &Path, args: &InputArgs) ->
         format: loaded.format,
         shape: micrograph.shape().into(),
         dtype: loaded.entry.dtype,
-        image: args.image,
+        image: options.image,
         frame: loaded.frame,
         roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
-        mask: args.mask.clone(),
+        mask: options.mask.as_ref().map(|mask| mask.file.clone()),
         mask_sha256,
-        mask_inverted: args.mask_invert,
+        mask_inverted: options.mask.as_ref().is_some_and(|mask| mask.inverted),
         masked: excluded.masked,
         non_finite: NonFiniteFound {
-            rule: args.non_finite(),
+            rule: options.non_finite,
             pixels: excluded.non_finite + micrograph.replaced(),
         },
         outliers: OutliersFound {
-            rule: args.outliers(),
+            rule: options.outliers,
             pixels: excluded.outliers,
             constant: excluded.constant,
         },
@@ -126,7 +134,10 @@ fn other_unit(entry: &read::Entry) -> Option<&'static str> {
 }
 
 /// The pixels of a file that is no stack.
-pub(super) fn single(path: &Path) -> Result<read::Pixels> {
+///
+/// # Errors
+/// [`Error::Unreadable`] for one that is, and for what is no image.
+pub fn single_image(path: &Path) -> Result<read::Pixels> {
     only_image(path, ImageFile::open(path)?)
 }
 
@@ -144,15 +155,12 @@ fn only_image(path: &Path, mut file: ImageFile) -> Result<read::Pixels> {
 }
 
 /// The mask in a file, true where a pixel does not count, with the file as it was.
-fn mask(
-    path: &Path,
-    inverted: bool,
-    shape: (usize, usize),
-) -> Result<(ndarray::Array2<bool>, Stamps)> {
+fn mask(given: &Mask, shape: (usize, usize)) -> Result<(ndarray::Array2<bool>, Stamps)> {
+    let Mask { file: path, inverted } = given;
     let file = ImageFile::open(path)?;
     let files = file.stamps().clone();
     let pixels = only_image(path, file)?;
-    let (mask, those) = match inverted {
+    let (mask, those) = match *inverted {
         false => (pixels.to_mask(), "do not count"),
         true => (pixels.to_inverted_mask(), "count with --mask-invert"),
     };
@@ -176,7 +184,7 @@ fn mask(
 }
 
 /// Names the file in an error about its pixels.
-pub(super) fn with_path(path: &Path, error: Error) -> Error {
+pub fn with_path(path: &Path, error: Error) -> Error {
     match error {
         Error::Image(reason) => Error::unreadable(path, reason),
         other => other,

@@ -1,4 +1,4 @@
-//! One image on its way: read, computed, written.
+//! The steps of one image: it is read, computed by a method, and written.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,42 +7,45 @@ use bytesize::ByteSize;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::image::micrograph::Micrograph;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::{Components, Reduce};
 use stemseg::remarks::{Remarks, Warning};
 use stemseg::sites::Band;
 use stemseg::threads::beside;
-use stemseg::{Error, Plan, Result};
+use stemseg::{Error, Plan, Progress, Result, memory};
 use stemseg_files::write::{NpyRows, ResultFolder};
 use stemseg_report::summary::Overlay;
 
-use super::args::{Args, Save};
-use super::device::{Devices, Done};
-use super::earlier::{Earlier, Wanted};
-use super::inputs::Image;
-use super::maps;
-use super::output::{Output, names, planned};
-use crate::out_of_memory::AtWork;
-use crate::progress::Bar;
-use crate::{Failure, input};
+use crate::batch::images::Image;
+use crate::devices::{Devices, Done};
+use crate::input::read::{Read, read_within, with_path};
+use crate::method::{Method, Prepared};
+use crate::observer::{AtWork, Observer, Segmented};
+use crate::result::earlier::{Earlier, Wanted};
+use crate::result::names::{Names, planned};
+use crate::result::symmetry_maps;
+use crate::result::write::Writing;
+use crate::{Request, Save};
 
 /// What all images of a run share.
-pub(super) struct Shared<'a> {
-    pub(super) args: &'a Args,
-    pub(super) bar: &'a Bar,
+pub(crate) struct Shared<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) method: &'a dyn Method,
+    pub(crate) observer: &'a dyn Observer,
     /// Whether there are several images.
-    pub(super) batch: bool,
+    pub(crate) batch: bool,
     /// How many are computed at a time.
-    pub(super) jobs: usize,
+    pub(crate) jobs: usize,
     /// All files that are read.
-    pub(super) files: &'a [PathBuf],
+    pub(crate) files: &'a [PathBuf],
 }
 
 /// An image that was read, with a place for its result.
-pub(super) struct Job {
+pub(crate) struct Opened {
     file: PathBuf,
-    input: input::Read,
+    input: Read,
     plan: Plan,
     repetition: Repetition,
     folder: ResultFolder,
@@ -54,63 +57,69 @@ pub(super) struct Job {
 }
 
 /// What comes of reading an image.
-pub(super) enum Opened {
+pub(crate) enum Opening {
     /// It is to be segmented.
-    Job(Box<Job>),
+    Opened(Box<Opened>),
     /// It has been, with the same outcome.
     Kept(Earlier),
 }
 
 /// An image that was segmented.
-pub(super) struct Computed {
-    job: Job,
+pub(crate) struct Computed {
+    opened: Opened,
     found: Segmentation,
     device: DeviceInfo,
     /// What is to be said once the result is there.
     warnings: Vec<Warning>,
 }
 
-impl Job {
+/// A result that is in its place.
+pub(crate) struct Written {
+    pub(crate) place: PathBuf,
+    pub(crate) summary: Value,
+    pub(crate) segmented: Segmented,
+}
+
+impl Opened {
     /// Reads an image and checks all that can be checked before computing.
-    pub(super) fn read(shared: &Shared<'_>, image: &Image) -> Result<Opened, Failure> {
-        let (args, started) = (shared.args, Instant::now());
+    pub(crate) fn read(shared: &Shared<'_>, image: &Image) -> Result<Opening> {
+        let (request, started) = (shared.request, Instant::now());
         let Image { file, target } = image;
-        let _at_work = AtWork::new(file);
+        let _at_work = AtWork::new(shared.observer, file);
         spare(shared.files, target)?;
-        let earlier = args.batch.resume.then(|| Earlier::load(target)).flatten();
+        let earlier = request.resume.then(|| Earlier::load(target)).flatten();
         // Before anything is read: what is in its way, or another run that makes it.
-        let place = || -> Result<ResultFolder> {
-            let planned = planned(args, file, args.clusters()?.len() > 1);
-            ResultFolder::create(target, args.force, &planned)
+        let place = || {
+            let planned = planned(&request.output, file, &shared.method.clusters());
+            ResultFolder::create(target, request.output.force, &planned)
         };
         let folder = earlier.is_none().then(place).transpose()?;
-        let memory = args.memory_of_each(shared.jobs);
-        let input = input::read_within(memory, file, &args.input);
-        let mut input = input.map_err(|error| super::args::shared(error, shared.jobs))?;
+        let memory = request.memory_of_each(shared.jobs);
+        let input = read_within(memory, file, &request.input);
+        let mut input = input.map_err(|error| shared.of_several_jobs(error))?;
         let read = started.elapsed();
         // Nothing is looked for, and nothing said, of an image that shows nothing.
-        input.micrograph.standardised().map_err(|error| input::with_path(file, error))?;
-        let (plan, remarks, repetition) =
-            args.plan(&input.micrograph, shared.jobs, shared.batch)?;
+        input.micrograph.standardised().map_err(|error| with_path(file, error))?;
+        let (plan, remarks, repetition) = shared.plan(&input.micrograph)?;
         input.remarks.extend(remarks);
         if let Some(earlier) = earlier {
             input.summary.sha256 = input.sha256()?;
-            match difference(args, file, &input, &plan, &earlier) {
-                None => return Ok(Opened::Kept(earlier)),
-                Some(_) if args.force => {}
+            match difference(shared, file, &input, &plan, &earlier) {
+                None => return Ok(Opening::Kept(earlier)),
+                Some(_) if request.output.force => {}
                 Some(words) => {
                     let reason = format!(
                         "the result there is another ({words}); give --force to replace it, \
                          or another --out"
                     );
-                    return Err(Error::parameter("resume", target.display(), reason).into());
+                    return Err(Error::parameter("resume", target.display(), reason));
                 }
             }
         }
         let folder = folder.map_or_else(place, Ok)?;
-        folder.notes().iter().for_each(|note| shared.bar.note(note));
+        folder.notes().iter().for_each(|note| shared.observer.note(None, note));
         let file = file.clone();
-        Ok(Opened::Job(Box::new(Self {
+        Ok(Opening::Opened(Box::new(Self {
             file,
             input,
             plan,
@@ -122,25 +131,21 @@ impl Job {
         })))
     }
 
-    /// Segments the image on `devices`.
-    pub(super) fn compute(
-        mut self,
-        shared: &Shared<'_>,
-        devices: &Devices,
-    ) -> Result<Computed, Failure> {
+    /// Segments the image on `devices`, by the method of the run.
+    pub(crate) fn compute(mut self, shared: &Shared<'_>, devices: &Devices) -> Result<Computed> {
         self.taken(shared);
-        let (args, bar) = (shared.args, shared.bar);
+        let observer = shared.observer;
         let file = self.file.clone();
-        let _at_work = AtWork::new(&file);
-        let about = bar.about(shared.batch.then_some(&*file));
-        about.notes(&self.input.remarks.notes);
+        let _at_work = AtWork::new(observer, &file);
+        let note = |note: &str| observer.note(Some(&file), note);
+        self.input.remarks.notes.iter().for_each(|text| note(text));
         let mut said_later = self.input.remarks.warnings.clone();
         self.input.remarks.extend(devices.remarks.clone());
         let work = |backend: &dyn Backend| {
-            explain(&self.plan, backend, bar)?;
-            let found = self.segment(args, backend, bar)?;
-            if args.saves(Save::Maps) {
-                self.write_maps(&found.plan, backend, bar)?;
+            explain(&self.plan, backend, observer)?;
+            let found = self.segment(shared, backend)?;
+            if shared.request.output.saves(Save::Maps) {
+                self.write_maps(&found.plan, backend, observer)?;
             }
             Ok(found)
         };
@@ -150,20 +155,19 @@ impl Job {
         });
         let Done { result: found, device, warning } = done?;
         if let Some(warning) = warning {
-            let remarks = Remarks { warnings: vec![warning], ..Default::default() };
-            about.remarks(&remarks);
-            self.input.remarks.extend(remarks);
+            observer.warning(Some(&file), &warning);
+            self.input.remarks.warn(warning);
         }
         self.input.summary.sha256 = sha256?;
         if let Some(choice) = &found.choice {
-            about.note(&choice.reason);
+            note(&choice.reason);
             self.input.remarks.note(choice.reason.clone());
         }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
-            let note = format!("PCA was not needed: all {channels} channels are features");
-            about.note(&note);
-            self.input.remarks.note(note);
+            let text = format!("PCA was not needed: all {channels} channels are features");
+            note(&text);
+            self.input.remarks.note(text);
         }
         for result in &found.results {
             let warnings = result.warnings.iter().cloned();
@@ -174,7 +178,7 @@ impl Job {
             said_later.extend(warnings);
         }
         self.ready = Instant::now();
-        Ok(Computed { job: self, found, device, warnings: said_later })
+        Ok(Computed { opened: self, found, device, warnings: said_later })
     }
 
     /// Ends its waiting for other images.
@@ -185,23 +189,24 @@ impl Job {
     }
 
     /// Symmetry maps of the families, with the device that is at hand.
-    fn write_maps(&self, plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure> {
+    fn write_maps(
+        &self,
+        plan: &Plan,
+        backend: &dyn Backend,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         let (micrograph, size) = (&self.input.micrograph, self.input.summary.pixel_size_nm);
         let folder = self.folder.path("maps");
-        maps::write(&folder, micrograph, size, (plan, backend), bar)
-            .map_err(|error| self.folder.named(error).into())
+        symmetry_maps::write(&folder, micrograph, size, (plan, backend), progress)
+            .map_err(|error| self.folder.named(error))
     }
 
-    fn segment(
-        &self,
-        args: &Args,
-        backend: &dyn Backend,
-        bar: &Bar,
-    ) -> Result<Segmentation, Failure> {
+    fn segment(&self, shared: &Shared<'_>, backend: &dyn Backend) -> Result<Segmentation> {
+        let output = &shared.request.output;
         let count = self.plan.sites().grid().count;
         let shape = [count.rows, count.cols, self.plan.channels()];
         let create = || NpyRows::create(&self.folder.path("descriptors.npy"), shape);
-        let rows = args.saves(Save::Descriptors).then(create).transpose();
+        let rows = output.saves(Save::Descriptors).then(create).transpose();
         let mut rows = rows.map_err(|error| self.folder.named(error))?;
         let mut write = rows.as_mut().map(|rows| {
             |band: &Band, values: ArrayView2<'_, f32>| {
@@ -210,57 +215,94 @@ impl Job {
             }
         });
         let descriptors = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
-        let (channel_maps, repetition) = (args.report.wanted(), Some(self.repetition));
+        let (channel_maps, repetition) = (output.report, Some(self.repetition));
         let also = Also { descriptors, channel_maps, repetition };
         let (micrograph, plan) = (&self.input.micrograph, self.plan.clone());
-        let found = pipeline::segment(micrograph, plan, backend, bar, also)
-            .map_err(|error| self.folder.named(input::with_path(&self.file, error)))?;
+        let found = shared
+            .method
+            .segment(micrograph, plan, backend, shared.observer, also)
+            .map_err(|error| self.folder.named(with_path(&self.file, error)))?;
         rows.map_or(Ok(()), NpyRows::finish).map_err(|error| self.folder.named(error))?;
         Ok(found)
     }
 }
 
 impl Computed {
-    /// Writes the result; gives its summary.json, and the result in a few words.
-    pub(super) fn write(mut self, shared: &Shared<'_>) -> Result<(Value, String), Failure> {
-        self.job.taken(shared);
-        let Self { job, found, device, warnings } = self;
-        let Job { file, input, repetition, folder, started, read, .. } = job;
-        let _at_work = AtWork::new(&file);
-        let output = Output { args: shared.args, input, repetition, device, started, read };
-        let summary = output.write(&found, &folder, shared.bar);
+    /// Writes the result.
+    pub(crate) fn write(mut self, shared: &Shared<'_>) -> Result<Written> {
+        self.opened.taken(shared);
+        let Self { opened, found, device, warnings } = self;
+        let Opened { file, input, repetition, folder, started, read, .. } = opened;
+        let _at_work = AtWork::new(shared.observer, &file);
+        let options = &shared.request.output;
+        let writing = Writing { options, input, repetition, device, started, read };
+        let summary = writing.write(&found, &folder, shared.observer);
         let mut summary = summary.map_err(|error| folder.named(error))?;
         let place = folder.commit(&mut summary)?;
-        let summary = Value::from(summary);
-        shared.bar.about(shared.batch.then_some(&*file)).warnings(&warnings);
-        let words = match shared.batch {
-            true => output.in_a_line(&found, &place),
-            false => output.in_words(&found, &place),
+        let warning = |warning| shared.observer.warning(Some(&file), warning);
+        warnings.iter().for_each(warning);
+        let Writing { device, input, .. } = writing;
+        let pixel_size = input.summary.pixel_size_nm;
+        let segmented = Segmented::new(found, device, pixel_size, started.elapsed());
+        Ok(Written { place, summary: Value::from(summary), segmented })
+    }
+}
+
+impl Shared<'_> {
+    /// The plan for an image, within the memory that was given, what is to be said about it,
+    /// and how the image repeats.
+    ///
+    /// # Errors
+    /// As [`Method::prepare`], [`Plan::new`], [`Plan::within`] and [`Plan::usual_memory`].
+    fn plan(&self, micrograph: &Micrograph) -> Result<(Plan, Remarks, Repetition)> {
+        let Prepared { params, remarks, repetition } = self.method.prepare(micrograph)?;
+        let plan = Plan::new(params.clone(), micrograph)
+            .map_err(|error| self.method.explain(error, &params, micrograph))?;
+        let others = if self.batch { plan.neighbours() } else { 0 };
+        let budget = match self.request.memory_of_each(self.jobs) {
+            Some(bytes) => bytes,
+            None => {
+                let available = memory::available().map(|bytes| bytes / self.jobs as u64);
+                plan.usual_memory(available, others)?
+            }
         };
-        Ok((summary, words))
+        let plan = plan.within(budget, others).map_err(|error| self.of_several_jobs(error))?;
+        Ok((plan, remarks, repetition))
+    }
+
+    /// An error about the memory of one of several jobs, which says that they share it.
+    fn of_several_jobs(&self, error: Error) -> Error {
+        match error {
+            Error::Parameter { name: "memory", value, reason } if self.jobs > 1 => {
+                let reason = format!("{reason}; {} --jobs share what is given", self.jobs);
+                Error::Parameter { name: "memory", value, reason }
+            }
+            other => other,
+        }
     }
 }
 
 /// In what an earlier result differs from the one that would be made now.
 fn difference(
-    args: &Args,
+    shared: &Shared<'_>,
     file: &Path,
-    input: &input::Read,
+    input: &Read,
     plan: &Plan,
     earlier: &Earlier,
 ) -> Option<String> {
-    let (files, shared) = names(args, file, plan.params().clusters.len() > 1);
-    let kind = |&k: &usize| args.formats.label_type(k.try_into().unwrap_or(u16::MAX));
+    let output = &shared.request.output;
+    let Names { own, shared } = Names::of(output, file, plan.params().clusters.len() > 1);
+    let kind = |&k: &usize| output.label_type_for(k.try_into().unwrap_or(u16::MAX));
     let numbers = match plan.params().clusters.is_empty() {
         true => vec![stemseg::plan::MOST_CHOSEN],
         false => plan.params().clusters.clone(),
     };
     let label_types = numbers.iter().map(|k| json!(kind(k))).collect();
     let params = json!(plan.params());
-    let overlay = args.report.overlay(input.summary.pixel_size_nm);
+    let overlay = output.overlay_options(input.summary.pixel_size_nm);
     let overlay = json!(Overlay::from(&overlay));
     let input = &input.summary;
-    earlier.difference(&Wanted { input, params, label_types, overlay, files, shared })
+    earlier.difference(&Wanted { input, params, label_types, overlay, files: own, shared })
 }
 
 /// Refuses to replace a folder that holds one of the run's own files.
@@ -282,11 +324,11 @@ fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
     }
 }
 
-/// Says what was decided and why (`--verbose`).
-fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure> {
+/// Says what was decided and why.
+fn explain(plan: &Plan, backend: &dyn Backend, observer: &dyn Observer) -> Result<()> {
     let (grid, device) = (plan.sites().grid(), backend.device());
     let bands = pipeline::bands(plan, backend)?.len();
-    bar.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
+    observer.detail(&format!("device: {} ({}, {})", device.name, device.kind, device.backend));
     let from_border = match grid.margin.rows + grid.margin.cols {
         0 => "up to the border".to_owned(),
         _ => format!("{} px from the border, since patch and window must fit", grid.margin),
@@ -295,7 +337,7 @@ fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure>
         Some(_) => format!(" of the {} px that the image is resampled to", plan.sites().shape()),
         None => String::new(),
     };
-    bar.detail(&format!(
+    observer.detail(&format!(
         "sites: {} rows x {} columns every {} px{resampled}, {from_border}",
         grid.count.rows, grid.count.cols, grid.stride
     ));
@@ -312,8 +354,8 @@ fn explain(plan: &Plan, backend: &dyn Backend, bar: &Bar) -> Result<(), Failure>
         Reduce::Pca => "",
         Reduce::Maf => ", from which come as many autocorrelation factors as patterns",
     };
-    bar.detail(&format!("descriptor: {}; PCA keeps {kept}{factors}", names.join(" + ")));
-    bar.detail(&format!(
+    observer.detail(&format!("descriptor: {}; PCA keeps {kept}{factors}", names.join(" + ")));
+    observer.detail(&format!(
         "memory: {} for bands and tiles; {bands} {}",
         ByteSize(plan.budget()).display().iec(),
         if bands == 1 { "band" } else { "bands" }

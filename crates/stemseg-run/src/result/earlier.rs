@@ -7,30 +7,30 @@ use stemseg_report::summary::Input;
 
 /// The result in a folder.
 #[derive(Debug)]
-pub(super) struct Earlier {
+pub(crate) struct Earlier {
     folder: PathBuf,
     summary: Value,
 }
 
 /// What a run is about to make.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The image; its path does not matter.
-    pub(super) input: &'a Input,
+    pub(crate) input: &'a Input,
     /// The parameters, with all numbers of clusters.
-    pub(super) params: Value,
+    pub(crate) params: Value,
     /// Type of the labels for each number of clusters.
-    pub(super) label_types: Vec<Value>,
+    pub(crate) label_types: Vec<Value>,
     /// How the overlay is drawn.
-    pub(super) overlay: Value,
+    pub(crate) overlay: Value,
     /// Files of each number of clusters.
-    pub(super) files: Vec<String>,
+    pub(crate) files: Vec<String>,
     /// Files of all numbers of clusters together.
-    pub(super) shared: Vec<String>,
+    pub(crate) shared: Vec<String>,
 }
 
 impl Earlier {
     /// The result of `segment` in `folder`, if it holds one.
-    pub(super) fn load(folder: &Path) -> Option<Self> {
+    pub(crate) fn load(folder: &Path) -> Option<Self> {
         let text = std::fs::read(folder.join("summary.json")).ok()?;
         let summary: Value = serde_json::from_slice(&text).ok()?;
         let made = summary.get("stemseg_version").is_some();
@@ -39,7 +39,7 @@ impl Earlier {
     }
 
     /// Whether it was made from `file`, as far as its path says.
-    pub(super) fn is_of(&self, file: &Path) -> bool {
+    pub(crate) fn is_of(&self, file: &Path) -> bool {
         let parts = self.parts();
         let given = parts.first().and_then(|(_, part)| part["input"]["path"].as_str());
         given.is_some_and(|given| {
@@ -50,7 +50,7 @@ impl Earlier {
     }
 
     /// Its summary.json.
-    pub(super) fn summary(&self) -> &Value {
+    pub(crate) fn summary(&self) -> &Value {
         &self.summary
     }
 
@@ -66,7 +66,7 @@ impl Earlier {
     }
 
     /// The first thing in which it differs from what is wanted, in words.
-    pub(super) fn difference(&self, wanted: &Wanted<'_>) -> Option<String> {
+    pub(crate) fn difference(&self, wanted: &Wanted<'_>) -> Option<String> {
         let version = json!(env!("CARGO_PKG_VERSION"));
         let version = differ("stemseg", self.summary.get("stemseg_version"), Some(&version));
         let parts = self.parts();

@@ -3,23 +3,27 @@
 use stemseg::image::micrograph::Micrograph;
 use stemseg::remarks::{Code, Remarks, Warning};
 
-use super::args::InputArgs;
+use super::Input;
 
 /// Share of the image that may be absent, without the user having asked for it, before it
 /// is a warning.
 const MUCH: f64 = 0.1;
 
 /// Says which pixels of `micrograph` do not count, and why.
-pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, args: &InputArgs) {
+pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, input: &Input) {
     let excluded = micrograph.excluded();
     let all = micrograph.pixels().len();
     let counted = |pixels: usize| {
         let (of, share) = (if pixels == 1 { "pixel" } else { "pixels" }, share(pixels, all));
         format!("{pixels} {of} ({share})")
     };
-    if let Some(mask) = &args.mask {
-        let kind = if args.mask_invert { "the inverted mask" } else { "the mask" };
-        remarks.note(format!("{kind} {} takes out {}", mask.display(), counted(excluded.masked)));
+    if let Some(mask) = &input.mask {
+        let kind = if mask.inverted { "the inverted mask" } else { "the mask" };
+        remarks.note(format!(
+            "{kind} {} takes out {}",
+            mask.file.display(),
+            counted(excluded.masked)
+        ));
     }
     if micrograph.replaced() > 0 {
         remarks.note(format!(

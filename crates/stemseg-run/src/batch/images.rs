@@ -8,37 +8,40 @@ use stemseg::{Error, Result};
 use stemseg_files::read;
 use walkdir::{DirEntry, WalkDir};
 
-use super::earlier::Earlier;
+use crate::result::earlier::Earlier;
 
 /// An image to segment.
-#[derive(Debug)]
-pub(super) struct Image {
-    pub(super) file: PathBuf,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The file or folder that it is in.
+    pub file: PathBuf,
     /// The folder for its result.
-    pub(super) target: PathBuf,
+    pub target: PathBuf,
 }
 
 /// All images of a run.
 #[derive(Debug)]
-pub(super) struct Inputs {
-    pub(super) images: Vec<Image>,
+pub struct Images {
+    /// The images.
+    pub images: Vec<Image>,
     /// Whether there are, or might have been, several: results go into folders of
     /// their own, and a bad image does not stop the run.
-    pub(super) batch: bool,
+    pub batch: bool,
     /// What was left out, in words.
-    pub(super) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// How images are looked for.
-pub(super) struct Search<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
     /// Files, folders and patterns.
-    pub(super) given: &'a [PathBuf],
+    pub given: &'a [PathBuf],
     /// Whether to look into folders within folders.
-    pub(super) recursive: bool,
+    pub recursive: bool,
     /// The folder for the results.
-    pub(super) out: Option<&'a Path>,
-    /// Files that the run reads besides: no images, wherever they lie.
-    pub(super) besides: Vec<&'a Path>,
+    pub out: Option<&'a Path>,
+    /// Files that the run reads as well: no images, wherever they lie.
+    pub besides: &'a [&'a Path],
 }
 
 /// An image, and what there is of its path below what was given.
@@ -47,13 +50,13 @@ struct Found {
     below: PathBuf,
 }
 
-impl Inputs {
+impl Images {
     /// Finds all images, in the order of the arguments, within a folder by name.
     ///
     /// # Errors
     /// [`Error::Unreadable`] for a folder or pattern without an image,
     /// [`Error::Parameter`] for images whose results would have one name.
-    pub(super) fn find(search: &Search<'_>) -> Result<Self> {
+    pub fn find(search: &Search<'_>) -> Result<Self> {
         let mut finder = Finder::new(search);
         search.given.iter().try_for_each(|given| finder.take(given))?;
         let Finder { found, others, batch, .. } = finder;

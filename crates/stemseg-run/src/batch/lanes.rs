@@ -1,5 +1,6 @@
-//! All images of a run on their way through the lanes, and what became of them.
+//! [`Lanes`]: all images of a run on their way through reading, computing and writing.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -7,30 +8,29 @@ use std::thread;
 
 use serde_json::Value;
 use stemseg::threads::try_beside;
-use stemseg::{Error, Progress, Result};
-use stemseg_report::visible;
+use stemseg::{Error, Result};
 
-use super::device::Devices;
-use super::inputs::Image;
-use super::job::{Computed, Job, Opened, Shared};
-use super::outcomes::{Outcome, Outcomes};
+use super::images::Image;
+use super::outcomes::Ended;
 use super::table::{Record, Status};
-use crate::{Failure, print, print_words};
+use crate::devices::Devices;
+use crate::observer::{Finished, Segmented};
+use crate::steps::{Computed, Opened, Opening, Shared, Written};
 
 /// The devices, once they are open.
 type Ready = Result<Devices>;
 
 /// The images and their outcomes.
-pub(super) struct Run<'a> {
+pub(super) struct Lanes<'a> {
     shared: &'a Shared<'a>,
     images: &'a [Image],
     next: AtomicUsize,
     /// Set where it makes no sense to go on.
     stop: AtomicBool,
-    outcomes: Mutex<Vec<Option<Outcome>>>,
+    outcomes: Mutex<Vec<Option<Result<Record>>>>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Lanes<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, images: &'a [Image]) -> Self {
         let outcomes = Mutex::new(images.iter().map(|_| None).collect());
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -41,9 +41,10 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// Where there is no device. What is wrong with the only image comes before.
-    pub(super) fn all(&self) -> Result<(), Failure> {
+    pub(super) fn all(&self) -> Result<()> {
         let device = OnceLock::new();
-        let open = || device.get_or_init(|| Devices::open(self.shared.args));
+        let Shared { request, method, .. } = self.shared;
+        let open = || device.get_or_init(|| Devices::open(request, &method.families()));
         thread::scope(|scope| {
             // Opening a device takes about as long as reading an image. Without a thread of
             // its own it is opened when it is needed, and lanes that get none are not missed.
@@ -54,7 +55,7 @@ impl<'a> Run<'a> {
             self.lane(&open);
         });
         match device.into_inner() {
-            Some(Err(error)) if self.shared.batch || self.is_open(0) => Err(error.into()),
+            Some(Err(error)) if self.shared.batch || self.is_open(0) => Err(error),
             _ => Ok(()),
         }
     }
@@ -64,11 +65,11 @@ impl<'a> Run<'a> {
     fn lane<'d>(&self, device: &dyn Fn() -> &'d Ready) {
         thread::scope(|scope| {
             // No queues: one image at most waits for the device, and one to be written.
-            let (to_compute, jobs) = sync_channel(0);
+            let (to_compute, opened) = sync_channel(0);
             let (to_write, results) = sync_channel(0);
             let read = move || {
-                while let Some(job) = self.read() {
-                    if to_compute.send(job).is_err() {
+                while let Some(next) = self.read() {
+                    if to_compute.send(next).is_err() {
                         return;
                     }
                 }
@@ -78,17 +79,18 @@ impl<'a> Run<'a> {
                     self.write(index, computed);
                 }
             };
-            let jobs: Box<dyn Iterator<Item = (usize, Box<Job>)>> = match try_beside(scope, read) {
-                Ok(_) => Box::new(jobs.into_iter()),
-                Err(_) => Box::new(std::iter::from_fn(|| self.read())),
-            };
+            let opened: Box<dyn Iterator<Item = (usize, Box<Opened>)>> =
+                match try_beside(scope, read) {
+                    Ok(_) => Box::new(opened.into_iter()),
+                    Err(_) => Box::new(std::iter::from_fn(|| self.read())),
+                };
             match try_beside(scope, write) {
                 // The receiver goes only after this sender.
-                Ok(_) => self.compute(device, jobs, &|index, computed| {
+                Ok(_) => self.compute(device, opened, &|index, computed| {
                     drop(to_write.send((index, computed)));
                 }),
                 Err(_) => {
-                    self.compute(device, jobs, &|index, computed| self.write(index, computed))
+                    self.compute(device, opened, &|index, computed| self.write(index, computed))
                 }
             }
         });
@@ -96,7 +98,7 @@ impl<'a> Run<'a> {
 
     /// The number of the next image, unless the run ends.
     fn next(&self) -> Option<usize> {
-        if self.stop.load(Ordering::Relaxed) || self.shared.bar.check().is_err() {
+        if self.stop.load(Ordering::Relaxed) || self.shared.observer.check().is_err() {
             return None;
         }
         let index = self.next.fetch_add(1, Ordering::Relaxed);
@@ -104,15 +106,15 @@ impl<'a> Run<'a> {
     }
 
     /// The next image that is to be segmented.
-    fn read(&self) -> Option<(usize, Box<Job>)> {
+    fn read(&self) -> Option<(usize, Box<Opened>)> {
         while let Some(index) = self.next() {
-            match Job::read(self.shared, &self.images[index]) {
-                Ok(Opened::Job(job)) => return Some((index, job)),
-                Ok(Opened::Kept(earlier)) => {
-                    let words = format!("{}  kept", visible::path(&self.images[index].target));
-                    self.done(index, Status::Kept, earlier.summary(), &words);
+            let image = &self.images[index];
+            match Opened::read(self.shared, image) {
+                Ok(Opening::Opened(opened)) => return Some((index, opened)),
+                Ok(Opening::Kept(earlier)) => {
+                    self.finished(index, &image.target, earlier.summary(), None);
                 }
-                Err(failure) => self.failed(index, failure),
+                Err(error) => self.failed(index, error),
             }
         }
         None
@@ -121,22 +123,25 @@ impl<'a> Run<'a> {
     fn compute<'d>(
         &self,
         device: &dyn Fn() -> &'d Ready,
-        jobs: impl Iterator<Item = (usize, Box<Job>)>,
+        images: impl Iterator<Item = (usize, Box<Opened>)>,
         hand_on: &dyn Fn(usize, Computed),
     ) {
         let mut told = false;
-        for (index, job) in jobs {
+        for (index, opened) in images {
             let Ok(devices) = device() else {
                 self.stop.store(true, Ordering::Relaxed);
                 return;
             };
             if !told {
-                self.shared.bar.remarks(&devices.remarks);
+                let observer = self.shared.observer;
+                devices.remarks.notes.iter().for_each(|note| observer.note(None, note));
+                let warning = |warning| observer.warning(None, warning);
+                devices.remarks.warnings.iter().for_each(warning);
                 told = true;
             }
-            match job.compute(self.shared, devices) {
+            match opened.compute(self.shared, devices) {
                 Ok(computed) => hand_on(index, computed),
-                Err(failure) => self.failed(index, failure),
+                Err(error) => self.failed(index, error),
             }
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -146,53 +151,47 @@ impl<'a> Run<'a> {
 
     fn write(&self, index: usize, computed: Computed) {
         if !self.shared.batch {
-            self.shared.bar.stage("write");
+            self.shared.observer.stage("write");
         }
         match computed.write(self.shared) {
-            Ok((summary, words)) => self.done(index, Status::Done, &summary, &words),
-            Err(failure) => self.failed(index, failure),
-        }
-    }
-
-    /// Says that there is a result.
-    fn done(&self, index: usize, status: Status, summary: &Value, words: &str) {
-        let talk = &self.shared.args.talk;
-        let say = || match (talk.json, talk.quiet) {
-            (true, _) if self.shared.batch => print(&summary.to_string()),
-            (true, _) => print(&format!("{summary:#}")),
-            (false, true) => Ok(()),
-            (false, false) => print_words(words),
-        };
-        let said = self.shared.bar.aside(say);
-        match said {
-            Ok(()) => self.set(index, Outcome::Result(Record::of(status, summary))),
-            Err(failure) => self.failed(index, failure),
-        }
-    }
-
-    /// Names what went wrong; of several images at once.
-    fn failed(&self, index: usize, failure: Failure) {
-        match &failure {
-            Failure::Interrupted | Failure::Stopped(_) => {
-                self.stop.store(true, Ordering::Relaxed);
-                return;
+            Ok(Written { place, summary, segmented }) => {
+                self.finished(index, &place, &summary, Some(&segmented));
             }
-            Failure::Usage(error) | Failure::Run(error) => {
-                if is_full(error) {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-                if self.shared.batch {
-                    self.shared.bar.warn(&named(&self.images[index], error));
-                }
-            }
+            Err(error) => self.failed(index, error),
         }
-        self.set(index, Outcome::Failure(failure));
     }
 
-    fn set(&self, index: usize, outcome: Outcome) {
+    /// Tells that there is a result; an earlier one where nothing was segmented.
+    fn finished(&self, index: usize, place: &Path, summary: &Value, segmented: Option<&Segmented>) {
+        let (image, observer) = (&self.images[index], self.shared.observer);
+        let status = if segmented.is_some() { Status::Done } else { Status::Kept };
+        match observer.finished(&Finished { image, place, summary, segmented }) {
+            Ok(()) => self.set(index, Ok(Record::of(status, summary))),
+            Err(error) => self.tell(index, error),
+        }
+    }
+
+    /// Ends the run where another image would fare no better.
+    fn failed(&self, index: usize, error: Error) {
+        if is_full(&error) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.tell(index, error);
+    }
+
+    /// Tells what went wrong.
+    fn tell(&self, index: usize, error: Error) {
+        if matches!(error, Error::Interrupted) {
+            self.stop.store(true, Ordering::Relaxed);
+            return;
+        }
+        self.shared.observer.failed(&self.images[index], &error);
+        self.set(index, Err(error));
+    }
+
+    fn set(&self, index: usize, outcome: Result<Record>) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         outcomes[index] = Some(outcome);
-        self.shared.bar.image_done();
     }
 
     /// Whether there is no outcome of an image.
@@ -202,23 +201,17 @@ impl<'a> Run<'a> {
     }
 
     /// What became of the images.
-    pub(super) fn outcomes(self) -> Outcomes<'a> {
+    pub(super) fn ended(self) -> Ended {
         let list = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let open = list.iter().any(Option::is_none);
-        let interrupted = open && self.shared.bar.check().is_err();
-        Outcomes { images: self.images, list, interrupted }
+        let interrupted = open && self.shared.observer.check().is_err();
+        Ended { list, interrupted }
     }
 }
 
-/// An error with the name of the image, which some have in them.
-fn named(image: &Image, error: &anyhow::Error) -> String {
-    let (file, error) = (image.file.display().to_string(), error.to_string());
-    if error.contains(&file) { error } else { format!("{file}: {error}") }
-}
-
 /// Whether a disk is full: no other image would fare better.
-fn is_full(error: &anyhow::Error) -> bool {
+fn is_full(error: &Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     let full = |kind| matches!(kind, StorageFull | QuotaExceeded);
-    matches!(error.downcast_ref(), Some(Error::Io { source, .. }) if full(source.kind()))
+    matches!(error, Error::Io { source, .. } if full(source.kind()))
 }

@@ -1,4 +1,4 @@
-//! The report beside a result: the page, and the maps as pictures.
+//! The pages of a result, and the maps as pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use stemseg_report::html::{self, Content, Entry, Micrograph, Pictures};
 use stemseg_report::maps;
 use stemseg_report::summary::Summary;
 
-use super::output::Output;
+use super::write::Writing;
 
 /// The page of a result, or of several.
 const PAGE: &str = "report.html";
 
 /// What the pages of an image's results share.
-pub(super) struct Report<'a> {
+pub(super) struct Pages<'a> {
     found: &'a Segmentation,
     folder: &'a ResultFolder,
     micrograph: Micrograph,
     /// The maps of the features as a PNG.
     features: Vec<u8>,
-    command: Vec<String>,
+    command: &'a [String],
 }
 
 /// What an index needs of a page.
@@ -33,20 +33,20 @@ pub(super) struct Page {
 /// Where a result's file of this name goes.
 type Place<'a> = &'a (dyn Fn(&str) -> PathBuf + Sync);
 
-impl<'a> Report<'a> {
+impl<'a> Pages<'a> {
     /// Encodes the micrograph and the features' maps.
     pub(super) fn new(
-        output: &'a Output<'a>,
+        writing: &'a Writing<'a>,
         found: &'a Segmentation,
         folder: &'a ResultFolder,
     ) -> Self {
         let maps = maps::features(found);
-        let image = &output.input.micrograph;
+        let image = &writing.input.micrograph;
         let (micrograph, features) = rayon::join(
             || Micrograph::new(image.pixels(), &maps, image.pixel_size()),
             || maps::sheet("Features", &maps).png(),
         );
-        Self { found, folder, micrograph, features, command: command() }
+        Self { found, folder, micrograph, features, command: &writing.options.command }
     }
 
     /// Encodes the pictures of a result, and writes its maps.
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
             patterns: &self.found.results[index],
             micrograph: &self.micrograph,
             pictures: &pictures,
-            command: &self.command,
+            command: self.command,
         });
         write(&place(PAGE), page)?;
         Ok(Page { summary, pictures })
@@ -96,16 +96,6 @@ impl<'a> Report<'a> {
         let entries: Vec<Entry<'_>> = entries.collect();
         write(&self.folder.path(PAGE), html::index(&self.micrograph, &entries))
     }
-}
-
-/// The command line as it was given, with the program's name alone.
-fn command() -> Vec<String> {
-    let mut words: Vec<String> =
-        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    if let Some(program) = words.first_mut() {
-        *program = "stemseg".into();
-    }
-    words
 }
 
 fn write_channels(path: &Path, maps: &[maps::Map]) -> Result<()> {

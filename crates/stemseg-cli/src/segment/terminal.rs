@@ -1,0 +1,145 @@
+//! What `stemseg segment` says on the terminal.
+
+use std::path::Path;
+
+use stemseg::image::micrograph::PixelSize;
+use stemseg::pipeline::Patterns;
+use stemseg::remarks::Warning;
+use stemseg::{Error, Plan, Progress, Result};
+use stemseg_report::summary::LabelArea;
+use stemseg_report::visible;
+use stemseg_run::{Finished, Image, Observer, Segmented};
+
+use crate::args::TalkArgs;
+use crate::out_of_memory::at_work;
+use crate::progress::Bar;
+use crate::{to_stdout, visible_lines};
+
+/// Says what a run does.
+pub(super) struct Terminal<'a> {
+    pub(super) bar: &'a Bar,
+    pub(super) talk: &'a TalkArgs,
+}
+
+impl Progress for Terminal<'_> {
+    fn stage(&self, name: &str) {
+        self.bar.stage(name);
+    }
+
+    fn step(&self, done: u64, total: u64) -> Result<()> {
+        self.bar.step(done, total)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.bar.check()
+    }
+}
+
+impl Observer for Terminal<'_> {
+    fn images(&self, count: usize) {
+        self.bar.count(count as u64);
+    }
+
+    fn note(&self, image: Option<&Path>, note: &str) {
+        self.bar.about(image).note(note);
+    }
+
+    fn warning(&self, image: Option<&Path>, warning: &Warning) {
+        self.bar.about(image).warning(warning);
+    }
+
+    fn detail(&self, detail: &str) {
+        self.bar.detail(detail);
+    }
+
+    fn at_work(&self, image: &Path, begins: bool) {
+        at_work(image, begins);
+    }
+
+    fn finished(&self, result: &Finished<'_>) -> Result<()> {
+        let batch = self.bar.counts();
+        let say = || match (self.talk.json, self.talk.quiet) {
+            (true, _) if batch => to_stdout(&result.summary.to_string()),
+            (true, _) => to_stdout(&format!("{:#}", result.summary)),
+            (false, true) => Ok(()),
+            (false, false) => to_stdout(&visible_lines(&words(result, batch))),
+        };
+        self.bar.aside(say)?;
+        self.bar.image_done();
+        Ok(())
+    }
+
+    /// Of several images each is named at once; what is wrong with the only one is said at the
+    /// end.
+    fn failed(&self, image: &Image, error: &Error) {
+        if self.bar.counts() {
+            self.bar.warn(&named(image, error));
+        }
+        self.bar.image_done();
+    }
+}
+
+/// An error with the name of the image, which some have in them.
+fn named(image: &Image, error: &Error) -> String {
+    let (file, error) = (image.file.display().to_string(), error.to_string());
+    if error.contains(&file) { error } else { format!("{file}: {error}") }
+}
+
+/// A result for people.
+fn words(result: &Finished<'_>, batch: bool) -> String {
+    match (result.segmented, batch) {
+        (None, _) => format!("{}  kept", visible::path(result.place)),
+        (Some(segmented), true) => in_a_line(segmented, result.place),
+        (Some(segmented), false) => in_a_few_lines(segmented, result.place),
+    }
+}
+
+/// The result in one line for each number of clusters.
+fn in_a_line(segmented: &Segmented, place: &Path) -> String {
+    let Segmented { found, pixel_size, .. } = segmented;
+    let line = |patterns| {
+        format!("{}  {}", visible::path(place), areas_in_words(patterns, &found.plan, *pixel_size))
+    };
+    found.results.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The result in a few lines.
+fn in_a_few_lines(segmented: &Segmented, place: &Path) -> String {
+    let Segmented { found, device, pixel_size, took, .. } = segmented;
+    let plan = &found.plan;
+    let mut lines = vec![format!(
+        "{} sites x {} channels on {} in {:.2} s",
+        plan.sites().active_count(),
+        plan.channels(),
+        device.name,
+        took.as_secs_f64()
+    )];
+    for patterns in &found.results {
+        lines.push(areas_in_words(patterns, plan, *pixel_size));
+    }
+    lines.push(visible::path(place));
+    lines.join("\n")
+}
+
+/// Shares of the image, the largest labels first, with areas where pixels have a size.
+fn areas_in_words(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> String {
+    const MOST: usize = 16;
+    let share = |name: &str, fraction: f64| format!("{name}: {:.1} %", 100.0 * fraction);
+    let Patterns { clustering, map, memberships, .. } = patterns;
+    let area = |label: &LabelArea| {
+        let size = label.calibrated().map_or(String::new(), |area| format!(" ({})", area.plain()));
+        share(&label.area.label.to_string(), label.area.fraction) + &size
+    };
+    let labels = LabelArea::all(patterns, plan, pixel);
+    let mut areas: Vec<String> = labels.iter().take(MOST).map(area).collect();
+    if map.areas.len() > MOST {
+        areas.push(format!("and {} more", map.areas.len() - MOST));
+    }
+    let labelled: f64 = map.areas.iter().map(|a| a.fraction).sum();
+    if labelled < 1.0 - 1e-9 {
+        areas.push(share("none", 1.0 - labelled));
+    }
+    let sure =
+        memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;
+    format!("k = {}  {}   (confidence {sure:.2})", clustering.centroids.nrows(), areas.join("   "))
+}

@@ -1,0 +1,43 @@
+//! [`Input`]: how an image is read.
+
+pub(crate) mod no_data;
+pub(crate) mod read;
+pub(crate) mod region;
+pub(crate) mod translations;
+
+use std::path::PathBuf;
+
+use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
+use stemseg_files::read::Frame;
+
+use self::region::Region;
+
+/// How an image is read.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Input {
+    /// Which image of a file that holds several, from 0; by default the most likely one.
+    pub image: Option<usize>,
+    /// Which frame of a stack; by default the first.
+    pub frame: Option<Frame>,
+    /// Size of a pixel, for or instead of what the file says.
+    pub pixel_size: Option<PixelSize>,
+    /// The part of the image that is taken; all of it by default.
+    pub region: Option<Region>,
+    /// Pixels that do not count.
+    pub mask: Option<Mask>,
+    /// What is done with NaN and infinite pixels; they are left out by default.
+    pub non_finite: NonFinite,
+    /// What is done with pixels that are no data by their values; by default they are found
+    /// and count in no sum.
+    pub outliers: Outliers,
+}
+
+/// An image of the same size that says which pixels do not count.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    /// The file.
+    pub file: PathBuf,
+    /// Whether its non-zero pixels are those that do count, instead of those that do not.
+    pub inverted: bool,
+}

@@ -1,0 +1,160 @@
+//! In which formats label maps are written.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use stemseg::Result;
+use stemseg::pipeline::Patterns;
+use stemseg_files::write::{
+    LabelType, OmeZarr, Signal, write_hspy, write_labels_npy, write_labels_tiff, write_map_tiff,
+    write_ome_zarr,
+};
+use stemseg_report::colours::colour;
+use stemseg_report::summary::{LabelArea, Summary};
+
+use crate::Read;
+
+/// A format of label maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `labels.tif` for Fiji and HyperSpy, with `confidence.tif`.
+    Tiff,
+    /// `labels.npy`.
+    Npy,
+    /// `NAME.ome.zarr` for napari and Fiji, with the image.
+    OmeZarr,
+    /// `labels.hspy` for HyperSpy.
+    Hspy,
+}
+
+/// A label map, and what there is to say of it.
+pub(super) struct Labelled<'a> {
+    /// Name of the image without its ending.
+    pub(super) stem: &'a str,
+    pub(super) input: &'a Read,
+    pub(super) patterns: &'a Patterns,
+    pub(super) kind: LabelType,
+    pub(super) summary: &'a Summary,
+}
+
+/// Writes the file or folder at a path.
+pub(super) type Write<'a> = Box<dyn Fn(&Path) -> Result<()> + Sync + 'a>;
+
+/// A file or folder of a label map.
+#[derive(Debug, Clone, Copy)]
+enum File {
+    LabelsTiff,
+    ConfidenceTiff,
+    LabelsNpy,
+    OmeZarr,
+    LabelsHspy,
+}
+
+impl Format {
+    /// What is written of an image, in the order in which all formats are.
+    const ALL: [Self; 4] = [Self::Tiff, Self::Npy, Self::OmeZarr, Self::Hspy];
+
+    fn files(self) -> &'static [File] {
+        match self {
+            Self::Tiff => &[File::LabelsTiff, File::ConfidenceTiff],
+            Self::Npy => &[File::LabelsNpy],
+            Self::OmeZarr => &[File::OmeZarr],
+            Self::Hspy => &[File::LabelsHspy],
+        }
+    }
+}
+
+impl File {
+    /// Its name, for the image `stem`.
+    fn name(self, stem: &str) -> String {
+        match self {
+            Self::LabelsTiff => "labels.tif".into(),
+            Self::ConfidenceTiff => "confidence.tif".into(),
+            Self::LabelsNpy => "labels.npy".into(),
+            Self::OmeZarr => format!("{stem}.ome.zarr"),
+            Self::LabelsHspy => "labels.hspy".into(),
+        }
+    }
+}
+
+/// The files of `formats`.
+fn files_of(formats: &[Format]) -> impl Iterator<Item = File> {
+    let wanted = Format::ALL.into_iter().filter(|format| formats.contains(format));
+    wanted.flat_map(Format::files).copied()
+}
+
+/// Names of what is written for the image `stem` in `formats`.
+pub(super) fn names_of_labels(formats: &[Format], stem: &str) -> Vec<String> {
+    files_of(formats).map(|file| file.name(stem)).collect()
+}
+
+impl Labelled<'_> {
+    /// What is written in `formats`, each by its own work.
+    pub(super) fn files(&self, formats: &[Format]) -> Vec<(String, Write<'_>)> {
+        let work = |file: File| {
+            let write: Write<'_> = match file {
+                File::LabelsTiff => Box::new(|path| self.tiff(path)),
+                File::ConfidenceTiff => Box::new(|path| self.confidence(path)),
+                File::LabelsNpy => {
+                    Box::new(|path| write_labels_npy(path, &self.patterns.map, self.kind))
+                }
+                File::OmeZarr => Box::new(|path| self.ome_zarr(path)),
+                File::LabelsHspy => Box::new(|path| self.hspy(path)),
+            };
+            (file.name(self.stem), write)
+        };
+        files_of(formats).map(work).collect()
+    }
+
+    fn tiff(&self, path: &Path) -> Result<()> {
+        let size = self.input.summary.pixel_size_nm;
+        write_labels_tiff(path, &self.patterns.map, self.kind, colour, size)
+    }
+
+    fn confidence(&self, path: &Path) -> Result<()> {
+        let Patterns { map, memberships, .. } = self.patterns;
+        write_map_tiff(path, &map.confidence(memberships), self.input.summary.pixel_size_nm)
+    }
+
+    fn hspy(&self, path: &Path) -> Result<()> {
+        let original = self.input.summary.path.file_name().unwrap_or_default().to_string_lossy();
+        let mut parameters = json!(self.summary);
+        // Not known before everything is written.
+        for key in ["timings_ms", "files"] {
+            parameters.as_object_mut().map(|all| all.shift_remove(key));
+        }
+        let signal = Signal {
+            title: &format!("{} labels", self.stem),
+            original: &original,
+            pixel_size: self.input.summary.pixel_size_nm,
+            parameters: &parameters,
+        };
+        write_hspy(path, &self.patterns.map, self.kind, &signal)
+    }
+
+    fn ome_zarr(&self, path: &Path) -> Result<()> {
+        let content = OmeZarr {
+            name: self.stem,
+            micrograph: &self.input.micrograph,
+            dtype: self.input.dtype,
+            labels: &self.patterns.map,
+            kind: self.kind,
+            palette: &colour,
+            properties: self.summary.labels.iter().map(properties).collect(),
+        };
+        write_ome_zarr(path, &content)
+    }
+}
+
+/// What a viewer shows of a label.
+fn properties(label: &LabelArea) -> Map<String, Value> {
+    let mut all = Map::new();
+    all.insert("area (pixels)".into(), label.area.pixels.into());
+    all.insert("area (percent)".into(), json!(100.0 * label.area.fraction));
+    if let Some(nm2) = label.area_nm2 {
+        all.insert("area (nm^2)".into(), json!(nm2));
+    }
+    all.insert("confidence".into(), json!(label.confidence));
+    all
+}
