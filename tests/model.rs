@@ -103,7 +103,8 @@ fn what_is_no_model_is_refused_with_the_reason() {
     let cases = [
         (json!({"a": 1}), "no 'format'"),
         (json!([1, 2]), "no 'format'"),
-        (change("format", json!(2)), "format 2"),
+        (change("format", json!(3)), "use a newer stemseg"),
+        (change("format", json!(1)), "fit the model anew"),
         (change("mean", json!([1.0])), "channels has"),
         (change("patterns", json!([])), "no pattern"),
         (change("within_variance", json!([])), "within_variance has 0"),

@@ -41,7 +41,7 @@ const NEARLY: f64 = 0.92;
 const SAMPLE: usize = 16_384;
 
 /// Starts of k-means, and seeds whose outcomes are compared.
-const STARTS: usize = 4;
+const RESTARTS: usize = 4;
 const SEEDS: u64 = 3;
 
 /// Sites that make a core, and what a separation counts for where there are fewer.
@@ -249,7 +249,7 @@ impl Sample {
     ) -> Result<Clustering> {
         let points = self.points.slice(s![.., ..features]);
         let points = points.as_standard_layout();
-        let options = Options { clusters, starts: STARTS, seed };
+        let options = Options { clusters, restarts: RESTARTS, seed };
         // On every device the same, and there are few points.
         kmeans::cluster(points.view(), &Pairs::default(), options, &Cpu::new(), progress)
     }

@@ -131,7 +131,7 @@ mod tests {
             centroids: ndarray::array![[0.0], [10.0]],
             inertia: 29.0,
             iterations: 1,
-            starts: 1,
+            restarts: 1,
             converged: true,
         };
         (points, clustering)

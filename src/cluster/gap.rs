@@ -121,6 +121,18 @@ impl Gaps {
         Self { separations: Some(separations) }
     }
 
+    /// Patterns that lie as far apart as `separations` `[k, k]` says, the same both ways;
+    /// nothing where all count as far apart.
+    pub fn known(separations: Option<Array2<f64>>) -> Self {
+        Self { separations }
+    }
+
+    /// All separations, `[k, k]`, infinite on the diagonal; nothing where there are too many
+    /// patterns to compare.
+    pub fn separations(&self) -> Option<ArrayView2<'_, f64>> {
+        self.separations.as_ref().map(|all| all.view())
+    }
+
     /// The separation of two patterns.
     pub fn separation(&self, one: usize, other: usize) -> f64 {
         self.separations.as_ref().map_or(f64::INFINITY, |all| all[(one, other)])

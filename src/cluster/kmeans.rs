@@ -21,7 +21,7 @@ pub use pairs::Pairs;
 /// Most iterations of one run.
 const MOST_ITERATIONS: usize = 1000;
 
-/// Above so many points, seeding and starts run on a subsample of this size.
+/// Above so many points, seeding and restarts run on a subsample of this size.
 pub const SUBSAMPLE: usize = 200_000;
 
 /// Points that one task sums; fixed, so that sums do not depend on threads.
@@ -32,8 +32,8 @@ const CHUNK: usize = 4096;
 pub struct Options {
     /// Number of clusters, k.
     pub clusters: usize,
-    /// Number of starts, of which one is kept; see [`cluster`].
-    pub starts: usize,
+    /// Number of restarts, of which one is kept; see [`cluster`].
+    pub restarts: usize,
     /// Seed of the random choices.
     pub seed: u64,
 }
@@ -49,14 +49,14 @@ pub struct Clustering {
     pub inertia: f64,
     /// Iterations of the run that gave it.
     pub iterations: usize,
-    /// Number of starts it was chosen from.
-    pub starts: usize,
+    /// Number of restarts it was chosen from.
+    pub restarts: usize,
     /// False if the most iterations were reached first.
     pub converged: bool,
 }
 
-/// Clusters `points` `[N, q]`. Of the starts the one is kept whose clusters best
-/// foretell one point of each of the `pairs` from the other, if its inertia is not
+/// Clusters `points` `[N, q]`. Of the restarts the one is kept whose clusters best
+/// predict one point of each of the `pairs` from the other, if its inertia is not
 /// far from the least; the least inertia where there are no pairs.
 ///
 /// # Errors
@@ -82,18 +82,18 @@ pub fn cluster(
     let mut run = Run::new(sample, backend, progress)?;
     let columns = seeding::Columns::new(run.points);
     let mut choice = pairs::Choice::new(points.view(), pairs);
-    for start in 0..options.starts {
-        progress.step(start as u64, options.starts as u64)?;
+    for start in 0..options.restarts {
+        progress.step(start as u64, options.restarts as u64)?;
         let seeds = seeding::greedy_plus_plus(&columns, options.clusters, &mut rng, progress)?;
         choice.add(run.lloyd(seeds)?);
     }
     let best =
-        choice.best().ok_or_else(|| Error::parameter("starts", 0, "it must be at least 1"))?;
+        choice.best().ok_or_else(|| Error::parameter("restarts", 0, "it must be at least 1"))?;
     let best = match sampled {
         true => Run::new(points.view(), backend, progress)?.lloyd(best.centroids)?,
         false => best,
     };
-    Ok(Clustering { starts: options.starts, ..best })
+    Ok(Clustering { restarts: options.restarts, ..best })
 }
 
 /// Gives each of `points` `[N, q]` to the nearest of `centroids` `[k, q]`, which stay where
@@ -111,7 +111,7 @@ pub fn assign(
     run.assign.step(centroids.mapv(|v| v as f32).view())?;
     let (labels, _) = run.labels(centroids.nrows())?;
     let inertia = inertia(run.points, &labels, &centroids);
-    Ok(Clustering { labels, centroids, inertia, iterations: 1, starts: 0, converged: true })
+    Ok(Clustering { labels, centroids, inertia, iterations: 1, restarts: 0, converged: true })
 }
 
 /// k clusters need k distinct points.
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         // Of these labels, in f64 whatever the backend's own sums are.
         let centroids = means(self.points, &labels, clusters);
         let inertia = inertia(self.points, &labels, &centroids);
-        Ok(Clustering { labels, centroids, inertia, iterations, starts: 1, converged })
+        Ok(Clustering { labels, centroids, inertia, iterations, restarts: 1, converged })
     }
 
     fn labels(&mut self, clusters: usize) -> Result<(Vec<u32>, Vec<f32>)> {
@@ -302,7 +302,7 @@ mod tests {
     use crate::backend::cpu::Cpu;
 
     fn run(points: &Array2<f32>, clusters: usize, seed: u64) -> Result<Clustering> {
-        let options = Options { clusters, starts: 5, seed };
+        let options = Options { clusters, restarts: 5, seed };
         cluster(points.view(), &Pairs::default(), options, &Cpu::new(), &Silent)
     }
 
@@ -390,7 +390,7 @@ mod tests {
                 Ok(())
             }
         }
-        let options = Options { clusters: 3, starts: 1, seed: 0 };
+        let options = Options { clusters: 3, restarts: 1, seed: 0 };
         let (points, backend) = (blobs(20), Beyond(Cpu::new()));
         let found = cluster(points.view(), &Pairs::default(), options, &backend, &Silent);
         assert!(matches!(found, Err(Error::DeviceWrong { stage: "k-means", .. })), "{found:?}");

@@ -312,7 +312,7 @@ fn areas(label_of: &[u16], sizes: &[u64], all: usize) -> Vec<Area> {
 impl Numbering {
     /// The label of each cluster, from the number of pixels of each; equal sizes keep the
     /// clusters' order.
-    fn labels(&self, sizes: &[u64]) -> Vec<u16> {
+    pub(crate) fn labels(&self, sizes: &[u64]) -> Vec<u16> {
         let order = match self {
             Self::Given(labels) => return labels.clone(),
             Self::Order(order) => *order,

@@ -100,7 +100,7 @@ pub fn clusters(
         Reduce::Pca => Pairs::of(plan.sites()),
         Reduce::Maf => Pairs::default(),
     };
-    let options = Options { clusters, starts: plan.params().starts, seed: plan.params().seed };
+    let options = Options { clusters, restarts: plan.params().restarts, seed: plan.params().seed };
     let clustering = kmeans::cluster(points, &pairs, options, backend, progress)?;
     let within_variance = confidence::within_variance(points, &clustering);
     Ok((clustering, within_variance))

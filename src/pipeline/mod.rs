@@ -5,6 +5,7 @@
 mod describe;
 pub mod fit;
 mod label;
+pub mod many;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::cluster::choose::Choice;
 use crate::cluster::gap::Gaps;
 use crate::cluster::kmeans::{self, Clustering};
 use crate::image::micrograph::Micrograph;
+use crate::image::rows;
 use crate::labels::label_map::{LabelMap, Numbering};
 use crate::lattice::Repetition;
 use crate::maps::channels::{self, ChannelMap};
@@ -44,8 +46,24 @@ pub struct Segmentation {
     /// For each result maps of the channels that tell its patterns apart best, where they
     /// were wanted.
     pub channel_maps: Vec<Vec<ChannelMap>>,
+    /// How the image repeats, where it was looked for.
+    pub repetition: Option<Repetition>,
     /// How long each stage took.
     pub timings: Timings,
+}
+
+impl Segmentation {
+    /// Label of each pixel under the first number of clusters, `[rows, cols]`: 1 the largest
+    /// pattern, 0 what has none.
+    pub fn labels(&self) -> Array2<u16> {
+        self.results[0].map.pixels()
+    }
+
+    /// How sure each pixel is of that label, `[rows, cols]`, 0 to 1.
+    pub fn confidence(&self) -> Array2<f32> {
+        let Patterns { map, memberships, .. } = &self.results[0];
+        rows::collect(&map.confidence(memberships))
+    }
 }
 
 /// The patterns found for one number of clusters.
@@ -151,14 +169,28 @@ pub fn segment(
             gaps: None,
         };
         let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
-        results.push(labelled.patterns(clustering, within_variance, &plan, &also));
+        results.push(labelled.patterns(
+            clustering,
+            within_variance,
+            &plan,
+            also.repetition.as_ref(),
+        ));
         timings.upsample += clock.lap();
     }
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
     // What was done, for those who do it again.
     let plan = plan.with_clusters(numbers);
-    Ok(Segmentation { plan, features, pca, results, choice, channel_maps, timings })
+    Ok(Segmentation {
+        plan,
+        features,
+        pca,
+        results,
+        choice,
+        channel_maps,
+        repetition: also.repetition,
+        timings,
+    })
 }
 
 /// What labels an image without looking at others: see [`Model`](crate::model::Model).
@@ -208,11 +240,21 @@ pub(crate) fn predict(
         gaps: Some(gaps),
     };
     let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
-    let mut results = vec![labelled.patterns(clustering, within_variance, &plan, &also)];
+    let mut results =
+        vec![labelled.patterns(clustering, within_variance, &plan, also.repetition.as_ref())];
     timings.upsample = clock.lap();
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
-    Ok(Segmentation { plan, features, pca, results, choice: None, channel_maps, timings })
+    Ok(Segmentation {
+        plan,
+        features,
+        pca,
+        results,
+        choice: None,
+        channel_maps,
+        repetition: also.repetition,
+        timings,
+    })
 }
 
 impl Labelled {
@@ -222,11 +264,10 @@ impl Labelled {
         clustering: Clustering,
         within_variance: Array1<f64>,
         plan: &Plan,
-        also: &Also<'_>,
+        repetition: Option<&Repetition>,
     ) -> Patterns {
         let Self { map, memberships, gaps } = self;
-        let warnings =
-            warnings::patterns::patterns(&map, plan.spacing(), &gaps, also.repetition.as_ref());
+        let warnings = warnings::patterns::patterns(&map, plan.spacing(), &gaps, repetition);
         let separability = Array1::default(0);
         Patterns { clustering, map, within_variance, memberships, separability, gaps, warnings }
     }

@@ -86,8 +86,8 @@ pub struct Params {
     /// Numbers of clusters, each giving a label map; empty: one that is
     /// [chosen](crate::cluster::choose).
     pub clusters: Vec<usize>,
-    /// Starts of k-means, of which the best is kept.
-    pub starts: usize,
+    /// Restarts of k-means, of which one is kept.
+    pub restarts: usize,
     /// Seed of every random choice.
     pub seed: u64,
     /// Labels outside the site grid.
@@ -113,7 +113,7 @@ impl Default for Params {
             stride: 5,
             components: Components::Count(5),
             clusters: vec![2],
-            starts: 10,
+            restarts: 10,
             seed: 0,
             border: Border::default(),
             order: Order::default(),
@@ -135,7 +135,7 @@ impl Params {
             _ => Ok(()),
         };
         at_least_one("stride", self.stride)?;
-        at_least_one("starts", self.starts)?;
+        at_least_one("restarts", self.restarts)?;
         self.sampling.map_or(Ok(()), |sampling| sampling.check())?;
         if self.families.is_empty() {
             return Err(Error::parameter("descriptor", "", "give at least one family"));
@@ -160,6 +160,15 @@ impl Params {
                     share,
                     "it is a share above 0 and up to 1",
                 ));
+            }
+        }
+        if let Labels::Interpolated { smooth, least_confidence } = self.labels {
+            if !(0.0..=100.0).contains(&smooth) {
+                return Err(Error::parameter("smooth", smooth, "give 0 to 100"));
+            }
+            if !(0.0..=1.0).contains(&least_confidence) {
+                let reason = "it is a share from 0 to 1";
+                return Err(Error::parameter("min-confidence", least_confidence, reason));
             }
         }
         if self.clusters.is_empty() && self.reduce == Reduce::Pca {

@@ -13,8 +13,9 @@
 
 use faer::{Mat, Side};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::sites::Band;
 use crate::sites::Sites;
@@ -30,7 +31,7 @@ const SAMPLE: usize = 200_000;
 const ENOUGH: usize = 40_000;
 
 /// Covariance of features and of their differences, from bands of sites.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Differences {
     count: f64,
     /// Sum of products of the features, `[p, p]`.
@@ -38,14 +39,15 @@ pub struct Differences {
     pairs: f64,
     /// Sum of products of the differences, `[p, p]`.
     differences: Array2<f64>,
-    sum: ndarray::Array1<f64>,
+    /// Sum of the features, `[p]`.
+    sum: Array1<f64>,
 }
 
 impl Differences {
     /// Nothing as yet, of `features` features.
     pub fn zero(features: usize) -> Self {
         let square = || Array2::zeros((features, features));
-        let sum = ndarray::Array1::zeros(features);
+        let sum = Array1::zeros(features);
         Self { count: 0.0, all: square(), pairs: 0.0, differences: square(), sum }
     }
 
@@ -100,13 +102,19 @@ impl Differences {
             })
             .collect();
         // One by one, so that nothing depends on threads.
-        parts.iter().for_each(|part| {
-            self.count += part.count;
-            self.sum += &part.sum;
-            self.all += &part.all;
-            self.pairs += part.pairs;
-            self.differences += &part.differences;
-        });
+        parts.iter().for_each(|part| self.merge(part));
+    }
+
+    /// Adds the sums of other sites, of the same features: of another band, image or machine.
+    ///
+    /// # Panics
+    /// Where the features are not as many.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += &other.sum;
+        self.all += &other.all;
+        self.pairs += other.pairs;
+        self.differences += &other.differences;
     }
 
     /// The factors `[f, p]` of these features, at most `keep` of them, best first, and

@@ -25,7 +25,7 @@ pub enum Components {
 pub(crate) const PIECE: usize = 1024;
 
 /// Sums over sites from which mean and covariance follow; bands add up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     /// Number of sites.
     pub count: u64,
@@ -45,8 +45,11 @@ impl Moments {
         }
     }
 
-    /// Adds the moments of other sites.
-    pub fn add(&mut self, other: &Self) {
+    /// Adds the moments of other sites, of the same channels: of another band, image or machine.
+    ///
+    /// # Panics
+    /// Where the channels are not as many.
+    pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.sum += &other.sum;
         self.products += &other.products;

@@ -112,7 +112,8 @@ pub fn verify(
     progress.stage("cluster");
     let (points, pairs) = (plan.sites().keep_active(&own), Pairs::of(plan.sites()));
     for &clusters in &plan.params().clusters {
-        let options = Options { clusters, starts: plan.params().starts, seed: plan.params().seed };
+        let options =
+            Options { clusters, restarts: plan.params().restarts, seed: plan.params().seed };
         let found = kmeans::cluster(points.view(), &pairs, options, reference, progress)?;
         let centroids = found.centroids.mapv(|v| v as f32);
         stages.push(assignment::compare(points.view(), centroids.view(), reference, checked)?);

@@ -273,7 +273,7 @@ impl Case {
         let q = *points.shape().last().ok_or("no features")?;
         let points = points.mapv(|v| v as f32);
         let points = points.to_shape((points.len() / q, q))?;
-        let options = Options { clusters: self.number("k")? as usize, starts: 10, seed: 0 };
+        let options = Options { clusters: self.number("k")? as usize, restarts: 10, seed: 0 };
         let found =
             kmeans::cluster(points.view(), &kmeans::Pairs::default(), options, backend, &Silent)?;
         self.inertia(found.inertia)?;

@@ -98,9 +98,9 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "SHARE", conflicts_with = "components", value_parser = parse::share, allow_negative_numbers = true)]
     variance: Option<f64>,
 
-    /// Starts of k-means, of low inertia; the one whose patterns best foretell the sites around is kept.
+    /// Restarts of k-means; of those of low inertia, the one whose patterns best predict neighbouring sites is kept.
     #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    pub(super) starts: usize,
+    pub(super) restarts: usize,
 
     /// Seed of the random choices.
     #[arg(long, default_value = "0", value_name = "N", value_parser = parse::whole::<u64>, allow_negative_numbers = true)]

@@ -88,7 +88,7 @@ impl SettingsArgs {
             ReduceArg::Maf => Reduce::Maf,
         });
         settings.components = self.cluster.components();
-        settings.starts = self.cluster.starts;
+        settings.restarts = self.cluster.restarts;
         settings.seed = self.cluster.seed;
         settings.smooth = *smooth;
         settings.least_confidence = *min_confidence;

@@ -189,7 +189,7 @@ pub struct KMeans {
     /// Iterations of the best run.
     pub iterations: usize,
     /// Number of runs it was chosen from.
-    pub starts: usize,
+    pub restarts: usize,
     /// Whether the run ended because no label changed.
     pub converged: bool,
 }
@@ -309,7 +309,7 @@ pub struct TimingsMs {
     pub pca: f64,
     /// Choosing the number of clusters.
     pub choose: f64,
-    /// k-means, all starts.
+    /// k-means, all restarts.
     pub cluster: f64,
     /// Site labels to pixel labels.
     pub upsample: f64,
@@ -347,7 +347,7 @@ impl Summary {
                 clusters,
                 inertia: clustering.inertia,
                 iterations: clustering.iterations,
-                starts: clustering.starts,
+                restarts: clustering.restarts,
                 converged: clustering.converged,
             },
             choice: found.choice.clone(),

@@ -197,7 +197,7 @@ impl Describe for Session<'_> {
                 })
                 .collect();
             // One by one in the order of the tiles, whatever the bands.
-            sums.iter().for_each(|sum| self.moments.add(sum));
+            sums.iter().for_each(|sum| self.moments.merge(sum));
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ impl<'a> Sums<'a> {
         let mut moments = Moments::zero(channels);
         for (total, bytes) in self.totals.finish() {
             let sums: Vec<f32> = commands.read(total, bytes as usize / 4)?;
-            moments.add(&widen(&sums, channels));
+            moments.merge(&widen(&sums, channels));
         }
         Ok(moments)
     }

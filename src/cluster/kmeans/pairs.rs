@@ -2,7 +2,7 @@
 //!
 //! The least inertia alone often goes to a band along a boundary, which no crystal
 //! resembles, rather than to the crystals on its sides. But a cluster that stands for
-//! a crystal goes on: the sites around are of it too. So starts are compared by how
+//! a crystal goes on: the sites around are of it too. So restarts are compared by how
 //! well the cluster of a site foretells the features of sites some way off.
 //!
 //! On the simulated scenes (28 images of each of eleven choices of families) that
@@ -86,18 +86,18 @@ fn nearest<'c>(point: &[f32], centroids: &'c Array2<f64>) -> &'c [f64] {
     rows.min_by(|a, b| distance(a).total_cmp(&distance(b))).expect("a cluster")
 }
 
-/// The starts so far of which one may be kept.
+/// The restarts so far of which one may be kept.
 pub(super) struct Choice<'a> {
     points: ArrayView2<'a, f32>,
     pairs: &'a Pairs,
     /// With their surprises. None is worse in both respects than another.
-    starts: Vec<(Clustering, f64)>,
+    restarts: Vec<(Clustering, f64)>,
 }
 
 impl<'a> Choice<'a> {
     /// Of clusterings of `points` `[N, q]`, in standard layout, or of a sample of them.
     pub(super) fn new(points: ArrayView2<'a, f32>, pairs: &'a Pairs) -> Self {
-        Self { points, pairs, starts: Vec::new() }
+        Self { points, pairs, restarts: Vec::new() }
     }
 
     /// Takes in what a start has led to.
@@ -106,19 +106,19 @@ impl<'a> Choice<'a> {
         let worse = |than: &(Clustering, f64), (one, surprise): (&Clustering, f64)| {
             one.inertia >= than.0.inertia && surprise >= than.1
         };
-        if self.starts.iter().any(|there| worse(there, (&found, surprise))) {
+        if self.restarts.iter().any(|there| worse(there, (&found, surprise))) {
             return;
         }
         let found = (found, surprise);
-        self.starts.retain(|(there, surprise)| !worse(&found, (there, *surprise)));
-        self.starts.push(found);
+        self.restarts.retain(|(there, surprise)| !worse(&found, (there, *surprise)));
+        self.restarts.push(found);
     }
 
     /// The start to keep: of those whose inertia is not far from the least the one of
     /// least surprise.
     pub(super) fn best(self) -> Option<Clustering> {
-        let least = self.starts.iter().map(|(one, _)| one.inertia).fold(f64::INFINITY, f64::min);
-        let near = self.starts.into_iter().filter(|(one, _)| one.inertia <= MOST_INERTIA * least);
+        let least = self.restarts.iter().map(|(one, _)| one.inertia).fold(f64::INFINITY, f64::min);
+        let near = self.restarts.into_iter().filter(|(one, _)| one.inertia <= MOST_INERTIA * least);
         near.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(one, _)| one)
     }
 }
@@ -134,7 +134,7 @@ mod tests {
 
     fn clustering(inertia: f64, centroids: Array2<f64>) -> Clustering {
         let labels = Vec::new();
-        Clustering { labels, centroids, inertia, iterations: 1, starts: 1, converged: true }
+        Clustering { labels, centroids, inertia, iterations: 1, restarts: 1, converged: true }
     }
 
     fn plan(mask: Option<&ndarray::ArcArray2<bool>>) -> Plan {

@@ -33,7 +33,7 @@ fn bench(place: &Place, arguments: &[&str]) -> String {
 #[test]
 fn json_has_every_stage_with_its_times_and_the_machines_limits() {
     let place = Place::with_scene();
-    let printed = bench(&place, &["--repeats", "2", "--starts", "1", "--json"]);
+    let printed = bench(&place, &["--repeats", "2", "--restarts", "1", "--json"]);
     let report: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(report["stemseg_version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(report["repeats"], 2);

@@ -53,7 +53,7 @@ fn the_help_names_every_option_that_the_tests_use() {
         "--max-points",
         "--components",
         "--variance",
-        "--starts",
+        "--restarts",
         "--seed",
         "--border",
         "--order",

@@ -62,7 +62,7 @@ fn a_long_job_stops_soon_and_leaves_nothing() {
             name: "many starts",
             signal: "-INT",
             size: 100,
-            changes: &[("--starts", "1000000000")],
+            changes: &[("--restarts", "1000000000")],
             delay: 300,
         },
         Row {
@@ -76,14 +76,14 @@ fn a_long_job_stops_soon_and_leaves_nothing() {
             name: "terminated",
             signal: "-TERM",
             size: 100,
-            changes: &[("--starts", "1000000000"), ("--json", FLAG)],
+            changes: &[("--restarts", "1000000000"), ("--json", FLAG)],
             delay: 100,
         },
         Row {
             name: "hung up",
             signal: "-HUP",
             size: 100,
-            changes: &[("--starts", "1000000000")],
+            changes: &[("--restarts", "1000000000")],
             delay: 100,
         },
     ];
@@ -168,7 +168,7 @@ fn ten_kills_and_a_run_leave_nothing_but_the_result() {
     }
     // Some that die in the middle of computing for sure, of this result and of another.
     for out in ["result", "other"] {
-        let slow = job.clone().with(&[("--starts", "1000000000"), ("--out", out)]);
+        let slow = job.clone().with(&[("--restarts", "1000000000"), ("--out", out)]);
         let mut child = start(&place, &slow);
         wait_for(&place, &mut child, &format!(".{out}.tmp"));
         sleep(Duration::from_millis(100));
@@ -189,7 +189,7 @@ fn what_a_killed_run_had_moved_aside_comes_back_with_a_note() {
     job.succeed(&place);
     place.write("result/my_notes.txt", "Tuesday");
     // As it is between the two renames of a system that cannot exchange.
-    let slow = job.clone().with(&[("--starts", "1000000000")]).force();
+    let slow = job.clone().with(&[("--restarts", "1000000000")]).force();
     let mut child = start(&place, &slow);
     wait_for(&place, &mut child, ".result.tmp");
     sleep(Duration::from_millis(100));
@@ -209,7 +209,7 @@ fn what_a_killed_run_had_moved_aside_comes_back_with_a_note() {
 #[test]
 fn of_two_runs_with_one_place_the_second_stops_at_the_start() {
     let place = Place::with_scene();
-    let slow = Job::new().with(&[("--starts", "1000000000"), ("--out", "result")]);
+    let slow = Job::new().with(&[("--restarts", "1000000000"), ("--out", "result")]);
     let mut child = start(&place, &slow);
     wait_for_start(&place, &mut child);
     sleep(Duration::from_millis(50));

@@ -160,7 +160,7 @@ fn the_same_seed_gives_the_same_bytes() {
     let noise = |(r, c): (usize, usize)| ((r * 7919 + c * 104_729 + r * c * 31) % 10_007) as f32;
     place.npy("image.npy", &Array2::from_shape_fn((ROWS, COLS), noise));
     let job = |seed: &str, out: &str| {
-        let changes = [("-k", "7"), ("--seed", seed), ("--starts", "1"), ("--save", "features")];
+        let changes = [("-k", "7"), ("--seed", seed), ("--restarts", "1"), ("--save", "features")];
         labels(&place, out, &changes)
     };
     let first = job("1", "a");

@@ -119,7 +119,7 @@ fn the_summary_holds_what_was_done() {
         ("/descriptors/families", vec!["translation"].into()),
         ("/descriptors/channels", 49.into()),
         ("/descriptors/sites", (17 * 19).into()),
-        ("/kmeans/starts", 10.into()),
+        ("/kmeans/restarts", 10.into()),
         ("/notes", Value::Array(vec![])),
     ];
     for (pointer, value) in expected {
@@ -213,7 +213,7 @@ fn a_list_of_clusters_makes_a_folder_for_each() {
 #[test]
 fn many_labels_get_a_wider_type() {
     let place = Place::with_scene();
-    let job = |k: &str| Job::new().with(&[("-k", k), ("--starts", "1")]).force();
+    let job = |k: &str| Job::new().with(&[("-k", k), ("--restarts", "1")]).force();
     job("254").succeed(&place);
     let (_, narrow) = place.array::<u8>("image.stemseg/labels.npy");
     assert_eq!(narrow.iter().max(), Some(&254));

@@ -123,7 +123,7 @@ fn a_file_of_the_users_with_the_name_of_a_new_one_is_named_before_computing() {
     let place = Place::with_scene();
     Job::new().set("--no-report", crate::job::FLAG).succeed(&place);
     place.write("image.stemseg/report.html", "mine");
-    let job = Job::new().with(&[("--starts", "1000000000")]).force();
+    let job = Job::new().with(&[("--restarts", "1000000000")]).force();
     job.refused(
         &place,
         "report",

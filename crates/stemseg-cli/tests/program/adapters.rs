@@ -79,7 +79,7 @@ fn verify_reports_every_stage() {
 fn bench_beside_the_cpu() {
     let name = adapter::adapters()[0].get_info().name;
     let place = Place::with_scene();
-    let sizes = ["--image", "image.npy", "--patch", "6", "--window", "6", "--starts", "1"];
+    let sizes = ["--image", "image.npy", "--patch", "6", "--window", "6", "--restarts", "1"];
     let stages = ["--stage", "upload,descriptors,covariance,project", "--repeats", "1", "--json"];
     // A comma would part the name in two.
     let device = format!("cpu,{}", name.split(',').next().unwrap_or_default());

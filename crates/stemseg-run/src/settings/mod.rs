@@ -32,7 +32,7 @@ pub struct Settings {
     /// How many features PCA keeps.
     pub components: Option<Components>,
     /// How many k-means there are, of which the best is kept: 10 by default.
-    pub starts: usize,
+    pub restarts: usize,
     /// Seed of the random choices, 0 by default.
     pub seed: u64,
     /// How much regions are smoothed, as a multiple of what suits most, 0 to 100.
@@ -47,7 +47,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let Params { starts, seed, border, order, .. } = Params::default();
+        let Params { restarts, seed, border, order, .. } = Params::default();
         Self {
             clusters: Vec::new(),
             preset: None,
@@ -55,7 +55,7 @@ impl Default for Settings {
             descriptor: DescriptorSettings::default(),
             reduce: None,
             components: None,
-            starts,
+            restarts,
             seed,
             smooth: None,
             least_confidence: None,
@@ -96,7 +96,7 @@ impl Settings {
             Preset::Auto => self.automatic(micrograph)?,
             Preset::Pystem => self.plain(micrograph)?,
         };
-        params.starts = self.starts;
+        params.restarts = self.restarts;
         params.seed = self.seed;
         params.border = self.border;
         params.order = self.order;

@@ -1,0 +1,213 @@
+//! [`Model`]: what was learnt of one image, or of many, and labels any other of the kind.
+
+mod apply;
+mod file;
+
+use std::path::Path;
+
+use ndarray::{Array1, Array2};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::cluster::gap::Gaps;
+use crate::image::micrograph::PixelSize;
+use crate::pipeline::{Patterns, Segmentation};
+use crate::plan::Params;
+use crate::reduce::pca::{Explained, Pca};
+
+pub use apply::Scale;
+pub(crate) use apply::{Like, period};
+
+/// Version of the format that this library writes, and the only one it reads.
+pub const FORMAT: u32 = 2;
+
+/// Patterns as they were found, with all that it takes to find them in another image: how
+/// that is resampled, the map from descriptors to features, centres, spread and distances of
+/// the patterns, how labels are made of them, and their numbers and names.
+///
+/// A descriptor `x` `[D]` of an image at mean 0 and variance 1 has the features
+/// `components (x - mean)` `[q]`; what becomes of these is in
+/// [`labels`](crate::labels::regions). `model.json` holds it, with a schema
+/// (`assets/model.schema.json`).
+///
+/// ```
+/// # use ndarray::Array2;
+/// # let image = |wide: usize| Array2::from_shape_fn((160, 200), |(row, col)| {
+/// #     let along = if col < wide { row } else { row + col };
+/// #     let noise = ((row * 7919 + col * 104_729) % 1009) as f32 / 5000.0;
+/// #     (along as f32 * std::f32::consts::TAU / 8.0).cos()
+/// #         + (col as f32 * std::f32::consts::TAU / 8.0).cos() + noise
+/// # });
+/// # let (first, second) = (image(120), image(60));
+/// use stemseg::Segmenter;
+///
+/// let model = Segmenter::auto().clusters(2).fit(&first)?;
+/// let labels = model.predict(&second)?.labels();
+/// # assert_eq!((labels[(80, 20)], labels[(80, 180)]), (1, 2));
+/// # Ok::<(), stemseg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Model {
+    /// Version of this format.
+    pub format: u32,
+    /// Version of stemseg that wrote it.
+    pub stemseg_version: String,
+    /// Parameters that the descriptors were computed with.
+    pub parameters: Params,
+    /// Size of a pixel of the image that it was fitted to, nm.
+    pub pixel_size_nm: Option<PixelSize>,
+    /// Period of the crystals in that image, px, where it was looked for and found, or given.
+    pub period_px: Option<f64>,
+    /// Names of the D channels.
+    pub channels: Vec<String>,
+    /// Mean descriptor, `[D]`.
+    pub mean: Vec<f64>,
+    /// Principal components or autocorrelation factors, `[q][D]`.
+    pub components: Vec<Vec<f64>>,
+    /// Variance along each component; of autocorrelation factors what they vary for a
+    /// variance of 1 between neighbours, `[q]`.
+    pub explained_variance: Vec<f64>,
+    /// The same as a share of that of all, `[q]`.
+    pub explained_variance_ratio: Vec<f64>,
+    /// Variance of each feature about the centroids, pooled, `[q]`.
+    pub within_variance: Vec<f64>,
+    /// The patterns by label, 1 to k.
+    pub patterns: Vec<Pattern>,
+}
+
+/// One pattern.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pattern {
+    /// Its label; its colour follows from that.
+    pub label: u16,
+    /// What whoever fitted it calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its mean features, `[q]`.
+    pub centroid: Vec<f64>,
+    /// Share of the image, or images, that it covered.
+    pub fraction: f64,
+    /// How far it lies from the pattern of each label, `[k]`, in the spread of the two; nothing
+    /// for itself, and where there were too many patterns to compare.
+    pub separation: Vec<Option<f64>>,
+}
+
+impl Model {
+    /// The model of `patterns`, one result of `found`, in an image with pixels of this size.
+    pub fn new(found: &Segmentation, patterns: &Patterns, pixel_size: Option<PixelSize>) -> Self {
+        let Patterns { clustering, map, within_variance, gaps, .. } = patterns;
+        let clusters = clustering.centroids.nrows();
+        let separation = |one: usize, other: usize| {
+            let known = gaps.separations().map(|all| all[(one, other)]);
+            known.filter(|separation| separation.is_finite())
+        };
+        let mut list: Vec<Pattern> = map
+            .label_of
+            .iter()
+            .zip(clustering.centroids.rows())
+            .map(|(&label, centroid)| {
+                let own = usize::from(label) - 1;
+                Pattern {
+                    label,
+                    name: None,
+                    centroid: centroid.to_vec(),
+                    fraction: map.areas[own].fraction,
+                    separation: (0..clusters).map(|other| separation(own, other)).collect(),
+                }
+            })
+            .collect();
+        list.sort_by_key(|p| p.label);
+        let params = found.plan.params().clone();
+        // The features that this number of clusters has.
+        let features = within_variance.len();
+        let explained = &found.pca.report;
+        let components = found.pca.components.rows().into_iter().take(features);
+        Self {
+            format: FORMAT,
+            stemseg_version: env!("CARGO_PKG_VERSION").into(),
+            period_px: found.repetition.and_then(|repeats| repeats.period_px),
+            parameters: Params { clusters: vec![list.len()], ..params },
+            pixel_size_nm: pixel_size,
+            channels: found.plan.channel_names(),
+            mean: found.pca.mean.to_vec(),
+            components: components.map(|row| row.to_vec()).collect(),
+            explained_variance: explained.explained_variance[..features].to_vec(),
+            explained_variance_ratio: explained.explained_variance_ratio[..features].to_vec(),
+            within_variance: within_variance.to_vec(),
+            patterns: list,
+        }
+    }
+
+    /// Number of patterns, k.
+    pub fn clusters(&self) -> usize {
+        self.patterns.len()
+    }
+
+    /// The map from descriptors to features.
+    pub fn pca(&self) -> Pca {
+        let (q, d) = (self.components.len(), self.mean.len());
+        Pca {
+            mean: Array1::from_vec(self.mean.clone()),
+            components: Array2::from_shape_fn((q, d), |(c, i)| self.components[c][i]),
+            report: Explained {
+                explained_variance: self.explained_variance.clone(),
+                explained_variance_ratio: self.explained_variance_ratio.clone(),
+                scree: self.explained_variance_ratio.clone(),
+                skipped: false,
+            },
+        }
+    }
+
+    /// Centroids in the order of the labels, `[k, q]`; row 0 is label 1.
+    pub fn centroids(&self) -> Array2<f64> {
+        let (k, q) = (self.patterns.len(), self.components.len());
+        Array2::from_shape_fn((k, q), |(p, c)| self.patterns[p].centroid[c])
+    }
+
+    /// How far the patterns lie apart, by label.
+    pub fn gaps(&self) -> Gaps {
+        let k = self.patterns.len();
+        let compared =
+            k == 1 || self.patterns.iter().any(|p| p.separation.iter().any(Option::is_some));
+        let separation = |(one, other): (usize, usize)| {
+            self.patterns[one].separation[other].unwrap_or(f64::INFINITY)
+        };
+        Gaps::known(compared.then(|| Array2::from_shape_fn((k, k), separation)))
+    }
+
+    /// The same with names for the patterns of labels 1, 2 and on.
+    #[must_use]
+    pub fn with_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for (pattern, name) in self.patterns.iter_mut().zip(names) {
+            pattern.name = Some(name.into());
+        }
+        self
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io); [`Error::Unreadable`](crate::Error::Unreadable) for
+    /// what is no model, has another version, or does not fit together.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        file::load(path.as_ref())
+    }
+
+    /// Writes the model; the file is whole or not there, and replaces another of the name.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        file::save(self, path.as_ref())
+    }
+
+    /// The schema that every `model.json` follows (JSON Schema 2020-12).
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}

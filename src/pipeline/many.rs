@@ -1,0 +1,196 @@
+//! A fit to several images, from sums over all of them.
+//!
+//! Everything that is summed is a value that can be written, read, and
+//! [merged](crate::reduce::pca::Moments::merge) with others: the sums of the images of a film,
+//! or of chunks on many machines, give the same model as those of all images in one place.
+//!
+//! 1. [`Describing::moments`] of each image, merged: [`Pca::of_blocks`].
+//! 2. [`Describing::differences`] of each image under these components, merged:
+//!    [`Differences::factors`].
+//! 3. The features of the images' sites, evenly taken from all, are clustered.
+//! 4. The images are labelled with that, which gives the order of the labels.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+
+use super::{Clusters, Describing, Segmentation, fit};
+use crate::backend::Backend;
+use crate::cluster::confidence;
+use crate::cluster::gap::Gaps;
+use crate::cluster::kmeans::{self, Clustering, Options, Pairs, SUBSAMPLE};
+use crate::image::micrograph::Micrograph;
+use crate::labels::label_map::Numbering;
+use crate::lattice::Repetition;
+use crate::model::Model;
+use crate::plan::{Plan, Reduce};
+use crate::progress::Progress;
+use crate::reduce::maf::Differences;
+use crate::reduce::pca::{Moments, Pca};
+use crate::{Error, Result};
+
+/// An image, what is computed for it, and how it repeats.
+pub struct Planned<'a> {
+    /// The image.
+    pub micrograph: &'a Micrograph,
+    /// What is computed: with the same channels for all images.
+    pub plan: Plan,
+    /// How the image repeats.
+    pub repetition: Repetition,
+}
+
+/// The model of the patterns in `images`.
+///
+/// # Errors
+/// As [`segment`](super::segment); [`Error::Parameter`] where there is no image, or images
+/// have different channels.
+pub fn fit(
+    images: &[Planned<'_>],
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Model> {
+    let Some(first) = images.first() else {
+        return Err(Error::parameter("images", 0, "give one at least"));
+    };
+    let names = first.plan.channel_names();
+    if images.iter().any(|image| image.plan.channel_names() != names) {
+        let reason = "they do not have the same channels; give all the same parameters";
+        return Err(Error::parameter("images", images.len(), reason));
+    }
+    let pca = map(images, backend, progress)?;
+    let features = each(images, backend, progress, |sites| sites.features(&pca, progress))?;
+    let points: Vec<_> = images
+        .iter()
+        .zip(&features)
+        .map(|(image, features)| image.plan.sites().keep_active(features))
+        .collect();
+
+    progress.stage("choose");
+    let mut clusters = first.plan.params().clusters.first().copied();
+    if clusters.is_none() {
+        for (image, points) in images.iter().zip(&points) {
+            let Planned { micrograph, plan, .. } = image;
+            let choice = fit::number_of_patterns(micrograph, plan, &pca, points.view(), progress)?;
+            clusters = clusters.max(Some(choice.clusters));
+        }
+    }
+    let clusters = clusters.unwrap_or(1);
+    let kept = first.plan.features_for(clusters, pca.features());
+    let points: Vec<Array2<f32>> =
+        points.iter().map(|points| points.slice(s![.., ..kept]).to_owned()).collect();
+
+    progress.stage("cluster");
+    let sample = sample(&points);
+    let params = first.plan.params();
+    let options = Options { clusters, restarts: params.restarts, seed: params.seed };
+    let clustering = kmeans::cluster(sample.view(), &Pairs::default(), options, backend, progress)?;
+    let within_variance = confidence::within_variance(sample.view(), &clustering);
+    numbered(images, &points, pca, &clustering, within_variance, backend)
+}
+
+/// The map from descriptors to features that suits all images.
+fn map(images: &[Planned<'_>], backend: &dyn Backend, progress: &dyn Progress) -> Result<Pca> {
+    let plan = &images[0].plan;
+    progress.stage("describe");
+    let mut moments = Moments::zero(plan.channels());
+    for of_image in each(images, backend, progress, |sites| sites.moments(progress))? {
+        moments.merge(&of_image);
+    }
+    progress.stage("pca");
+    let pca = Pca::of_blocks(&moments, plan.components(), &plan.blocks())?;
+    if plan.params().reduce == Reduce::Pca {
+        return Ok(pca);
+    }
+    let mut sums = Differences::zero(pca.features());
+    for of_image in each(images, backend, progress, |sites| {
+        sites.differences(&pca, progress).map(|(sums, _)| sums)
+    })? {
+        sums.merge(&of_image);
+    }
+    let (factors, values) = sums.factors(plan.factors())?;
+    Ok(pca.combined(&factors, &values))
+}
+
+/// What `give` gives of the sites of each image, one after the other.
+fn each<T>(
+    images: &[Planned<'_>],
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+    give: impl Fn(&mut Describing<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let of = |image: &Planned<'_>| {
+        progress.check()?;
+        let pixels = image.plan.image(image.micrograph)?;
+        give(&mut Describing::new(pixels.view(), &image.plan, backend)?)
+    };
+    images.iter().map(of).collect()
+}
+
+/// Points of all images, `[N, q]`, evenly taken where they are many.
+fn sample(points: &[Array2<f32>]) -> Array2<f32> {
+    let all: usize = points.iter().map(|points| points.nrows()).sum();
+    let every = all.div_ceil(SUBSAMPLE).max(1);
+    let some: Vec<ArrayView2<'_, f32>> =
+        points.iter().map(|points| points.slice(s![..;every, ..])).collect();
+    concatenate(Axis(0), &some).expect("all have the same features")
+}
+
+/// The model with the labels in the order of what the patterns cover in all images, and with
+/// the largest distances that patterns have in any.
+fn numbered(
+    images: &[Planned<'_>],
+    points: &[Array2<f32>],
+    pca: Pca,
+    clustering: &Clustering,
+    within_variance: Array1<f64>,
+    backend: &dyn Backend,
+) -> Result<Model> {
+    let clusters = clustering.centroids.nrows();
+    let mut areas = vec![0; clusters];
+    let mut separations = Array2::<f64>::zeros((clusters, clusters));
+    let as_they_are = Numbering::Given((1..=clusters as u16).collect());
+    let mut last = None;
+    for (image, points) in images.iter().zip(points) {
+        let Planned { micrograph, plan, repetition } = image;
+        let own = kmeans::assign(points.view(), clustering.centroids.clone(), backend)?;
+        let found = Clusters {
+            points: points.view(),
+            clustering: &own,
+            within_variance: &within_variance,
+            numbering: &as_they_are,
+            gaps: None,
+        };
+        let labelled = found.label(plan, micrograph.absent(), Some(repetition));
+        for area in &labelled.map.areas {
+            areas[usize::from(area.label) - 1] += area.pixels;
+        }
+        if let Some(of_image) = labelled.gaps.separations() {
+            separations.zip_mut_with(&of_image, |most, &own| *most = most.max(own));
+        }
+        last = Some((labelled, own));
+    }
+    let (labelled, own) = last.expect("there is an image");
+    let first = &images[0];
+    let mut patterns = labelled.patterns(own, within_variance, &first.plan, None);
+    // By size, as one image's are; names of the first numbering become those of the second.
+    let numbers = Numbering::Order(first.plan.params().order).labels(&areas);
+    let mut order: Vec<usize> = (0..clusters).collect();
+    order.sort_by_key(|&cluster| numbers[cluster]);
+    patterns.gaps = Gaps::known(Some(separations)).reordered(&order);
+    let all = areas.iter().sum::<u64>().max(1) as f64;
+    let by_label = |&cluster: &usize| {
+        let (label, pixels) = (numbers[cluster], areas[cluster]);
+        crate::labels::label_map::Area { label, pixels, fraction: pixels as f64 / all }
+    };
+    patterns.map.areas = order.iter().map(by_label).collect();
+    patterns.map.label_of = numbers;
+    let found = Segmentation {
+        plan: first.plan.clone(),
+        features: Array2::zeros((0, 0)),
+        pca,
+        results: Vec::new(),
+        choice: None,
+        channel_maps: Vec::new(),
+        repetition: Some(first.repetition),
+        timings: Default::default(),
+    };
+    Ok(Model::new(&found, &patterns, first.micrograph.pixel_size()))
+}
