@@ -1,5 +1,10 @@
 //! The same segmentation on each device there is: labels differ at near-ties alone.
-#![allow(missing_docs, clippy::print_stdout, reason = "an example prints what it finds")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "an example prints, and runs in the tests too"
+)]
 
 use stemseg::backend::{Choice, gpu::adapter};
 use stemseg::ndarray::Array2;

@@ -1,5 +1,10 @@
 //! Patterns learnt from one image, found in another: same numbers, same colours.
-#![allow(missing_docs, clippy::print_stdout, reason = "an example prints what it finds")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "an example prints, and runs in the tests too"
+)]
 
 use stemseg::ndarray::Array2;
 use stemseg::{Model, Result, Segmenter};

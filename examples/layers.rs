@@ -1,6 +1,11 @@
 //! The layer below [`Segmenter`](stemseg::Segmenter): parameters, plan, device, and the three
 //! steps of the pipeline one by one.
-#![allow(missing_docs, clippy::print_stdout, reason = "an example prints what it finds")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "an example prints, and runs in the tests too"
+)]
 
 use stemseg::backend::cpu::Cpu;
 use stemseg::descriptor::{FamilyParams, harmonic, translation};

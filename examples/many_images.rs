@@ -1,5 +1,10 @@
 //! One fit to many images from sums that add up, as they would come from many machines.
-#![allow(missing_docs, clippy::print_stdout, reason = "an example prints what it finds")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "an example prints, and runs in the tests too"
+)]
 
 use stemseg::backend::cpu::Cpu;
 use stemseg::ndarray::Array2;

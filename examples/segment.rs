@@ -1,5 +1,10 @@
 //! An image to a label map, by the default method: `cargo run --release --example segment`.
-#![allow(missing_docs, clippy::print_stdout, reason = "an example prints what it finds")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "an example prints, and runs in the tests too"
+)]
 
 use stemseg::ndarray::Array2;
 use stemseg::{Result, Segmenter};
