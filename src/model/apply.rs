@@ -64,7 +64,8 @@ impl Model {
             within_variance: self.within_variance.iter().copied().collect(),
             gaps: &self.gaps(),
         };
-        pipeline::predict(micrograph, plan, known, backend, progress, also)
+        let found = pipeline::predict(micrograph, plan, known, backend, progress, also)?;
+        Ok(Segmentation { model: Some(Box::new(self.clone())), ..found })
     }
 
     /// What is computed to label `micrograph`, resampled as `scale` says, and how the image

@@ -98,8 +98,12 @@ pub struct Pattern {
 }
 
 impl Model {
-    /// The model of `patterns`, one result of `found`, in an image with pixels of this size.
+    /// The model of `patterns`, one result of `found`, in an image with pixels of this size;
+    /// where nothing was fitted, the one that labelled it.
     pub fn new(found: &Segmentation, patterns: &Patterns, pixel_size: Option<PixelSize>) -> Self {
+        if let Some(model) = &found.model {
+            return (**model).clone();
+        }
         let Patterns { clustering, map, within_variance, gaps, .. } = patterns;
         let clusters = clustering.centroids.nrows();
         let separation = |one: usize, other: usize| {

@@ -190,6 +190,7 @@ fn numbered(
         choice: None,
         channel_maps: Vec::new(),
         repetition: Some(first.repetition),
+        model: None,
         timings: Default::default(),
     };
     Ok(Model::new(&found, &patterns, first.micrograph.pixel_size()))

@@ -21,6 +21,7 @@ use crate::image::rows;
 use crate::labels::label_map::{LabelMap, Numbering};
 use crate::lattice::Repetition;
 use crate::maps::channels::{self, ChannelMap};
+use crate::model::Model;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::reduce::pca::Pca;
@@ -48,6 +49,8 @@ pub struct Segmentation {
     pub channel_maps: Vec<Vec<ChannelMap>>,
     /// How the image repeats, where it was looked for.
     pub repetition: Option<Repetition>,
+    /// What it was labelled by, where nothing was fitted.
+    pub model: Option<Box<Model>>,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -189,6 +192,7 @@ pub fn segment(
         choice,
         channel_maps,
         repetition: also.repetition,
+        model: None,
         timings,
     })
 }
@@ -253,6 +257,7 @@ pub(crate) fn predict(
         choice: None,
         channel_maps,
         repetition: also.repetition,
+        model: None,
         timings,
     })
 }

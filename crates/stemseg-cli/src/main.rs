@@ -21,7 +21,7 @@ mod verify;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use stemseg::{Error, threads};
 use stemseg_report::visible::visible;
 
@@ -31,6 +31,7 @@ const AFTER_HELP: &str = "\
 Examples:
   stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
   stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
+  stemseg apply --model grain.stemseg b.npy   the same patterns, with the same numbers, in another image
   stemseg verify grain.npy                    the GPU's result checked against the CPU's
   stemseg info grain.npy --lattice            what is in the file, and its crystal lattices
   stemseg simulate tilt-boundary              a micrograph with its true label map
@@ -52,6 +53,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Segment(Box<segment::Args>),
+    Apply(Box<segment::ApplyArgs>),
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
     Simulate(Box<simulate::Args>),
@@ -63,7 +65,14 @@ enum Command {
 
 /// The whole command line, for what is generated from it.
 fn command() -> clap::Command {
-    Cli::command()
+    // Options of a fit, whatever families there are.
+    let of_a_fit = |arg: &clap::Arg| {
+        let heading = arg.get_help_heading().unwrap_or_default();
+        let headings = ["Settings", "Descriptor", "Clustering", "Label map"];
+        arg.get_id() == "clusters" || headings.iter().any(|own| heading.starts_with(own))
+    };
+    let unlike = |arg: clap::Arg| if of_a_fit(&arg) { arg.conflicts_with("like") } else { arg };
+    Cli::command().mut_subcommand("segment", |segment| segment.mut_args(unlike))
 }
 
 /// Why a command did not do what was asked.
@@ -93,7 +102,8 @@ fn main() -> ExitCode {
     signals::quiet_drivers();
     out_of_memory::prepare();
     signals::errors_for_signals();
-    let command = Cli::try_parse().unwrap_or_else(|error| refuse(&error)).command;
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let command = parsed.unwrap_or_else(|error| refuse(&error)).command;
     let (code, error) = match prepared(&command).and_then(|()| run(&command)) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => (2, error),
@@ -137,7 +147,8 @@ pub(crate) fn print_words(text: &str) -> Result<(), Failure> {
 /// Starts the threads that `command` computes with.
 fn prepared(command: &Command) -> Result<(), Failure> {
     let talk = match command {
-        Command::Segment(args) => &args.talk,
+        Command::Segment(args) => &args.run.talk,
+        Command::Apply(args) => &args.run.talk,
         Command::Simulate(args) => &args.talk,
         Command::Verify(args) => &args.talk,
         Command::Info(args) => &args.talk,
@@ -153,6 +164,7 @@ fn prepared(command: &Command) -> Result<(), Failure> {
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Segment(args) => segment::run(args),
+        Command::Apply(args) => segment::apply(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Info(args) => info::run(args),

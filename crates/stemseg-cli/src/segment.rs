@@ -1,22 +1,42 @@
 //! `stemseg segment`: micrographs in, label maps out.
 
+mod apply;
 mod args;
 mod batch;
 mod formats;
 mod outcomes;
 mod report_args;
+mod run_args;
 mod terminal;
 
+use stemseg::Result;
+use stemseg_run::Outcomes;
+
 use super::Failure;
+use super::args::TalkArgs;
 use super::progress::Bar;
+pub(super) use apply::{ApplyArgs, run as apply};
 pub(super) use args::Args;
 use terminal::Terminal;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let bar = &Bar::new(&args.talk);
-    let terminal = Terminal { bar, talk: &args.talk };
-    let outcomes = args.request().and_then(|request| stemseg_run::run(&request, &terminal));
+    told(&args.run.talk, |terminal| {
+        let request = args.request()?;
+        match args.applied()? {
+            Some(applied) => stemseg_run::run_by(&request, &applied, terminal),
+            None => stemseg_run::run(&request, terminal),
+        }
+    })
+}
+
+/// Does what `work` does, and tells of it on the terminal.
+fn told(
+    talk: &TalkArgs,
+    work: impl FnOnce(&Terminal<'_>) -> Result<Outcomes>,
+) -> Result<(), Failure> {
+    let bar = &Bar::new(talk);
+    let outcomes = work(&Terminal { bar, talk });
     bar.finish();
     outcomes::sum_up(outcomes?, bar)
 }

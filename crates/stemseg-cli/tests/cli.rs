@@ -3,6 +3,8 @@
 
 #[path = "cli/accuracy.rs"]
 mod accuracy;
+#[path = "cli/apply.rs"]
+mod apply;
 #[path = "cli/arguments.rs"]
 mod arguments;
 #[path = "cli/automatic.rs"]

@@ -32,6 +32,9 @@ pub struct Summary {
     pub parameters: Params,
     /// How the image repeats, where it was looked for.
     pub lattice: Option<Repetition>,
+    /// The model that labelled the image, where nothing was fitted to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFile>,
     /// What computed.
     pub device: DeviceInfo,
     /// What was computed at the sites.
@@ -63,6 +66,16 @@ pub struct Summary {
     pub overlay: Overlay,
     /// Wall-clock times, ms.
     pub timings_ms: TimingsMs,
+}
+
+/// A model that labelled an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelFile {
+    /// The file, as given; U+FFFD stands for what is no Unicode in its name.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// SHA-256 of its content, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Where the pixels came from.
@@ -197,6 +210,9 @@ pub struct KMeans {
 /// What one label covers.
 #[derive(Debug, Clone, Serialize)]
 pub struct LabelArea {
+    /// What the model calls the pattern, where it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Label, pixels and share of the image.
     #[serde(flatten)]
     pub area: Area,
@@ -210,10 +226,13 @@ pub struct LabelArea {
 }
 
 impl LabelArea {
-    /// What each label of `patterns` covers, whose sites are those of `plan`, with the size
-    /// of a pixel.
-    pub fn all(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> Vec<Self> {
-        let map = &patterns.map;
+    /// What each label of `patterns` covers, one result of `found`, with the size of a pixel.
+    pub fn all(patterns: &Patterns, found: &Segmentation, pixel: Option<PixelSize>) -> Vec<Self> {
+        let (map, plan) = (&patterns.map, &found.plan);
+        let name = |label: u16| {
+            let pattern = found.model.as_ref()?.patterns.get(usize::from(label) - 1)?;
+            pattern.name.clone()
+        };
         let means = map.means(&patterns.memberships);
         let boundaries = boundaries(map, plan.sites(), plan.frame(), pixel);
         let along = |label: u16| -> f64 {
@@ -224,6 +243,7 @@ impl LabelArea {
             0.5 * plan.sites().grid().stride as f64 / plan.frame().scale * (p.rows * p.cols).sqrt()
         };
         let area = |&area: &Area| Self {
+            name: name(area.label),
             area,
             area_nm2: pixel.map(|p| p.rows * p.cols * area.pixels as f64),
             area_uncertainty_nm2: pixel.map(|p| half_a_step(p) * along(area.label)),
@@ -340,6 +360,7 @@ impl Summary {
             input,
             parameters: Params { clusters: vec![clusters], ..found.plan.params().clone() },
             lattice: None,
+            model: None,
             device: device.clone(),
             descriptors: Descriptors::new(&found.plan),
             pca: found.pca.report.clone(),
@@ -351,7 +372,7 @@ impl Summary {
                 converged: clustering.converged,
             },
             choice: found.choice.clone(),
-            labels: LabelArea::all(patterns, &found.plan, pixel_size),
+            labels: LabelArea::all(patterns, found, pixel_size),
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),

@@ -27,6 +27,7 @@
 //! Each image is read, computed and written. What computes it is a [`Method`]: [`Settings`], which
 //! find patterns, or any other that [`run_by`] is given.
 
+mod applied;
 mod batch;
 mod devices;
 mod input;
@@ -38,6 +39,7 @@ mod result;
 mod settings;
 mod steps;
 
+pub use applied::Applied;
 pub use batch::images::{Image, Images, Search};
 pub use batch::outcomes::{ImageOutcome, Outcome, Outcomes};
 pub use batch::{run, run_by, sweep_beside};

@@ -9,6 +9,7 @@ use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::automatic;
 use stemseg::remarks::{Remarks, warnings};
 use stemseg::{Error, Params, Plan, Progress, Result};
+use stemseg_report::summary::ModelFile;
 
 use crate::settings::{Chosen, Settings};
 
@@ -24,6 +25,11 @@ pub trait Method: Sync {
     /// Files that it reads.
     fn files(&self) -> Vec<&Path> {
         Vec::new()
+    }
+
+    /// The model that it labels images by, where it fits nothing.
+    fn model(&self) -> Option<ModelFile> {
+        None
     }
 
     /// Checks what can be checked without an image.

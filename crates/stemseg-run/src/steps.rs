@@ -235,7 +235,8 @@ impl Computed {
         let Opened { file, input, repetition, folder, started, read, .. } = opened;
         let _at_work = AtWork::new(shared.observer, &file);
         let options = &shared.request.output;
-        let writing = Writing { options, input, repetition, device, started, read };
+        let model = shared.method.model();
+        let writing = Writing { options, input, repetition, model, device, started, read };
         let summary = writing.write(&found, &folder, shared.observer);
         let mut summary = summary.map_err(|error| folder.named(error))?;
         let place = folder.commit(&mut summary)?;
@@ -284,13 +285,13 @@ impl Shared<'_> {
 
 /// In what an earlier result differs from the one that would be made now.
 fn difference(
-    shared: &Shared<'_>,
+    run: &Shared<'_>,
     file: &Path,
     input: &Read,
     plan: &Plan,
     earlier: &Earlier,
 ) -> Option<String> {
-    let output = &shared.request.output;
+    let output = &run.request.output;
     let Names { own, shared } = Names::of(output, file, plan.params().clusters.len() > 1);
     let kind = |&k: &usize| output.label_type_for(k.try_into().unwrap_or(u16::MAX));
     let numbers = match plan.params().clusters.is_empty() {
@@ -302,7 +303,9 @@ fn difference(
     let overlay = output.overlay_options(input.summary.pixel_size_nm);
     let overlay = json!(Overlay::from(&overlay));
     let input = &input.summary;
-    earlier.difference(&Wanted { input, params, label_types, overlay, files: own, shared })
+    let model = run.method.model();
+    let files = own;
+    earlier.difference(&Wanted { input, params, model, label_types, overlay, files, shared })
 }
 
 /// Refuses to replace a folder that holds one of the run's own files.

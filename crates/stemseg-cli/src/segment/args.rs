@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use stemseg::backend::{Check, Choice};
+use stemseg::model::Scale;
 use stemseg::plan::{Border, Order};
 use stemseg::{Error, Result};
-use stemseg_run::{self as run, Request};
+use stemseg_run::{Applied, Request};
 
-use super::batch::BatchArgs;
-use super::formats::FormatArgs;
-use crate::args::{InputArgs, TalkArgs};
+use super::run_args::RunArgs;
 use crate::parse::{self, Clusters};
-use crate::segment::report_args::ReportArgs;
 use crate::settings::{Preset, SettingsArgs};
 
 const AFTER_HELP: &str = "\
@@ -23,7 +20,7 @@ The result is a folder NAME.stemseg/ beside the image:
   overlay.png              the image with its labels in colour, area shares and a scale bar
   features.png             maps of the features; channels.png of the channels that separate best
   summary.json             parameters, device, areas, explained variance, separability, timings
-  model.json               PCA and centroids, for the library (no command reads it yet)
+  model.json               the patterns, for stemseg apply and --like
 With a list of clusters each number has these in a folder of its own (k2/, k3/).
 With --roi they have its size; masked pixels get label 0.
 --format writes NAME.ome.zarr and labels.hspy, for napari and HyperSpy, beside these or instead.
@@ -38,39 +35,24 @@ Examples:
   stemseg segment grain.tif -k 2,3,4 --preset pystem --patch 12 --window 16 --stride 3
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
-  stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2";
+  stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2
+  stemseg segment later/*.tif --like grain.stemseg --out results";
 
 /// Segment micrographs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The images: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised
-    /// by content; folders of them; patterns in quotes ('day*/**/*.tif'). With several, a file that cannot be
-    /// segmented is named at the end, and the others are done.
-    #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
-    files: Vec<PathBuf>,
-
     #[command(flatten)]
-    input: InputArgs,
+    pub(crate) run: RunArgs,
 
     /// Number of patterns, several (2,3,4) to get a label map for each, or auto: what the image shows.
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<Clusters>,
 
-    /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
-    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
-    device: Choice,
-
-    /// How much of a GPU's work is computed once more on the CPU: nothing; what costs next to nothing
-    /// and a sample (under 2 % of the run); or all.
-    #[arg(long, value_enum, default_value = "on", value_name = "off|on|all", hide_possible_values = true, help_heading = None)]
-    check: CheckArg,
-
-    /// Memory for all that the run holds, such as 512MiB or 2GB: images, the resampled ones too, features,
-    /// bands, pictures; not what a graphics driver takes [default: what images need, and a quarter of what
-    /// the machine, the container and ulimit leave, at most 2 GiB].
-    #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
-    memory: Option<u64>,
+    /// Fit nothing, but find the patterns of an earlier result, with its numbers and colours of labels: a
+    /// model.json, or a result as its folder or summary.json (stemseg apply does the same).
+    #[arg(long, value_name = "RESULT|MODEL", help_heading = None)]
+    like: Option<PathBuf>,
 
     #[command(flatten)]
     settings: SettingsArgs,
@@ -82,39 +64,6 @@ pub(crate) struct Args {
     /// Numbering: size (1 the largest) or pystem (1 the smallest; pySTEM's labels plus 1).
     #[arg(long, value_enum, default_value = "size", help_heading = "Label map")]
     order: OrderArg,
-
-    /// Folder for the result, with several images or a folder for one NAME.stemseg each
-    /// [default: NAME.stemseg beside the image].
-    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
-    out: Option<PathBuf>,
-
-    /// Replace an earlier result: the files that its summary.json lists, nothing else. What else lies in its
-    /// folder stays there; a folder that is no whole result is refused.
-    #[arg(long, help_heading = "Output")]
-    force: bool,
-
-    /// Also write descriptors.npy [site rows, site cols, D] or features.npy [.., q], either with site_labels.npy; or maps/: symmetry scores before pooling, best order or axis angle (rotation, reflection, glide).
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum, help_heading = "Output")]
-    save: Vec<Save>,
-
-    #[command(flatten)]
-    report: ReportArgs,
-
-    #[command(flatten)]
-    formats: FormatArgs,
-
-    #[command(flatten)]
-    batch: BatchArgs,
-
-    #[command(flatten)]
-    pub(crate) talk: TalkArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum CheckArg {
-    Off,
-    On,
-    All,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -129,22 +78,13 @@ enum OrderArg {
     Pystem,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Save {
-    Descriptors,
-    Features,
-    Maps,
-}
-
 impl Args {
     /// The request that they make.
     ///
     /// # Errors
     /// As [`SettingsArgs::settings`], and for `auto` among numbers of patterns.
     pub(super) fn request(&self) -> Result<Request> {
-        let mut request = Request::new(&self.files);
-        request.recursive = self.batch.recursive;
-        request.input = self.input.input();
+        let mut request = self.run.request();
         request.settings = self.settings.settings(self.clusters()?, Preset::Auto)?;
         request.settings.border = match self.border {
             BorderArg::Nearest => Border::Nearest,
@@ -154,27 +94,15 @@ impl Args {
             OrderArg::Size => Order::Size,
             OrderArg::Pystem => Order::Pystem,
         };
-        request.output.place = self.out.clone();
-        request.output.force = self.force;
-        let save = |save: &Save| match save {
-            Save::Descriptors => run::Save::Descriptors,
-            Save::Features => run::Save::Features,
-            Save::Maps => run::Save::Maps,
-        };
-        request.output.save = self.save.iter().map(save).collect();
-        self.formats.choose(&mut request.output);
-        self.report.choose(&mut request.output);
-        request.device = self.device.clone();
-        request.check = match self.check {
-            CheckArg::Off => Check::Off,
-            CheckArg::On => Check::On,
-            CheckArg::All => Check::All,
-        };
-        request.memory = self.memory;
-        request.jobs = self.batch.jobs;
-        request.resume = self.batch.resume;
-        request.table = self.batch.table.clone();
         Ok(request)
+    }
+
+    /// The model that labels the images, where nothing is to be fitted.
+    ///
+    /// # Errors
+    /// As [`Applied::load`].
+    pub(super) fn applied(&self) -> Result<Option<Applied>> {
+        self.like.as_deref().map(|place| Applied::load(place, Scale::Auto)).transpose()
     }
 
     /// The numbers of patterns; none where the image says.

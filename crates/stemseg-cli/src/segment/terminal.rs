@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use stemseg::image::micrograph::PixelSize;
-use stemseg::pipeline::Patterns;
+use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::remarks::Warning;
-use stemseg::{Error, Plan, Progress, Result};
+use stemseg::{Error, Progress, Result};
 use stemseg_report::summary::LabelArea;
 use stemseg_report::visible;
 use stemseg_run::{Finished, Image, Observer, Segmented};
@@ -98,7 +98,7 @@ fn words(result: &Finished<'_>, batch: bool) -> String {
 fn in_a_line(segmented: &Segmented, place: &Path) -> String {
     let Segmented { found, pixel_size, .. } = segmented;
     let line = |patterns| {
-        format!("{}  {}", visible::path(place), areas_in_words(patterns, &found.plan, *pixel_size))
+        format!("{}  {}", visible::path(place), areas_in_words(patterns, found, *pixel_size))
     };
     found.results.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -115,22 +115,26 @@ fn in_a_few_lines(segmented: &Segmented, place: &Path) -> String {
         took.as_secs_f64()
     )];
     for patterns in &found.results {
-        lines.push(areas_in_words(patterns, plan, *pixel_size));
+        lines.push(areas_in_words(patterns, found, *pixel_size));
     }
     lines.push(visible::path(place));
     lines.join("\n")
 }
 
 /// Shares of the image, the largest labels first, with areas where pixels have a size.
-fn areas_in_words(patterns: &Patterns, plan: &Plan, pixel: Option<PixelSize>) -> String {
+fn areas_in_words(patterns: &Patterns, found: &Segmentation, pixel: Option<PixelSize>) -> String {
     const MOST: usize = 16;
     let share = |name: &str, fraction: f64| format!("{name}: {:.1} %", 100.0 * fraction);
     let Patterns { clustering, map, memberships, .. } = patterns;
     let area = |label: &LabelArea| {
         let size = label.calibrated().map_or(String::new(), |area| format!(" ({})", area.plain()));
-        share(&label.area.label.to_string(), label.area.fraction) + &size
+        let name = label
+            .name
+            .as_ref()
+            .map_or(String::new(), |name| format!(" ({})", visible::visible(name)));
+        share(&format!("{}{name}", label.area.label), label.area.fraction) + &size
     };
-    let labels = LabelArea::all(patterns, plan, pixel);
+    let labels = LabelArea::all(patterns, found, pixel);
     let mut areas: Vec<String> = labels.iter().take(MOST).map(area).collect();
     if map.areas.len() > MOST {
         areas.push(format!("and {} more", map.areas.len() - MOST));

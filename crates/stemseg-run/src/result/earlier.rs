@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use stemseg_report::summary::Input;
+use stemseg_report::summary::{Input, ModelFile};
 
 /// The result in a folder.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) input: &'a Input,
     /// The parameters, with all numbers of clusters.
     pub(crate) params: Value,
+    /// The model that labels it, where nothing is fitted; its path does not matter.
+    pub(crate) model: Option<ModelFile>,
     /// Type of the labels for each number of clusters.
     pub(crate) label_types: Vec<Value>,
     /// How the overlay is drawn.
@@ -121,7 +123,13 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
         let keys = here.keys().chain(there.keys()).filter(|key| *key != "clusters");
         keys.into_iter().find_map(|key| differ(key, there.get(key), here.get(key)))
     };
+    let model = || {
+        let there = part.get("model").and_then(|model| model.get("sha256"));
+        let here = wanted.model.as_ref().map(|model| json!(model.sha256));
+        differ("model", there, here.as_ref())
+    };
     input
+        .or_else(model)
         .or_else(parameters)
         .or_else(|| differ("labels", part.get("label_type"), Some(kind)))
         .or_else(|| differ("overlay", part.get("overlay"), Some(&wanted.overlay)))

@@ -13,7 +13,7 @@ use stemseg::threads::{Beside, beside};
 use stemseg::{Error, Progress, Result};
 use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_report::overlay::overlay;
-use stemseg_report::summary::{Summary, ms};
+use stemseg_report::summary::{ModelFile, Summary, ms};
 
 use super::formats::{Labelled, Write};
 use super::names::stem;
@@ -26,6 +26,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) options: &'a Output,
     pub(crate) input: Read,
     pub(crate) repetition: Repetition,
+    /// What labelled the image, where nothing was fitted.
+    pub(crate) model: Option<ModelFile>,
     pub(crate) device: DeviceInfo,
     /// When work on the image began, and how long reading took.
     pub(crate) started: Instant,
@@ -95,6 +97,7 @@ impl Writing<'_> {
         let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
         summary.lattice = Some(self.repetition);
+        summary.model = self.model.clone();
         summary.label_type = self.options.label_type_for(patterns.map.largest());
         summary.overlay = (&self.options.overlay_options(summary.input.pixel_size_nm)).into();
         summary
