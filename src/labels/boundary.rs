@@ -29,6 +29,7 @@ const STEPS: [(usize, isize); 8] =
 /// The boundary between two labels, as far as there are sites: what is extended to
 /// the image's edge does not count, nor what lies under a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Boundary {
     /// The labels, the smaller first.
     pub labels: [u16; 2],

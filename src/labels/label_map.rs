@@ -72,6 +72,7 @@ pub struct Spread<'a> {
 
 /// What one label covers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Area {
     /// The label.
     pub label: u16,

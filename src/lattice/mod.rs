@@ -52,6 +52,7 @@ const BEYOND_CHANCE: f64 = 5.0;
 
 /// One crystal lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Lattice {
     /// The two shortest vectors that span it, the shorter first, px.
     pub vectors: [Vector; 2],

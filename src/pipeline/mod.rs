@@ -33,6 +33,7 @@ pub use describe::{BAND_BYTES, Describing, bands};
 
 /// What came of one image.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Segmentation {
     /// What was computed, and where.
     pub plan: Plan,
@@ -71,6 +72,7 @@ impl Segmentation {
 
 /// The patterns found for one number of clusters.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Patterns {
     /// Clusters of the active sites.
     pub clustering: Clustering,
@@ -90,6 +92,7 @@ pub struct Patterns {
 
 /// Wall-clock time of the stages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timings {
     /// From the image in memory to the last descriptor or covariance sum.
     pub describe: Duration,
