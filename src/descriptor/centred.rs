@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use super::rounding::{self, EPS, Rounding};
-use super::{Choose, MOST_CHANNELS, Measure, Translation};
+use super::traits::{Choose, Common, Measure};
+use super::{MOST_CHANNELS, Translation};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
@@ -64,10 +65,6 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Centred)
-    }
-
     fn margin_of(&self) -> &'static str {
         "pair-spacing"
     }
@@ -75,6 +72,14 @@ impl Choose for Params {
     /// There is no margin.
     fn advice(&self, _shape: Extent, _enough: &dyn Fn(Extent) -> bool) -> String {
         "give a larger image".into()
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common::default()
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self { width: 4.0, reach: 2.0, ..self.clone() }]
     }
 }
 
@@ -250,10 +255,6 @@ fn score(pairs: &[(f64, f64, f64)], floor: f64, least: f64) -> f64 {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "centred-translation"
-    }
-
     fn margin(&self) -> Extent {
         Extent::default()
     }
@@ -322,6 +323,10 @@ impl Measure for Family {
                 *out = 2.0 * (own * f64::from(value).abs() + sums + means + 8.0 * EPS);
             }
         })
+    }
+
+    fn translations(&self) -> Vec<Option<Translation>> {
+        self.translations().map(Some).collect()
     }
 }
 

@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::Subject;
 use super::inner::{self, Inner};
 use super::polar::{Polar, Shift};
+use super::reflection;
 use super::rounding::Rounding;
-use super::{Choose, Measure, reflection};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::image::micrograph::Micrograph;
 use crate::lattice;
 use crate::sites::{Band, Extent, SiteGrid};
@@ -56,10 +57,6 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Glide)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius, half a glide period and window"
     }
@@ -68,6 +65,38 @@ impl Choose for Params {
         let beyond = self.periods.iter().fold(0.0_f64, |most, &p| most.max(p / 2.0)).ceil();
         let enough = |margin: Extent| enough(margin + Extent::square(beyond as usize));
         inner::smaller(self.radius, self.window, shape, &enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            pool_top: Some(&mut self.pool_top),
+            axes: Some(&mut self.axes),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            axes: 2,
+            periods: vec![7.7],
+            rings: 6,
+            inner_stride: 4,
+            pool_top: 2,
+        }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        vec![("radius", self.radius)]
+    }
+
+    fn unpooled(&self) -> Option<(Self, usize)> {
+        let own = Self { window: Extent::default(), pool_top: 1, ..self.clone() };
+        Some((own, self.inner_stride))
     }
 }
 
@@ -216,10 +245,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "glide"
-    }
-
     fn margin(&self) -> Extent {
         self.inner.margin()
     }
@@ -272,5 +297,9 @@ impl Measure for Family {
         let ways = |glide: &Glide| [true, false].map(|forwards| [here, glide.split(forwards)]);
         let pairs: Vec<[Shift; 2]> = self.glides.iter().flat_map(ways).collect();
         self.polar.rounding(image, (sites, band), &self.inner, &pairs)
+    }
+
+    fn symmetry(&self, _scores: &[f32], best: usize) -> f32 {
+        180.0 * self.glides[best].axis as f32 / self.axes as f32
     }
 }

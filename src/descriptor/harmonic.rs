@@ -21,10 +21,11 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::FLAT_SHARE;
 use super::Subject;
 use super::inner::{self, Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
-use super::{Choose, FLAT_SHARE, Measure};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use folded::Folded;
@@ -79,16 +80,35 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Harmonic)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius and window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         inner::smaller(self.radius, self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            ..Default::default()
+        }
+    }
+
+    /// With either pooling.
+    fn small(&self) -> Vec<Self> {
+        let pooled = |pool| Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            orders: vec![0, 2, 3],
+            rings: 2,
+            angles: 4,
+            inner_stride: 4,
+            pool,
+        };
+        vec![pooled(Pool::Maximum), pooled(Pool::PowerMean { width: 3.0 })]
     }
 }
 
@@ -253,10 +273,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "harmonic"
-    }
-
     /// Sites of a power mean go to the border, where they pool the inner sites there are.
     fn margin(&self) -> Extent {
         match self.width {

@@ -8,9 +8,12 @@
 
 mod loss;
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
+use super::inner::Inner;
 use super::{FLAT_SHARE, spline};
 use crate::{Error, Result};
 pub(super) use loss::Shift;
@@ -45,6 +48,60 @@ pub struct Tap {
     pub rows: [f64; 4],
     /// Weights of the columns.
     pub cols: [f64; 4],
+}
+
+/// A product of a ring of samples with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Product {
+    /// Rolled by so many samples.
+    Roll(usize),
+    /// With sample `j` in the place of these minus `j`.
+    Turn(usize),
+}
+
+/// Products with their weights: over the norm of the samples a score of an inner site.
+pub(crate) type Score = Vec<(Product, f64)>;
+
+/// Scores of one family, which are made of the samples alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PolarScores<'a> {
+    pub(crate) polar: &'a Polar,
+    pub(crate) inner: &'a Inner,
+    pub(crate) scores: Vec<Score>,
+}
+
+/// Scores of all families with the same samples: these are taken once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SharedScores<'a> {
+    pub(crate) of: PolarScores<'a>,
+    /// Numbers of the families, and which of the scores are theirs.
+    pub(crate) channels: Vec<(usize, Range<usize>)>,
+}
+
+impl<'a> SharedScores<'a> {
+    /// Of those of `all` families that have the samples of number `own`; nothing where that
+    /// has none.
+    pub(crate) fn with(
+        all: impl Iterator<Item = Option<PolarScores<'a>>>,
+        own: usize,
+    ) -> Option<Self> {
+        let all: Vec<_> = all.collect();
+        let (polar, inner) = all.get(own)?.as_ref().map(|of| (of.polar, of.inner))?;
+        let (mut scores, mut channels) = (Vec::new(), Vec::new());
+        for (i, theirs) in all.into_iter().enumerate() {
+            if let Some(theirs) = theirs.filter(|of| (of.polar, of.inner) == (polar, inner)) {
+                let first = scores.len();
+                scores.extend(theirs.scores);
+                channels.push((i, first..scores.len()));
+            }
+        }
+        Some(Self { of: PolarScores { polar, inner, scores }, channels })
+    }
+
+    /// Whether family `own` is the first of them.
+    pub(crate) fn begin_with(&self, own: usize) -> bool {
+        self.channels.first().is_some_and(|(first, _)| *first == own)
+    }
 }
 
 impl Polar {

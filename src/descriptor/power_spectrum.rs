@@ -12,10 +12,11 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::MOST_CHANNELS;
 use super::Subject;
 use super::inner::{Inner, Norms};
 use super::rounding::{self, EPS, Rounding};
-use super::{Choose, MOST_CHANNELS, Measure};
+use super::traits::{Choose, Common, Measure};
 use crate::sites::{Band, Extent, SiteGrid, Sites};
 use crate::{Error, Result};
 
@@ -60,16 +61,16 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::PowerSpectrum)
-    }
-
     fn margin_of(&self) -> &'static str {
         "window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         super::smaller_half("window", self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common { window: Some(&mut self.window), ..Default::default() }
     }
 }
 
@@ -161,10 +162,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "power-spectrum"
-    }
-
     fn margin(&self) -> Extent {
         self.window
     }

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use super::inner::{self, Inner};
-use super::polar::Polar;
+use super::polar::{Polar, PolarScores, Product};
 use super::rounding::Rounding;
-use super::{Choose, Measure};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
@@ -61,16 +61,42 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Rotation)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius and window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         inner::smaller(self.radius, self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            pool_top: Some(&mut self.pool_top),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            folds: vec![2, 3],
+            rings: 6,
+            inner_stride: 4,
+            pool_top: 2,
+        }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        vec![("radius", self.radius)]
+    }
+
+    fn unpooled(&self) -> Option<(Self, usize)> {
+        let own = Self { window: Extent::default(), pool_top: 1, ..self.clone() };
+        Some((own, self.inner_stride))
     }
 }
 
@@ -136,10 +162,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "rotation"
-    }
-
     fn margin(&self) -> Extent {
         self.inner.margin()
     }
@@ -186,5 +208,20 @@ impl Measure for Family {
         let Subject { image, sites, .. } = subject;
         let here = ([0, 0], [0.0; 2]);
         self.polar.rounding(image, (sites, band), &self.inner, &[[here, here]])
+    }
+
+    fn polar_scores(&self) -> Option<PolarScores<'_>> {
+        let roll = |(samples, weight)| (Product::Roll(samples), weight);
+        let score = |&fold: &usize| self.rolls(fold).into_iter().map(roll).collect();
+        let scores = self.folds.iter().map(score).collect();
+        Some(PolarScores { polar: &self.polar, inner: &self.inner, scores })
+    }
+
+    fn orders(&self) -> &[usize] {
+        &self.folds
+    }
+
+    fn symmetry(&self, _scores: &[f32], best: usize) -> f32 {
+        self.folds[best] as f32
     }
 }

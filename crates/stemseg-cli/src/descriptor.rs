@@ -5,7 +5,7 @@ mod choice;
 
 use std::path::PathBuf;
 
-use stemseg::descriptor::FamilyParams;
+use stemseg::descriptor::{Common, FamilyParams};
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Error, Result};
 
@@ -14,17 +14,23 @@ pub(super) use args::DescriptorArgs;
 use args::PoolArg;
 
 const TRANSLATION: &[&str] = &["translation"];
-const PATCHES: &[&str] = &["translation", "intensity"];
-const WINDOWS: &[&str] =
-    &["translation", "rotation", "reflection", "glide", "harmonic", "power-spectrum"];
-const RADII: &[&str] = &["rotation", "reflection", "glide", "harmonic"];
-const RANKED: &[&str] = &["rotation", "reflection", "glide"];
 const ROTATION: &[&str] = &["rotation"];
 const CENTRED: &[&str] = &["centred-translation"];
-const AXES: &[&str] = &["reflection", "glide"];
 const GLIDE: &[&str] = &["glide"];
 const HARMONIC: &[&str] = &["harmonic"];
 const SPECTRUM: &[&str] = &["power-spectrum"];
+
+/// Names of the families that have one of the parameters that several have.
+fn having(parameter: fn(Common<'_>) -> bool) -> Vec<&'static str> {
+    let has = |name: &&str| {
+        FamilyParams::from_name(name).is_ok_and(|mut family| parameter(family.common()))
+    };
+    FamilyParams::NAMES.into_iter().filter(has).collect()
+}
+
+fn with_window() -> Vec<&'static str> {
+    having(|common| common.window.is_some())
+}
 
 impl DescriptorArgs {
     /// The families, those that were named or else `otherwise`, with what was chosen for
@@ -105,25 +111,29 @@ impl DescriptorArgs {
     fn check_options(&self, names: &[&str]) -> Result<()> {
         let Self { translation, centred, symmetry, harmonic, spectrum, .. } = self;
         let options = [
-            ("patch", self.patch.is_some(), PATCHES),
-            ("window", self.window.is_some(), WINDOWS),
-            ("max-points", translation.max_points.is_some(), TRANSLATION),
-            ("translations", translation.translations.is_some(), TRANSLATION),
-            ("pair-width", centred.pair_width.is_some(), CENTRED),
-            ("pair-spacing", centred.pair_spacing.is_some(), CENTRED),
-            ("radius", symmetry.radius.is_some(), RADII),
-            ("inner-stride", symmetry.inner_stride.is_some(), RADII),
-            ("pool-top", symmetry.pool_top.is_some(), RANKED),
-            ("folds", symmetry.folds.is_some(), ROTATION),
-            ("axes", symmetry.axes.is_some(), AXES),
-            ("glide-period", symmetry.glide_period.is_some(), GLIDE),
-            ("orders", harmonic.orders.is_some(), HARMONIC),
-            ("rings", harmonic.rings.is_some(), HARMONIC),
-            ("angles", harmonic.angles.is_some(), HARMONIC),
-            ("pool", harmonic.pool.is_some(), HARMONIC),
-            ("pool-width", harmonic.pool_width.is_some(), HARMONIC),
-            ("spectrum", spectrum.spectrum.is_some(), SPECTRUM),
-            ("spectrum-scale", spectrum.spectrum_scale.is_some(), SPECTRUM),
+            ("patch", self.patch.is_some(), having(|own| own.patch.is_some())),
+            ("window", self.window.is_some(), with_window()),
+            ("max-points", translation.max_points.is_some(), TRANSLATION.to_vec()),
+            ("translations", translation.translations.is_some(), TRANSLATION.to_vec()),
+            ("pair-width", centred.pair_width.is_some(), CENTRED.to_vec()),
+            ("pair-spacing", centred.pair_spacing.is_some(), CENTRED.to_vec()),
+            ("radius", symmetry.radius.is_some(), having(|own| own.radius.is_some())),
+            (
+                "inner-stride",
+                symmetry.inner_stride.is_some(),
+                having(|own| own.inner_stride.is_some()),
+            ),
+            ("pool-top", symmetry.pool_top.is_some(), having(|own| own.pool_top.is_some())),
+            ("folds", symmetry.folds.is_some(), ROTATION.to_vec()),
+            ("axes", symmetry.axes.is_some(), having(|own| own.axes.is_some())),
+            ("glide-period", symmetry.glide_period.is_some(), GLIDE.to_vec()),
+            ("orders", harmonic.orders.is_some(), HARMONIC.to_vec()),
+            ("rings", harmonic.rings.is_some(), HARMONIC.to_vec()),
+            ("angles", harmonic.angles.is_some(), HARMONIC.to_vec()),
+            ("pool", harmonic.pool.is_some(), HARMONIC.to_vec()),
+            ("pool-width", harmonic.pool_width.is_some(), HARMONIC.to_vec()),
+            ("spectrum", spectrum.spectrum.is_some(), SPECTRUM.to_vec()),
+            ("spectrum-scale", spectrum.spectrum_scale.is_some(), SPECTRUM.to_vec()),
         ];
         for (option, given, families) in options {
             if given && !families.iter().any(|family| names.contains(family)) {
@@ -158,7 +168,7 @@ impl DescriptorArgs {
         let needs = |name: &&str| match *name {
             "translation" => !list,
             "harmonic" => !mean,
-            other => WINDOWS.contains(&other),
+            other => with_window().contains(&other),
         };
         if names.iter().any(needs) {
             return Ok(());

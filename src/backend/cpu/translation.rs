@@ -21,16 +21,19 @@ mod passes;
 mod sums;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use multiversion::multiversion;
 use ndarray::{ArrayView2, s};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::pool::Pool;
-
-use crate::descriptor::translation::{Balance, Family, Norms};
-use crate::sites::{Extent, SiteGrid, Tile};
+use super::buffer_pool::{BufferPool, BufferPools};
+use super::inner::InnerMaps;
+use super::tile_kernel::{self, CpuFamily, Describe, Setup};
+use crate::descriptor::translation::{Balance, Family, Maps, Norms};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid, Tile};
 use passes::{GROUP, Pass, passes};
 use sums::{LANES, Region, Sum, Sums};
 
@@ -40,14 +43,58 @@ pub(super) struct Kernel<'a> {
     family: &'a Family,
     grid: &'a SiteGrid,
     groups: Vec<Vec<Pass>>,
-    scratch: &'a Scratch,
+    narrow: Arc<BufferPool<Buffers<f32>>>,
+    wide: Arc<BufferPool<Buffers<f64>>>,
 }
 
-/// Buffers of all tasks.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    narrow: Pool<Buffers<f32>>,
-    wide: Pool<Buffers<f64>>,
+/// A family with its kernel.
+struct Correlations<'a> {
+    kernel: Kernel<'a>,
+    image: ArrayView2<'a, f32>,
+    plan: &'a Plan,
+}
+
+/// The kernel with the norm maps of a band.
+struct Normalised<'a> {
+    correlations: Arc<Correlations<'a>>,
+    maps: Maps,
+}
+
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
+        let Setup { image, plan, pools, .. } = *setup;
+        let kernel = Kernel::new(image, self, plan.sites().grid(), pools);
+        Arc::new(Correlations { kernel, image, plan })
+    }
+
+    /// A mean and an inverse norm.
+    fn norms(&self) -> usize {
+        2
+    }
+
+    fn worth_keeping(&self) -> bool {
+        false
+    }
+}
+
+impl<'a> tile_kernel::Kernel<'a> for Correlations<'a> {
+    fn band(self: Arc<Self>, band: &Band, _: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        let (sites, family) = (self.plan.sites(), self.kernel.family);
+        let (rows, tiles) = (band.rows.clone(), sites.tiles(band));
+        let maps = Maps::new(self.image, family, sites.grid(), rows, tiles);
+        Box::new(Normalised { correlations: self, maps })
+    }
+}
+
+impl Describe for Normalised<'_> {
+    fn bytes(&self) -> u64 {
+        self.maps.bytes()
+    }
+
+    fn scores(&self, index: usize, _tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Maps { tiles, norms } = &self.maps;
+        self.correlations.kernel.scores(&tiles[index], norms, out, pitch);
+    }
 }
 
 /// Buffers of one task, grown once and used again.
@@ -72,13 +119,18 @@ struct Filling<'s> {
 }
 
 impl<'a> Kernel<'a> {
+    /// It has the first site at its family's own margin: sites that keep a larger one are
+    /// those of the image without its edges.
     pub(super) fn new(
         image: ArrayView2<'a, f32>,
         family: &'a Family,
         grid: &'a SiteGrid,
-        scratch: &'a Scratch,
+        pools: &BufferPools,
     ) -> Self {
-        Self { image, family, grid, groups: passes(&family.translations, grid.stride), scratch }
+        let (own, shared) = (family.patch + family.window, grid.margin);
+        let image = image.slice_move(s![shared.rows - own.rows.., shared.cols - own.cols..]);
+        let groups = passes(&family.translations, grid.stride);
+        Self { image, family, grid, groups, narrow: pools.of(), wide: pools.of() }
     }
 
     /// Writes the scores of `tile` into `scores`, one channel each `pitch` values,
@@ -121,7 +173,7 @@ impl Job<'_, '_> {
     /// Scores with sums in f32.
     fn run_narrow(&self, norms: &Norms, work: Vec<Vec<Filling<'_>>>) {
         let placed = Placed { norms, first: self.tile.first };
-        let pool = &self.kernel.scratch.narrow;
+        let pool = &self.kernel.narrow;
         pool.with(|buffers| {
             copy_region_f32(self, &mut buffers.region);
             let region = &buffers.region;
@@ -135,8 +187,7 @@ impl Job<'_, '_> {
 
     /// Scores with sums and norms in f64.
     fn run_wide(&self, work: Vec<Vec<Filling<'_>>>) {
-        let Kernel { image, family, grid, scratch, .. } = self.kernel;
-        let pool = &scratch.wide;
+        let Kernel { image, family, grid, wide: pool, .. } = self.kernel;
         let (margin, stride, count) = (family.margin(), grid.stride, self.tile.count);
         let (rows, cols) = self.reach();
         let grid = SiteGrid { margin, stride, count };

@@ -7,11 +7,13 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Grid};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::inner::{self, Maps};
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Score};
+use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
+use super::pooling;
 use super::session::IN_FLIGHT;
+use super::shaders::{Wgsl, wgsl};
 use super::square::{self, Slots};
 use crate::Result;
 use crate::descriptor::glide::Family;
@@ -19,6 +21,9 @@ use crate::descriptor::inner::{Inner, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
 use crate::sites::{Extent, SiteGrid};
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!("pixels", "square", => "glide"), pooling::WGSL];
 
 /// Threads of a workgroup.
 const THREADS: usize = 128;
@@ -115,7 +120,7 @@ fn at_once(family: &Family, work: u64) -> usize {
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
     family: &'a Family,
@@ -130,16 +135,36 @@ pub(super) struct Launcher<'a> {
     maps: Scratch,
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        let source = setup.source(Launcher::new(setup.device, self, setup.plan)?);
+        pooling::launcher(setup, &self.inner, (source, 0..self.glides.len()), self.pool_top)
+    }
+
+    fn bytes(&self, Measured { device, plan, rows, .. }: Measured<'_>) -> Bytes {
+        let (inner, polar) = (&self.inner, &self.polar);
+        let maps = inner::bytes(inner, self.glides.len(), rows, plan.sites().grid().stride);
+        let most = inner.most_rows(rows, plan.sites().grid().stride);
+        let around = centre_rows(self, &(0..most)).len();
+        let norms = 8 * (around * centres(polar, plan.sites().shape()).grid.count.cols) as u64;
+        let slots = Slots::bytes(Layout::new(device.workgroup_memory(), polar).slot);
+        let taps = 16 * ((2 * self.glides.len() + 1) * polar.len()) as u64;
+        // Those of bands before are still on their way.
+        let all = maps + (1 + IN_FLIGHT as u64) * norms + slots + taps;
+        // The largest that grows with the band.
+        Bytes { largest: maps.max(norms), all }
+    }
+}
+
 impl<'a> Launcher<'a> {
     /// For sites of `plan`.
-    pub(super) fn new(device: &'a Device, family: &'a Family, plan: &'a Plan) -> Result<Self> {
+    fn new(device: &'a Device, family: &'a Family, plan: &'a Plan) -> Result<Self> {
         let polar = &family.polar;
         let layout = Layout::new(device.workgroup_memory(), polar);
         let mut constants = square::constants(polar, THREADS, layout.slot, layout.square);
         constants.push(("SAMPLES", layout.samples as f64));
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "glide",
-            wgsl: &device.options.shaders.glide,
             constants: &constants,
             threads: [THREADS as u32, 1, 1],
             shared: layout.shared(),
@@ -197,20 +222,6 @@ impl Score for Launcher<'_> {
         })?;
         Ok(Maps { buffer: maps, rows, cols })
     }
-}
-
-/// Bytes of the largest buffer that grows with a band, and of all buffers, for scores that a band of `rows` site rows of
-/// `plan` pools.
-pub(super) fn bytes(device: &Device, family: &Family, plan: &Plan, rows: usize) -> (u64, u64) {
-    let (inner, polar) = (&family.inner, &family.polar);
-    let maps = inner::bytes(inner, family.glides.len(), rows, plan.sites().grid().stride);
-    let most = inner.most_rows(rows, plan.sites().grid().stride);
-    let around = centre_rows(family, &(0..most)).len();
-    let norms = 8 * (around * centres(polar, plan.sites().shape()).grid.count.cols) as u64;
-    let slots = Slots::bytes(Layout::new(device.workgroup_memory(), polar).slot);
-    let taps = 16 * ((2 * family.glides.len() + 1) * polar.len()) as u64;
-    // Those of bands before are still on their way.
-    (maps.max(norms), maps + (1 + IN_FLIGHT as u64) * norms + slots + taps)
 }
 
 #[cfg(test)]

@@ -3,16 +3,25 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use stemseg::descriptor::FamilyParams;
 
 use crate::length::{self, Length, Span, Spans};
 use crate::parse;
+
+/// Help on the families.
+fn families() -> String {
+    format!(
+        "Families, joined by +, each with a weight if wanted (translation*2+harmonic): {} \
+         [default: what the preset has]",
+        FamilyParams::NAMES.join(", ")
+    )
+}
 
 /// What is measured at the sites.
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor")]
 pub(crate) struct DescriptorArgs {
-    /// Families, joined by +, each with a weight if wanted (translation*2+harmonic): translation, centred-translation, rotation, reflection, glide, harmonic, power-spectrum, intensity [default: what the preset has].
-    #[arg(long, value_name = "FAMILIES")]
+    #[arg(long, value_name = "FAMILIES", help = families())]
     pub(super) descriptor: Option<String>,
 
     /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 8, pystem 5].

@@ -89,8 +89,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sums::Product;
     use super::*;
+    use crate::descriptor::polar::Product;
 
     fn turns(axes: usize) -> Vec<Vec<(Product, f64)>> {
         (0..axes).map(|axis| vec![(Product::Turn(2 * axis), 1.0)]).collect()
