@@ -10,7 +10,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
     Shaders, assign, centred, cluster_sums, fold, glide, harmonic, intensity, maximum, moments,
-    pixels, polar, pooling, power_mean, power_spectrum, project, repair, square, translation,
+    pixels, polar, power_mean, power_spectrum, project, rank_pooling, repair, spline_square,
+    translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -273,7 +274,7 @@ fn assert_inner(module: &Module) {
     assert_layout!(
         module,
         "Inner",
-        square::Inner {
+        spline_square::Inner {
             image,
             top,
             left,
@@ -314,11 +315,11 @@ fn glide_shader() {
 
 #[test]
 fn pooling_shader() {
-    let module = parse("pooling", &Shaders::default()["pooling"]);
+    let module = parse("rank_pooling", &Shaders::default()["rank_pooling"]);
     assert_layout!(
         module,
         "Params",
-        pooling::Params {
+        rank_pooling::Params {
             rows,
             cols,
             sites,
@@ -334,7 +335,7 @@ fn pooling_shader() {
         }
     );
     assert_bindings(&module, 5);
-    assert_entry(&module, "pooling");
+    assert_entry(&module, "rank_pooling");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //!
 //! or the same with `-t`, whichever is larger. The samples around a point between
 //! the pixels are those of the square around the nearest pixel, with rings about
-//! the point. A site takes the largest scores of the [`inner`] sites
+//! the point. A site takes the largest scores of the [inner sites](super::inner_sites)
 //! in its window. The score rises on a mirror whose crystal has the period `t` too;
 //! beside reflection and translation the combination tells these apart. (The glide
 //! is named, but not computed, by Wang et al., *Microsc. Microanal.* 27, 2021.)
@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use super::inner::{self, Inner};
+use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, Shift};
 use super::reflection;
 use super::rounding::Rounding;
@@ -64,7 +64,7 @@ impl Choose for Params {
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         let beyond = self.periods.iter().fold(0.0_f64, |most, &p| most.max(p / 2.0)).ceil();
         let enough = |margin: Extent| enough(margin + Extent::square(beyond as usize));
-        inner::smaller(self.radius, self.window, shape, &enough)
+        inner_sites::smaller(self.radius, self.window, shape, &enough)
     }
 
     fn common(&mut self) -> Common<'_> {
@@ -107,7 +107,7 @@ impl Params {
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         super::at_least("axes", self.axes, 1)?;
-        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         let polar = Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?;
         // Rings about a point between pixels must stay within the square.
         if self.rings > 2 * (self.radius - 1) {
@@ -120,7 +120,7 @@ impl Params {
             glides.iter().map(|g| g.shift[along].abs().round() as usize).max().unwrap_or(0)
         };
         let margin = Extent { rows: self.radius + beyond(0), cols: self.radius + beyond(1) };
-        let inner = Inner::new(shape, margin, self.inner_stride, self.window);
+        let inner = InnerSites::new(shape, margin, self.inner_stride, self.window);
         Ok(Family { polar, inner, axes: self.axes, glides, pool_top: self.pool_top })
     }
 
@@ -204,7 +204,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Number of axes, of which some may be left out.
     pub axes: usize,
     /// The glides, one score each.
@@ -259,11 +259,11 @@ impl Measure for Family {
             format!("glide {degrees} deg period {} px", (100.0 * glide.period).round() / 100.0)
         };
         let names: Vec<String> = self.glides.iter().map(name).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {

@@ -11,7 +11,7 @@
 //! `a_mk(x) = sum over d of I(x + d) kernel(d) / (sqrt(n) sigma(x))`
 //!
 //! is a correlation coefficient. A channel is the largest
-//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`] sites
+//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [inner sites](super::inner_sites)
 //! in a site's window, or their [power mean](power_mean); `m = 0` has the two signs only.
 
 mod folded;
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FLAT_SHARE;
 use super::Subject;
-use super::inner::{self, Inner, Norms};
+use super::inner_sites::{self, InnerSites, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
@@ -85,7 +85,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {
@@ -143,10 +143,10 @@ impl Params {
                 (power_mean::window(width, radius, self.inner_stride.max(1)), Some(width))
             }
         };
-        let inner = Inner::new(shape, margin, self.inner_stride.max(1), window);
+        let inner = InnerSites::new(shape, margin, self.inner_stride.max(1), window);
         let family = Family { radius, rings, angles, orders: self.orders.clone(), inner, width };
         // Each score is kept once.
-        inner::check_pooling(self.inner_stride, 1, family.channels())?;
+        inner_sites::check_pooling(self.inner_stride, 1, family.channels())?;
         Ok(family)
     }
 }
@@ -163,7 +163,7 @@ pub struct Family {
     /// Angular orders.
     pub orders: Vec<usize>,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Standard deviation of the weights of a power mean, px; none for the maximum.
     pub width: Option<f64>,
 }
@@ -304,7 +304,7 @@ impl Measure for Family {
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {

@@ -70,7 +70,7 @@ impl Measure for Family {
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        super::inner::TILE
+        super::inner_sites::TILE
     }
 
     fn by_definition(

@@ -16,7 +16,7 @@ macro_rules! families {
             Harmonic "harmonic" harmonic "Circular harmonics, see [`harmonic`].";
             PowerSpectrum "power-spectrum" power_spectrum "Local power spectra, see [`power_spectrum`].";
             Intensity "intensity" intensity "Mean and spread of the patch, see [`intensity`].";
-            #[cfg(feature = "toy-family")] Range "range" range "Range of the patch, see [`range`]: the recipe's example.";
+            #[cfg(feature = "toy-family")] PeakToPeak "peak-to-peak" peak_to_peak "Range of the patch, see [`peak_to_peak`]: the recipe's example.";
         }
     };
 }

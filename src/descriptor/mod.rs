@@ -4,11 +4,11 @@
 //! formula and f64 definition; its kernels are `backend/cpu/NAME.rs` and
 //! `shaders/NAME.wgsl` with the launcher `backend/gpu/NAME.rs`. `list.rs` has a line for
 //! each, from which all else follows; CONTRIBUTING.md has the recipe for another. What
-//! several families share has files of its own: [`inner`] sites and their pooling,
+//! several families share has files of its own: [`inner_sites`] and their pooling,
 //! [`polar`] sampling, cubic [`spline`]s, `rounding`.
 
 mod family;
-pub mod inner;
+pub mod inner_sites;
 mod list;
 pub mod polar;
 pub(crate) mod rounding;

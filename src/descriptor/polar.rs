@@ -13,7 +13,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
-use super::inner::Inner;
+use super::inner_sites::InnerSites;
 use super::{FLAT_SHARE, spline};
 use crate::{Error, Result};
 pub(super) use loss::Shift;
@@ -66,7 +66,7 @@ pub(crate) type Score = Vec<(Product, f64)>;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PolarScores<'a> {
     pub(crate) polar: &'a Polar,
-    pub(crate) inner: &'a Inner,
+    pub(crate) inner: &'a InnerSites,
     pub(crate) scores: Vec<Score>,
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MOST_CHANNELS;
 use super::Subject;
-use super::inner::{Inner, Norms};
+use super::inner_sites::{InnerSites, Norms};
 use super::rounding::{self, EPS, Rounding};
 use super::traits::{Choose, Common, Measure};
 use crate::sites::{Band, Extent, SiteGrid, Sites};
@@ -239,7 +239,7 @@ impl Measure for Family {
 impl Family {
     /// Mean of the window of each site of `band`, and that less its centre.
     fn means(&self, image: ArrayView2<'_, f32>, sites: &Sites, band: &Band) -> Vec<[f64; 2]> {
-        let inner = Inner { grid: *sites.grid(), window: Extent::default() };
+        let inner = InnerSites { grid: *sites.grid(), window: Extent::default() };
         let reach = vec![self.window.cols; self.window.rows + 1];
         let offsets = Norms::new(image, &inner, band.rows.clone(), &reach).offset;
         let mean = |(site, offset): (usize, f32)| {

@@ -6,7 +6,7 @@
 //!
 //! `<P(theta), P(2 alpha_a - theta)> / <P, P>`
 //!
-//! A site takes the largest scores of the [`inner`] sites in its
+//! A site takes the largest scores of the [inner sites](super::inner_sites) in its
 //! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
 //! 2021; mirrors are found on a finer grid here).
 
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use super::inner::{self, Inner};
+use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, PolarScores, Product};
 use super::rounding::Rounding;
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
@@ -61,7 +61,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {
@@ -104,10 +104,15 @@ impl Params {
     /// [`Error::Parameter`](crate::Error::Parameter) naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         super::at_least("axes", self.axes, 1)?;
-        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         Ok(Family {
             polar: Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?,
-            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            inner: InnerSites::new(
+                shape,
+                Extent::square(self.radius),
+                self.inner_stride,
+                self.window,
+            ),
             axes: self.axes,
             pool_top: self.pool_top,
         })
@@ -120,7 +125,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Number of axes, one score each.
     pub axes: usize,
     /// Scores that are kept of each.
@@ -161,11 +166,11 @@ impl Measure for Family {
     fn channel_names(&self) -> Vec<String> {
         let name = |axis| format!("reflection {} deg", degrees(axis, self.axes));
         let names: Vec<String> = (0..self.axes).map(name).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {

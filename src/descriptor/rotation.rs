@@ -6,7 +6,7 @@
 //!
 //! `mean over m = 1 .. f-1 of <P, P rolled by m n_t / f> / <P, P>`
 //!
-//! A site takes the largest scores of the [`inner`] sites in its
+//! A site takes the largest scores of the [inner sites](super::inner_sites) in its
 //! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
 //! 2021; centres are found on a finer grid here).
 
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use super::inner::{self, Inner};
+use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, PolarScores, Product};
 use super::rounding::Rounding;
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
@@ -66,7 +66,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {
@@ -117,10 +117,15 @@ impl Params {
                 return Err(Error::parameter("folds", fold, "it is listed twice"));
             }
         }
-        inner::check_pooling(self.inner_stride, self.pool_top, self.folds.len())?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.folds.len())?;
         Ok(Family {
             polar: Polar::new(self.radius, self.rings, "folds", &self.folds)?,
-            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            inner: InnerSites::new(
+                shape,
+                Extent::square(self.radius),
+                self.inner_stride,
+                self.window,
+            ),
             folds: self.folds.clone(),
             pool_top: self.pool_top,
         })
@@ -133,7 +138,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Orders of the axes, one score each.
     pub folds: Vec<usize>,
     /// Scores that are kept of each.
@@ -172,11 +177,11 @@ impl Measure for Family {
 
     fn channel_names(&self) -> Vec<String> {
         let names: Vec<String> = self.folds.iter().map(|f| format!("rotation {f}-fold")).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis, s};
 
-use super::inner::Inner;
+use super::inner_sites::InnerSites;
 use crate::sites::Sites;
 use crate::sites::{Band, SiteGrid};
 
@@ -83,7 +83,7 @@ pub(crate) fn largest_mean(
     rows.map(largest).fold(0.0, f64::max)
 }
 
-impl Inner {
+impl InnerSites {
     /// The largest of `values`, `[inner rows][inner columns]` of `rows`, in the window
     /// of each site of `band`: scores that are pooled are off by no more than the
     /// worst of them.
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_worst_of_a_window_is_found() {
         let shape = Extent { rows: 40, cols: 33 };
-        let inner = Inner::new(shape, Extent::square(3), 2, Extent { rows: 5, cols: 4 });
+        let inner = InnerSites::new(shape, Extent::square(3), 2, Extent { rows: 5, cols: 4 });
         let grid = SiteGrid::new(shape, inner.margin(), 3);
         let band = Band { rows: 1..grid.count.rows, cols: grid.count.cols };
         let scores = Array2::from_shape_fn((inner.grid.len(), 1), |(i, _)| ((i * 37) % 101) as f64);

@@ -12,7 +12,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use super::buffer_pool::BufferPool;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{self, CpuFamily, Describe, Setup};
 use super::vector::{LANES, Vector, fma, vector};
 use crate::descriptor::centred::{Family, LEAST_SHARE};

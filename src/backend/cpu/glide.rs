@@ -9,9 +9,9 @@ use std::sync::Arc;
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased};
+use super::inner_sites::{InnerMaps, Phased};
 use super::polar::{Squares, Strip, Taps};
-use super::pooling::Ranked;
+use super::rank_pooling::Ranked;
 use super::table_memory::{self, TableMemory};
 use super::tile_kernel::{self, CpuFamily, Score, Setup};
 use super::vector::{LANES, Line, Vector, fma, lanes};

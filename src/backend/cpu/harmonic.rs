@@ -12,7 +12,7 @@ use std::sync::Arc;
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased, mean_and_inverse};
+use super::inner_sites::{InnerMaps, Phased, mean_and_inverse};
 use super::maximum::Maxima;
 use super::power_mean::PowerMeans;
 use super::table_memory::{self, TableMemory};

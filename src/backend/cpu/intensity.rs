@@ -6,7 +6,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use super::buffer_pool::BufferPool;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{CpuFamily, Describe, Kernel, Setup};
 use crate::descriptor::intensity::Family;
 use crate::sites::{Band, SiteGrid, Tile};

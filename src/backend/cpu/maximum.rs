@@ -7,7 +7,7 @@ use std::sync::Arc;
 use multiversion::multiversion;
 
 use super::buffer_pool::BufferPool;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{Describe, Kernel, Setup};
 use crate::descriptor::harmonic::Family;
 use crate::sites::{Band, SiteGrid, Tile};

@@ -8,29 +8,29 @@
 //! are known, so that nothing is lost where a mean is large.
 
 mod correlate;
-mod square;
+mod spline_square;
 
 use std::ops::Range;
 
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased};
+use super::inner_sites::{InnerMaps, Phased};
 use super::tile_kernel::{Score, Setup};
 use super::vector::{LANES, Line};
 use crate::descriptor::Family;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::polar::{Polar, PolarScores, SharedScores};
 use crate::sites::{Band, SiteGrid};
 use correlate::Correlations;
-pub(super) use square::{Squares, Strip, Taps};
+pub(super) use spline_square::{Squares, Strip, Taps};
 
 /// Scores of the families that share the same samples.
 struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
     grid: &'a SiteGrid,
     polar: Polar,
-    inner: Inner,
+    inner: InnerSites,
     taps: Taps,
     correlations: Correlations,
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use multiversion::multiversion;
 
 use super::buffer_pool::BufferPool;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{Describe, Kernel, Setup};
 use crate::descriptor::harmonic::Family;
 use crate::descriptor::harmonic::power_mean::{SCALE, weights};
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::plan::Plan;
 use crate::sites::{Band, SiteGrid, Tile};
 
@@ -141,7 +141,12 @@ fn pool(
     scratch.inverse = inverse;
 }
 
-fn windows(inner: &Inner, grid: &SiteGrid, tile: &Tile, weights: &[f64]) -> (Windows, Windows) {
+fn windows(
+    inner: &InnerSites,
+    grid: &SiteGrid,
+    tile: &Tile,
+    weights: &[f64],
+) -> (Windows, Windows) {
     let site_rows = (0..tile.count.rows).map(|i| grid.row(tile.first.rows + i));
     let site_cols = (0..tile.count.cols).map(|j| grid.col(tile.first.cols + j));
     let rows = Windows::new(site_rows, |at| inner.rows(at), |i| inner.grid.row(i), weights);

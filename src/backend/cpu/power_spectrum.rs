@@ -13,7 +13,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 
 use super::buffer_pool::BufferPool;
-use super::inner::{InnerMaps, Phased};
+use super::inner_sites::{InnerMaps, Phased};
 use super::table_memory::TableMemory;
 use super::tile_kernel::{self, CpuFamily, Describe, Setup};
 use super::vector::{LANES, Line, Vector, lanes, ln, matrix_products, vector};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::polar;
-use super::pooling::Ranked;
+use super::rank_pooling::Ranked;
 use super::table_memory::{self, TableMemory};
 use super::tile_kernel::{CpuFamily, Kernel, Setup};
 use crate::descriptor::rotation::Family;

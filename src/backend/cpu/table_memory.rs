@@ -2,7 +2,7 @@
 
 use super::inner;
 use super::vector::LANES;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
 
@@ -17,9 +17,9 @@ pub(super) struct TableMemory {
 
 impl TableMemory {
     /// Of `channels` scores at the inner sites that `rows` site rows of `plan` pool.
-    pub(super) fn maps(plan: &Plan, rows: usize, inner: &Inner, channels: usize) -> Self {
+    pub(super) fn maps(plan: &Plan, rows: usize, inner: &InnerSites, channels: usize) -> Self {
         let stride = plan.sites().grid().stride;
-        let scores = inner.most_rows(rows, stride) * channels * inner::pitch(inner);
+        let scores = inner.most_rows(rows, stride) * channels * inner_sites::pitch(inner);
         let copied = pixels(plan, extent(rows, stride, inner.margin().rows), inner.grid.stride);
         Self { stay: scores, meanwhile: copied }
     }
@@ -44,12 +44,12 @@ fn pixels(plan: &Plan, rows: usize, stride: usize) -> usize {
 }
 
 /// Inner sites that a row of sites of `plan` adds.
-pub(super) fn inner_sites(plan: &Plan, inner: &Inner) -> usize {
+pub(super) fn inner_sites(plan: &Plan, inner: &InnerSites) -> usize {
     plan.sites().grid().stride.div_ceil(inner.grid.stride) * inner.grid.count.cols
 }
 
 /// Multiply-adds to sample the squares of a row of sites and to compare the samples: a
 /// sample has 20, and about 10 products.
-pub(super) fn squares(plan: &Plan, inner: &Inner, polar: &Polar) -> usize {
+pub(super) fn squares(plan: &Plan, inner: &InnerSites, polar: &Polar) -> usize {
     inner_sites(plan, inner) * polar.len() * 30
 }

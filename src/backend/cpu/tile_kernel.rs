@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 
 use super::buffer_pool::BufferPools;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::table_memory::TableMemory;
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};

@@ -29,7 +29,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::buffer_pool::{BufferPool, BufferPools};
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{self, CpuFamily, Describe, Setup};
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;

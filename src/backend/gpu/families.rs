@@ -5,7 +5,7 @@ use wgpu::Buffer;
 
 use super::commands::Commands;
 use super::device::Device;
-use super::inner::Maps;
+use super::inner_sites::Maps;
 use super::launch::{GpuFamily, Job, Launch, Score, Setup};
 use super::pixels::Pixels;
 use crate::Result;

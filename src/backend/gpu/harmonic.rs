@@ -8,14 +8,14 @@ use wgpu::{Buffer, BufferUsages};
 use super::commands::{Commands, Rows};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::inner::{self, Maps, Windows};
+use super::inner_sites::{self, Maps, Windows};
 use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
 use super::pixels::Image;
 use super::shaders::{Wgsl, wgsl};
 use super::{maximum, power_mean};
 use crate::Result;
 use crate::descriptor::harmonic::{Family, Folded};
-use crate::descriptor::inner::Norms;
+use crate::descriptor::inner_sites::Norms;
 use crate::sites::SiteGrid;
 
 /// Its shaders.
@@ -79,7 +79,7 @@ impl GpuFamily for Family {
     /// Maps, norms and what counts.
     fn bytes(&self, Measured { plan, rows, .. }: Measured<'_>) -> Bytes {
         let (channels, stride) = (self.part_count() + 3, plan.sites().grid().stride);
-        let bytes = inner::bytes(&self.inner, channels, rows, stride);
+        let bytes = inner_sites::bytes(&self.inner, channels, rows, stride);
         Bytes { largest: bytes, all: bytes }
     }
 }

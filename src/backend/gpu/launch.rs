@@ -8,7 +8,7 @@ use wgpu::Buffer;
 
 use super::commands::Commands;
 use super::device::Device;
-use super::inner::Maps;
+use super::inner_sites::Maps;
 use super::pixels;
 use crate::Result;
 use crate::plan::Plan;

@@ -9,7 +9,7 @@ use wgpu::{Buffer, BufferUsages};
 use super::commands::{Commands, Rows};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::inner::Windows;
+use super::inner_sites::Windows;
 use super::launch::{Job, Launch};
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;

@@ -14,7 +14,7 @@ mod compute_kernel;
 mod device;
 mod families;
 pub mod fold;
-mod inner;
+mod inner_sites;
 mod launch;
 mod ledger;
 mod limits;
@@ -23,14 +23,14 @@ pub mod moments;
 mod pipeline_cache;
 pub mod pixels;
 pub mod polar;
-pub mod pooling;
 pub mod power_mean;
 pub mod project;
+pub mod rank_pooling;
 pub mod repair;
 mod self_test;
 mod session;
 mod shaders;
-pub mod square;
+pub mod spline_square;
 
 use ndarray::ArrayView2;
 

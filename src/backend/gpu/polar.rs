@@ -13,13 +13,13 @@ use wgpu::{Buffer, BufferUsages};
 use super::commands::{Commands, Grid};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::inner::{self, Maps};
+use super::inner_sites::{self, Maps};
 use super::launch::{Bytes, Job, Measured, Score, Setup};
 use super::shaders::{Wgsl, wgsl};
-use super::square::{self, Slots};
+use super::spline_square::{self, Slots};
 use crate::Result;
 use crate::descriptor::Family;
-use crate::descriptor::inner::{Inner, Norms};
+use crate::descriptor::inner_sites::{InnerSites, Norms};
 use crate::descriptor::polar::{Polar, PolarScores, SharedScores};
 use crate::plan::Plan;
 use crate::sites::SiteGrid;
@@ -28,14 +28,14 @@ use sums::Sums;
 pub use sums::{Block, Entry};
 
 /// Its shader.
-pub(super) const WGSL: Wgsl = wgsl!("pixels", "square", => "polar");
+pub(super) const WGSL: Wgsl = wgsl!("pixels", "spline_square", => "polar");
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[allow(missing_docs, reason = "the shader documents them")]
 pub struct Params {
-    pub inner: square::Inner,
+    pub inner: spline_square::Inner,
     pub blocks: u32,
     pub scores: u32,
     pub entries: u32,
@@ -67,7 +67,7 @@ struct Launcher<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
     polar: &'a Polar,
-    inner: &'a Inner,
+    inner: &'a InnerSites,
     grid: &'a SiteGrid,
     layout: Layout,
     sums: Sums,
@@ -91,7 +91,7 @@ impl<'a> Launcher<'a> {
             threads: [layout.threads as u32, 1, 1],
             shared: layout.shared(),
         })?;
-        let taps = square::taps(polar, &polar.taps([0.0; 2]), layout.at_once);
+        let taps = spline_square::taps(polar, &polar.taps([0.0; 2]), layout.at_once);
         let tables = [
             device.upload("taps", &taps, BufferUsages::STORAGE)?,
             device.upload("blocks", &sums.blocks, BufferUsages::STORAGE)?,
@@ -121,21 +121,21 @@ impl Score for Launcher<'_> {
         let norms = Norms::new(job.image, self.inner, rows.clone(), &reach);
         let sites = (count * cols) as u64;
         let norm_buffer = self.norms.get(self.device, "norms", 2 * sites)?;
-        commands.write(norm_buffer, &square::norms(&norms));
+        commands.write(norm_buffer, &spline_square::norms(&norms));
         let size = sites * self.sums.scores() as u64;
         let maps = self.maps.get(self.device, "scores", size)?.clone();
         // A product is a multiply-add, and about two more to move it.
         let products = 3 * self.sums.len() * self.polar.len();
         let all = Grid {
             groups: [cols, count, 1],
-            work: (square::work(self.polar) + products) as u64,
+            work: (spline_square::work(self.polar) + products) as u64,
             most: Slots::count(self.device, self.layout.slot),
         };
         let slots = self.slots.get(self.device, self.layout.slot, all.at_once(self.device))?;
         let [taps, blocks, entries] = &self.tables;
         let buffers = [&job.pixels.buffer, norm_buffer, taps, slots, blocks, entries, &maps];
         commands.dispatch_grid(&self.kernel, &all, &buffers, |[col, row, _]| Params {
-            inner: square::Inner::new(job.pixels, self.inner, &rows, [col, row]),
+            inner: spline_square::Inner::new(job.pixels, self.inner, &rows, [col, row]),
             blocks: self.sums.blocks.len() as u32,
             scores: self.sums.scores() as u32,
             entries: self.sums.per_score as u32,
@@ -153,7 +153,8 @@ pub(super) fn bytes(Measured { device, plan, family, rows }: Measured<'_>) -> By
     let PolarScores { polar, inner, scores } = all.of;
     let sums = Sums::new(polar.angles, &scores);
     let layout = Layout::new(device.workgroup_memory(), polar, &sums);
-    let of_channels = |channels| inner::bytes(inner, channels, rows, plan.sites().grid().stride);
+    let of_channels =
+        |channels| inner_sites::bytes(inner, channels, rows, plan.sites().grid().stride);
     let (maps, norms) = (of_channels(scores.len()), of_channels(2));
     Bytes { largest: maps.max(norms), all: maps + norms + Slots::bytes(layout.slot) }
 }

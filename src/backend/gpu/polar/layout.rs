@@ -49,7 +49,7 @@ impl Layout {
         let blocks = sums.len() / LAGS;
         let teams = blocks.next_power_of_two().min(threads / PART);
         let partial_sums = LAGS * (threads + 1);
-        let coefficients = square::coefficients(polar);
+        let coefficients = spline_square::coefficients(polar);
         let samples = at_once.map_or(0, |rings| rings * polar.angles);
         // Sums of threads take the samples' place where nobody needs them any more.
         let partial = if blocks > teams { samples } else { 0 };
@@ -72,7 +72,7 @@ impl Layout {
 
     /// The shader's constants.
     pub(super) fn constants(&self, polar: &Polar) -> Vec<(&'static str, f64)> {
-        let mut constants = square::constants(polar, self.threads, self.slot, self.square);
+        let mut constants = spline_square::constants(polar, self.threads, self.slot, self.square);
         constants.extend(
             [
                 ("AT_ONCE", self.at_once),

@@ -20,7 +20,7 @@ pub(super) const TILE: Extent = Extent { rows: 16, cols: 64 };
 
 /// Inner sites of an image and the window that a site pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inner {
+pub struct InnerSites {
     /// The inner sites: all that have their surroundings within the image, from
     /// the first one on.
     pub grid: SiteGrid,
@@ -28,7 +28,7 @@ pub struct Inner {
     pub window: Extent,
 }
 
-impl Inner {
+impl InnerSites {
     /// Inner sites every `stride` px whose surroundings reach `margin` px.
     pub fn new(shape: Extent, margin: Extent, stride: usize, window: Extent) -> Self {
         Self { grid: SiteGrid::new(shape, margin, stride), window }
@@ -183,7 +183,7 @@ mod tests {
     fn a_window_without_inner_site_is_refused() {
         let shape = Extent::square(100);
         let inner = |stride, half: usize| {
-            Inner::new(shape, Extent::square(10), stride, Extent::square(half))
+            InnerSites::new(shape, Extent::square(10), stride, Extent::square(half))
         };
         let sites = |stride, half: usize| SiteGrid::new(shape, Extent::square(10 + half), stride);
         assert!(inner(5, 2).check(&sites(3, 2)).is_ok());
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn missing_ranks_repeat_the_last_score() {
-        let inner = Inner::new(Extent::square(9), Extent::square(4), 3, Extent::default());
+        let inner = InnerSites::new(Extent::square(9), Extent::square(4), 3, Extent::default());
         let scores = ndarray::array![[0.5, 0.25]];
         let sites = SiteGrid::new(Extent::square(9), Extent::square(4), 1);
         let pooled = inner.largest(scores.view(), &sites, 3);

@@ -1,4 +1,4 @@
-//! Launcher of `shaders/range.wgsl`: largest pixel minus smallest of patches.
+//! Launcher of `shaders/peak_to_peak.wgsl`: largest pixel minus smallest of patches.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use super::launch::{GpuFamily, Job, Launch, Setup};
 use super::pixels::Image;
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
-use crate::descriptor::range::Family;
+use crate::descriptor::peak_to_peak::Family;
 use crate::plan::Plan;
 
 /// Its shaders.
-pub(super) const SHADERS: &[Wgsl] = &[wgsl!("pixels", => "range")];
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!("pixels", => "peak_to_peak")];
 
 /// Sites of a workgroup.
 const SITES: usize = 64;
@@ -47,7 +47,7 @@ struct Launcher<'a> {
 impl GpuFamily for Family {
     fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
         let kernel = setup.device.kernel(&KernelSource {
-            name: "range",
+            name: "peak_to_peak",
             constants: &[],
             threads: [SITES as u32, 1, 1],
             shared: 0,

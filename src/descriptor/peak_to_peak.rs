@@ -1,4 +1,4 @@
-//! Range family: the largest pixel of the patch minus the smallest, in units of the image's
+//! Peak-to-peak family: the largest pixel of the patch minus the smallest, in units of the image's
 //! standard deviation.
 //!
 //! It is there to show, and to prove in every test, what a family consists of (the recipe in
@@ -68,11 +68,11 @@ impl Measure for Family {
     }
 
     fn channel_names(&self) -> Vec<String> {
-        vec!["range".into()]
+        vec!["peak to peak".into()]
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        super::inner::TILE
+        super::inner_sites::TILE
     }
 
     fn by_definition(

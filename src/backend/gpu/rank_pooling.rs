@@ -1,4 +1,4 @@
-//! Launcher of `shaders/pooling.wgsl`: the largest scores in the windows of sites.
+//! Launcher of `shaders/rank_pooling.wgsl`: the largest scores in the windows of sites.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use bytemuck::{Pod, Zeroable};
 use super::commands::{Commands, Grid};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::inner::Windows;
+use super::inner_sites::Windows;
 use super::launch::{Job, Launch, Setup};
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::sites::{SiteGrid, blocks};
 
 /// Its shader.
-pub(super) const WGSL: Wgsl = wgsl!(=> "pooling");
+pub(super) const WGSL: Wgsl = wgsl!(=> "rank_pooling");
 
 /// Sites of a workgroup, columns whose scores it sorts at once, and ranks that
 /// a dispatch can find.
@@ -45,7 +45,7 @@ pub struct Params {
 
 /// What is pooled.
 struct Ranked<'a> {
-    inner: &'a Inner,
+    inner: &'a InnerSites,
     /// Which of the sources has the scores, and in which channels.
     source: usize,
     channels: Range<usize>,
@@ -56,7 +56,7 @@ struct Ranked<'a> {
 /// Keeps the `top` largest of each of the scores that are `channels` of `source`.
 pub(super) fn launcher<'a>(
     setup: &Setup<'a>,
-    inner: &'a Inner,
+    inner: &'a InnerSites,
     (source, channels): (usize, Range<usize>),
     top: usize,
 ) -> Result<Box<dyn Launch + 'a>> {
@@ -83,7 +83,7 @@ impl<'a> Launcher<'a> {
     ) -> Result<Self> {
         let fours = ranked.top.min(RANKS).div_ceil(4);
         let kernel = device.kernel(&KernelSource {
-            name: "pooling",
+            name: "rank_pooling",
             constants: &[("FOURS", fours as f64)],
             threads: [SITES as u32, 1, 1],
             shared: COLUMNS * 4 * RANKS as u64,

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use multiversion::multiversion;
 
 use super::buffer_pool::BufferPool;
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{Describe, Kernel, Setup};
 use super::vector::{LANES, Vector, lanes};
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::sites::{Band, SiteGrid, Tile};
 
 /// Sorted lists `[rank][pitch]` of neighbouring columns, largest first.
@@ -61,7 +61,7 @@ struct Scratch {
 
 /// The kernel of a family that pools ranked scores.
 pub(super) struct Ranked<'a> {
-    inner: &'a Inner,
+    inner: &'a InnerSites,
     grid: &'a SiteGrid,
     /// Which of the sources has the scores, and in which channels.
     source: usize,
@@ -81,7 +81,7 @@ impl<'a> Ranked<'a> {
     /// Keeps the `top` largest of each of the scores that are `channels` of `source`.
     pub(super) fn kernel(
         setup: &Setup<'a>,
-        inner: &'a Inner,
+        inner: &'a InnerSites,
         (source, channels): (usize, Range<usize>),
         top: usize,
     ) -> Arc<dyn Kernel<'a> + 'a> {

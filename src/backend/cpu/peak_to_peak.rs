@@ -1,13 +1,13 @@
-//! Largest pixel minus smallest of patches; see `descriptor/range.rs`, twin of
-//! `shaders/range.wgsl`.
+//! Largest pixel minus smallest of patches; see `descriptor/peak_to_peak.rs`, twin of
+//! `shaders/peak_to_peak.wgsl`.
 
 use std::sync::Arc;
 
 use ndarray::{ArrayView2, s};
 
-use super::inner::InnerMaps;
+use super::inner_sites::InnerMaps;
 use super::tile_kernel::{CpuFamily, Describe, Kernel, Setup};
-use crate::descriptor::range::Family;
+use crate::descriptor::peak_to_peak::Family;
 use crate::sites::{Band, SiteGrid, Tile};
 
 /// The kernel of one family of one image.

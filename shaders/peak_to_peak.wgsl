@@ -2,8 +2,8 @@
 //
 // A thread takes a site and looks at every pixel of its patch.
 //
-// Dispatch: (site columns / 64, site rows). Launcher: src/backend/gpu/range.rs. Twin:
-// src/backend/cpu/range.rs.
+// Dispatch: (site columns / 64, site rows). Launcher: src/backend/gpu/peak_to_peak.rs. Twin:
+// src/backend/cpu/peak_to_peak.rs.
 //
 // Work per site: 2 height width comparisons and height width loads of 4 bytes from the
 // cache; 4 bytes written.
@@ -33,7 +33,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> descriptors: array<f32>;
 
 @compute @workgroup_size(64)
-fn range(
+fn peak_to_peak(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
