@@ -21,7 +21,7 @@
 //!
 //! Sums are never taken as they are: means and centred second moments of pixels, of
 //! rows of cells, and of cells in a row are merged (Chan, Golub and LeVeque 1983), so
-//! that nothing cancels where the local mean is large beside the contrast.
+//! that nothing cancels where the local mean is large relative to the contrast.
 
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
@@ -41,7 +41,7 @@ pub const LEAST_SHARE: f64 = 1e-3;
 const END: f64 = 3.2;
 
 /// Sites that are best computed in together: few enough that their cells stay in the
-/// cache, many beside the cells around them.
+/// cache, many relative to the cells around them.
 const TILE: Extent = Extent { rows: 32, cols: 64 };
 
 /// What a user chooses.

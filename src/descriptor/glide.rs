@@ -10,7 +10,7 @@
 //! the pixels are those of the square around the nearest pixel, with rings about
 //! the point. A site takes the largest scores of the [inner sites](super::inner_sites)
 //! in its window. The score rises on a mirror whose crystal has the period `t` too;
-//! beside reflection and translation the combination tells these apart. (The glide
+//! together with reflection and translation the combination tells these apart. (The glide
 //! is named, but not computed, by Wang et al., *Microsc. Microanal.* 27, 2021.)
 
 use ndarray::{Array2, ArrayView2};

@@ -3,7 +3,7 @@
 //!
 //! Each operation rounds by at most [`EPS`] of its result. A running sum of `T` terms
 //! loses about `eps sqrt(T)` of the sum of their sizes, since its roundings point
-//! either way; what counts beside is how large the terms are against the result, the
+//! either way; what counts as well is how large the terms are against the result, the
 //! condition. Every family says in its own file what that comes to; nothing is fitted
 //! to what some device was seen to do. Functions of WGSL may be less exact than an
 //! operation: quotients and roots by 3 units in the last place, logarithms by 3 or, for

@@ -1,6 +1,6 @@
 //! What the tables of a band need of the memory.
 
-use super::inner;
+use super::inner_sites as inner_maps;
 use super::vector::LANES;
 use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::polar::Polar;
@@ -19,7 +19,7 @@ impl TableMemory {
     /// Of `channels` scores at the inner sites that `rows` site rows of `plan` pool.
     pub(super) fn maps(plan: &Plan, rows: usize, inner: &InnerSites, channels: usize) -> Self {
         let stride = plan.sites().grid().stride;
-        let scores = inner.most_rows(rows, stride) * channels * inner_sites::pitch(inner);
+        let scores = inner.most_rows(rows, stride) * channels * inner_maps::pitch(inner);
         let copied = pixels(plan, extent(rows, stride, inner.margin().rows), inner.grid.stride);
         Self { stay: scores, meanwhile: copied }
     }

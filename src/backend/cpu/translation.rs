@@ -17,6 +17,7 @@
 //! Each product is formed once, and serves `t` and `-t` where the stride divides
 //! `t`; the cost does not depend on the patch size.
 
+mod bands;
 mod passes;
 mod sums;
 
@@ -29,11 +30,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::buffer_pool::{BufferPool, BufferPools};
-use super::inner_sites::InnerMaps;
-use super::tile_kernel::{self, CpuFamily, Describe, Setup};
-use crate::descriptor::translation::{Balance, Family, Maps, Norms};
-use crate::plan::Plan;
-use crate::sites::{Band, Extent, SiteGrid, Tile};
+use crate::descriptor::translation::{Balance, Family, Norms};
+use crate::sites::{Extent, SiteGrid, Tile};
 use passes::{GROUP, Pass, passes};
 use sums::{LANES, Region, Sum, Sums};
 
@@ -45,56 +43,6 @@ pub(super) struct Kernel<'a> {
     groups: Vec<Vec<Pass>>,
     narrow: Arc<BufferPool<Buffers<f32>>>,
     wide: Arc<BufferPool<Buffers<f64>>>,
-}
-
-/// A family with its kernel.
-struct Correlations<'a> {
-    kernel: Kernel<'a>,
-    image: ArrayView2<'a, f32>,
-    plan: &'a Plan,
-}
-
-/// The kernel with the norm maps of a band.
-struct Normalised<'a> {
-    correlations: Arc<Correlations<'a>>,
-    maps: Maps,
-}
-
-impl CpuFamily for Family {
-    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
-        let Setup { image, plan, pools, .. } = *setup;
-        let kernel = Kernel::new(image, self, plan.sites().grid(), pools);
-        Arc::new(Correlations { kernel, image, plan })
-    }
-
-    /// A mean and an inverse norm.
-    fn norms(&self) -> usize {
-        2
-    }
-
-    fn worth_keeping(&self) -> bool {
-        false
-    }
-}
-
-impl<'a> tile_kernel::Kernel<'a> for Correlations<'a> {
-    fn band(self: Arc<Self>, band: &Band, _: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
-        let (sites, family) = (self.plan.sites(), self.kernel.family);
-        let (rows, tiles) = (band.rows.clone(), sites.tiles(band));
-        let maps = Maps::new(self.image, family, sites.grid(), rows, tiles);
-        Box::new(Normalised { correlations: self, maps })
-    }
-}
-
-impl Describe for Normalised<'_> {
-    fn bytes(&self) -> u64 {
-        self.maps.bytes()
-    }
-
-    fn scores(&self, index: usize, _tile: &Tile, out: &mut [f32], pitch: usize) {
-        let Maps { tiles, norms } = &self.maps;
-        self.correlations.kernel.scores(&tiles[index], norms, out, pitch);
-    }
 }
 
 /// Buffers of one task, grown once and used again.

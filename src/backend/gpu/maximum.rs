@@ -76,7 +76,7 @@ impl<'a> Launcher<'a> {
     }
 }
 
-/// The phases of all kernels in fours, those of a kernel beside each other.
+/// The phases of all kernels in fours, those of a kernel next to each other.
 pub(super) fn table(family: &Family, first_channel: usize) -> Vec<Phases> {
     let mut table = Vec::new();
     let mut channel = first_channel as u32;

@@ -13,7 +13,7 @@ use crate::descriptor::FLAT_SHARE;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Norms {
     /// Mean of the surroundings minus the inner site's own pixel: small where the
-    /// mean is large beside the contrast, so that f32 holds all of it that counts.
+    /// mean is large relative to the contrast, so that f32 holds all of it that counts.
     pub(crate) offset: Vec<f32>,
     /// `1 / sqrt(n var)`, 0 where they are flat in an image of variance 1.
     pub(crate) inverse: Vec<f32>,

@@ -1,7 +1,7 @@
 //! How a workgroup divides its memory and its threads.
 
 use super::sums::Sums;
-use crate::backend::gpu::square;
+use crate::backend::gpu::spline_square;
 use crate::descriptor::polar::Polar;
 
 /// Sums of a block, and threads whose sums are added first.
