@@ -27,10 +27,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
+use super::checks::MOST_CHANNELS;
+use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
-use super::{MOST_CHANNELS, Translation};
+use super::translation::Translation;
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{each, families};
 use super::polar::PolarScores;
-use super::rounding::Rounding;
+use super::rounding::{Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
-use super::{Subject, Translation};
+use super::translation::Translation;
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 

@@ -17,11 +17,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
 use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, Shift};
 use super::reflection;
-use super::rounding::Rounding;
+use super::rounding::{Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::image::micrograph::Micrograph;
 use crate::lattice;
@@ -106,7 +105,7 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("axes", self.axes, 1)?;
+        super::checks::at_least("axes", self.axes, 1)?;
         inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         let polar = Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?;
         // Rings about a point between pixels must stay within the square.

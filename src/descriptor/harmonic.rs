@@ -21,10 +21,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::FLAT_SHARE;
-use super::Subject;
+use super::checks::FLAT_SHARE;
 use super::inner_sites::{self, InnerSites, Norms};
-use super::rounding::{self, EPS, Rounding};
+use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
@@ -118,9 +117,9 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("radius", self.radius, 2)?;
-        super::at_least("rings", self.rings, 1)?;
-        super::at_least("angles", self.angles, 1)?;
+        super::checks::at_least("radius", self.radius, 2)?;
+        super::checks::at_least("rings", self.rings, 1)?;
+        super::checks::at_least("angles", self.angles, 1)?;
         if self.orders.is_empty() {
             return Err(Error::parameter("orders", "none", "give at least one, for example 1,2,3"));
         }

@@ -118,9 +118,9 @@ fn within(first: usize, stride: usize, count: usize, at: usize, half: usize) -> 
 
 /// Checks what every pooled family lets the user choose.
 pub(super) fn check_pooling(inner_stride: usize, top: usize, channels: usize) -> Result<()> {
-    super::at_least("inner-stride", inner_stride, 1)?;
-    super::at_least("pool-top", top, 1)?;
-    let most = super::MOST_CHANNELS;
+    super::checks::at_least("inner-stride", inner_stride, 1)?;
+    super::checks::at_least("pool-top", top, 1)?;
+    let most = super::checks::MOST_CHANNELS;
     if top.saturating_mul(channels) > most {
         let reason = format!(
             "with {channels} scores each that makes more than the {most} channels that are possible"

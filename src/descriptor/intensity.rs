@@ -6,8 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
+use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
@@ -31,7 +30,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        super::smaller_half("patch", self.patch, shape, enough)
+        super::checks::smaller_half("patch", self.patch, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {

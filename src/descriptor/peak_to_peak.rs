@@ -8,8 +8,7 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{EPS, Rounding};
+use super::rounding::{EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
@@ -43,7 +42,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        super::smaller_half("patch", self.patch, shape, enough)
+        super::checks::smaller_half("patch", self.patch, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {

@@ -13,8 +13,9 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
+use super::checks::FLAT_SHARE;
 use super::inner_sites::InnerSites;
-use super::{FLAT_SHARE, spline};
+use super::spline;
 use crate::{Error, Result};
 pub(super) use loss::Shift;
 
@@ -116,8 +117,8 @@ impl Polar {
         name: &'static str,
         divisors: &[usize],
     ) -> Result<Self> {
-        super::at_least("radius", radius, 2)?;
-        super::at_least("rings", rings, 1)?;
+        super::checks::at_least("radius", radius, 2)?;
+        super::checks::at_least("rings", rings, 1)?;
         let common = divisors.iter().try_fold(1_usize, |a, &b| {
             (a / gcd(a, b)).checked_mul(b).filter(|&common| common <= MOST_ANGLES)
         });

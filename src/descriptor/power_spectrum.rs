@@ -12,10 +12,9 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MOST_CHANNELS;
-use super::Subject;
+use super::checks::MOST_CHANNELS;
 use super::inner_sites::{InnerSites, Norms};
-use super::rounding::{self, EPS, Rounding};
+use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
 use crate::sites::{Band, Extent, SiteGrid, Sites};
 use crate::{Error, Result};
@@ -66,7 +65,7 @@ impl Choose for Params {
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        super::smaller_half("window", self.window, shape, enough)
+        super::checks::smaller_half("window", self.window, shape, enough)
     }
 
     fn common(&mut self) -> Common<'_> {

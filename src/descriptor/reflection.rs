@@ -14,10 +14,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
 use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, PolarScores, Product};
-use super::rounding::Rounding;
+use super::rounding::{Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
@@ -103,7 +102,7 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`](crate::Error::Parameter) naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("axes", self.axes, 1)?;
+        super::checks::at_least("axes", self.axes, 1)?;
         inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         Ok(Family {
             polar: Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?,

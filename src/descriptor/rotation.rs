@@ -14,10 +14,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
 use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, PolarScores, Product};
-use super::rounding::Rounding;
+use super::rounding::{Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};

@@ -20,6 +20,17 @@ use crate::sites::{Band, SiteGrid};
 /// Largest relative error of one f32 operation, `2^-24`.
 pub(crate) const EPS: f64 = f32::EPSILON as f64 / 2.0;
 
+/// What sites describe.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The image, `[rows, cols]`, at mean 0 and variance 1.
+    pub(crate) image: ArrayView2<'a, f32>,
+    /// Its sites.
+    pub(crate) sites: &'a Sites,
+    /// Its standard deviation in the file's units.
+    pub(crate) deviation: f64,
+}
+
 /// Fills in the bounds of a site's values: which site of the band, and its values.
 type Of<'a> = dyn Fn(usize, &[f32], &mut [f64]) + 'a;
 

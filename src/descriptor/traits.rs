@@ -4,8 +4,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::polar::PolarScores;
-use super::rounding::Rounding;
-use super::{Subject, Translation};
+use super::rounding::{Rounding, Subject};
+use super::translation::Translation;
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
 

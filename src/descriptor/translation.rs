@@ -21,10 +21,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
+use super::checks::{FLAT_SHARE, MOST_CHANNELS, TILE_SCORES};
+use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure};
-use super::{FLAT_SHARE, MOST_CHANNELS, TILE_SCORES};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 

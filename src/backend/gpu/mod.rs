@@ -5,6 +5,7 @@
 //! back, and descriptors where somebody asks for them.
 
 pub mod adapter;
+mod all_shaders;
 pub mod assign;
 mod band_memory;
 pub mod choose;

@@ -4,9 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Index;
 
-use super::{assign, cluster_sums, fold, moments, project};
-use crate::descriptor::families;
-
 /// Name of a kernel, which is its entry point's too, and its WGSL.
 pub(super) type Wgsl = (&'static str, &'static str);
 
@@ -28,31 +25,16 @@ macro_rules! file {
 
 pub(super) use {file, wgsl};
 
-macro_rules! shaders_of_families {
-    ([] $($(#[$cfg:meta])? $variant:ident $name:literal $module:ident $what:literal;)*) => {
-        /// Those that the families run; some share one.
-        const OF_FAMILIES: &[&[Wgsl]] = &[$($(#[$cfg])? super::$module::SHADERS),*];
-    };
-}
-
-families!(shaders_of_families);
-
-/// Those of all other stages.
-const OTHERS: &[Wgsl] =
-    &[moments::WGSL, fold::WGSL, project::WGSL, assign::WGSL, cluster_sums::WGSL];
-
 /// The sources of all kernels by their names.
 #[derive(Debug, Clone)]
 pub struct Shaders(BTreeMap<&'static str, Cow<'static, str>>);
 
-impl Default for Shaders {
-    fn default() -> Self {
-        let all = OF_FAMILIES.iter().copied().chain([OTHERS]).flatten();
-        Self(all.map(|&(name, wgsl)| (name, wgsl.into())).collect())
-    }
-}
-
 impl Shaders {
+    /// These.
+    pub(super) fn of(all: impl Iterator<Item = Wgsl>) -> Self {
+        Self(all.map(|(name, wgsl)| (name, wgsl.into())).collect())
+    }
+
     /// Names of the kernels.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.0.keys().copied()

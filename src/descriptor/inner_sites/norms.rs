@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::InnerSites;
-use crate::descriptor::FLAT_SHARE;
+use crate::descriptor::checks::FLAT_SHARE;
 
 /// Means and inverse norms of rows of inner sites, `[inner row][inner col]`.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::{Polar, Tap};
 use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::rounding::{self, EPS, Rounding};
-use crate::descriptor::{FLAT_SHARE, spline};
+use crate::descriptor::checks::FLAT_SHARE;
+use crate::descriptor::spline;
 use crate::sites::Sites;
 use crate::sites::{Band, SiteGrid};
 
