@@ -49,6 +49,8 @@ fi
 cargo fetch --locked || true
 
 cargo fmt --check
+# Files that a macro declares, which cargo does not see.
+rustfmt --check --edition 2024 src/descriptor/*.rs src/backend/cpu/*.rs src/backend/gpu/*.rs
 cargo clippy --locked --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
 cargo test --locked --workspace --no-fail-fast

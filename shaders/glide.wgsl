@@ -4,7 +4,7 @@
 //   <P, Q mirrored at the axis> / (|P| |Q|)
 //
 // whichever is larger, 0 for a square that is flat. A workgroup takes one inner site
-// and some glides. It makes the coefficients of the site's own square (square.wgsl) and
+// and some glides. It makes the coefficients of the site's own square (spline_square.wgsl) and
 // keeps its samples; then for each direction of each glide
 //
 // 1. it makes the coefficients of the square there, in the place of those before;

@@ -3,7 +3,7 @@
 //
 //   sum of weight <P, P rolled or mirrored> / <P, P>
 //
-// A workgroup takes one inner site. It makes the square's coefficients (square.wgsl),
+// A workgroup takes one inner site. It makes the square's coefficients (spline_square.wgsl),
 // samples as many rings as fit, and adds up the products of rings with themselves:
 //
 // 1. sums that are asked for stand in blocks of eight neighbouring lags, in steps of

@@ -10,7 +10,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
     Shaders, assign, centred, cluster_sums, fold, glide, harmonic, intensity, maximum, moments,
-    pixels, polar, pooling, power_mean, power_spectrum, project, repair, square, translation,
+    pixels, polar, power_mean, power_spectrum, project, rank_pooling, repair, spline_square,
+    translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -63,17 +64,7 @@ macro_rules! assert_layout {
 /// Bindings of group 0 must run from 0 without a gap, since launchers pass buffers in
 /// that order; the ledger's stands beyond.
 fn assert_bindings(module: &Module, count: u32) {
-    let mut bindings: Vec<u32> = module
-        .global_variables
-        .iter()
-        .filter_map(|(_, v)| v.binding)
-        .map(|b| {
-            assert_eq!(b.group, 0);
-            b.binding
-        })
-        .collect();
-    bindings.sort_unstable();
-    assert_eq!(bindings, (0..count).chain([15]).collect::<Vec<_>>());
+    assert_eq!(bindings(module), (0..count).chain([15]).collect::<Vec<_>>());
 }
 
 fn assert_entry(module: &Module, name: &str) {
@@ -81,9 +72,34 @@ fn assert_entry(module: &Module, name: &str) {
     assert_eq!(names, [name]);
 }
 
+/// Bindings of group 0, sorted.
+fn bindings(module: &Module) -> Vec<u32> {
+    let bound = module.global_variables.iter().filter_map(|(_, v)| v.binding);
+    let mut bindings: Vec<u32> = bound
+        .map(|b| {
+            assert_eq!(b.group, 0);
+            b.binding
+        })
+        .collect();
+    bindings.sort_unstable();
+    bindings
+}
+
+/// What holds for any shader, so for those of a family that is added too.
+#[test]
+fn every_shader_has_an_entry_of_its_name_and_bindings_without_gaps() {
+    let shaders = Shaders::default();
+    for name in shaders.names() {
+        let module = parse(name, &shaders[name]);
+        assert_entry(&module, name);
+        let count = bindings(&module).len() as u32 - 1;
+        assert_bindings(&module, count);
+    }
+}
+
 #[test]
 fn translation_shader() {
-    let module = parse("translation", &Shaders::default().translation);
+    let module = parse("translation", &Shaders::default()["translation"]);
     assert_layout!(
         module,
         "Params",
@@ -127,7 +143,7 @@ fn assert_image(module: &Module) {
 
 #[test]
 fn intensity_shader() {
-    let module = parse("intensity", &Shaders::default().intensity);
+    let module = parse("intensity", &Shaders::default()["intensity"]);
     assert_image(&module);
     assert_layout!(
         module,
@@ -154,7 +170,7 @@ fn intensity_shader() {
 
 #[test]
 fn harmonic_shader() {
-    let module = parse("harmonic", &Shaders::default().harmonic);
+    let module = parse("harmonic", &Shaders::default()["harmonic"]);
     assert_image(&module);
     assert_layout!(
         module,
@@ -177,7 +193,7 @@ fn harmonic_shader() {
 
 #[test]
 fn maximum_shader() {
-    let module = parse("maximum", &Shaders::default().maximum);
+    let module = parse("maximum", &Shaders::default()["maximum"]);
     assert_layout!(module, "Params", maximum::Params { rows, cols, sites, site_cols, first_row });
     assert_layout!(module, "Phases", maximum::Phases { cos, sin, re, im, channel, count });
     assert_bindings(&module, 6);
@@ -186,7 +202,7 @@ fn maximum_shader() {
 
 #[test]
 fn power_mean_shader() {
-    let module = parse("power_mean", &Shaders::default().power_mean);
+    let module = parse("power_mean", &Shaders::default()["power_mean"]);
     assert_layout!(
         module,
         "Params",
@@ -211,7 +227,7 @@ fn power_mean_shader() {
 
 #[test]
 fn centred_shaders() {
-    let module = parse("centred_cells", &Shaders::default().centred_cells);
+    let module = parse("centred_cells", &Shaders::default()["centred_cells"]);
     assert_image(&module);
     assert_layout!(
         module,
@@ -232,7 +248,7 @@ fn centred_shaders() {
     );
     assert_bindings(&module, 6);
     assert_entry(&module, "centred_cells");
-    let module = parse("centred", &Shaders::default().centred);
+    let module = parse("centred", &Shaders::default()["centred"]);
     assert_layout!(
         module,
         "Params",
@@ -258,7 +274,7 @@ fn assert_inner(module: &Module) {
     assert_layout!(
         module,
         "Inner",
-        square::Inner {
+        spline_square::Inner {
             image,
             top,
             left,
@@ -274,7 +290,7 @@ fn assert_inner(module: &Module) {
 
 #[test]
 fn polar_shader() {
-    let module = parse("polar", &Shaders::default().polar);
+    let module = parse("polar", &Shaders::default()["polar"]);
     assert_inner(&module);
     assert_layout!(module, "Params", polar::Params { inner, blocks, scores, entries, norm });
     assert_layout!(module, "Block", polar::Block { step, first, mirrored, unused });
@@ -285,7 +301,7 @@ fn polar_shader() {
 
 #[test]
 fn glide_shader() {
-    let module = parse("glide", &Shaders::default().glide);
+    let module = parse("glide", &Shaders::default()["glide"]);
     assert_inner(&module);
     assert_layout!(
         module,
@@ -299,11 +315,11 @@ fn glide_shader() {
 
 #[test]
 fn pooling_shader() {
-    let module = parse("pooling", &Shaders::default().pooling);
+    let module = parse("rank_pooling", &Shaders::default()["rank_pooling"]);
     assert_layout!(
         module,
         "Params",
-        pooling::Params {
+        rank_pooling::Params {
             rows,
             cols,
             sites,
@@ -319,12 +335,12 @@ fn pooling_shader() {
         }
     );
     assert_bindings(&module, 5);
-    assert_entry(&module, "pooling");
+    assert_entry(&module, "rank_pooling");
 }
 
 #[test]
 fn power_spectrum_shader() {
-    let module = parse("power_spectrum", &Shaders::default().power_spectrum);
+    let module = parse("power_spectrum", &Shaders::default()["power_spectrum"]);
     assert_layout!(
         module,
         "Params",
@@ -362,7 +378,7 @@ fn power_spectrum_shader() {
 
 #[test]
 fn moments_shader() {
-    let module = parse("moments", &Shaders::default().moments);
+    let module = parse("moments", &Shaders::default()["moments"]);
     assert_eq!(u64::from(workgroup_memory(&module)), moments::SHARED);
     assert_layout!(module, "Params", moments::Params { sites, channels, first_part, masked });
     assert_bindings(&module, 5);
@@ -371,7 +387,7 @@ fn moments_shader() {
 
 #[test]
 fn project_shader() {
-    let module = parse("project", &Shaders::default().project);
+    let module = parse("project", &Shaders::default()["project"]);
     assert_layout!(
         module,
         "Params",
@@ -383,7 +399,7 @@ fn project_shader() {
 
 #[test]
 fn assign_shader() {
-    let module = parse("assign", &Shaders::default().assign);
+    let module = parse("assign", &Shaders::default()["assign"]);
     assert_layout!(
         module,
         "Params",
@@ -403,7 +419,7 @@ fn assign_shader() {
 
 #[test]
 fn cluster_sums_shader() {
-    let module = parse("cluster_sums", &Shaders::default().cluster_sums);
+    let module = parse("cluster_sums", &Shaders::default()["cluster_sums"]);
     assert_layout!(
         module,
         "Params",
@@ -424,7 +440,7 @@ fn cluster_sums_shader() {
 
 #[test]
 fn fold_shader() {
-    let module = parse("fold", &Shaders::default().fold);
+    let module = parse("fold", &Shaders::default()["fold"]);
     assert_layout!(
         module,
         "Params",
@@ -436,7 +452,7 @@ fn fold_shader() {
 
 #[test]
 fn repair_shader() {
-    let module = parse("repair", &Shaders::default().repair);
+    let module = parse("repair", &Shaders::default()["repair"]);
     assert_layout!(
         module,
         "Params",

@@ -218,13 +218,13 @@ pub fn open(
 /// What was made for whole bands, kept while it fits a budget so that `project`
 /// need not make again what `accumulate` did.
 #[derive(Debug)]
-pub(crate) struct Kept<T> {
+pub(crate) struct KeptBands<T> {
     bands: std::collections::HashMap<Band, std::rc::Rc<T>>,
     bytes: u64,
     budget: u64,
 }
 
-impl<T> Kept<T> {
+impl<T> KeptBands<T> {
     pub(crate) fn new(budget: u64) -> Self {
         Self { bands: Default::default(), bytes: 0, budget }
     }

@@ -21,15 +21,16 @@
 //!
 //! Sums are never taken as they are: means and centred second moments of pixels, of
 //! rows of cells, and of cells in a row are merged (Chan, Golub and LeVeque 1983), so
-//! that nothing cancels where the local mean is large beside the contrast.
+//! that nothing cancels where the local mean is large relative to the contrast.
 
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
-use super::{Choose, MOST_CHANNELS, Measure, Translation};
+use super::checks::MOST_CHANNELS;
+use super::rounding::{self, EPS, Rounding, Subject};
+use super::traits::{Choose, Common, Measure};
+use super::translation::Translation;
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
@@ -40,7 +41,7 @@ pub const LEAST_SHARE: f64 = 1e-3;
 const END: f64 = 3.2;
 
 /// Sites that are best computed in together: few enough that their cells stay in the
-/// cache, many beside the cells around them.
+/// cache, many relative to the cells around them.
 const TILE: Extent = Extent { rows: 32, cols: 64 };
 
 /// What a user chooses.
@@ -64,10 +65,6 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Centred)
-    }
-
     fn margin_of(&self) -> &'static str {
         "pair-spacing"
     }
@@ -75,6 +72,14 @@ impl Choose for Params {
     /// There is no margin.
     fn advice(&self, _shape: Extent, _enough: &dyn Fn(Extent) -> bool) -> String {
         "give a larger image".into()
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common::default()
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self { width: 4.0, reach: 2.0, ..self.clone() }]
     }
 }
 
@@ -250,10 +255,6 @@ fn score(pairs: &[(f64, f64, f64)], floor: f64, least: f64) -> f64 {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "centred-translation"
-    }
-
     fn margin(&self) -> Extent {
         Extent::default()
     }
@@ -322,6 +323,10 @@ impl Measure for Family {
                 *out = 2.0 * (own * f64::from(value).abs() + sums + means + 8.0 * EPS);
             }
         })
+    }
+
+    fn translations(&self) -> Vec<Option<Translation>> {
+        self.translations().map(Some).collect()
     }
 }
 

@@ -8,20 +8,20 @@
 //!
 //! or the same with `-t`, whichever is larger. The samples around a point between
 //! the pixels are those of the square around the nearest pixel, with rings about
-//! the point. A site takes the largest scores of the [`inner`] sites
+//! the point. A site takes the largest scores of the [inner sites](super::inner_sites)
 //! in its window. The score rises on a mirror whose crystal has the period `t` too;
-//! beside reflection and translation the combination tells these apart. (The glide
+//! together with reflection and translation the combination tells these apart. (The glide
 //! is named, but not computed, by Wang et al., *Microsc. Microanal.* 27, 2021.)
 
 use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::inner::{self, Inner};
+use super::inner_sites::{self, InnerSites};
 use super::polar::{Polar, Shift};
-use super::rounding::Rounding;
-use super::{Choose, Measure, reflection};
+use super::reflection;
+use super::rounding::{Rounding, Subject};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::image::micrograph::Micrograph;
 use crate::lattice;
 use crate::sites::{Band, Extent, SiteGrid};
@@ -56,10 +56,6 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Glide)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius, half a glide period and window"
     }
@@ -67,7 +63,39 @@ impl Choose for Params {
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         let beyond = self.periods.iter().fold(0.0_f64, |most, &p| most.max(p / 2.0)).ceil();
         let enough = |margin: Extent| enough(margin + Extent::square(beyond as usize));
-        inner::smaller(self.radius, self.window, shape, &enough)
+        inner_sites::smaller(self.radius, self.window, shape, &enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            pool_top: Some(&mut self.pool_top),
+            axes: Some(&mut self.axes),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            axes: 2,
+            periods: vec![7.7],
+            rings: 6,
+            inner_stride: 4,
+            pool_top: 2,
+        }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        vec![("radius", self.radius)]
+    }
+
+    fn unpooled(&self) -> Option<(Self, usize)> {
+        let own = Self { window: Extent::default(), pool_top: 1, ..self.clone() };
+        Some((own, self.inner_stride))
     }
 }
 
@@ -77,8 +105,8 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("axes", self.axes, 1)?;
-        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
+        super::checks::at_least("axes", self.axes, 1)?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         let polar = Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?;
         // Rings about a point between pixels must stay within the square.
         if self.rings > 2 * (self.radius - 1) {
@@ -91,7 +119,7 @@ impl Params {
             glides.iter().map(|g| g.shift[along].abs().round() as usize).max().unwrap_or(0)
         };
         let margin = Extent { rows: self.radius + beyond(0), cols: self.radius + beyond(1) };
-        let inner = Inner::new(shape, margin, self.inner_stride, self.window);
+        let inner = InnerSites::new(shape, margin, self.inner_stride, self.window);
         Ok(Family { polar, inner, axes: self.axes, glides, pool_top: self.pool_top })
     }
 
@@ -175,7 +203,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Number of axes, of which some may be left out.
     pub axes: usize,
     /// The glides, one score each.
@@ -216,10 +244,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "glide"
-    }
-
     fn margin(&self) -> Extent {
         self.inner.margin()
     }
@@ -234,11 +258,11 @@ impl Measure for Family {
             format!("glide {degrees} deg period {} px", (100.0 * glide.period).round() / 100.0)
         };
         let names: Vec<String> = self.glides.iter().map(name).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {
@@ -272,5 +296,9 @@ impl Measure for Family {
         let ways = |glide: &Glide| [true, false].map(|forwards| [here, glide.split(forwards)]);
         let pairs: Vec<[Shift; 2]> = self.glides.iter().flat_map(ways).collect();
         self.polar.rounding(image, (sites, band), &self.inner, &pairs)
+    }
+
+    fn symmetry(&self, _scores: &[f32], best: usize) -> f32 {
+        180.0 * self.glides[best].axis as f32 / self.axes as f32
     }
 }

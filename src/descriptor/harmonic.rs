@@ -11,7 +11,7 @@
 //! `a_mk(x) = sum over d of I(x + d) kernel(d) / (sqrt(n) sigma(x))`
 //!
 //! is a correlation coefficient. A channel is the largest
-//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [`inner`] sites
+//! `Re(a_mk exp(2 pi i q / Q))`, q = 0 .. Q-1, of the [inner sites](super::inner_sites)
 //! in a site's window, or their [power mean](power_mean); `m = 0` has the two signs only.
 
 mod folded;
@@ -21,10 +21,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::inner::{self, Inner, Norms};
-use super::rounding::{self, EPS, Rounding};
-use super::{Choose, FLAT_SHARE, Measure};
+use super::checks::FLAT_SHARE;
+use super::inner_sites::{self, InnerSites, Norms};
+use super::rounding::{self, EPS, Rounding, Subject};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 pub(crate) use folded::Folded;
@@ -79,16 +79,35 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Harmonic)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius and window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            ..Default::default()
+        }
+    }
+
+    /// With either pooling.
+    fn small(&self) -> Vec<Self> {
+        let pooled = |pool| Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            orders: vec![0, 2, 3],
+            rings: 2,
+            angles: 4,
+            inner_stride: 4,
+            pool,
+        };
+        vec![pooled(Pool::Maximum), pooled(Pool::PowerMean { width: 3.0 })]
     }
 }
 
@@ -98,9 +117,9 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("radius", self.radius, 2)?;
-        super::at_least("rings", self.rings, 1)?;
-        super::at_least("angles", self.angles, 1)?;
+        super::checks::at_least("radius", self.radius, 2)?;
+        super::checks::at_least("rings", self.rings, 1)?;
+        super::checks::at_least("angles", self.angles, 1)?;
         if self.orders.is_empty() {
             return Err(Error::parameter("orders", "none", "give at least one, for example 1,2,3"));
         }
@@ -123,10 +142,10 @@ impl Params {
                 (power_mean::window(width, radius, self.inner_stride.max(1)), Some(width))
             }
         };
-        let inner = Inner::new(shape, margin, self.inner_stride.max(1), window);
+        let inner = InnerSites::new(shape, margin, self.inner_stride.max(1), window);
         let family = Family { radius, rings, angles, orders: self.orders.clone(), inner, width };
         // Each score is kept once.
-        inner::check_pooling(self.inner_stride, 1, family.channels())?;
+        inner_sites::check_pooling(self.inner_stride, 1, family.channels())?;
         Ok(family)
     }
 }
@@ -143,7 +162,7 @@ pub struct Family {
     /// Angular orders.
     pub orders: Vec<usize>,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Standard deviation of the weights of a power mean, px; none for the maximum.
     pub width: Option<f64>,
 }
@@ -253,10 +272,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "harmonic"
-    }
-
     /// Sites of a power mean go to the border, where they pool the inner sites there are.
     fn margin(&self) -> Extent {
         match self.width {
@@ -288,7 +303,7 @@ impl Measure for Family {
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {

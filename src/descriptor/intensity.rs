@@ -6,9 +6,8 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
-use super::{Choose, Measure};
+use super::rounding::{self, EPS, Rounding, Subject};
+use super::traits::{Choose, Common, Measure};
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
 
@@ -26,16 +25,26 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, _shape: Extent) -> Result<super::Family> {
-        Ok(super::Family::Intensity(Family { patch: self.patch }))
-    }
-
     fn margin_of(&self) -> &'static str {
         "patch"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        super::smaller_half("patch", self.patch, shape, enough)
+        super::checks::smaller_half("patch", self.patch, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common { patch: Some(&mut self.patch), ..Default::default() }
+    }
+}
+
+impl Params {
+    /// Makes the family.
+    ///
+    /// # Errors
+    /// None.
+    pub fn plan(&self, _shape: Extent) -> Result<Family> {
+        Ok(Family { patch: self.patch })
     }
 }
 
@@ -47,10 +56,6 @@ pub struct Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "intensity"
-    }
-
     fn margin(&self) -> Extent {
         self.patch
     }
@@ -64,7 +69,7 @@ impl Measure for Family {
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        super::inner::TILE
+        super::inner_sites::TILE
     }
 
     fn by_definition(

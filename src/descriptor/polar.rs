@@ -8,10 +8,14 @@
 
 mod loss;
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
-use super::{FLAT_SHARE, spline};
+use super::checks::FLAT_SHARE;
+use super::inner_sites::InnerSites;
+use super::spline;
 use crate::{Error, Result};
 pub(super) use loss::Shift;
 
@@ -47,6 +51,60 @@ pub struct Tap {
     pub cols: [f64; 4],
 }
 
+/// A product of a ring of samples with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Product {
+    /// Rolled by so many samples.
+    Roll(usize),
+    /// With sample `j` in the place of these minus `j`.
+    Turn(usize),
+}
+
+/// Products with their weights: over the norm of the samples a score of an inner site.
+pub(crate) type Score = Vec<(Product, f64)>;
+
+/// Scores of one family, which are made of the samples alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PolarScores<'a> {
+    pub(crate) polar: &'a Polar,
+    pub(crate) inner: &'a InnerSites,
+    pub(crate) scores: Vec<Score>,
+}
+
+/// Scores of all families with the same samples: these are taken once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SharedScores<'a> {
+    pub(crate) of: PolarScores<'a>,
+    /// Numbers of the families, and which of the scores are theirs.
+    pub(crate) channels: Vec<(usize, Range<usize>)>,
+}
+
+impl<'a> SharedScores<'a> {
+    /// Of those of `all` families that have the samples of number `own`; nothing where that
+    /// has none.
+    pub(crate) fn with(
+        all: impl Iterator<Item = Option<PolarScores<'a>>>,
+        own: usize,
+    ) -> Option<Self> {
+        let all: Vec<_> = all.collect();
+        let (polar, inner) = all.get(own)?.as_ref().map(|of| (of.polar, of.inner))?;
+        let (mut scores, mut channels) = (Vec::new(), Vec::new());
+        for (i, theirs) in all.into_iter().enumerate() {
+            if let Some(theirs) = theirs.filter(|of| (of.polar, of.inner) == (polar, inner)) {
+                let first = scores.len();
+                scores.extend(theirs.scores);
+                channels.push((i, first..scores.len()));
+            }
+        }
+        Some(Self { of: PolarScores { polar, inner, scores }, channels })
+    }
+
+    /// Whether family `own` is the first of them.
+    pub(crate) fn begin_with(&self, own: usize) -> bool {
+        self.channels.first().is_some_and(|(first, _)| *first == own)
+    }
+}
+
 impl Polar {
     /// Rings of `radius` with so many angles that each of `divisors` divides them.
     ///
@@ -59,8 +117,8 @@ impl Polar {
         name: &'static str,
         divisors: &[usize],
     ) -> Result<Self> {
-        super::at_least("radius", radius, 2)?;
-        super::at_least("rings", rings, 1)?;
+        super::checks::at_least("radius", radius, 2)?;
+        super::checks::at_least("rings", rings, 1)?;
         let common = divisors.iter().try_fold(1_usize, |a, &b| {
             (a / gcd(a, b)).checked_mul(b).filter(|&common| common <= MOST_ANGLES)
         });

@@ -12,10 +12,10 @@ use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::inner::{Inner, Norms};
-use super::rounding::{self, EPS, Rounding};
-use super::{Choose, MOST_CHANNELS, Measure};
+use super::checks::MOST_CHANNELS;
+use super::inner_sites::{InnerSites, Norms};
+use super::rounding::{self, EPS, Rounding, Subject};
+use super::traits::{Choose, Common, Measure};
 use crate::sites::{Band, Extent, SiteGrid, Sites};
 use crate::{Error, Result};
 
@@ -60,16 +60,16 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::PowerSpectrum)
-    }
-
     fn margin_of(&self) -> &'static str {
         "window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        super::smaller_half("window", self.window, shape, enough)
+        super::checks::smaller_half("window", self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common { window: Some(&mut self.window), ..Default::default() }
     }
 }
 
@@ -161,10 +161,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "power-spectrum"
-    }
-
     fn margin(&self) -> Extent {
         self.window
     }
@@ -242,7 +238,7 @@ impl Measure for Family {
 impl Family {
     /// Mean of the window of each site of `band`, and that less its centre.
     fn means(&self, image: ArrayView2<'_, f32>, sites: &Sites, band: &Band) -> Vec<[f64; 2]> {
-        let inner = Inner { grid: *sites.grid(), window: Extent::default() };
+        let inner = InnerSites { grid: *sites.grid(), window: Extent::default() };
         let reach = vec![self.window.cols; self.window.rows + 1];
         let offsets = Norms::new(image, &inner, band.rows.clone(), &reach).offset;
         let mean = |(site, offset): (usize, f32)| {

@@ -6,7 +6,7 @@
 //!
 //! `<P(theta), P(2 alpha_a - theta)> / <P, P>`
 //!
-//! A site takes the largest scores of the [`inner`] sites in its
+//! A site takes the largest scores of the [inner sites](super::inner_sites) in its
 //! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
 //! 2021; mirrors are found on a finer grid here).
 
@@ -14,13 +14,15 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::inner::{self, Inner};
-use super::polar::Polar;
-use super::rounding::Rounding;
-use super::{Choose, Measure};
+use super::inner_sites::{self, InnerSites};
+use super::polar::{Polar, PolarScores, Product};
+use super::rounding::{Rounding, Subject};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::Result;
 use crate::sites::{Band, Extent, SiteGrid};
+
+/// Fewest axes of a map of inner sites, so that its angles are fine ones.
+const LEAST_AXES: usize = 60;
 
 /// What a user chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,16 +55,44 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Reflection)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius and window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            pool_top: Some(&mut self.pool_top),
+            axes: Some(&mut self.axes),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            axes: 3,
+            rings: 6,
+            inner_stride: 4,
+            pool_top: 2,
+        }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        vec![("radius", self.radius)]
+    }
+
+    fn unpooled(&self) -> Option<(Self, usize)> {
+        let axes = self.axes * LEAST_AXES.div_ceil(self.axes.max(1));
+        let own = Self { window: Extent::default(), pool_top: 1, axes, ..self.clone() };
+        Some((own, self.inner_stride))
     }
 }
 
@@ -72,11 +102,16 @@ impl Params {
     /// # Errors
     /// [`Error::Parameter`](crate::Error::Parameter) naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
-        super::at_least("axes", self.axes, 1)?;
-        inner::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
+        super::checks::at_least("axes", self.axes, 1)?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.axes)?;
         Ok(Family {
             polar: Polar::new(self.radius, self.rings, "axes", &[2 * self.axes])?,
-            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            inner: InnerSites::new(
+                shape,
+                Extent::square(self.radius),
+                self.inner_stride,
+                self.window,
+            ),
             axes: self.axes,
             pool_top: self.pool_top,
         })
@@ -89,7 +124,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Number of axes, one score each.
     pub axes: usize,
     /// Scores that are kept of each.
@@ -119,10 +154,6 @@ pub(super) fn degrees(axis: usize, axes: usize) -> String {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "reflection"
-    }
-
     fn margin(&self) -> Extent {
         self.inner.margin()
     }
@@ -134,11 +165,11 @@ impl Measure for Family {
     fn channel_names(&self) -> Vec<String> {
         let name = |axis| format!("reflection {} deg", degrees(axis, self.axes));
         let names: Vec<String> = (0..self.axes).map(name).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {
@@ -170,5 +201,40 @@ impl Measure for Family {
         let Subject { image, sites, .. } = subject;
         let here = ([0, 0], [0.0; 2]);
         self.polar.rounding(image, (sites, band), &self.inner, &[[here, here]])
+    }
+
+    fn polar_scores(&self) -> Option<PolarScores<'_>> {
+        let score = |axis| vec![(Product::Turn(self.turn(axis)), 1.0)];
+        let scores = (0..self.axes).map(score).collect();
+        Some(PolarScores { polar: &self.polar, inner: &self.inner, scores })
+    }
+
+    /// The angle of the parabola's top through the score and its neighbours.
+    fn symmetry(&self, scores: &[f32], best: usize) -> f32 {
+        let n = scores.len();
+        let [before, at, after] = [n - 1, 0, 1].map(|step| scores[(best + step) % n]);
+        let bend = before - 2.0 * at + after;
+        let beyond = if bend < 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
+        (180.0 * (best as f32 + beyond) / n as f32).rem_euclid(180.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_lie_between_axes_and_go_round() {
+        let family = Params::default().plan(Extent::square(90)).unwrap();
+        let wave = |at: f32| move |i: usize| (2.0 * (i as f32 * 3.0 - at).to_radians()).cos();
+        for at in [0.0, 1.0, 44.4, 89.0, 178.7] {
+            let scores: Vec<f32> = (0..60).map(wave(at)).collect();
+            let best = (0..60).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+            let found = family.symmetry(&scores, best);
+            let apart = (found - at + 90.0).rem_euclid(180.0) - 90.0;
+            assert!(apart.abs() < 0.05, "{found} for {at}");
+            assert!((0.0..180.0).contains(&found));
+        }
+        assert_eq!(family.symmetry(&[0.0; 4], 0), 0.0, "no axis is better than another");
     }
 }

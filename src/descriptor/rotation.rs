@@ -6,7 +6,7 @@
 //!
 //! `mean over m = 1 .. f-1 of <P, P rolled by m n_t / f> / <P, P>`
 //!
-//! A site takes the largest scores of the [`inner`] sites in its
+//! A site takes the largest scores of the [inner sites](super::inner_sites) in its
 //! window (the point-group descriptors of Wang et al., *Microsc. Microanal.* 27,
 //! 2021; centres are found on a finer grid here).
 
@@ -14,11 +14,10 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::inner::{self, Inner};
-use super::polar::Polar;
-use super::rounding::Rounding;
-use super::{Choose, Measure};
+use super::inner_sites::{self, InnerSites};
+use super::polar::{Polar, PolarScores, Product};
+use super::rounding::{Rounding, Subject};
+use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
@@ -61,16 +60,42 @@ impl Default for Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Rotation)
-    }
-
     fn margin_of(&self) -> &'static str {
         "radius and window"
     }
 
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
-        inner::smaller(self.radius, self.window, shape, enough)
+        inner_sites::smaller(self.radius, self.window, shape, enough)
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            window: Some(&mut self.window),
+            radius: Some(&mut self.radius),
+            inner_stride: Some(&mut self.inner_stride),
+            pool_top: Some(&mut self.pool_top),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        vec![Self {
+            radius: 6,
+            window: SMALL_WINDOW,
+            folds: vec![2, 3],
+            rings: 6,
+            inner_stride: 4,
+            pool_top: 2,
+        }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        vec![("radius", self.radius)]
+    }
+
+    fn unpooled(&self) -> Option<(Self, usize)> {
+        let own = Self { window: Extent::default(), pool_top: 1, ..self.clone() };
+        Some((own, self.inner_stride))
     }
 }
 
@@ -91,10 +116,15 @@ impl Params {
                 return Err(Error::parameter("folds", fold, "it is listed twice"));
             }
         }
-        inner::check_pooling(self.inner_stride, self.pool_top, self.folds.len())?;
+        inner_sites::check_pooling(self.inner_stride, self.pool_top, self.folds.len())?;
         Ok(Family {
             polar: Polar::new(self.radius, self.rings, "folds", &self.folds)?,
-            inner: Inner::new(shape, Extent::square(self.radius), self.inner_stride, self.window),
+            inner: InnerSites::new(
+                shape,
+                Extent::square(self.radius),
+                self.inner_stride,
+                self.window,
+            ),
             folds: self.folds.clone(),
             pool_top: self.pool_top,
         })
@@ -107,7 +137,7 @@ pub struct Family {
     /// What is sampled around an inner site.
     pub polar: Polar,
     /// The inner sites and their pooling.
-    pub inner: Inner,
+    pub inner: InnerSites,
     /// Orders of the axes, one score each.
     pub folds: Vec<usize>,
     /// Scores that are kept of each.
@@ -136,10 +166,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "rotation"
-    }
-
     fn margin(&self) -> Extent {
         self.inner.margin()
     }
@@ -150,11 +176,11 @@ impl Measure for Family {
 
     fn channel_names(&self) -> Vec<String> {
         let names: Vec<String> = self.folds.iter().map(|f| format!("rotation {f}-fold")).collect();
-        inner::ranked_names(&names, self.pool_top)
+        inner_sites::ranked_names(&names, self.pool_top)
     }
 
     fn tile_size(&self, _stride: usize) -> Extent {
-        inner::TILE
+        inner_sites::TILE
     }
 
     fn check(&self, grid: &SiteGrid) -> Result<()> {
@@ -186,5 +212,20 @@ impl Measure for Family {
         let Subject { image, sites, .. } = subject;
         let here = ([0, 0], [0.0; 2]);
         self.polar.rounding(image, (sites, band), &self.inner, &[[here, here]])
+    }
+
+    fn polar_scores(&self) -> Option<PolarScores<'_>> {
+        let roll = |(samples, weight)| (Product::Roll(samples), weight);
+        let score = |&fold: &usize| self.rolls(fold).into_iter().map(roll).collect();
+        let scores = self.folds.iter().map(score).collect();
+        Some(PolarScores { polar: &self.polar, inner: &self.inner, scores })
+    }
+
+    fn orders(&self) -> &[usize] {
+        &self.folds
+    }
+
+    fn symmetry(&self, _scores: &[f32], best: usize) -> f32 {
+        self.folds[best] as f32
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Each operation rounds by at most [`EPS`] of its result. A running sum of `T` terms
 //! loses about `eps sqrt(T)` of the sum of their sizes, since its roundings point
-//! either way; what counts beside is how large the terms are against the result, the
+//! either way; what counts as well is how large the terms are against the result, the
 //! condition. Every family says in its own file what that comes to; nothing is fitted
 //! to what some device was seen to do. Functions of WGSL may be less exact than an
 //! operation: quotients and roots by 3 units in the last place, logarithms by 3 or, for
@@ -13,12 +13,23 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis, s};
 
-use super::inner::Inner;
+use super::inner_sites::InnerSites;
 use crate::sites::Sites;
 use crate::sites::{Band, SiteGrid};
 
 /// Largest relative error of one f32 operation, `2^-24`.
 pub(crate) const EPS: f64 = f32::EPSILON as f64 / 2.0;
+
+/// What sites describe.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The image, `[rows, cols]`, at mean 0 and variance 1.
+    pub(crate) image: ArrayView2<'a, f32>,
+    /// Its sites.
+    pub(crate) sites: &'a Sites,
+    /// Its standard deviation in the file's units.
+    pub(crate) deviation: f64,
+}
 
 /// Fills in the bounds of a site's values: which site of the band, and its values.
 type Of<'a> = dyn Fn(usize, &[f32], &mut [f64]) + 'a;
@@ -83,7 +94,7 @@ pub(crate) fn largest_mean(
     rows.map(largest).fold(0.0, f64::max)
 }
 
-impl Inner {
+impl InnerSites {
     /// The largest of `values`, `[inner rows][inner columns]` of `rows`, in the window
     /// of each site of `band`: scores that are pooled are off by no more than the
     /// worst of them.
@@ -121,7 +132,7 @@ mod tests {
     #[test]
     fn the_worst_of_a_window_is_found() {
         let shape = Extent { rows: 40, cols: 33 };
-        let inner = Inner::new(shape, Extent::square(3), 2, Extent { rows: 5, cols: 4 });
+        let inner = InnerSites::new(shape, Extent::square(3), 2, Extent { rows: 5, cols: 4 });
         let grid = SiteGrid::new(shape, inner.margin(), 3);
         let band = Band { rows: 1..grid.count.rows, cols: grid.count.cols };
         let scores = Array2::from_shape_fn((inner.grid.len(), 1), |(i, _)| ((i * 37) % 101) as f64);

@@ -21,9 +21,9 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use super::rounding::{self, EPS, Rounding};
-use super::{Choose, FLAT_SHARE, MOST_CHANNELS, Measure, TILE_SCORES};
+use super::checks::{FLAT_SHARE, MOST_CHANNELS, TILE_SCORES};
+use super::rounding::{self, EPS, Rounding, Subject};
+use super::traits::{Choose, Common, Measure};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
 
@@ -126,10 +126,6 @@ impl Params {
 }
 
 impl Choose for Params {
-    fn family(&self, shape: Extent) -> Result<super::Family> {
-        self.plan(shape).map(super::Family::Translation)
-    }
-
     fn margin_of(&self) -> &'static str {
         "patch and window"
     }
@@ -156,6 +152,27 @@ impl Choose for Params {
             }
             None => "no patch and window leave enough sites in it".into(),
         }
+    }
+
+    fn common(&mut self) -> Common<'_> {
+        Common {
+            patch: Some(&mut self.patch),
+            window: Some(&mut self.window),
+            ..Default::default()
+        }
+    }
+
+    fn small(&self) -> Vec<Self> {
+        let shift = |rows, cols| Translation { rows, cols };
+        let list = vec![shift(-3, 2), shift(0, 0), shift(1, 5), shift(2, -4), shift(0, 1)];
+        vec![Self { patch: Extent::square(6), list: Some(list), ..self.clone() }]
+    }
+
+    fn spans(&self) -> Vec<(&'static str, usize)> {
+        let patch = ("patch", self.patch.rows.min(self.patch.cols));
+        let window = ("window", self.window.rows.min(self.window.cols));
+        // The window of a list is its own.
+        if self.list.is_some() { vec![patch] } else { vec![patch, window] }
     }
 }
 
@@ -212,10 +229,6 @@ impl Family {
 }
 
 impl Measure for Family {
-    fn name(&self) -> &'static str {
-        "translation"
-    }
-
     /// Both patches of every site lie within the image.
     fn margin(&self) -> Extent {
         self.patch + self.window
@@ -276,5 +289,13 @@ impl Measure for Family {
         let vectors = if total - total % 16 > beside { total / 16 } else { total.div_ceil(16) };
         let cols = (16 * vectors - beside).min(256);
         Extent { rows: sites(200, full.rows).max(16).min((most / cols).max(16)), cols }
+    }
+
+    fn translations(&self) -> Vec<Option<Translation>> {
+        self.translations.iter().copied().map(Some).collect()
+    }
+
+    fn is_products(&self) -> bool {
+        true
     }
 }

@@ -26,15 +26,12 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::Result;
 use crate::backend::Backend;
-use crate::descriptor::{Family, FamilyParams, glide, reflection, rotation};
+use crate::descriptor::{Family, FamilyParams};
 use crate::image::micrograph::Micrograph;
 use crate::pipeline::Describing;
 use crate::plan::{Components, Params, Plan};
 use crate::progress::Progress;
-use crate::sites::{Extent, SiteGrid};
-
-/// Fewest axes of a map of reflections, so that its angles are fine ones.
-const LEAST_AXES: usize = 60;
+use crate::sites::SiteGrid;
 
 /// Scores of one family at its inner sites, not pooled.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +65,7 @@ pub fn of(
     memory: u64,
     progress: &dyn Progress,
 ) -> Result<Option<SymmetryMap>> {
-    let Some((family, stride)) = unpooled(family) else { return Ok(None) };
+    let Some((family, stride)) = family.unpooled() else { return Ok(None) };
     let params = Params {
         families: vec![family],
         stride,
@@ -88,39 +85,11 @@ pub fn of(
     Ok(Some(map))
 }
 
-/// The family at its inner sites, and their distance in px.
-fn unpooled(family: &FamilyParams) -> Option<(FamilyParams, usize)> {
-    let (window, pool_top) = (Extent::default(), 1);
-    Some(match family {
-        FamilyParams::Rotation(params) => {
-            let own = rotation::Params { window, pool_top, ..params.clone() };
-            (FamilyParams::Rotation(own), params.inner_stride)
-        }
-        FamilyParams::Reflection(params) => {
-            let axes = params.axes * LEAST_AXES.div_ceil(params.axes.max(1));
-            let own = reflection::Params { window, pool_top, axes, ..params.clone() };
-            (FamilyParams::Reflection(own), params.inner_stride)
-        }
-        FamilyParams::Glide(params) => {
-            let own = glide::Params { window, pool_top, ..params.clone() };
-            (FamilyParams::Glide(own), params.inner_stride)
-        }
-        FamilyParams::Translation(_)
-        | FamilyParams::Centred(_)
-        | FamilyParams::Harmonic(_)
-        | FamilyParams::PowerSpectrum(_)
-        | FamilyParams::Intensity(_) => return None,
-    })
-}
-
 impl SymmetryMap {
     fn empty(plan: &Plan) -> Self {
         let (family, grid) = (&plan.families()[0], plan.sites().grid());
         let map = || Array2::zeros((grid.count.rows, grid.count.cols));
-        let orders = match family {
-            Family::Rotation(family) => family.folds.iter().map(|&fold| (fold, map())).collect(),
-            _ => Vec::new(),
-        };
+        let orders = family.orders().iter().map(|&order| (order, map())).collect();
         Self { family: family.name(), best: map(), of: map(), orders, grid: *grid }
     }
 
@@ -132,13 +101,8 @@ impl SymmetryMap {
             let better = |best: usize, i: usize| if scores[i] > scores[best] { i } else { best };
             let best = (0..scores.len()).fold(0, better);
             self.best[at] = scores[best];
-            self.of[at] = match family {
-                Family::Rotation(family) => family.folds[best] as f32,
-                Family::Glide(family) => {
-                    180.0 * family.glides[best].axis as f32 / family.axes as f32
-                }
-                _ => angle(scores.as_slice().unwrap_or(&scores.to_vec()), best),
-            };
+            let scores = scores.as_slice().expect("rows of a fresh array are contiguous");
+            self.of[at] = family.symmetry(scores, best);
         }
         let rows = scores.nrows() / cols;
         for (channel, (_, map)) in self.orders.iter_mut().enumerate() {
@@ -146,34 +110,5 @@ impl SymmetryMap {
             let scores = scores.to_shape((rows, cols)).expect("bands are whole rows");
             map.slice_mut(s![first..first + rows, ..]).assign(&scores);
         }
-    }
-}
-
-/// Angle in degrees of the parabola's top through the score `best` and its
-/// neighbours, the scores being spread over half a turn.
-fn angle(scores: &[f32], best: usize) -> f32 {
-    let n = scores.len();
-    let [before, at, after] = [n - 1, 0, 1].map(|step| scores[(best + step) % n]);
-    let bend = before - 2.0 * at + after;
-    let beyond = if bend < 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
-    (180.0 * (best as f32 + beyond) / n as f32).rem_euclid(180.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn angles_lie_between_axes_and_go_round() {
-        let wave = |at: f32| move |i: usize| (2.0 * (i as f32 * 3.0 - at).to_radians()).cos();
-        for at in [0.0, 1.0, 44.4, 89.0, 178.7] {
-            let scores: Vec<f32> = (0..60).map(wave(at)).collect();
-            let best = (0..60).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
-            let found = angle(&scores, best);
-            let apart = (found - at + 90.0).rem_euclid(180.0) - 90.0;
-            assert!(apart.abs() < 0.05, "{found} for {at}");
-            assert!((0.0..180.0).contains(&found));
-        }
-        assert_eq!(angle(&[0.0; 4], 0), 0.0, "no axis is better than another");
     }
 }

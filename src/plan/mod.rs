@@ -197,12 +197,7 @@ impl Plan {
 
     /// The translation of each channel that is one, `[D]`, px of what is described.
     pub fn translations(&self) -> Vec<Option<Translation>> {
-        let of_family = |family: &Family| match family {
-            Family::Translation(family) => family.translations.iter().copied().map(Some).collect(),
-            Family::Centred(family) => family.translations().map(Some).collect(),
-            other => vec![None; other.channels()],
-        };
-        self.families.iter().flat_map(of_family).collect()
+        self.families.iter().flat_map(Family::translations).collect()
     }
 
     fn check_clusters(&self) -> Result<()> {

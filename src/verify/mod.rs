@@ -151,8 +151,8 @@ mod tests {
     use super::*;
     use crate::Silent;
     use crate::backend::cpu::Cpu;
-    use crate::descriptor::FamilyParams;
     use crate::descriptor::harmonic::Pool;
+    use crate::descriptor::{Common, FamilyParams};
     use crate::image::micrograph::NonFinite;
     use crate::sites::Extent;
 
@@ -184,20 +184,17 @@ mod tests {
         let own = if power_mean { "harmonic" } else { name };
         let mut family = FamilyParams::from_name(own).unwrap();
         let window = Extent { rows: 7, cols: 5 };
+        let Common { patch, window: own, radius, .. } = family.common();
+        patch.into_iter().for_each(|patch| *patch = Extent { rows: 9, cols: 12 });
+        own.into_iter().for_each(|own| *own = window);
+        radius.into_iter().for_each(|radius| *radius = 9);
         match &mut family {
-            FamilyParams::Translation(p) => (p.patch, p.window) = (Extent::square(8), window),
+            FamilyParams::Translation(p) => p.patch = Extent::square(8),
             FamilyParams::Centred(p) => p.width = 5.0,
-            FamilyParams::Rotation(p) => (p.radius, p.window) = (9, window),
-            FamilyParams::Reflection(p) => (p.radius, p.window) = (9, window),
-            FamilyParams::Glide(p) => {
-                (p.radius, p.rings, p.window, p.periods) = (9, 12, window, vec![8.7]);
-            }
-            FamilyParams::Harmonic(p) if power_mean => {
-                (p.radius, p.pool) = (9, Pool::PowerMean { width: 3.0 });
-            }
-            FamilyParams::Harmonic(p) => (p.radius, p.window) = (9, window),
+            FamilyParams::Glide(p) => (p.rings, p.periods) = (12, vec![8.7]),
+            FamilyParams::Harmonic(p) if power_mean => p.pool = Pool::PowerMean { width: 3.0 },
             FamilyParams::PowerSpectrum(p) => p.window = Extent { rows: 9, cols: 12 },
-            FamilyParams::Intensity(p) => p.patch = Extent { rows: 9, cols: 12 },
+            _ => {}
         }
         Params { families: vec![family], stride: 5, ..Default::default() }
     }

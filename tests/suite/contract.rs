@@ -2,11 +2,11 @@
 
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array1, Array2, Axis, s};
+use stemseg::backend::gpu::Gpu;
 use stemseg::backend::{Backend, Step, cpu::Cpu};
 use stemseg::descriptor::{FamilyParams, Translation, translation};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
-use stemseg::plan::Components;
-use stemseg::plan::Outline;
+use stemseg::plan::{Components, Outline, Reduce};
 use stemseg::reduce::pca::{Moments, Pca};
 use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
@@ -30,11 +30,40 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials.extend(devices.each("contract::moments_of_many_channels", moments_of_many_channels));
     trials.extend(devices.each("contract::assignment", assignment));
     trials.extend(devices.each("contract::same_twice", same_twice));
+    trials.push(
+        devices.gpu_trial("contract::memory_is_for_the_features_that_are_kept", memory_of_features),
+    );
     trials.push(Trial::test(
         "contract::threads_and_bands_change_nothing::cpu",
         threads_change_nothing,
     ));
     trials
+}
+
+/// As many features are kept of descriptors that become factors as of these components, so
+/// bands are as high.
+fn memory_of_features(gpu: &Gpu) -> Result<(), Failed> {
+    let translation = translation::Params { max_points: 200, ..Default::default() };
+    let rows = |reduce, components, budget| {
+        let families = vec![FamilyParams::Translation(translation.clone())];
+        let params = Params { families, reduce, components, stride: 4, ..Default::default() };
+        let plan = Plan::new(params, Outline::new((4000, 4000), 1.0))?;
+        Ok::<_, Failed>((gpu.band_rows(&plan, budget)?, plan.components()))
+    };
+    let few = Components::Count(5);
+    for budget in (100..1000).step_by(50).map(|mib| mib << 20) {
+        let (factors, kept) = rows(Reduce::Maf, few, budget)?;
+        let (components, _) = rows(Reduce::Pca, kept, budget)?;
+        if factors != components {
+            let found = format!("{factors} rows for factors, {components} for as many features");
+            return Err(format!("{found}, with {budget} bytes").into());
+        }
+    }
+    let budget = 500 << 20;
+    match rows(Reduce::Pca, few, budget)?.0 > rows(Reduce::Maf, few, budget)?.0 {
+        true => Ok(()),
+        false => Err("features need no memory".into()),
+    }
 }
 
 /// A small generator of the tests' own: any numbers will do.

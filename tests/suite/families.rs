@@ -8,8 +8,8 @@ use ndarray::{Array2, s};
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::descriptor::{
-    Family, FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection,
-    rotation, translation,
+    Family, FamilyParams, centred, glide, harmonic, power_spectrum, reflection, rotation,
+    translation,
 };
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
@@ -24,24 +24,19 @@ pub(crate) use hard::{
 use stemseg_testing::data::compare;
 use stemseg_testing::devices::Devices;
 
-/// Names of the families that are tried; `power-mean` is the harmonic one so pooled.
-const FAMILIES: [&str; 8] = [
-    "centred-translation",
-    "rotation",
-    "reflection",
-    "glide",
-    "harmonic",
-    "power-mean",
-    "power-spectrum",
-    "intensity",
-];
+/// Names of the families that are tried: all but translation, which has trials of its own;
+/// `power-mean` is the harmonic one so pooled.
+fn tried() -> Vec<&'static str> {
+    let both = |name| if name == "harmonic" { vec![name, "power-mean"] } else { vec![name] };
+    FamilyParams::NAMES.into_iter().skip(1).flat_map(both).collect()
+}
 
 /// What a value may be off the definition, relative to the largest.
 const BOUND: f64 = 1e-5;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for name in FAMILIES {
+    for name in tried() {
         let mut each = |title: &str, test: fn(&dyn Backend, &'static str, u64) -> Outcome, seed| {
             let title = format!("families::{name}_{title}");
             trials.extend(devices.each(&title, move |b| test(b, name, seed)));
@@ -140,9 +135,26 @@ fn random_family(name: &str, random: &mut Random) -> FamilyParams {
             spectrum: if random.unit() < 0.5 { Spectrum::Half } else { Spectrum::Full },
             scale: if random.unit() < 0.5 { Scale::Log } else { Scale::Linear },
         }),
-        "intensity" => FamilyParams::Intensity(intensity::Params { patch: window }),
-        other => panic!("no parameters for {other}"),
+        other => sized(other, window, radius, [inner_stride, pool_top]),
     }
+}
+
+/// A family of which no more is to be chosen than what several families have; the patch is
+/// as large as the window.
+pub(crate) fn sized(
+    name: &str,
+    window: Extent,
+    radius: usize,
+    [inner_stride, pool_top]: [usize; 2],
+) -> FamilyParams {
+    let mut family = FamilyParams::from_name(name).unwrap_or_else(|e| panic!("{e}"));
+    let common = family.common();
+    [common.patch, common.window].into_iter().flatten().for_each(|to| *to = window);
+    let sizes = [(common.radius, radius), (common.inner_stride, inner_stride)];
+    for (to, size) in sizes.into_iter().chain([(common.pool_top, pool_top)]) {
+        to.into_iter().for_each(|to| *to = size);
+    }
+    family
 }
 
 /// How harmonics are pooled.
@@ -262,8 +274,7 @@ fn elongated(name: &str, wide: bool) -> Params {
         "power-spectrum" => {
             FamilyParams::PowerSpectrum(power_spectrum::Params { window, ..Default::default() })
         }
-        "intensity" => FamilyParams::Intensity(intensity::Params { patch: window }),
-        other => panic!("no parameters for {other}"),
+        other => sized(other, window, radius, [inner_stride, pool_top]),
     };
     Params { families: vec![family], stride: 3, ..Default::default() }
 }
@@ -314,7 +325,7 @@ fn random_plan(backend: &dyn Backend, name: &str, seed: u64) -> Result<(), Faile
 fn together(backend: &dyn Backend, seed: u64) -> Result<(), Failed> {
     let mut random = Random::new(seed + 900);
     let mut families = vec![random_family("translation", &mut random)];
-    families.extend(FAMILIES.iter().map(|name| random_family(name, &mut random)));
+    families.extend(tried().into_iter().map(|name| random_family(name, &mut random)));
     let params = Params { families, stride: 3, ..Default::default() };
     follows(backend, params, &image((80, 91), seed), BOUND)
 }

@@ -25,6 +25,7 @@ mod no_data;
 mod numbers;
 mod precision;
 mod properties;
+mod recipe;
 mod scenes;
 mod symmetry;
 mod verify;
@@ -58,6 +59,7 @@ fn main() {
     trials.extend(gpu::trials(&devices));
     trials.extend(precision::trials(&devices));
     trials.extend(properties::trials(&devices));
+    trials.extend(recipe::trials());
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
     libtest_mimic::run(&arguments, trials).exit();

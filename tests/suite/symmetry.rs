@@ -4,14 +4,14 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayView2};
 use stemseg::backend::Backend;
 use stemseg::descriptor::{
-    FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection, rotation,
-    translation,
+    FamilyParams, centred, glide, harmonic, power_spectrum, reflection, rotation, translation,
 };
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
 
 use crate::contract::{describe, noise};
+use crate::families::sized;
 use stemseg_testing::data::compare;
 use stemseg_testing::devices::Devices;
 
@@ -82,8 +82,7 @@ pub(crate) fn family(name: &str) -> FamilyParams {
             scale: power_spectrum::Scale::Linear,
             ..Default::default()
         }),
-        "intensity" => FamilyParams::Intensity(intensity::Params { patch: Extent::square(radius) }),
-        other => panic!("no parameters for {other}"),
+        other => sized(other, Extent::square(radius), radius, [inner_stride, pool_top]),
     }
 }
 

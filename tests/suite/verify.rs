@@ -6,8 +6,8 @@ use ndarray::ArrayView2;
 use stemseg::backend::cpu::Cpu;
 use stemseg::backend::gpu::{Gpu, Options, Shaders};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
-use stemseg::descriptor::FamilyParams;
 use stemseg::descriptor::harmonic::Pool;
+use stemseg::descriptor::{Common, FamilyParams};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
 use stemseg::verify::{Report, verify};
@@ -119,29 +119,13 @@ fn agrees(families: &str, image: &str, gpu: &Gpu) -> Result<(), Failed> {
 }
 
 pub(crate) fn mutated(shader: &str, from: &str, to: &str) -> Shaders {
-    let mut shaders = Shaders::default();
-    let source = match shader {
-        "translation" => &mut shaders.translation,
-        "polar" => &mut shaders.polar,
-        "glide" => &mut shaders.glide,
-        "pooling" => &mut shaders.pooling,
-        "moments" => &mut shaders.moments,
-        "intensity" => &mut shaders.intensity,
-        "harmonic" => &mut shaders.harmonic,
-        "maximum" => &mut shaders.maximum,
-        "power_mean" => &mut shaders.power_mean,
-        "centred" => &mut shaders.centred,
-        "centred_cells" => &mut shaders.centred_cells,
-        "power_spectrum" => &mut shaders.power_spectrum,
-        "project" => &mut shaders.project,
-        "repair" => &mut shaders.repair,
-        "fold" => &mut shaders.fold,
-        "cluster_sums" => &mut shaders.cluster_sums,
-        _ => &mut shaders.assign,
-    };
-    assert_eq!(source.matches(from).count(), 1, "'{from}' must stand once in {shader}.wgsl");
-    *source = source.replace(from, to).into();
-    shaders
+    let shaders = Shaders::default();
+    assert_eq!(
+        shaders[shader].matches(from).count(),
+        1,
+        "'{from}' must stand once in {shader}.wgsl"
+    );
+    shaders.replaced(shader, from, to)
 }
 
 /// Name of the family; `power-mean` is the harmonic one so pooled.
@@ -152,23 +136,19 @@ fn name(family: &str) -> &str {
 fn params(families: &str) -> Result<Params, Failed> {
     let family = |name: &str| -> Result<FamilyParams, Failed> {
         let mut family = FamilyParams::from_name(self::name(name))?;
+        let Common { patch, window, radius, .. } = family.common();
+        patch.into_iter().for_each(|patch| *patch = Extent::square(9));
+        window.into_iter().for_each(|window| *window = Extent::square(8));
+        radius.into_iter().for_each(|radius| *radius = 9);
         match &mut family {
             FamilyParams::Centred(p) => p.width = 5.0,
             FamilyParams::Harmonic(p) if name == "power-mean" => {
-                (p.radius, p.pool) = (9, Pool::PowerMean { width: 3.0 });
+                p.pool = Pool::PowerMean { width: 3.0 };
             }
-            FamilyParams::Translation(p) => {
-                (p.patch, p.window, p.max_points) = (Extent::square(9), Extent::square(8), 81);
-            }
-            FamilyParams::Rotation(p) => (p.radius, p.window) = (9, Extent::square(8)),
-            FamilyParams::Reflection(p) => (p.radius, p.window) = (9, Extent::square(8)),
-            FamilyParams::Glide(p) => {
-                (p.radius, p.window, p.periods) = (9, Extent::square(8), vec![9.3]);
-                p.rings = 12;
-            }
-            FamilyParams::Harmonic(p) => (p.radius, p.window) = (9, Extent::square(8)),
+            FamilyParams::Translation(p) => p.max_points = 81,
+            FamilyParams::Glide(p) => (p.rings, p.periods) = (12, vec![9.3]),
             FamilyParams::PowerSpectrum(p) => p.window = Extent { rows: 9, cols: 11 },
-            FamilyParams::Intensity(p) => p.patch = Extent::square(9),
+            _ => {}
         }
         Ok(family)
     };

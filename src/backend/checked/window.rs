@@ -50,7 +50,12 @@ impl<'a> Window<'a> {
     ) -> Result<Self> {
         let (grid, reach) = (plan.sites().grid(), plan.sites().reach());
         // Sites and inner sites have to lie where they lay.
-        let align = plan.params().families.iter().filter_map(inner_stride).fold(grid.stride, lcm);
+        let align = plan
+            .params()
+            .families
+            .iter()
+            .filter_map(FamilyParams::inner_stride)
+            .fold(grid.stride, lcm);
         let pixels = |first: usize, last: usize, reach: usize, size: usize| {
             let start = first.saturating_sub(reach);
             start - start % align..(last + reach + 1).min(size)
@@ -156,20 +161,6 @@ pub(super) fn map(components: Array2<f64>) -> Pca {
         skipped: false,
     };
     Pca { mean: Array1::zeros(components.ncols()), components, report }
-}
-
-/// Distance of the inner sites of a family, px.
-fn inner_stride(family: &FamilyParams) -> Option<usize> {
-    match family {
-        FamilyParams::Rotation(params) => Some(params.inner_stride),
-        FamilyParams::Reflection(params) => Some(params.inner_stride),
-        FamilyParams::Glide(params) => Some(params.inner_stride),
-        FamilyParams::Harmonic(params) => Some(params.inner_stride),
-        FamilyParams::Translation(_)
-        | FamilyParams::Centred(_)
-        | FamilyParams::PowerSpectrum(_)
-        | FamilyParams::Intensity(_) => None,
-    }
 }
 
 fn lcm(a: usize, b: usize) -> usize {

@@ -6,19 +6,25 @@
 //! side by side. Each cell, and each site, is computed by itself, so that tiles change
 //! nothing.
 
+use std::sync::Arc;
+
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
+use super::buffer_pool::BufferPool;
+use super::inner_sites::InnerMaps;
+use super::tile_kernel::{self, CpuFamily, Describe, Setup};
 use super::vector::{LANES, Vector, fma, vector};
 use crate::descriptor::centred::{Family, LEAST_SHARE};
-use crate::sites::{Extent, SiteGrid, Tile};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid, Tile};
 
 /// Weight, mean of both pixels, and sums of the products of what they are off it: of
 /// the first, of both, of the second.
 const VALUES: usize = 6;
 
 /// The kernel of one family of one image.
-pub(super) struct Kernel<'a> {
+struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
     mask: Option<ArrayView2<'a, bool>>,
     grid: &'a SiteGrid,
@@ -33,11 +39,12 @@ pub(super) struct Kernel<'a> {
     lead: Extent,
     /// Least weight for a score.
     least: f32,
+    buffers: Arc<BufferPool<Scratch>>,
 }
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     pixels: Pixels,
     /// [`VALUES`] planes `[cell rows][pitch]`.
     cells: Vec<f32>,
@@ -78,13 +85,39 @@ impl Pixels {
     }
 }
 
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
+        Arc::new(Kernel::new(setup, self))
+    }
+
+    fn task_bytes(&self, plan: &Plan) -> u64 {
+        bytes(self, plan.sites().grid(), plan.sites().tile())
+    }
+
+    /// Pixels are read twice, cells down and along.
+    fn work_per_site_row(&self, plan: &Plan) -> usize {
+        let grid = plan.sites().grid();
+        let (cell, taps) = (grid.stride * grid.stride, 2 * self.cells(grid.stride) + 1);
+        grid.count.cols * self.halves.len() * (10 * cell + 20 * taps)
+    }
+}
+
+impl<'a> tile_kernel::Kernel<'a> for Kernel<'a> {
+    fn band(self: Arc<Self>, _: &Band, _: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        Box::new(self)
+    }
+}
+
+impl Describe for Kernel<'_> {
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        self.buffers.with(|scratch| self.tile(tile, scratch, out, pitch));
+    }
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(
-        image: ArrayView2<'a, f32>,
-        mask: Option<ArrayView2<'a, bool>>,
-        family: &'a Family,
-        grid: &'a SiteGrid,
-    ) -> Self {
+    fn new(setup: &Setup<'a>, family: &'a Family) -> Self {
+        let (image, sites) = (setup.image, setup.plan.sites());
+        let (mask, grid) = (sites.mask().map(|mask| mask.view()), sites.grid());
         let stride = grid.stride;
         let half = Extent::square(stride / 2);
         Self {
@@ -98,11 +131,12 @@ impl<'a> Kernel<'a> {
             around: family.cells(stride),
             lead: half + family.longest(),
             least: (LEAST_SHARE * family.whole(stride)) as f32,
+            buffers: setup.pools.of(),
         }
     }
 
     /// Writes the scores of the sites of `tile`, one channel each `pitch` values.
-    pub(super) fn scores(&self, tile: &Tile, scratch: &mut Scratch, out: &mut [f32], pitch: usize) {
+    fn tile(&self, tile: &Tile, scratch: &mut Scratch, out: &mut [f32], pitch: usize) {
         let Scratch { pixels, cells: values, merged } = scratch;
         let cells = Cells {
             rows: tile.count.rows + 2 * self.around,
@@ -353,7 +387,7 @@ fn translation(
 }
 
 /// Bytes of the buffers of a task on a tile of `count` sites.
-pub(super) fn bytes(family: &Family, grid: &SiteGrid, count: Extent) -> u64 {
+fn bytes(family: &Family, grid: &SiteGrid, count: Extent) -> u64 {
     let cells = count + Extent::square(2 * family.cells(grid.stride) + LANES);
     let lead = family.longest() + Extent::square(grid.stride);
     let pixels =

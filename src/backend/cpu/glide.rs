@@ -4,19 +4,26 @@
 //! keeps the samples, then those half a period away, glide by glide.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased};
+use super::inner_sites::{InnerMaps, Phased};
 use super::polar::{Squares, Strip, Taps};
+use super::rank_pooling::Ranked;
+use super::table_memory::{self, TableMemory};
+use super::tile_kernel::{self, CpuFamily, Score, Setup};
 use super::vector::{LANES, Line, Vector, fma, lanes};
 use crate::descriptor::glide::Family;
+use crate::plan::Plan;
+use crate::sites::{Band, SiteGrid};
 
 /// Glide scores of one family of one image.
-pub(super) struct Kernel<'a> {
+struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
-    pub(super) family: &'a Family,
+    family: &'a Family,
+    grid: &'a SiteGrid,
     /// Of the inner sites' own squares.
     taps: Taps,
     moves: Vec<Move>,
@@ -46,8 +53,29 @@ struct Scratch {
     there: Vec<Line>,
 }
 
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
+        let source = setup.source(Kernel::new(setup, self));
+        Ranked::kernel(setup, &self.inner, (source, 0..self.glides.len()), self.pool_top)
+    }
+
+    fn tables(&self, plan: &Plan, rows: usize) -> TableMemory {
+        TableMemory::maps(plan, rows, &self.inner, self.glides.len())
+    }
+
+    fn work_per_site_row(&self, plan: &Plan) -> usize {
+        table_memory::squares(plan, &self.inner, &self.polar) * (1 + 2 * self.glides.len())
+    }
+}
+
+impl Score for Kernel<'_> {
+    fn maps(&self, band: &Band) -> InnerMaps {
+        self.rows(self.family.inner.rows_of(band, self.grid))
+    }
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family) -> Self {
+    fn new(setup: &Setup<'a>, family: &'a Family) -> Self {
         let both = |(channel, glide): (usize, &crate::descriptor::glide::Glide)| {
             let turn = family.turn(glide);
             [true, false].map(|forwards| {
@@ -56,11 +84,12 @@ impl<'a> Kernel<'a> {
             })
         };
         let moves = family.glides.iter().enumerate().flat_map(both).collect();
-        Self { image, family, taps: Taps::new(&family.polar, [0.0; 2]), moves }
+        let (image, grid) = (setup.image, setup.plan.sites().grid());
+        Self { image, family, grid, taps: Taps::new(&family.polar, [0.0; 2]), moves }
     }
 
     /// Scores of all channels for `rows` of inner sites.
-    pub(super) fn maps(&self, rows: Range<usize>) -> InnerMaps {
+    fn rows(&self, rows: Range<usize>) -> InnerMaps {
         let grid = &self.family.inner.grid;
         let top = grid.row(rows.start) - grid.margin.rows;
         let bottom = grid.row(rows.end.max(1) - 1) + grid.margin.rows + 1;

@@ -7,21 +7,27 @@
 //! largest values of the windows, first down the columns, then along the rows.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased, mean_and_inverse};
+use super::inner_sites::{InnerMaps, Phased, mean_and_inverse};
+use super::maximum::Maxima;
+use super::power_mean::PowerMeans;
+use super::table_memory::{self, TableMemory};
+use super::tile_kernel::{self, CpuFamily, Score, Setup};
 use super::vector::{LANES, Line, Vector, matrix_products, vector};
 use crate::descriptor::harmonic::{Family, Folded};
+use crate::plan::Plan;
+use crate::sites::{Band, SiteGrid};
 
 /// Real and imaginary parts of one family of one image.
-pub(super) struct Kernel<'a> {
+struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
-    pub(super) family: &'a Family,
+    family: &'a Family,
+    grid: &'a SiteGrid,
     folded: Folded,
-    /// Of each kernel, its real part and its imaginary one, if it has any.
-    pub(super) parts: Vec<(usize, Option<usize>)>,
     channels: usize,
 }
 
@@ -33,14 +39,39 @@ struct Scratch {
     sums: Vec<Line>,
 }
 
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
+        let source = setup.source(Kernel::new(setup, self));
+        match self.width {
+            Some(width) => Arc::new(PowerMeans::new(setup, self, width, source)),
+            None => Arc::new(Maxima::new(setup, self, source)),
+        }
+    }
+
+    fn tables(&self, plan: &Plan, rows: usize) -> TableMemory {
+        TableMemory::maps(plan, rows, &self.inner, 2 * self.orders.len() * self.rings)
+    }
+
+    fn work_per_site_row(&self, plan: &Plan) -> usize {
+        let products = self.radius * self.radius * self.orders.len() * self.rings;
+        2 * table_memory::inner_sites(plan, &self.inner) * products
+    }
+}
+
+impl Score for Kernel<'_> {
+    fn maps(&self, band: &Band) -> InnerMaps {
+        self.rows(self.family.inner.rows_of(band, self.grid))
+    }
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, family: &'a Family) -> Self {
-        let (parts, channels) = (family.parts(), family.part_count());
-        Self { image, family, folded: family.folded(), parts, channels }
+    fn new(setup: &Setup<'a>, family: &'a Family) -> Self {
+        let (image, grid) = (setup.image, setup.plan.sites().grid());
+        Self { image, family, grid, folded: family.folded(), channels: family.part_count() }
     }
 
     /// Real and imaginary parts for `rows` of inner sites.
-    pub(super) fn maps(&self, rows: Range<usize>) -> InnerMaps {
+    fn rows(&self, rows: Range<usize>) -> InnerMaps {
         let grid = &self.family.inner.grid;
         let top = grid.row(rows.start) - self.family.radius;
         let bottom = grid.row(rows.end.max(1) - 1) + self.family.radius + 1;

@@ -1,20 +1,53 @@
 //! Mean and standard deviation of patches, in f64; see `descriptor/intensity.rs`.
 
+use std::sync::Arc;
+
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
+use super::buffer_pool::BufferPool;
+use super::inner_sites::InnerMaps;
+use super::tile_kernel::{CpuFamily, Describe, Kernel, Setup};
 use crate::descriptor::intensity::Family;
-use crate::sites::{SiteGrid, Tile};
+use crate::sites::{Band, SiteGrid, Tile};
+
+/// The kernel of one family of one image.
+struct Patches<'a> {
+    image: ArrayView2<'a, f32>,
+    family: &'a Family,
+    grid: &'a SiteGrid,
+    buffers: Arc<BufferPool<Scratch>>,
+}
 
 /// Buffers of one task: sums over the patch's rows, per column.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     sum: Vec<f64>,
     squares: Vec<f64>,
 }
 
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn Kernel<'a> + 'a> {
+        let (grid, buffers) = (setup.plan.sites().grid(), setup.pools.of());
+        Arc::new(Patches { image: setup.image, family: self, grid, buffers })
+    }
+}
+
+impl<'a> Kernel<'a> for Patches<'a> {
+    fn band(self: Arc<Self>, _: &Band, _: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        Box::new(self)
+    }
+}
+
+impl Describe for Patches<'_> {
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Self { image, family, grid, .. } = self;
+        self.buffers.with(|scratch| scores(*image, family, grid, tile, scratch, out, pitch));
+    }
+}
+
 /// Writes mean and deviation of the sites of `tile`, `pitch` values each.
-pub(super) fn scores(
+fn scores(
     image: ArrayView2<'_, f32>,
     family: &Family,
     grid: &SiteGrid,

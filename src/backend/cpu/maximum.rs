@@ -2,16 +2,58 @@
 //! each phase in a site's window, first down the columns, then along the rows.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use multiversion::multiversion;
 
-use super::harmonic::Kernel;
-use super::inner::InnerMaps;
-use crate::sites::{SiteGrid, Tile};
+use super::buffer_pool::BufferPool;
+use super::inner_sites::InnerMaps;
+use super::tile_kernel::{Describe, Kernel, Setup};
+use crate::descriptor::harmonic::Family;
+use crate::sites::{Band, SiteGrid, Tile};
+
+/// The kernel of a family that keeps the largest.
+pub(super) struct Maxima<'a> {
+    family: &'a Family,
+    grid: &'a SiteGrid,
+    /// Which of the sources has the harmonics.
+    source: usize,
+    /// Of each harmonic, its real part and its imaginary one, if it has any.
+    parts: Vec<(usize, Option<usize>)>,
+    buffers: Arc<BufferPool<Scratch>>,
+}
+
+/// The kernel with the harmonics of a band.
+struct Pooled<'a> {
+    maxima: Arc<Maxima<'a>>,
+    maps: Arc<InnerMaps>,
+}
+
+impl<'a> Maxima<'a> {
+    /// Of the harmonics of `source`.
+    pub(super) fn new(setup: &Setup<'a>, family: &'a Family, source: usize) -> Self {
+        let (grid, buffers) = (setup.plan.sites().grid(), setup.pools.of());
+        Self { family, grid, source, parts: family.parts(), buffers }
+    }
+}
+
+impl<'a> Kernel<'a> for Maxima<'a> {
+    fn band(self: Arc<Self>, _: &Band, maps: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        let maps = Arc::clone(&maps[self.source]);
+        Box::new(Pooled { maxima: self, maps })
+    }
+}
+
+impl Describe for Pooled<'_> {
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Self { maxima, maps } = self;
+        maxima.buffers.with(|scratch| pool(maxima, maps, tile, scratch, out, pitch));
+    }
+}
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     /// Largest values over 1, 2, 4, ... rows, `[inner row][column]`.
     rows: Vec<Vec<f32>>,
     /// The same over columns.
@@ -43,16 +85,15 @@ impl Windows {
 }
 
 /// Writes the maxima of the sites of `tile`, one channel each `pitch` values.
-pub(super) fn pool(
-    kernel: &Kernel<'_>,
+fn pool(
+    kernel: &Maxima<'_>,
     maps: &InnerMaps,
-    grid: &SiteGrid,
     tile: &Tile,
     scratch: &mut Scratch,
     out: &mut [f32],
     pitch: usize,
 ) {
-    let inner = &kernel.family.inner;
+    let (inner, grid) = (&kernel.family.inner, kernel.grid);
     let site_row = |i: usize| inner.rows(grid.row(tile.first.rows + i));
     let site_col = |j: usize| inner.cols(grid.col(tile.first.cols + j));
     let rows = Windows::new((0..tile.count.rows).map(site_row).collect());

@@ -5,25 +5,21 @@
 //! costs less than to fetch them from memory. Tiles of other families are kept while
 //! they fit the budget.
 
-mod alone;
 mod assign;
-mod centred;
-mod glide;
-mod harmonic;
-mod inner;
-mod intensity;
-mod kept;
-mod kernels;
+mod buffer_pool;
+mod covariance_only;
+mod families;
+mod inner_sites;
+mod kept_tiles;
 mod maximum;
 mod moments;
 mod polar;
-mod pool;
-mod pooling;
 mod power_mean;
-mod power_spectrum;
 mod project;
+mod rank_pooling;
 mod session;
-mod translation;
+mod table_memory;
+mod tile_kernel;
 mod vector;
 
 use ndarray::{Array2, ArrayView2};
@@ -31,20 +27,24 @@ use ndarray::{Array2, ArrayView2};
 use super::{Assign, Backend, Describe, DeviceInfo};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Norms};
+use crate::descriptor::{declare_modules, families};
 use crate::plan::Plan;
 use crate::sites::{SiteGrid, Tile};
 
-pub use alone::CovarianceAlone;
+use buffer_pool::BufferPools;
+pub use covariance_only::CovarianceOnly;
+
+families!(declare_modules);
 
 /// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
 pub(crate) fn least_tables(plan: &Plan) -> u64 {
-    kernels::bytes_of_inner(plan, plan.sites().tile().rows.min(plan.sites().grid().count.rows))
+    families::bytes_of_tables(plan, plan.sites().tile().rows.min(plan.sites().grid().count.rows))
 }
 
-/// Bytes of the buffers of a task that works on a tile of `plan`, about, beside its
-/// scores and pixels.
+/// Bytes of the buffers of a task that works on a tile of `plan`, about, in addition to
+/// its scores and pixels.
 pub(crate) fn task(plan: &Plan) -> u64 {
-    kernels::bytes_of_task(plan)
+    families::bytes_of_task(plan)
 }
 
 /// Multiply-adds of one band, about: a moment's work, so that progress shows and
@@ -55,7 +55,7 @@ const WORK_PER_BAND: u64 = 1 << 33;
 #[derive(Debug)]
 pub struct Cpu {
     device: DeviceInfo,
-    buffers: session::Buffers,
+    buffers: BufferPools,
 }
 
 impl Cpu {
@@ -82,11 +82,11 @@ impl Backend for Cpu {
     }
 
     fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
-        let by_memory = kernels::rows_within(plan, budget);
+        let by_memory = families::rows_within(plan, budget);
         // Multiply-adds of a score and of its products with the other channels.
         let channels = plan.channels() as u64;
         let work = plan.sites().grid().count.cols as u64 * channels * (64 + channels)
-            + kernels::work_per_site_row(plan);
+            + families::work_per_site_row(plan);
         Ok(by_memory.min(WORK_PER_BAND / work).max(1) as usize)
     }
 
@@ -113,8 +113,7 @@ pub(crate) fn repair(
     tile: &(Tile, Balance),
 ) -> Array2<f32> {
     let mut scores = Array2::zeros((family.translations.len(), tile.0.count.area()));
-    let scratch = Default::default();
-    let kernel = kernels::translations(image, family, grid, &scratch);
+    let kernel = translation::Kernel::new(image, family, grid, &Default::default());
     let values = scores.as_slice_mut().expect("a fresh array is contiguous");
     kernel.scores(tile, norms, values, tile.0.count.area());
     scores

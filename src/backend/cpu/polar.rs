@@ -8,31 +8,29 @@
 //! are known, so that nothing is lost where a mean is large.
 
 mod correlate;
-mod square;
+mod spline_square;
 
 use std::ops::Range;
 
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use super::inner::{InnerMaps, Phased};
+use super::inner_sites::{InnerMaps, Phased};
+use super::tile_kernel::{Score, Setup};
 use super::vector::{LANES, Line};
-use crate::descriptor::inner::Inner;
-use crate::descriptor::polar::Polar;
+use crate::descriptor::Family;
+use crate::descriptor::inner_sites::InnerSites;
+use crate::descriptor::polar::{Polar, PolarScores, SharedScores};
+use crate::sites::{Band, SiteGrid};
 use correlate::Correlations;
-pub(super) use square::{Squares, Strip, Taps};
-
-/// What one family wants of the samples.
-pub(super) enum Wanted<'a> {
-    Rotation(&'a crate::descriptor::rotation::Family),
-    Reflection(&'a crate::descriptor::reflection::Family),
-}
+pub(super) use spline_square::{Squares, Strip, Taps};
 
 /// Scores of the families that share the same samples.
-pub(super) struct Kernel<'a> {
+struct Kernel<'a> {
     image: ArrayView2<'a, f32>,
+    grid: &'a SiteGrid,
     polar: Polar,
-    pub(super) inner: Inner,
+    inner: InnerSites,
     taps: Taps,
     correlations: Correlations,
 }
@@ -47,33 +45,38 @@ struct Scratch {
     sums: Vec<Line>,
 }
 
+/// The source of the scores of the family whose kernel is being made, and its channels
+/// there; families with the same samples share one.
+pub(super) fn source(setup: &mut Setup<'_>) -> (usize, Range<usize>) {
+    let own = setup.family;
+    if !setup.shared.iter().any(|(of, ..)| *of == own)
+        && let Some(all) =
+            SharedScores::with(setup.plan.families().iter().map(Family::polar_scores), own)
+    {
+        let source = setup.source(Kernel::new(setup, &all.of));
+        setup.shared.extend(all.channels.into_iter().map(|(of, range)| (of, source, range)));
+    }
+    let found = setup.shared.iter().find(|(of, ..)| *of == own);
+    let (_, source, channels) = found.expect("only families with polar scores ask for a source");
+    (*source, channels.clone())
+}
+
+impl Score for Kernel<'_> {
+    fn maps(&self, band: &Band) -> InnerMaps {
+        self.rows(self.inner.rows_of(band, self.grid))
+    }
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, polar: Polar, inner: Inner) -> Self {
-        let taps = Taps::new(&polar, [0.0; 2]);
-        Self { image, polar, inner, taps, correlations: Correlations::new() }
-    }
-
-    /// Whether samples on `polar` at the sites of `inner` are what it makes.
-    pub(super) fn samples(&self, polar: &Polar, inner: &Inner) -> bool {
-        self.polar == *polar && self.inner == *inner
-    }
-
-    /// Adds the scores that a family wants, and gives their channels in the maps.
-    pub(super) fn add(&mut self, wanted: &Wanted<'_>) -> Range<usize> {
-        let first = self.correlations.channels();
-        match wanted {
-            Wanted::Rotation(family) => family
-                .folds
-                .iter()
-                .for_each(|&fold| self.correlations.add_rotation(&family.rolls(fold))),
-            Wanted::Reflection(family) => (0..family.axes)
-                .for_each(|axis| self.correlations.add_reflection(family.turn(axis))),
-        }
-        first..self.correlations.channels()
+    fn new(setup: &Setup<'a>, of: &PolarScores<'_>) -> Self {
+        let (polar, inner) = (*of.polar, *of.inner);
+        let (image, grid) = (setup.image, setup.plan.sites().grid());
+        let (taps, correlations) = (Taps::new(&polar, [0.0; 2]), Correlations::new(&of.scores));
+        Self { image, grid, polar, inner, taps, correlations }
     }
 
     /// Scores of all channels for `rows` of inner sites.
-    pub(super) fn maps(&self, rows: Range<usize>) -> InnerMaps {
+    fn rows(&self, rows: Range<usize>) -> InnerMaps {
         let grid = &self.inner.grid;
         let top = grid.row(rows.start) - self.polar.radius;
         let bottom = grid.row(rows.end.max(1) - 1) + self.polar.radius + 1;

@@ -2,18 +2,64 @@
 //! columns of a site's window, then along the rows; see
 //! `descriptor/harmonic/power_mean.rs`.
 
-use multiversion::multiversion;
-use ndarray::ArrayView2;
+use std::sync::Arc;
 
-use super::harmonic::Kernel;
-use super::inner::InnerMaps;
+use multiversion::multiversion;
+
+use super::buffer_pool::BufferPool;
+use super::inner_sites::InnerMaps;
+use super::tile_kernel::{Describe, Kernel, Setup};
+use crate::descriptor::harmonic::Family;
 use crate::descriptor::harmonic::power_mean::{SCALE, weights};
-use crate::descriptor::inner::Inner;
-use crate::sites::{SiteGrid, Tile};
+use crate::descriptor::inner_sites::InnerSites;
+use crate::plan::Plan;
+use crate::sites::{Band, SiteGrid, Tile};
+
+/// The kernel of a family that keeps power means.
+pub(super) struct PowerMeans<'a> {
+    family: &'a Family,
+    plan: &'a Plan,
+    /// Which of the sources has the harmonics.
+    source: usize,
+    /// Of each harmonic, its real part and its imaginary one, if it has any.
+    parts: Vec<(usize, Option<usize>)>,
+    /// Weights by distance, px.
+    weights: Vec<f64>,
+    buffers: Arc<BufferPool<Scratch>>,
+}
+
+/// The kernel with the harmonics of a band.
+struct Pooled<'a> {
+    means: Arc<PowerMeans<'a>>,
+    maps: Arc<InnerMaps>,
+}
+
+impl<'a> PowerMeans<'a> {
+    /// Of the harmonics of `source`, with weights of `width` px.
+    pub(super) fn new(setup: &Setup<'a>, family: &'a Family, width: f64, source: usize) -> Self {
+        let (plan, buffers) = (setup.plan, setup.pools.of());
+        let (parts, weights) = (family.parts(), weights(&family.inner, width));
+        Self { family, plan, source, parts, weights, buffers }
+    }
+}
+
+impl<'a> Kernel<'a> for PowerMeans<'a> {
+    fn band(self: Arc<Self>, _: &Band, maps: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        let maps = Arc::clone(&maps[self.source]);
+        Box::new(Pooled { means: self, maps })
+    }
+}
+
+impl Describe for Pooled<'_> {
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Self { means, maps } = self;
+        means.buffers.with(|scratch| pool(means, maps, tile, scratch, out, pitch));
+    }
+}
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     /// Eighth powers of projections, `[inner row][column]`.
     powers: Vec<f32>,
     /// Their sums down a window.
@@ -56,21 +102,19 @@ impl Windows {
 }
 
 /// Writes the power means of the sites of `tile`, one channel each `pitch` values.
-pub(super) fn pool(
-    kernel: &Kernel<'_>,
-    mask: Option<ArrayView2<'_, bool>>,
+fn pool(
+    kernel: &PowerMeans<'_>,
     maps: &InnerMaps,
-    (grid, tile): (&SiteGrid, &Tile),
+    tile: &Tile,
     scratch: &mut Scratch,
     out: &mut [f32],
     pitch: usize,
 ) {
-    let family = kernel.family;
-    let Some(width) = family.width else { return };
-    let (inner, weights) = (&family.inner, weights(&family.inner, width));
-    let (rows, cols) = windows(inner, grid, tile, &weights);
+    let (family, sites) = (kernel.family, kernel.plan.sites());
+    let (rows, cols) = windows(&family.inner, sites.grid(), tile, &kernel.weights);
     let all = [&rows, &cols].map(|windows| windows.first..windows.first + windows.count);
     let [inner_rows, inner_cols] = all;
+    let mask = sites.mask().map(|mask| mask.view());
     scratch.counts = family.counts(mask, inner_rows, inner_cols);
     let sites = tile.count.area();
     let mut inverse = std::mem::take(&mut scratch.inverse);
@@ -97,7 +141,12 @@ pub(super) fn pool(
     scratch.inverse = inverse;
 }
 
-fn windows(inner: &Inner, grid: &SiteGrid, tile: &Tile, weights: &[f64]) -> (Windows, Windows) {
+fn windows(
+    inner: &InnerSites,
+    grid: &SiteGrid,
+    tile: &Tile,
+    weights: &[f64],
+) -> (Windows, Windows) {
     let site_rows = (0..tile.count.rows).map(|i| grid.row(tile.first.rows + i));
     let site_cols = (0..tile.count.cols).map(|j| grid.col(tile.first.cols + j));
     let rows = Windows::new(site_rows, |at| inner.rows(at), |i| inner.grid.row(i), weights);

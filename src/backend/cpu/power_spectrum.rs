@@ -7,16 +7,25 @@
 //! line only, and sines the odd one. So windows are folded about their middle row and
 //! column first: even and odd parts down, of each the even and odd parts along.
 
-use multiversion::multiversion;
+use std::sync::Arc;
 
-use super::inner::Phased;
+use multiversion::multiversion;
+use ndarray::ArrayView2;
+
+use super::buffer_pool::BufferPool;
+use super::inner_sites::{InnerMaps, Phased};
+use super::table_memory::TableMemory;
+use super::tile_kernel::{self, CpuFamily, Describe, Setup};
 use super::vector::{LANES, Line, Vector, lanes, ln, matrix_products, vector};
 use crate::descriptor::power_spectrum::{Family, Scale};
-use crate::sites::{Extent, SiteGrid, Tile};
+use crate::plan::Plan;
+use crate::sites::{Band, Extent, SiteGrid, Tile};
 
 /// Spectra of one family of one image.
-pub(super) struct Kernel<'a> {
+struct Kernel<'a> {
+    image: ArrayView2<'a, f32>,
     family: &'a Family,
+    plan: &'a Plan,
     grid: &'a SiteGrid,
     /// Square of the image's standard deviation, in the file's units.
     scale: f32,
@@ -24,6 +33,13 @@ pub(super) struct Kernel<'a> {
     cols: Axis,
     /// Where the power of each channel stands.
     places: Vec<usize>,
+    buffers: Arc<BufferPool<Scratch>>,
+}
+
+/// The kernel with the pixels of a band, by the stride of the sites.
+struct Spectra<'a> {
+    kernel: Arc<Kernel<'a>>,
+    pixels: Phased,
 }
 
 /// One axis of the window.
@@ -40,7 +56,7 @@ struct Axis {
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     /// Even and odd parts down of a row and the one opposite.
     rows: [Vec<Line>; 2],
     /// Of these the even and odd parts along, from the middle on.
@@ -70,16 +86,53 @@ impl Axis {
     }
 }
 
+impl CpuFamily for Family {
+    fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn tile_kernel::Kernel<'a> + 'a> {
+        Arc::new(Kernel::new(setup, self))
+    }
+
+    fn tables(&self, plan: &Plan, rows: usize) -> TableMemory {
+        TableMemory::pixels(plan, rows)
+    }
+
+    fn work_per_site_row(&self, plan: &Plan) -> usize {
+        let full = self.window.full();
+        plan.sites().grid().count.cols * full.area() * (full.rows + full.cols) / 2
+    }
+}
+
+impl<'a> tile_kernel::Kernel<'a> for Kernel<'a> {
+    fn band(self: Arc<Self>, band: &Band, _: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        let rows = self.plan.sites().pixel_rows(band);
+        let pixels = Phased::new(self.image, rows, self.grid.stride);
+        Box::new(Spectra { kernel: self, pixels })
+    }
+}
+
+impl Describe for Spectra<'_> {
+    fn bytes(&self) -> u64 {
+        self.pixels.bytes()
+    }
+
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Self { kernel, pixels } = self;
+        kernel.buffers.with(|scratch| kernel.tile(pixels, tile, scratch, out, pitch));
+    }
+}
+
 impl<'a> Kernel<'a> {
-    pub(super) fn new(family: &'a Family, grid: &'a SiteGrid, deviation: f64) -> Self {
+    fn new(setup: &Setup<'a>, family: &'a Family) -> Self {
+        let Setup { image, plan, .. } = *setup;
+        let (grid, deviation) = (plan.sites().grid(), plan.deviation());
         let scale = (deviation * deviation).min(f32::MAX.into()) as f32;
         let Extent { rows, cols } = family.window;
         let places = family.frequencies.iter().map(|&[row, col]| place(family, row, col)).collect();
-        Self { family, grid, scale, rows: Axis::new(rows), cols: Axis::new(cols), places }
+        let (rows, cols, buffers) = (Axis::new(rows), Axis::new(cols), setup.pools.of());
+        Self { image, family, plan, grid, scale, rows, cols, places, buffers }
     }
 
     /// Writes the spectra of the sites of `tile`, one channel each `pitch` values.
-    pub(super) fn scores(
+    fn tile(
         &self,
         image: &Phased,
         tile: &Tile,

@@ -1,17 +1,18 @@
 //! An image on the CPU: tiles described in parallel, each consumed at once.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
-use super::kept::KeptTiles;
-use super::kernels::{self, Job, Kernel, Source, Table, kernels};
-use super::pool::Pool;
+use super::buffer_pool::{BufferPool, BufferPools};
+use super::families::{self, Families};
+use super::kept_tiles::KeptTiles;
+use super::tile_kernel;
 use super::{moments, project};
 use crate::Result;
-use crate::backend::{Describe, Kept};
-use crate::descriptor::Family;
+use crate::backend::{Describe, KeptBands};
 use crate::plan::Plan;
 use crate::reduce::pca::{Moments, Pca};
 use crate::sites::{Band, Tile};
@@ -27,28 +28,22 @@ const LANES: usize = 16;
 
 pub(super) struct Session<'a> {
     tiles: Tiles<'a>,
-    tables: Kept<Vec<Table>>,
+    tables: KeptBands<Tables<'a>>,
     moments: Moments,
     /// Features so far, and how many a site has.
     features: Vec<f32>,
     width: usize,
 }
 
+/// What describes the tiles of a band, family by family.
+type Tables<'a> = Vec<Box<dyn tile_kernel::Describe + 'a>>;
+
 /// What describes tiles.
 struct Tiles<'a> {
     plan: &'a Plan,
-    image: ArrayView2<'a, f32>,
-    sources: Vec<Source<'a>>,
-    kernels: Vec<Kernel<'a>>,
-    buffers: &'a Buffers,
+    families: Families<'a>,
+    scores: Arc<BufferPool<Vec<f32>>>,
     kept: KeptTiles,
-}
-
-/// Buffers of all tasks, which outlive an image.
-#[derive(Debug, Default)]
-pub(super) struct Buffers {
-    scores: Pool<Vec<f32>>,
-    kernels: kernels::Scratch,
 }
 
 /// Descriptors of a tile, `[D][pitch]`: the sites of a channel row by row, then
@@ -66,62 +61,52 @@ pub(super) fn pitch(sites: usize) -> usize {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, buffers: &'a Buffers) -> Self {
-        let (sources, kernels) = kernels(image, plan, &buffers.kernels);
-        let worth = plan.families().iter().any(|family| !matches!(family, Family::Translation(_)));
-        let kept = KeptTiles::new(if worth { plan.budget() / 4 } else { 0 });
+    pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, pools: &'a BufferPools) -> Self {
+        let budget = plan.budget() / 4;
+        let kept = KeptTiles::new(if families::worth_keeping(plan) { budget } else { 0 });
+        let (families, scores) = (Families::new(image, plan, pools), pools.of());
         Self {
-            tiles: Tiles { plan, image, sources, kernels, buffers, kept },
-            tables: Kept::new(plan.budget() / 4),
+            tiles: Tiles { plan, families, scores, kept },
+            tables: KeptBands::new(budget),
             moments: Moments::zero(plan.channels()),
             features: Vec::new(),
             width: 0,
         }
     }
 
-    fn tables(&mut self, band: &Band) -> Result<Rc<Vec<Table>>> {
+    fn tables(&mut self, band: &Band) -> Result<Rc<Tables<'a>>> {
         let tiles = &self.tiles;
         match tiles.kept.have(&tiles.plan.sites().tiles(band)) {
             true => Ok(Rc::default()),
-            false => self.tables.get(band, || Ok(tiles.tables(band))),
+            false => self.tables.get(band, || Ok(tiles.families.band(band))),
         }
     }
 }
 
 impl Tiles<'_> {
-    /// Tables of all families for `band`, and their bytes.
-    fn tables(&self, band: &Band) -> (Vec<Table>, u64) {
-        let table = |source: &Source<'_>| source.table(self.image, self.plan, band);
-        let tables: Vec<Table> = self.sources.iter().map(table).collect();
-        let bytes = tables.iter().map(Table::bytes).sum();
-        (tables, bytes)
-    }
-
     /// Describes `tile`, number `index` of its band, or finds it kept, and hands its
     /// scores on.
     fn describe<R>(
         &self,
-        tables: &[Table],
+        tables: &Tables<'_>,
         (index, tile): (usize, &Tile),
         use_scores: impl FnOnce(Scores<'_>) -> R,
     ) -> R {
         let sites = tile.count.area();
         let pitch = pitch(sites);
         let size = self.plan.channels() * pitch;
-        self.buffers.scores.with(|scores| {
+        self.scores.with(|scores| {
             scores.resize(scores.len().max(size), 0.0);
             let values = &mut scores[..size];
             if self.kept.copy(tile, values) {
                 return use_scores(Scores { values, pitch, sites });
             }
             values.chunks_mut(pitch).for_each(|channel| channel[sites..].fill(0.0));
-            let (image, plan, sources) = (self.image, self.plan, &self.sources[..]);
-            let job = Job { image, plan, sources, tables, scratch: &self.buffers.kernels };
             let mut rest = &mut *values;
-            for (kernel, family) in self.kernels.iter().zip(plan.families()) {
+            for (own, family) in tables.iter().zip(self.plan.families()) {
                 let (part, others) = rest.split_at_mut(family.channels() * pitch);
                 rest = others;
-                kernel.scores(job, (index, tile), part, pitch);
+                own.scores(index, tile, part, pitch);
             }
             self.kept.keep(tile, values);
             use_scores(Scores { values, pitch, sites })
@@ -131,7 +116,7 @@ impl Tiles<'_> {
     /// How many tiles may be worked on at once.
     fn at_once(&self) -> usize {
         let scores = size_of::<f32>() * self.plan.sites().tile().area() * self.plan.channels();
-        let tile = scores + kernels::bytes_of_task(self.plan) as usize;
+        let tile = scores + families::bytes_of_task(self.plan) as usize;
         (TILES.min(self.plan.budget() as usize / 4) / tile).max(1)
     }
 
@@ -139,7 +124,7 @@ impl Tiles<'_> {
     /// `[band rows, cols, _]`.
     fn fill(
         &self,
-        tables: &[Table],
+        tables: &Tables<'_>,
         band: &Band,
         out: ArrayViewMut3<'_, f32>,
         write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
@@ -186,7 +171,7 @@ impl Describe for Session<'_> {
         let partial = 8 * self.moments.products.len();
         let sums = PARTIAL_SUMS.min(self.tiles.plan.budget() as usize / 4);
         let batch = (sums / partial).clamp(1, self.tiles.at_once());
-        let (tiles, tables) = (&self.tiles, &**tables);
+        let (tiles, tables) = (&self.tiles, &*tables);
         let all: Vec<(usize, Tile)> =
             tiles.plan.sites().tiles(band).into_iter().enumerate().collect();
         for batch in all.chunks(batch) {

@@ -17,18 +17,19 @@
 //! Each product is formed once, and serves `t` and `-t` where the stride divides
 //! `t`; the cost does not depend on the patch size.
 
+mod bands;
 mod passes;
 mod sums;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use multiversion::multiversion;
 use ndarray::{ArrayView2, s};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::pool::Pool;
-
+use super::buffer_pool::{BufferPool, BufferPools};
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::sites::{Extent, SiteGrid, Tile};
 use passes::{GROUP, Pass, passes};
@@ -40,14 +41,8 @@ pub(super) struct Kernel<'a> {
     family: &'a Family,
     grid: &'a SiteGrid,
     groups: Vec<Vec<Pass>>,
-    scratch: &'a Scratch,
-}
-
-/// Buffers of all tasks.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    narrow: Pool<Buffers<f32>>,
-    wide: Pool<Buffers<f64>>,
+    narrow: Arc<BufferPool<Buffers<f32>>>,
+    wide: Arc<BufferPool<Buffers<f64>>>,
 }
 
 /// Buffers of one task, grown once and used again.
@@ -72,13 +67,18 @@ struct Filling<'s> {
 }
 
 impl<'a> Kernel<'a> {
+    /// It has the first site at its family's own margin: sites that keep a larger one are
+    /// those of the image without its edges.
     pub(super) fn new(
         image: ArrayView2<'a, f32>,
         family: &'a Family,
         grid: &'a SiteGrid,
-        scratch: &'a Scratch,
+        pools: &BufferPools,
     ) -> Self {
-        Self { image, family, grid, groups: passes(&family.translations, grid.stride), scratch }
+        let (own, shared) = (family.patch + family.window, grid.margin);
+        let image = image.slice_move(s![shared.rows - own.rows.., shared.cols - own.cols..]);
+        let groups = passes(&family.translations, grid.stride);
+        Self { image, family, grid, groups, narrow: pools.of(), wide: pools.of() }
     }
 
     /// Writes the scores of `tile` into `scores`, one channel each `pitch` values,
@@ -121,7 +121,7 @@ impl Job<'_, '_> {
     /// Scores with sums in f32.
     fn run_narrow(&self, norms: &Norms, work: Vec<Vec<Filling<'_>>>) {
         let placed = Placed { norms, first: self.tile.first };
-        let pool = &self.kernel.scratch.narrow;
+        let pool = &self.kernel.narrow;
         pool.with(|buffers| {
             copy_region_f32(self, &mut buffers.region);
             let region = &buffers.region;
@@ -135,8 +135,7 @@ impl Job<'_, '_> {
 
     /// Scores with sums and norms in f64.
     fn run_wide(&self, work: Vec<Vec<Filling<'_>>>) {
-        let Kernel { image, family, grid, scratch, .. } = self.kernel;
-        let pool = &scratch.wide;
+        let Kernel { image, family, grid, wide: pool, .. } = self.kernel;
         let (margin, stride, count) = (family.margin(), grid.stride, self.tile.count);
         let (rows, cols) = self.reach();
         let grid = SiteGrid { margin, stride, count };

@@ -9,11 +9,15 @@ use wgpu::{Buffer, BufferUsages};
 
 use super::cluster_sums::{CHUNK, Table};
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::fold::Totals;
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::backend::{Assign, Step};
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "assign");
 
 /// Centroids that a thread compares at once.
 const GROUP: usize = 8;
@@ -33,13 +37,7 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
-    device.kernel(&Source {
-        name: "assign",
-        wgsl: &device.options.shaders.assign,
-        constants: &[],
-        threads: [256, 1, 1],
-        shared: 4,
-    })
+    device.kernel(&KernelSource { name: "assign", constants: &[], threads: [256, 1, 1], shared: 4 })
 }
 
 /// Points on the device, in pieces that a binding can hold.

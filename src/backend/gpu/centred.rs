@@ -8,14 +8,18 @@ use ndarray::ArrayView2;
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Setup};
 use super::pixels::Image;
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::centred::{Family, LEAST_SHARE};
 use crate::plan::Plan;
 use crate::sites::blocks;
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!("pixels", => "centred_cells"), wgsl!(=> "centred")];
 
 /// Sites, or cells, of a workgroup.
 const SITES: usize = 64;
@@ -58,7 +62,7 @@ pub struct Params {
 }
 
 /// The kernels for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     device: &'a Device,
     cells: Arc<Kernel>,
     kernel: Arc<Kernel>,
@@ -75,17 +79,16 @@ pub(super) struct Launcher<'a> {
 }
 
 impl<'a> Launcher<'a> {
-    pub(super) fn new(
+    fn new(
         device: &'a Device,
         family: &'a Family,
         plan: &'a Plan,
         first_channel: usize,
     ) -> Result<Self> {
-        let source = |name, wgsl, shared| {
+        let source = |name, shared| {
             let threads = [SITES as u32, 1, 1];
-            device.kernel(&Source { name, wgsl, constants: &[], threads, shared })
+            device.kernel(&KernelSource { name, constants: &[], threads, shared })
         };
-        let shaders = &device.options.shaders;
         let taps: Vec<f32> =
             family.taps(plan.sites().grid().stride).iter().map(|&v| v as f32).collect();
         let (words, mask_words) =
@@ -93,8 +96,8 @@ impl<'a> Launcher<'a> {
         let usage = BufferUsages::STORAGE;
         Ok(Self {
             device,
-            cells: source("centred_cells", &shaders.centred_cells, 0)?,
-            kernel: source("centred", &shaders.centred, 256 * 24)?,
+            cells: source("centred_cells", 0)?,
+            kernel: source("centred", 256 * 24)?,
             family,
             plan,
             first_channel,
@@ -197,6 +200,20 @@ impl Launcher<'_> {
     }
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
+    }
+
+    fn bytes(&self, Measured { device, plan, rows, .. }: Measured<'_>) -> Bytes {
+        let cells = at_once(device, self, plan, rows) * cells(self, plan, rows);
+        // The mask stays with the device.
+        let mask = plan.sites().mask().as_ref().map_or(0, |mask| mask.len() as u64 / 8);
+        let largest = 16 * cells as u64;
+        Bytes { largest: largest.max(mask), all: largest + largest / 2 + mask }
+    }
+}
+
 /// Cells of one translation for a band of `rows` site rows.
 fn cells(family: &Family, plan: &Plan, rows: usize) -> usize {
     let around = 2 * family.cells(plan.sites().grid().stride);
@@ -207,15 +224,6 @@ fn cells(family: &Family, plan: &Plan, rows: usize) -> usize {
 fn at_once(device: &Device, family: &Family, plan: &Plan, rows: usize) -> usize {
     let one = 16 * cells(family, plan, rows) as u64;
     (MOST.min(device.binding_limit()) / one).clamp(1, family.halves.len() as u64) as usize
-}
-
-/// Bytes of the largest buffer, and of all, for a band of `rows` site rows.
-pub(super) fn bytes(device: &Device, family: &Family, plan: &Plan, rows: usize) -> (u64, u64) {
-    let cells = at_once(device, family, plan, rows) * cells(family, plan, rows);
-    // The mask stays with the device.
-    let mask = plan.sites().mask().as_ref().map_or(0, |mask| mask.len() as u64 / 8);
-    let largest = 16 * cells as u64;
-    (largest.max(mask), largest + largest / 2 + mask)
 }
 
 #[cfg(test)]

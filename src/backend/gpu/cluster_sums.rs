@@ -6,10 +6,14 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::Buffer;
 
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
 use super::fold::Totals;
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "cluster_sums");
 
 /// Points that one workgroup sums.
 pub(super) const CHUNK: usize = 4096;
@@ -65,9 +69,8 @@ impl Table {
     }
 
     fn kernel(&self, device: &Device) -> Result<Arc<Kernel>> {
-        device.kernel(&Source {
+        device.kernel(&KernelSource {
             name: "cluster_sums",
-            wgsl: &device.options.shaders.cluster_sums,
             constants: &[("ENTRIES", self.entries as f64)],
             threads: [THREADS as u32, 1, 1],
             shared: 4 * self.entries as u64,

@@ -9,8 +9,8 @@ use wgpu::{
     SubmissionIndex,
 };
 
+use super::compute_kernel::{Groups, Kernel};
 use super::device::Device;
-use super::kernel::{Groups, Kernel};
 use super::ledger::{self, Asked, Ledger};
 use crate::Result;
 use crate::panics;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytemuck::NoUninit;
 use wgpu::{Buffer, BufferUsages};
 
-use super::kernel::{Kernel, Source};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::limits;
 use super::pipeline_cache::Cache;
 use super::shaders::Shaders;
@@ -152,7 +152,7 @@ impl Device {
     }
 
     /// The kernel of `source`, compiled where this device has not done so before.
-    pub(super) fn kernel(&self, source: &Source<'_>) -> Result<Arc<Kernel>> {
+    pub(super) fn kernel(&self, source: &KernelSource<'_>) -> Result<Arc<Kernel>> {
         let constants = source.constants.iter().map(|(_, value)| value.to_bits()).collect();
         let key = (source.name, constants);
         let mut kernels = self.kernels.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

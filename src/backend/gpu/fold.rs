@@ -7,9 +7,13 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::Buffer;
 
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "fold");
 
 /// Parts that are added in f32; the host adds such sums in f64.
 const PARTS: u64 = 64;
@@ -101,11 +105,5 @@ impl<'a> Totals<'a> {
 }
 
 fn kernel(device: &Device) -> Result<Arc<Kernel>> {
-    device.kernel(&Source {
-        name: "fold",
-        wgsl: &device.options.shaders.fold,
-        constants: &[],
-        threads: [256, 1, 1],
-        shared: 0,
-    })
+    device.kernel(&KernelSource { name: "fold", constants: &[], threads: [256, 1, 1], shared: 0 })
 }

@@ -7,18 +7,24 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Grid};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::inner::{self, Maps};
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Score};
+use super::inner_sites::{self, Maps};
+use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
+use super::rank_pooling;
 use super::session::IN_FLIGHT;
-use super::square::{self, Slots};
+use super::shaders::{Wgsl, wgsl};
+use super::spline_square::{self, Slots};
 use crate::Result;
 use crate::descriptor::glide::Family;
-use crate::descriptor::inner::{Inner, Norms};
+use crate::descriptor::inner_sites::{InnerSites, Norms};
 use crate::descriptor::polar::Polar;
 use crate::plan::Plan;
 use crate::sites::{Extent, SiteGrid};
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] =
+    &[wgsl!("pixels", "spline_square", => "glide"), rank_pooling::WGSL];
 
 /// Threads of a workgroup.
 const THREADS: usize = 128;
@@ -28,7 +34,7 @@ const THREADS: usize = 128;
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[allow(missing_docs, reason = "the shader documents them")]
 pub struct Params {
-    pub inner: square::Inner,
+    pub inner: spline_square::Inner,
     pub norm_row: u32,
     pub norm_cols: u32,
     pub glides: u32,
@@ -60,7 +66,7 @@ struct Layout {
 impl Layout {
     /// For workgroups that have `memory` bytes.
     fn new(memory: u32, polar: &Polar) -> Self {
-        let (square, samples) = (square::coefficients(polar), polar.len());
+        let (square, samples) = (spline_square::coefficients(polar), polar.len());
         let here = Self { square, samples, slot: 0 };
         match here.shared() <= u64::from(memory) {
             true => here,
@@ -92,12 +98,12 @@ fn taps(family: &Family) -> Vec<[u32; 4]> {
     let polar = &family.polar;
     let rests = family.glides.iter().flat_map(|glide| [true, false].map(|way| glide.split(way).1));
     let all = std::iter::once([0.0; 2]).chain(rests);
-    all.flat_map(|rest| square::taps(polar, &polar.taps(rest), polar.rings)).collect()
+    all.flat_map(|rest| spline_square::taps(polar, &polar.taps(rest), polar.rings)).collect()
 }
 
 /// Centres of all squares of an image of `shape` px.
-fn centres(polar: &Polar, shape: Extent) -> Inner {
-    Inner::new(shape, Extent::square(polar.radius), 1, Extent::default())
+fn centres(polar: &Polar, shape: Extent) -> InnerSites {
+    InnerSites::new(shape, Extent::square(polar.radius), 1, Extent::default())
 }
 
 /// Pixel rows around which there are squares of `rows` inner rows.
@@ -110,19 +116,19 @@ fn centre_rows(family: &Family, rows: &Range<usize>) -> Range<usize> {
 /// Glides whose squares an inner site can compare within `work` multiply-adds, its own
 /// square included; at least one.
 fn at_once(family: &Family, work: u64) -> usize {
-    let squares = work / square::work(&family.polar) as u64;
+    let squares = work / spline_square::work(&family.polar) as u64;
     (squares.saturating_sub(1) / 2).clamp(1, family.glides.len() as u64) as usize
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
     family: &'a Family,
     grid: &'a SiteGrid,
     layout: Layout,
     /// Every pixel that a square can be around.
-    centres: Inner,
+    centres: InnerSites,
     /// Taps and moves on the device.
     tables: [Buffer; 2],
     norms: Scratch,
@@ -130,16 +136,36 @@ pub(super) struct Launcher<'a> {
     maps: Scratch,
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        let source = setup.source(Launcher::new(setup.device, self, setup.plan)?);
+        rank_pooling::launcher(setup, &self.inner, (source, 0..self.glides.len()), self.pool_top)
+    }
+
+    fn bytes(&self, Measured { device, plan, rows, .. }: Measured<'_>) -> Bytes {
+        let (inner, polar) = (&self.inner, &self.polar);
+        let maps = inner_sites::bytes(inner, self.glides.len(), rows, plan.sites().grid().stride);
+        let most = inner.most_rows(rows, plan.sites().grid().stride);
+        let around = centre_rows(self, &(0..most)).len();
+        let norms = 8 * (around * centres(polar, plan.sites().shape()).grid.count.cols) as u64;
+        let slots = Slots::bytes(Layout::new(device.workgroup_memory(), polar).slot);
+        let taps = 16 * ((2 * self.glides.len() + 1) * polar.len()) as u64;
+        // Those of bands before are still on their way.
+        let all = maps + (1 + IN_FLIGHT as u64) * norms + slots + taps;
+        // The largest that grows with the band.
+        Bytes { largest: maps.max(norms), all }
+    }
+}
+
 impl<'a> Launcher<'a> {
     /// For sites of `plan`.
-    pub(super) fn new(device: &'a Device, family: &'a Family, plan: &'a Plan) -> Result<Self> {
+    fn new(device: &'a Device, family: &'a Family, plan: &'a Plan) -> Result<Self> {
         let polar = &family.polar;
         let layout = Layout::new(device.workgroup_memory(), polar);
-        let mut constants = square::constants(polar, THREADS, layout.slot, layout.square);
+        let mut constants = spline_square::constants(polar, THREADS, layout.slot, layout.square);
         constants.push(("SAMPLES", layout.samples as f64));
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "glide",
-            wgsl: &device.options.shaders.glide,
             constants: &constants,
             threads: [THREADS as u32, 1, 1],
             shared: layout.shared(),
@@ -174,21 +200,21 @@ impl Score for Launcher<'_> {
         let norms = Norms::new(job.image, &self.centres, of_grid, &reach);
         let size = 2 * norms.offset.len() as u64;
         let norm_buffer = self.norms.get(self.device, "norms", size)?;
-        commands.write(norm_buffer, &square::norms(&norms));
+        commands.write(norm_buffer, &spline_square::norms(&norms));
         let glides = self.family.glides.len();
         let size = (count * cols * glides) as u64;
         let maps = self.maps.get(self.device, "scores", size)?.clone();
         let at_once = at_once(self.family, self.device.work_per_dispatch());
         let all = Grid {
             groups: [cols, count, glides.div_ceil(at_once)],
-            work: ((2 * at_once + 1) * square::work(polar)) as u64,
+            work: ((2 * at_once + 1) * spline_square::work(polar)) as u64,
             most: Slots::count(self.device, self.layout.slot),
         };
         let slots = self.slots.get(self.device, self.layout.slot, all.at_once(self.device))?;
         let [taps, moves] = &self.tables;
         let buffers = [&job.pixels.buffer, norm_buffer, taps, slots, moves, &maps];
         commands.dispatch_grid(&self.kernel, &all, &buffers, |[col, row, part]| Params {
-            inner: square::Inner::new(job.pixels, inner, &rows, [col, row]),
+            inner: spline_square::Inner::new(job.pixels, inner, &rows, [col, row]),
             norm_row: around.start as u32,
             norm_cols: self.centres.grid.count.cols as u32,
             glides: glides as u32,
@@ -197,20 +223,6 @@ impl Score for Launcher<'_> {
         })?;
         Ok(Maps { buffer: maps, rows, cols })
     }
-}
-
-/// Bytes of the largest buffer that grows with a band, and of all buffers, for scores that a band of `rows` site rows of
-/// `plan` pools.
-pub(super) fn bytes(device: &Device, family: &Family, plan: &Plan, rows: usize) -> (u64, u64) {
-    let (inner, polar) = (&family.inner, &family.polar);
-    let maps = inner::bytes(inner, family.glides.len(), rows, plan.sites().grid().stride);
-    let most = inner.most_rows(rows, plan.sites().grid().stride);
-    let around = centre_rows(family, &(0..most)).len();
-    let norms = 8 * (around * centres(polar, plan.sites().shape()).grid.count.cols) as u64;
-    let slots = Slots::bytes(Layout::new(device.workgroup_memory(), polar).slot);
-    let taps = 16 * ((2 * family.glides.len() + 1) * polar.len()) as u64;
-    // Those of bands before are still on their way.
-    (maps.max(norms), maps + (1 + IN_FLIGHT as u64) * norms + slots + taps)
 }
 
 #[cfg(test)]

@@ -6,15 +6,21 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::inner::{self, Maps};
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Score};
+use super::inner_sites::{self, Maps, Windows};
+use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
 use super::pixels::Image;
+use super::shaders::{Wgsl, wgsl};
+use super::{maximum, power_mean};
 use crate::Result;
 use crate::descriptor::harmonic::{Family, Folded};
-use crate::descriptor::inner::Norms;
+use crate::descriptor::inner_sites::Norms;
 use crate::sites::SiteGrid;
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] =
+    &[wgsl!("pixels", => "harmonic"), maximum::WGSL, power_mean::WGSL];
 
 /// Inner sites of a workgroup.
 const SITES: usize = 128;
@@ -36,7 +42,7 @@ pub struct Params {
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
     family: &'a Family,
@@ -53,12 +59,36 @@ pub(super) struct Launcher<'a> {
     maps: Scratch,
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        let Setup { device, plan, channel, .. } = *setup;
+        let grid = plan.sites().grid();
+        let source = setup.source(Launcher::new(device, self, grid)?);
+        Ok(match self.width {
+            Some(width) => {
+                let family = (self, width);
+                Box::new(power_mean::Launcher::new(device, family, plan, source, channel)?)
+            }
+            None => {
+                let windows = Windows::new(device, &self.inner, grid);
+                Box::new(maximum::Launcher::new(device, self, (source, windows), channel)?)
+            }
+        })
+    }
+
+    /// Maps, norms and what counts.
+    fn bytes(&self, Measured { plan, rows, .. }: Measured<'_>) -> Bytes {
+        let (channels, stride) = (self.part_count() + 3, plan.sites().grid().stride);
+        let bytes = inner_sites::bytes(&self.inner, channels, rows, stride);
+        Bytes { largest: bytes, all: bytes }
+    }
+}
+
 impl<'a> Launcher<'a> {
     /// For sites of `grid`.
-    pub(super) fn new(device: &'a Device, family: &'a Family, grid: &'a SiteGrid) -> Result<Self> {
-        let kernel = device.kernel(&Source {
+    fn new(device: &'a Device, family: &'a Family, grid: &'a SiteGrid) -> Result<Self> {
+        let kernel = device.kernel(&KernelSource {
             name: "harmonic",
-            wgsl: &device.options.shaders.harmonic,
             constants: &[],
             threads: [64, 1, 1],
             shared: 0,
@@ -131,9 +161,4 @@ impl Score for Launcher<'_> {
         })?;
         Ok(Maps { buffer: maps, rows, cols })
     }
-}
-
-/// Bytes of maps, norms and what counts for a band of `rows` site rows `stride` px apart.
-pub(super) fn bytes(family: &Family, rows: usize, stride: usize) -> u64 {
-    inner::bytes(&family.inner, family.part_count() + 3, rows, stride)
 }

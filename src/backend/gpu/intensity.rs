@@ -5,13 +5,17 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::launch::{GpuFamily, Job, Launch, Setup};
 use super::pixels::Image;
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::intensity::Family;
 use crate::plan::Plan;
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!("pixels", => "intensity")];
 
 /// Sites of a workgroup.
 const SITES: usize = 64;
@@ -37,23 +41,28 @@ pub struct Params {
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     kernel: Arc<Kernel>,
     family: &'a Family,
     plan: &'a Plan,
     first_channel: usize,
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
+    }
+}
+
 impl<'a> Launcher<'a> {
-    pub(super) fn new(
+    fn new(
         device: &Device,
         family: &'a Family,
         plan: &'a Plan,
         first_channel: usize,
     ) -> Result<Self> {
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "intensity",
-            wgsl: &device.options.shaders.intensity,
             constants: &[],
             threads: [SITES as u32, 1, 1],
             shared: 2 * 256 * 4,

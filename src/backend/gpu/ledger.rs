@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 
 use wgpu::{BindingResource, Buffer, BufferBinding, BufferUsages};
 
+use super::compute_kernel::Groups;
 use super::device::Device;
-use super::kernel::Groups;
 use crate::Result;
 
 /// The ledger's binding, in every kernel.

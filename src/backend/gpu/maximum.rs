@@ -7,12 +7,16 @@ use bytemuck::{NoUninit, Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::inner::Windows;
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::inner_sites::Windows;
+use super::launch::{Job, Launch};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::harmonic::Family;
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "maximum");
 
 /// Sites of a workgroup.
 const SITES: usize = 64;
@@ -60,9 +64,8 @@ impl<'a> Launcher<'a> {
         (source, windows): (usize, Windows<'a>),
         first_channel: usize,
     ) -> Result<Self> {
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "maximum",
-            wgsl: &device.options.shaders.maximum,
             constants: &[],
             threads: [SITES as u32, 1, 1],
             shared: 256 * 16,
@@ -73,7 +76,7 @@ impl<'a> Launcher<'a> {
     }
 }
 
-/// The phases of all kernels in fours, those of a kernel beside each other.
+/// The phases of all kernels in fours, those of a kernel next to each other.
 pub(super) fn table(family: &Family, first_channel: usize) -> Vec<Phases> {
     let mut table = Vec::new();
     let mut channel = first_channel as u32;

@@ -5,46 +5,45 @@
 //! back, and descriptors where somebody asks for them.
 
 pub mod adapter;
+mod all_shaders;
 pub mod assign;
-pub mod centred;
+mod band_memory;
 pub mod choose;
 pub mod cluster_sums;
 mod commands;
+mod compute_kernel;
 mod device;
+mod families;
 pub mod fold;
-pub mod glide;
-pub mod harmonic;
-mod inner;
-pub mod intensity;
-mod kernel;
-mod kernels;
+mod inner_sites;
+mod launch;
 mod ledger;
 mod limits;
 pub mod maximum;
 pub mod moments;
-mod need;
 mod pipeline_cache;
 pub mod pixels;
 pub mod polar;
-pub mod pooling;
 pub mod power_mean;
-pub mod power_spectrum;
 pub mod project;
+pub mod rank_pooling;
 pub mod repair;
 mod self_test;
 mod session;
 mod shaders;
-pub mod square;
-pub mod translation;
+pub mod spline_square;
 
 use ndarray::ArrayView2;
 
 use super::{Assign, Backend, Describe, DeviceInfo};
+use crate::descriptor::{declare_modules, families};
 use crate::plan::Plan;
 use crate::{Error, Result};
 use device::Device;
 pub use device::Options;
 pub use shaders::Shaders;
+
+families!(declare_modules pub);
 
 /// A graphics adapter, opened.
 pub struct Gpu {
@@ -94,7 +93,7 @@ impl Backend for Gpu {
     }
 
     fn band_rows(&self, plan: &Plan, budget: u64) -> Result<usize> {
-        need::band_rows(&self.device, plan, budget)
+        band_memory::band_rows(&self.device, plan, budget)
     }
 
     fn upload<'a>(

@@ -7,13 +7,17 @@ use ndarray::{Array2, s};
 use wgpu::Buffer;
 
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::fold::Totals;
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::plan::Plan;
 use crate::reduce::pca::{Moments, PIECE};
 use crate::sites::{Band, blocks};
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "moments");
 
 /// Channels on a side of a workgroup's block.
 const BLOCK: usize = 64;
@@ -33,9 +37,8 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
-    device.kernel(&Source {
+    device.kernel(&KernelSource {
         name: "moments",
-        wgsl: &device.options.shaders.moments,
         constants: &[("PIECE", PIECE as f64)],
         threads: [16, 16, 1],
         shared: SHARED,

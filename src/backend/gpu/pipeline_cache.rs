@@ -9,10 +9,10 @@ use wgpu::{AdapterInfo, Device, Features, PipelineCache};
 /// Pipelines of one device: those that a file held, and those made since.
 #[derive(Default)]
 pub(super) struct Cache {
-    inner: Option<Inner>,
+    stored: Option<Stored>,
 }
 
-struct Inner {
+struct Stored {
     cache: PipelineCache,
     file: PathBuf,
     /// What the file holds.
@@ -47,18 +47,18 @@ impl Cache {
         let file = folder.join(key);
         let saved = std::fs::read(&file).ok();
         let cache = create(device, saved.as_deref());
-        Self { inner: Some(Inner { cache, file, saved: Mutex::new(saved) }) }
+        Self { stored: Some(Stored { cache, file, saved: Mutex::new(saved) }) }
     }
 
     /// For the descriptor of a pipeline.
     pub(super) fn pipelines(&self) -> Option<&PipelineCache> {
-        self.inner.as_ref().map(|inner| &inner.cache)
+        self.stored.as_ref().map(|stored| &stored.cache)
     }
 
     /// Writes what was compiled since the file was read. A cache that cannot be
     /// written is only slower, so errors are dropped.
     pub(super) fn save(&self) {
-        let Some(Inner { cache, file, saved }) = &self.inner else { return };
+        let Some(Stored { cache, file, saved }) = &self.stored else { return };
         let mut saved = saved.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let Some(data) = cache.get_data() else { return };
         if saved.as_ref() != Some(&data) {

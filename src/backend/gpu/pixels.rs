@@ -1,7 +1,7 @@
 //! The image on the device.
 //!
 //! A row of pixels is cut by stride phase, `[row][phase][block]`: pixel
-//! `block * stride + phase` stands beside that one stride further, so that the
+//! `block * stride + phase` stands next to that one stride further, so that the
 //! threads of neighbouring sites read neighbouring values.
 
 use bytemuck::{Pod, Zeroable};

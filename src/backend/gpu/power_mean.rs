@@ -7,14 +7,18 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::inner::Windows;
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::inner_sites::Windows;
+use super::launch::{Job, Launch};
 use super::maximum;
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::harmonic::{Family, power_mean};
 use crate::plan::Plan;
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "power_mean");
 
 /// Sites of a workgroup.
 const SITES: usize = 64;
@@ -61,9 +65,8 @@ impl<'a> Launcher<'a> {
         source: usize,
         first_channel: usize,
     ) -> Result<Self> {
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "power_mean",
-            wgsl: &device.options.shaders.power_mean,
             constants: &[],
             threads: [SITES as u32, 1, 1],
             shared: 256 * (16 + 4),

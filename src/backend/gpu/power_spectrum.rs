@@ -8,15 +8,19 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, Rows};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::launch::{GpuFamily, Job, Launch, Setup};
 use super::pixels;
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::power_spectrum::{Family, Scale, turn};
 use crate::plan::Plan;
 use crate::sites::Extent;
 use layout::{EIGHT, Layout, THREADS};
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!(=> "power_spectrum")];
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
@@ -51,7 +55,7 @@ pub struct Params {
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     kernel: Arc<Kernel>,
     family: &'a Family,
     plan: &'a Plan,
@@ -61,8 +65,14 @@ pub(super) struct Launcher<'a> {
     tables: [Buffer; 4],
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
+    }
+}
+
 impl<'a> Launcher<'a> {
-    pub(super) fn new(
+    fn new(
         device: &'a Device,
         family: &'a Family,
         plan: &'a Plan,
@@ -78,9 +88,8 @@ impl<'a> Launcher<'a> {
                 family.window.short()
             ))
         })?;
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "power_spectrum",
-            wgsl: &device.options.shaders.power_spectrum,
             constants: &[("MEMORY", layout.vectors() as f64)],
             threads: [THREADS as u32, 1, 1],
             shared: layout.shared(),

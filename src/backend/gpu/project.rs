@@ -8,11 +8,15 @@ use ndarray::Array2;
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, ReadBack};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::reduce::pca::Pca;
 use crate::sites::{Band, blocks};
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "project");
 
 /// Components that one thread sums.
 const GROUP: usize = 8;
@@ -30,9 +34,8 @@ pub struct Params {
 }
 
 pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
-    device.kernel(&Source {
+    device.kernel(&KernelSource {
         name: "project",
-        wgsl: &device.options.shaders.project,
         constants: &[],
         threads: [256, 1, 1],
         shared: 0,

@@ -9,13 +9,17 @@ use rayon::prelude::*;
 use wgpu::Buffer;
 
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::kernel::{Kernel, Source};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::backend::cpu;
 use crate::descriptor::translation::{Balance, Family, Norms};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "repair");
 
 /// Most bytes of scores that are made at once, unless one tile has more.
 const AT_ONCE: u64 = 32 << 20;
@@ -126,11 +130,5 @@ impl Job<'_> {
 }
 
 fn kernel(device: &Device) -> Result<Arc<Kernel>> {
-    device.kernel(&Source {
-        name: "repair",
-        wgsl: &device.options.shaders.repair,
-        constants: &[],
-        threads: [256, 1, 1],
-        shared: 0,
-    })
+    device.kernel(&KernelSource { name: "repair", constants: &[], threads: [256, 1, 1], shared: 0 })
 }

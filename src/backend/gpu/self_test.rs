@@ -11,21 +11,13 @@ use super::Gpu;
 use crate::Result;
 use crate::backend::Backend;
 use crate::backend::checked::{Check, Checked};
-use crate::descriptor::harmonic::Pool;
-use crate::descriptor::{
-    FamilyParams, Translation, centred, glide, harmonic, intensity, power_spectrum, reflection,
-    rotation, translation,
-};
+use crate::descriptor::FamilyParams;
 use crate::image::micrograph::{Micrograph, NonFinite};
 use crate::plan::{Components, Params, Plan};
 use crate::reduce::pca::Pca;
-use crate::sites::Extent;
 
 /// Size of the image, px.
 const SHAPE: (usize, usize) = (56, 64);
-
-/// Half size of windows, px.
-const WINDOW: Extent = Extent { rows: 6, cols: 5 };
 
 /// Runs the kernels of the `families` with these names, or of all where none is named.
 ///
@@ -36,15 +28,14 @@ pub(super) fn run(gpu: &Gpu, families: &[&str]) -> Result<()> {
     let checked = Checked::new(gpu, Check::All);
     let image = image();
     let wanted = |name: &str| families.is_empty() || families.contains(&name);
-    let own = all().into_iter().filter(|(name, _)| wanted(name)).map(|(_, family)| family);
-    segment(&checked, &image, own.collect())?;
+    segment(&checked, &image, small(wanted)?)?;
     if !wanted("translation") {
         return Ok(());
     }
     // A step that f32 sums cannot do: such tiles are repaired.
     let mut step = image;
     step.slice_mut(s![.., SHAPE.1 / 2..]).mapv_inplace(|v| v + 900.0);
-    segment(&checked, &step, vec![translations()])
+    segment(&checked, &step, small(|name| name == "translation")?)
 }
 
 /// Waves with noise, the same each time.
@@ -57,50 +48,11 @@ fn image() -> Array2<f64> {
     })
 }
 
-fn translations() -> FamilyParams {
-    let shift = |rows, cols| Translation { rows, cols };
-    let list = Some(vec![shift(-3, 2), shift(0, 0), shift(1, 5), shift(2, -4), shift(0, 1)]);
-    let patch = Extent::square(6);
-    FamilyParams::Translation(translation::Params {
-        patch,
-        window: WINDOW,
-        list,
-        ..Default::default()
-    })
-}
-
-/// All of them, small.
-fn all() -> Vec<(&'static str, FamilyParams)> {
-    let (radius, rings, window, pool_top) = (6, 6, WINDOW, 2);
-    let inner_stride = 4;
-    let harmonic = harmonic::Params {
-        radius,
-        window,
-        orders: vec![0, 2, 3],
-        rings: 2,
-        angles: 4,
-        inner_stride,
-        pool: Pool::Maximum,
-    };
-    let means = harmonic::Params { pool: Pool::PowerMean { width: 3.0 }, ..harmonic.clone() };
-    let centred = centred::Params { width: 4.0, reach: 2.0, ..Default::default() };
-    let rotation =
-        rotation::Params { radius, window, folds: vec![2, 3], rings, inner_stride, pool_top };
-    let reflection = reflection::Params { radius, window, axes: 3, rings, inner_stride, pool_top };
-    let periods = vec![7.7];
-    let glide = glide::Params { radius, window, axes: 2, periods, rings, inner_stride, pool_top };
-    let spectrum = power_spectrum::Params { window, ..Default::default() };
-    vec![
-        ("translation", translations()),
-        ("centred-translation", FamilyParams::Centred(centred)),
-        ("rotation", FamilyParams::Rotation(rotation)),
-        ("reflection", FamilyParams::Reflection(reflection)),
-        ("glide", FamilyParams::Glide(glide)),
-        ("harmonic", FamilyParams::Harmonic(harmonic)),
-        ("harmonic", FamilyParams::Harmonic(means)),
-        ("power-spectrum", FamilyParams::PowerSpectrum(spectrum)),
-        ("intensity", FamilyParams::Intensity(intensity::Params { patch: window })),
-    ]
+/// The families that are `wanted`, small.
+fn small(wanted: impl Fn(&str) -> bool) -> Result<Vec<FamilyParams>> {
+    let names = FamilyParams::NAMES.into_iter().filter(|name| wanted(name));
+    let small = names.map(|name| Ok(FamilyParams::from_name(name)?.small()));
+    Ok(small.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// The stages of a segmentation, each checked.

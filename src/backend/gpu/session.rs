@@ -11,7 +11,7 @@ use wgpu::{Buffer, SubmissionIndex};
 
 use super::commands::Commands;
 use super::device::{Device, Scratch};
-use super::kernels::Kernels;
+use super::families::Families;
 use super::{moments, project};
 use crate::Result;
 use crate::backend::Describe;
@@ -27,7 +27,7 @@ pub(super) struct Session<'a> {
     plan: &'a Plan,
     commands: Commands<'a>,
     submitted: VecDeque<SubmissionIndex>,
-    kernels: Kernels<'a>,
+    families: Families<'a>,
     descriptors: Descriptors,
     moments: moments::Sums<'a>,
     features: project::Features<'a>,
@@ -44,7 +44,7 @@ impl<'a> Session<'a> {
             plan,
             commands: Commands::new(device),
             submitted: VecDeque::new(),
-            kernels: Kernels::new(device, image, plan)?,
+            families: Families::new(device, image, plan)?,
             descriptors: Descriptors::new(plan.budget()),
             moments: moments::Sums::new(device, plan)?,
             features: project::Features::new(device)?,
@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
         }
         let count = (band.len() * self.plan.channels()) as u64;
         let descriptors = self.descriptors.room(self.device, band, count)?;
-        self.kernels.describe(&mut self.commands, band, &descriptors)?;
+        self.families.describe(&mut self.commands, band, &descriptors)?;
         Ok(descriptors)
     }
 

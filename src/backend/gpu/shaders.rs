@@ -1,77 +1,64 @@
 //! WGSL sources of the kernels, from `shaders/`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Index;
 
-/// One source per kernel; each is named like its entry point.
-#[derive(Debug, Clone)]
-pub struct Shaders {
-    /// Local correlation map.
-    pub translation: Cow<'static, str>,
-    /// Scores from the host in place of the device's.
-    pub repair: Cow<'static, str>,
-    /// Cells of centred pairs.
-    pub centred_cells: Cow<'static, str>,
-    /// Local correlation of centred pairs.
-    pub centred: Cow<'static, str>,
-    /// Mean and standard deviation of patches.
-    pub intensity: Cow<'static, str>,
-    /// Scores of rotations and reflections at inner sites.
-    pub polar: Cow<'static, str>,
-    /// Scores of glides at inner sites.
-    pub glide: Cow<'static, str>,
-    /// Largest scores in windows.
-    pub pooling: Cow<'static, str>,
-    /// Circular harmonics at inner sites.
-    pub harmonic: Cow<'static, str>,
-    /// Largest projections of harmonics in windows.
-    pub maximum: Cow<'static, str>,
-    /// Power means of the projections of harmonics in windows.
-    pub power_mean: Cow<'static, str>,
-    /// Power spectra of windows.
-    pub power_spectrum: Cow<'static, str>,
-    /// Sums for mean and covariance.
-    pub moments: Cow<'static, str>,
-    /// Features from descriptors.
-    pub project: Cow<'static, str>,
-    /// Nearest centroid of each point.
-    pub assign: Cow<'static, str>,
-    /// Sums over the points of each cluster.
-    pub cluster_sums: Cow<'static, str>,
-    /// Sums of partial sums.
-    pub fold: Cow<'static, str>,
-}
+/// Name of a kernel, which is its entry point's too, and its WGSL.
+pub(super) type Wgsl = (&'static str, &'static str);
 
-/// A kernel with the ledger, and what else stands before it.
-macro_rules! kernel {
-    ($($name:literal),+) => {
-        concat!(
-            include_str!("../../../shaders/ledger.wgsl"),
-            $(include_str!(concat!("../../../shaders/", $name, ".wgsl"))),+
-        )
-        .into()
+/// The WGSL of a kernel: the ledger, what else it is to begin with, and the file of its
+/// name.
+macro_rules! wgsl {
+    ($($before:literal,)* => $name:literal) => {
+        ($name, concat!($crate::backend::gpu::shaders::file!("ledger"),
+            $($crate::backend::gpu::shaders::file!($before),)*
+            $crate::backend::gpu::shaders::file!($name)))
     };
 }
 
-impl Default for Shaders {
-    fn default() -> Self {
-        Self {
-            translation: kernel!("translation"),
-            repair: kernel!("repair"),
-            centred_cells: kernel!("pixels", "centred_cells"),
-            centred: kernel!("centred"),
-            intensity: kernel!("pixels", "intensity"),
-            polar: kernel!("pixels", "square", "polar"),
-            glide: kernel!("pixels", "square", "glide"),
-            pooling: kernel!("pooling"),
-            harmonic: kernel!("pixels", "harmonic"),
-            maximum: kernel!("maximum"),
-            power_mean: kernel!("power_mean"),
-            power_spectrum: kernel!("power_spectrum"),
-            moments: kernel!("moments"),
-            project: kernel!("project"),
-            assign: kernel!("assign"),
-            cluster_sums: kernel!("cluster_sums"),
-            fold: kernel!("fold"),
+macro_rules! file {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl"))
+    };
+}
+
+pub(super) use {file, wgsl};
+
+/// The sources of all kernels by their names.
+#[derive(Debug, Clone)]
+pub struct Shaders(BTreeMap<&'static str, Cow<'static, str>>);
+
+impl Shaders {
+    /// These.
+    pub(super) fn of(all: impl Iterator<Item = Wgsl>) -> Self {
+        Self(all.map(|(name, wgsl)| (name, wgsl.into())).collect())
+    }
+
+    /// Names of the kernels.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// The source of the kernel of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|wgsl| &**wgsl)
+    }
+
+    /// The same with `from`, wherever it stands in kernel `name`, replaced by `to`.
+    #[must_use]
+    pub fn replaced(mut self, name: &str, from: &str, to: &str) -> Self {
+        if let Some(wgsl) = self.0.get_mut(name) {
+            *wgsl = wgsl.replace(from, to).into();
         }
+        self
+    }
+}
+
+impl Index<&str> for Shaders {
+    type Output = str;
+
+    fn index(&self, name: &str) -> &str {
+        &self.0[name]
     }
 }

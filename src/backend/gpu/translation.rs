@@ -8,16 +8,20 @@ use bytemuck::{NoUninit, Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::commands::Commands;
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::launch::{GpuFamily, Job, Launch, Measured, Setup};
 use super::pixels::Rows;
 use super::repair::{self, Repair};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::translation::{Balance, Family, Maps, Norms};
 use crate::plan::Plan;
 use crate::sites::{Band, Tile};
 use layout::{LANES, Layout, Slab};
+
+/// Its shaders.
+pub(super) const SHADERS: &[Wgsl] = &[wgsl!(=> "translation"), repair::WGSL];
 
 /// `Params` of the shader; see there for meanings and units.
 #[repr(C)]
@@ -60,7 +64,7 @@ pub struct GpuTile {
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
     layout: Layout,
@@ -75,8 +79,18 @@ pub(super) struct Launcher<'a> {
     repair: Repair,
 }
 
+impl GpuFamily for Family {
+    fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
+    }
+
+    fn norms(&self, Measured { plan, rows, .. }: Measured<'_>) -> u64 {
+        4 * Norms::<f32>::most_values(self, plan.sites().grid(), rows) as u64
+    }
+}
+
 impl<'a> Launcher<'a> {
-    pub(super) fn new(
+    fn new(
         device: &'a Device,
         family: &'a Family,
         plan: &'a Plan,
@@ -84,9 +98,8 @@ impl<'a> Launcher<'a> {
     ) -> Result<Self> {
         let layout = Layout::new(device, family, plan);
         let (blocks, groups) = (layout.blocks, layout.groups);
-        let kernel = device.kernel(&Source {
+        let kernel = device.kernel(&KernelSource {
             name: "translation",
-            wgsl: &device.options.shaders.translation,
             constants: &[
                 ("BLOCKS", blocks as f64),
                 ("GROUPS", groups as f64),

@@ -14,7 +14,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::Family;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::rounding::{self, EPS, Rounding};
 use crate::sites::{Extent, SiteGrid};
 use crate::{Error, Result};
@@ -67,7 +67,7 @@ pub(super) fn window(width: f64, radius: usize, inner_stride: usize) -> Extent {
 }
 
 /// Weights by distance along an axis, px, up to the window's half size.
-pub(crate) fn weights(inner: &Inner, width: f64) -> Vec<f64> {
+pub(crate) fn weights(inner: &InnerSites, width: f64) -> Vec<f64> {
     let weight = |distance: usize| {
         let distance = distance as f64 / width;
         (-distance * distance / 2.0).exp()
@@ -112,7 +112,7 @@ impl Family {
 
 /// The power means of `scores` `[inner sites, channels]` of those that `counts` says.
 pub(super) fn by_definition(
-    inner: &Inner,
+    inner: &InnerSites,
     scores: ArrayView2<'_, f64>,
     counts: &[f32],
     grid: &SiteGrid,
@@ -140,7 +140,7 @@ pub(super) fn by_definition(
 /// Projections that are off by `worst` at most, as `reason` says, and the mean's own
 /// rounding: powers by three products, weights and their sums down and along, of which
 /// the eighth root takes an eighth; three roots.
-pub(super) fn rounding(inner: &Inner, reason: &str, worst: Vec<f64>) -> Rounding<'static> {
+pub(super) fn rounding(inner: &InnerSites, reason: &str, worst: Vec<f64>) -> Rounding<'static> {
     let full = inner.window.full();
     let (rows, cols) = (full.rows / inner.grid.stride + 1, full.cols / inner.grid.stride + 1);
     let sums = 2.0 * (rounding::sum(rows) + rounding::sum(cols));

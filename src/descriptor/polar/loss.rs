@@ -6,9 +6,10 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::{Polar, Tap};
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::rounding::{self, EPS, Rounding};
-use crate::descriptor::{FLAT_SHARE, spline};
+use crate::descriptor::checks::FLAT_SHARE;
+use crate::descriptor::spline;
 use crate::sites::Sites;
 use crate::sites::{Band, SiteGrid};
 
@@ -97,7 +98,7 @@ impl Polar {
         &self,
         image: ArrayView2<'_, f32>,
         (sites, band): (&Sites, &Band),
-        inner: &Inner,
+        inner: &InnerSites,
         pairs: &[[Shift; 2]],
     ) -> Rounding<'static> {
         let rows = inner.rows_of(band, sites.grid());

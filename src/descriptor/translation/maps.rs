@@ -32,7 +32,7 @@ impl Balance {
     }
 }
 
-/// What both backends need of an image besides its pixels, for some rows of sites.
+/// What both backends need of an image in addition to its pixels, for some rows of sites.
 #[derive(Debug)]
 pub(crate) struct Maps {
     pub(crate) norms: Norms,

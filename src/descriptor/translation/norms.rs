@@ -32,7 +32,7 @@ pub(crate) struct Norms<F = f32> {
     pub(crate) inverse: Vec<F>,
 }
 
-/// Which places beside the sites are needed.
+/// Which places in addition to the sites are needed.
 #[derive(Debug, Clone)]
 struct Phases {
     stride: usize,

@@ -5,7 +5,6 @@ use crate::image::micrograph::PixelSize;
 use crate::lattice::{Repetition, Source};
 use crate::plan::Params;
 use crate::remarks::{Code, Warning};
-use crate::sites::Extent;
 
 /// Share of the image that must have a lattice.
 const MOST: f64 = 0.5;
@@ -138,23 +137,11 @@ pub fn settings(repetition: &Repetition, params: &Params) -> Vec<Warning> {
     warnings
 }
 
-/// What a family looks at, px from side to side, by the option that sets it.
+/// What a family looks at, px from side to side, by the parameter that sets it. Harmonics
+/// look at less than a period by design, spectra and intensities at no period.
 fn sizes(family: &FamilyParams) -> Vec<(&'static str, f64)> {
     let side = |half: usize| (2 * half + 1) as f64;
-    let shorter = |extent: Extent| side(extent.rows.min(extent.cols));
-    match family {
-        FamilyParams::Translation(params) if params.list.is_some() => {
-            vec![("patch", shorter(params.patch))]
-        }
-        FamilyParams::Translation(params) => {
-            vec![("patch", shorter(params.patch)), ("window", shorter(params.window))]
-        }
-        FamilyParams::Rotation(params) => vec![("radius", side(params.radius))],
-        FamilyParams::Reflection(params) => vec![("radius", side(params.radius))],
-        FamilyParams::Glide(params) => vec![("radius", side(params.radius))],
-        // Harmonics look at less than a period by design, the others at no period.
-        _ => Vec::new(),
-    }
+    family.spans().into_iter().map(|(name, half)| (name, side(half))).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +150,7 @@ mod tests {
     use crate::descriptor::translation;
     use crate::image::sampling::Sampling;
     use crate::lattice::Period;
+    use crate::sites::Extent;
 
     fn repeats(found: Option<f64>, share: f64, given: Option<f64>) -> Repetition {
         let period =

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use super::Stage;
 use super::task::{Room, Run, Task, timed};
 use super::work::Work;
-use stemseg::backend::cpu::{CovarianceAlone, Cpu};
+use stemseg::backend::cpu::{CovarianceOnly, Cpu};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::labels::label_map::{LabelMap, Numbering};
@@ -105,7 +105,7 @@ impl<'a> Case<'a> {
             task(Stage::Segment, Box::new(|room| self.segment(backend, room))),
         ];
         if backend.device().kind == "cpu" {
-            let mut alone = CovarianceAlone::new(&self.plan);
+            let mut alone = CovarianceOnly::new(&self.plan);
             let mut sums = move || {
                 alone.run();
                 Ok(())

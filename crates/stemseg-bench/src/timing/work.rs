@@ -27,7 +27,7 @@ impl Work {
         let cells = sites * (plan.sites().grid().stride * plan.sites().grid().stride) as f64;
         let image = F32 * pixels;
         let describe = 2.0 * cells * channels;
-        let counted = plan.families().iter().all(|f| matches!(f, Family::Translation(_)));
+        let counted = plan.families().iter().all(Family::is_products);
         let covariance = sites * channels * (channels + 1.0);
         let project = 2.0 * sites * channels * features as f64;
         let (flops, bytes) = match stage {

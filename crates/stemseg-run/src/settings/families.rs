@@ -3,11 +3,9 @@
 use stemseg::Result;
 use stemseg::descriptor::harmonic::Pool as Pooling;
 use stemseg::descriptor::{
-    FamilyParams, centred, glide, harmonic, intensity, power_spectrum, reflection, rotation,
-    translation,
+    Common, FamilyParams, centred, glide, harmonic, power_spectrum, translation,
 };
 use stemseg::image::micrograph::{Micrograph, PixelSize};
-use stemseg::sites::Extent;
 
 use super::descriptor::{DescriptorSettings, Pool};
 use crate::input::translations::translations;
@@ -24,38 +22,40 @@ impl DescriptorSettings {
         micrograph: &Micrograph,
         size: Option<PixelSize>,
     ) -> Result<()> {
+        self.choose_common(family.common(), size)?;
         match family {
             FamilyParams::Translation(params) => self.choose_translation(params, size)?,
             FamilyParams::Centred(params) => self.choose_centred(params, size)?,
-            FamilyParams::Rotation(params) => self.choose_rotation(params, size)?,
-            FamilyParams::Reflection(params) => self.choose_reflection(params, size)?,
+            FamilyParams::Rotation(params) => set(&mut params.folds, &self.folds),
             FamilyParams::Glide(params) => self.choose_glide(params, micrograph, size)?,
             FamilyParams::Harmonic(params) => self.choose_harmonic(params, size)?,
-            FamilyParams::PowerSpectrum(params) => self.choose_spectrum(params, size)?,
-            FamilyParams::Intensity(intensity::Params { patch }) => self.set_patch(patch, size)?,
+            FamilyParams::PowerSpectrum(params) => self.choose_spectrum(params),
+            // All that others have is common.
+            _ => {}
         }
         Ok(())
     }
 
-    fn set_patch(&self, to: &mut Extent, size: Option<PixelSize>) -> Result<()> {
-        let pixels = self.patch.as_ref().map(|patch| patch.pixels("patch", size)).transpose()?;
-        set(to, &pixels);
-        Ok(())
-    }
-
-    fn set_window(&self, to: &mut Extent, size: Option<PixelSize>) -> Result<()> {
-        let pixels =
-            self.window.as_ref().map(|window| window.pixels("window", size)).transpose()?;
-        set(to, &pixels);
-        Ok(())
-    }
-
-    /// Sets a radius and a distance of inner sites.
-    fn set_inner(&self, to: [&mut usize; 2], size: Option<PixelSize>) -> Result<()> {
-        let chosen = [("radius", &self.radius), ("inner-stride", &self.inner_stride)];
-        for (to, (option, span)) in to.into_iter().zip(chosen) {
-            if let Some(span) = span {
-                *to = span.pixels(option, size)?;
+    /// Sets what several families have.
+    fn choose_common(&self, to: Common<'_>, size: Option<PixelSize>) -> Result<()> {
+        let extents = [("patch", to.patch, &self.patch), ("window", to.window, &self.window)];
+        for (name, to, chosen) in extents {
+            if let (Some(to), Some(chosen)) = (to, chosen) {
+                *to = chosen.pixels(name, size)?;
+            }
+        }
+        let lengths = [
+            ("radius", to.radius, &self.radius),
+            ("inner-stride", to.inner_stride, &self.inner_stride),
+        ];
+        for (name, to, chosen) in lengths {
+            if let (Some(to), Some(chosen)) = (to, chosen) {
+                *to = chosen.pixels(name, size)?;
+            }
+        }
+        for (to, chosen) in [(to.pool_top, &self.pool_top), (to.axes, &self.axes)] {
+            if let (Some(to), Some(chosen)) = (to, chosen) {
+                *to = *chosen;
             }
         }
         Ok(())
@@ -66,8 +66,6 @@ impl DescriptorSettings {
         params: &mut translation::Params,
         size: Option<PixelSize>,
     ) -> Result<()> {
-        self.set_patch(&mut params.patch, size)?;
-        self.set_window(&mut params.window, size)?;
         set(&mut params.max_points, &self.max_points);
         if let Some(file) = &self.translations {
             let list = translations(file)?;
@@ -82,40 +80,12 @@ impl DescriptorSettings {
         Ok(())
     }
 
-    fn choose_rotation(
-        &self,
-        params: &mut rotation::Params,
-        size: Option<PixelSize>,
-    ) -> Result<()> {
-        self.set_window(&mut params.window, size)?;
-        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.pool_top);
-        set(&mut params.folds, &self.folds);
-        Ok(())
-    }
-
-    fn choose_reflection(
-        &self,
-        params: &mut reflection::Params,
-        size: Option<PixelSize>,
-    ) -> Result<()> {
-        self.set_window(&mut params.window, size)?;
-        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.pool_top);
-        set(&mut params.axes, &self.axes);
-        Ok(())
-    }
-
     fn choose_glide(
         &self,
         params: &mut glide::Params,
         micrograph: &Micrograph,
         size: Option<PixelSize>,
     ) -> Result<()> {
-        self.set_window(&mut params.window, size)?;
-        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
-        set(&mut params.pool_top, &self.pool_top);
-        set(&mut params.axes, &self.axes);
         params.rings = params.rings.min(2 * params.radius.saturating_sub(1));
         params.periods = match &self.glide_period {
             Some(periods) => length::periods(periods, params.axes, size)?,
@@ -129,8 +99,6 @@ impl DescriptorSettings {
         params: &mut harmonic::Params,
         size: Option<PixelSize>,
     ) -> Result<()> {
-        self.set_window(&mut params.window, size)?;
-        self.set_inner([&mut params.radius, &mut params.inner_stride], size)?;
         set(&mut params.orders, &self.orders);
         set(&mut params.rings, &self.rings);
         set(&mut params.angles, &self.angles);
@@ -148,15 +116,9 @@ impl DescriptorSettings {
         Ok(())
     }
 
-    fn choose_spectrum(
-        &self,
-        params: &mut power_spectrum::Params,
-        size: Option<PixelSize>,
-    ) -> Result<()> {
-        self.set_window(&mut params.window, size)?;
+    fn choose_spectrum(&self, params: &mut power_spectrum::Params) {
         set(&mut params.spectrum, &self.spectrum);
         set(&mut params.scale, &self.spectrum_scale);
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Products of rings with themselves, turned or mirrored.
 
 use crate::backend::cpu::vector::{LANES, Line, Vector, fma, lanes};
+use crate::descriptor::polar::{Product, Score};
 
 /// Which products are summed, and what scores are made of them.
 pub(super) struct Correlations {
@@ -20,9 +21,19 @@ enum Sum {
 }
 
 impl Correlations {
-    pub(super) fn new() -> Self {
+    /// For these `scores`.
+    pub(super) fn new(scores: &[Score]) -> Self {
         // The ring with itself first: the norm.
-        Self { rolls: vec![0], turns: Vec::new(), scores: Vec::new() }
+        let (mut rolls, mut turns) = (vec![0], Vec::new());
+        let mut term = |&(product, weight): &(Product, f64)| {
+            let sum = match product {
+                Product::Roll(roll) => Sum::Roll(place(&mut rolls, roll)),
+                Product::Turn(turn) => Sum::Turn(place(&mut turns, turn)),
+            };
+            (sum, weight as f32)
+        };
+        let scores = scores.iter().map(|score| score.iter().map(&mut term).collect()).collect();
+        Self { rolls, turns, scores }
     }
 
     /// Number of scores.
@@ -33,21 +44,6 @@ impl Correlations {
     /// Number of sums that they are made of.
     pub(super) fn sums(&self) -> usize {
         self.rolls.len() + self.turns.len()
-    }
-
-    /// Adds the score of a rotation: a weighted sum over rolled rings.
-    pub(super) fn add_rotation(&mut self, rolls: &[(usize, f64)]) {
-        let score = rolls
-            .iter()
-            .map(|&(roll, weight)| (Sum::Roll(place(&mut self.rolls, roll)), weight as f32));
-        let score = score.collect();
-        self.scores.push(score);
-    }
-
-    /// Adds the score of a reflection.
-    pub(super) fn add_reflection(&mut self, turn: usize) {
-        let turn = place(&mut self.turns, turn);
-        self.scores.push(vec![(Sum::Turn(turn), 1.0)]);
     }
 
     /// Adds the products of one ring of samples.

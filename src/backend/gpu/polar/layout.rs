@@ -1,7 +1,7 @@
 //! How a workgroup divides its memory and its threads.
 
 use super::sums::Sums;
-use crate::backend::gpu::square;
+use crate::backend::gpu::spline_square;
 use crate::descriptor::polar::Polar;
 
 /// Sums of a block, and threads whose sums are added first.
@@ -49,7 +49,7 @@ impl Layout {
         let blocks = sums.len() / LAGS;
         let teams = blocks.next_power_of_two().min(threads / PART);
         let partial_sums = LAGS * (threads + 1);
-        let coefficients = square::coefficients(polar);
+        let coefficients = spline_square::coefficients(polar);
         let samples = at_once.map_or(0, |rings| rings * polar.angles);
         // Sums of threads take the samples' place where nobody needs them any more.
         let partial = if blocks > teams { samples } else { 0 };
@@ -72,7 +72,7 @@ impl Layout {
 
     /// The shader's constants.
     pub(super) fn constants(&self, polar: &Polar) -> Vec<(&'static str, f64)> {
-        let mut constants = square::constants(polar, self.threads, self.slot, self.square);
+        let mut constants = spline_square::constants(polar, self.threads, self.slot, self.square);
         constants.extend(
             [
                 ("AT_ONCE", self.at_once),
@@ -89,8 +89,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sums::Product;
     use super::*;
+    use crate::descriptor::polar::Product;
 
     fn turns(axes: usize) -> Vec<Vec<(Product, f64)>> {
         (0..axes).map(|axis| vec![(Product::Turn(2 * axis), 1.0)]).collect()

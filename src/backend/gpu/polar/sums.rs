@@ -2,6 +2,8 @@
 
 use bytemuck::NoUninit;
 
+use crate::descriptor::polar::{Product, Score};
+
 /// Neighbouring lags of a block.
 const LAGS: usize = 8;
 
@@ -25,15 +27,6 @@ pub struct Entry {
     pub weight: f32,
 }
 
-/// One of the products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Product {
-    /// With the ring rolled by so many samples.
-    Roll(usize),
-    /// With sample `j` in the place of these minus `j`.
-    Turn(usize),
-}
-
 /// Scores as sums of products over their norm.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sums {
@@ -48,7 +41,7 @@ pub(super) struct Sums {
 impl Sums {
     /// For `scores`, each some products with their weights, on rings of so many
     /// samples.
-    pub(super) fn new(angles: usize, scores: &[Vec<(Product, f64)>]) -> Self {
+    pub(super) fn new(angles: usize, scores: &[Score]) -> Self {
         let products = || scores.iter().flatten().map(|(product, _)| *product);
         let mut rolls = vec![0];
         rolls.extend(

@@ -1,4 +1,4 @@
-//! What launchers of kernels with squares share; see `shaders/square.wgsl`.
+//! What launchers of kernels with squares share; see `shaders/spline_square.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use wgpu::Buffer;
@@ -6,7 +6,7 @@ use wgpu::Buffer;
 use super::device::{Device, Scratch};
 use super::pixels::{self, Image};
 use crate::Result;
-use crate::descriptor::inner::{self, Norms};
+use crate::descriptor::inner_sites::{self, Norms};
 use crate::descriptor::polar::{Polar, Tap};
 
 /// Memory that squares of workgroups may take at once where they do not fit the
@@ -36,7 +36,7 @@ impl Inner {
     /// For `rows` of `inner`, of which a dispatch begins at `[column, row]`.
     pub(super) fn new(
         pixels: &pixels::Rows,
-        inner: &inner::Inner,
+        inner: &inner_sites::InnerSites,
         rows: &std::ops::Range<usize>,
         [first_col, first_row]: [usize; 2],
     ) -> Self {

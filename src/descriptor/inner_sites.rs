@@ -20,7 +20,7 @@ pub(super) const TILE: Extent = Extent { rows: 16, cols: 64 };
 
 /// Inner sites of an image and the window that a site pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inner {
+pub struct InnerSites {
     /// The inner sites: all that have their surroundings within the image, from
     /// the first one on.
     pub grid: SiteGrid,
@@ -28,7 +28,7 @@ pub struct Inner {
     pub window: Extent,
 }
 
-impl Inner {
+impl InnerSites {
     /// Inner sites every `stride` px whose surroundings reach `margin` px.
     pub fn new(shape: Extent, margin: Extent, stride: usize, window: Extent) -> Self {
         Self { grid: SiteGrid::new(shape, margin, stride), window }
@@ -118,9 +118,9 @@ fn within(first: usize, stride: usize, count: usize, at: usize, half: usize) -> 
 
 /// Checks what every pooled family lets the user choose.
 pub(super) fn check_pooling(inner_stride: usize, top: usize, channels: usize) -> Result<()> {
-    super::at_least("inner-stride", inner_stride, 1)?;
-    super::at_least("pool-top", top, 1)?;
-    let most = super::MOST_CHANNELS;
+    super::checks::at_least("inner-stride", inner_stride, 1)?;
+    super::checks::at_least("pool-top", top, 1)?;
+    let most = super::checks::MOST_CHANNELS;
     if top.saturating_mul(channels) > most {
         let reason = format!(
             "with {channels} scores each that makes more than the {most} channels that are possible"
@@ -183,7 +183,7 @@ mod tests {
     fn a_window_without_inner_site_is_refused() {
         let shape = Extent::square(100);
         let inner = |stride, half: usize| {
-            Inner::new(shape, Extent::square(10), stride, Extent::square(half))
+            InnerSites::new(shape, Extent::square(10), stride, Extent::square(half))
         };
         let sites = |stride, half: usize| SiteGrid::new(shape, Extent::square(10 + half), stride);
         assert!(inner(5, 2).check(&sites(3, 2)).is_ok());
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn missing_ranks_repeat_the_last_score() {
-        let inner = Inner::new(Extent::square(9), Extent::square(4), 3, Extent::default());
+        let inner = InnerSites::new(Extent::square(9), Extent::square(4), 3, Extent::default());
         let scores = ndarray::array![[0.5, 0.25]];
         let sites = SiteGrid::new(Extent::square(9), Extent::square(4), 1);
         let pooled = inner.largest(scores.view(), &sites, 3);

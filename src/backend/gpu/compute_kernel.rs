@@ -10,11 +10,9 @@ use crate::Result;
 pub(super) type Groups = [u32; 3];
 
 /// What a kernel is made of.
-pub(super) struct Source<'a> {
-    /// Name of the kernel and of its entry point.
+pub(super) struct KernelSource<'a> {
+    /// Name of the kernel, of its shader and of its entry point.
     pub(super) name: &'static str,
-    /// WGSL.
-    pub(super) wgsl: &'a str,
     /// Values of its `override` constants.
     pub(super) constants: &'a [(&'static str, f64)],
     /// Threads of a workgroup on each axis.
@@ -29,7 +27,7 @@ pub(super) struct Kernel {
     pub(super) pipeline: ComputePipeline,
 }
 
-impl Source<'_> {
+impl KernelSource<'_> {
     /// Compiles the kernel for `device`.
     pub(super) fn compile(&self, device: &Device) -> Result<Kernel> {
         if let Some(reason) = self.too_large(&device.inner.limits()) {
@@ -38,9 +36,11 @@ impl Source<'_> {
                 self.name
             )));
         }
+        let wgsl = device.options.shaders.get(self.name);
+        let wgsl = wgsl.ok_or_else(|| device.error(format!("there is no shader {}", self.name)))?;
         let module = device.inner.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(self.name),
-            source: wgpu::ShaderSource::Wgsl(self.wgsl.into()),
+            source: wgpu::ShaderSource::Wgsl(wgsl.into()),
         });
         let pipeline = device.inner.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(self.name),
@@ -108,8 +108,8 @@ impl Kernel {
 mod tests {
     use super::*;
 
-    fn source(threads: [u32; 3], shared: u64) -> Source<'static> {
-        Source { name: "one", wgsl: "", constants: &[], threads, shared }
+    fn source(threads: [u32; 3], shared: u64) -> KernelSource<'static> {
+        KernelSource { name: "one", constants: &[], threads, shared }
     }
 
     #[test]

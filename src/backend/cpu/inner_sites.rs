@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::vector::LANES;
 use crate::descriptor::FLAT_SHARE;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 
 /// Scores of some rows of inner sites, not pooled.
 pub(super) struct InnerMaps {
@@ -29,7 +29,7 @@ impl InnerMaps {
     /// Computes `rows` of `inner` in parallel: `fill` writes the channels of a row,
     /// `[channels][pitch]`, with buffers that a thread uses again.
     pub(super) fn new<S: Default + Send>(
-        inner: &Inner,
+        inner: &InnerSites,
         rows: Range<usize>,
         channels: usize,
         fill: impl Fn(usize, &mut S, &mut [f32]) + Sync,
@@ -57,7 +57,7 @@ impl InnerMaps {
 }
 
 /// Values of a row of inner sites in whole vectors.
-pub(super) fn pitch(inner: &Inner) -> usize {
+pub(super) fn pitch(inner: &InnerSites) -> usize {
     inner.grid.count.cols.next_multiple_of(LANES)
 }
 

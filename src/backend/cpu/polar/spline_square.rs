@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use crate::backend::cpu::inner::{Phased, mean_and_inverse};
+use crate::backend::cpu::inner_sites::{Phased, mean_and_inverse};
 use crate::backend::cpu::vector::{LANES, Line, Vector, fma, lanes, vector};
 use crate::descriptor::polar::{Polar, Tap};
 use crate::descriptor::spline;

@@ -1,4 +1,4 @@
-//! Launcher of `shaders/pooling.wgsl`: the largest scores in the windows of sites.
+//! Launcher of `shaders/rank_pooling.wgsl`: the largest scores in the windows of sites.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,13 +6,17 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::commands::{Commands, Grid};
+use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
-use super::inner::Windows;
-use super::kernel::{Kernel, Source};
-use super::kernels::{Job, Launch};
+use super::inner_sites::Windows;
+use super::launch::{Job, Launch, Setup};
+use super::shaders::{Wgsl, wgsl};
 use crate::Result;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::sites::{SiteGrid, blocks};
+
+/// Its shader.
+pub(super) const WGSL: Wgsl = wgsl!(=> "rank_pooling");
 
 /// Sites of a workgroup, columns whose scores it sorts at once, and ranks that
 /// a dispatch can find.
@@ -40,17 +44,29 @@ pub struct Params {
 }
 
 /// What is pooled.
-pub(super) struct Ranked<'a> {
-    pub(super) inner: &'a Inner,
+struct Ranked<'a> {
+    inner: &'a InnerSites,
     /// Which of the sources has the scores, and in which channels.
-    pub(super) source: usize,
-    pub(super) channels: Range<usize>,
+    source: usize,
+    channels: Range<usize>,
     /// Scores that are kept of each.
-    pub(super) top: usize,
+    top: usize,
+}
+
+/// Keeps the `top` largest of each of the scores that are `channels` of `source`.
+pub(super) fn launcher<'a>(
+    setup: &Setup<'a>,
+    inner: &'a InnerSites,
+    (source, channels): (usize, Range<usize>),
+    top: usize,
+) -> Result<Box<dyn Launch + 'a>> {
+    let ranked = Ranked { inner, source, channels, top };
+    let grid = setup.plan.sites().grid();
+    Ok(Box::new(Launcher::new(setup.device, ranked, grid, setup.channel)?))
 }
 
 /// The kernel for one family of one plan.
-pub(super) struct Launcher<'a> {
+struct Launcher<'a> {
     kernel: Arc<Kernel>,
     ranked: Ranked<'a>,
     windows: Windows<'a>,
@@ -59,16 +75,15 @@ pub(super) struct Launcher<'a> {
 
 impl<'a> Launcher<'a> {
     /// For sites of `grid`.
-    pub(super) fn new(
+    fn new(
         device: &'a Device,
         ranked: Ranked<'a>,
         grid: &'a SiteGrid,
         first_channel: usize,
     ) -> Result<Self> {
         let fours = ranked.top.min(RANKS).div_ceil(4);
-        let kernel = device.kernel(&Source {
-            name: "pooling",
-            wgsl: &device.options.shaders.pooling,
+        let kernel = device.kernel(&KernelSource {
+            name: "rank_pooling",
             constants: &[("FOURS", fours as f64)],
             threads: [SITES as u32, 1, 1],
             shared: COLUMNS * 4 * RANKS as u64,

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 
 /// The sums of all tiles of a plan, of scores that lie in each thread's cache, as
 /// they do while an image is accumulated.
-pub struct CovarianceAlone {
+pub struct CovarianceOnly {
     channels: usize,
     /// Sites of each tile.
     tiles: Vec<usize>,
@@ -16,7 +16,7 @@ pub struct CovarianceAlone {
     scores: Vec<Vec<f32>>,
 }
 
-impl CovarianceAlone {
+impl CovarianceOnly {
     /// For the tiles of `plan`, with scores of no meaning.
     pub fn new(plan: &Plan) -> Self {
         let channels = plan.channels();

@@ -4,12 +4,17 @@
 //! first, neighbouring columns side by side in vectors; then sorted lists of 1, 2,
 //! 4, ... columns are merged, and windows from them. Exact, whatever the order.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use multiversion::multiversion;
 
-use super::inner::InnerMaps;
+use super::buffer_pool::BufferPool;
+use super::inner_sites::InnerMaps;
+use super::tile_kernel::{Describe, Kernel, Setup};
 use super::vector::{LANES, Vector, lanes};
-use crate::descriptor::inner::Inner;
-use crate::sites::{SiteGrid, Tile};
+use crate::descriptor::inner_sites::InnerSites;
+use crate::sites::{Band, SiteGrid, Tile};
 
 /// Sorted lists `[rank][pitch]` of neighbouring columns, largest first.
 #[derive(Debug, Default)]
@@ -47,30 +52,71 @@ impl Lists {
 
 /// Buffers of one task.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     /// Lists over 1, 2, 4, ... columns.
     doubled: Vec<Lists>,
     window: Lists,
     spare: Lists,
 }
 
-/// What is pooled.
+/// The kernel of a family that pools ranked scores.
 pub(super) struct Ranked<'a> {
-    pub(super) maps: &'a InnerMaps,
-    pub(super) inner: &'a Inner,
-    pub(super) grid: &'a SiteGrid,
-    /// Channels of the maps.
-    pub(super) channels: std::ops::Range<usize>,
-    /// Scores that are kept.
-    pub(super) top: usize,
+    inner: &'a InnerSites,
+    grid: &'a SiteGrid,
+    /// Which of the sources has the scores, and in which channels.
+    source: usize,
+    channels: Range<usize>,
+    /// Scores that are kept of each.
+    top: usize,
+    buffers: Arc<BufferPool<Scratch>>,
+}
+
+/// The kernel with the scores of a band.
+struct Pooled<'a> {
+    ranked: Arc<Ranked<'a>>,
+    maps: Arc<InnerMaps>,
+}
+
+impl<'a> Ranked<'a> {
+    /// Keeps the `top` largest of each of the scores that are `channels` of `source`.
+    pub(super) fn kernel(
+        setup: &Setup<'a>,
+        inner: &'a InnerSites,
+        (source, channels): (usize, Range<usize>),
+        top: usize,
+    ) -> Arc<dyn Kernel<'a> + 'a> {
+        let (grid, buffers) = (setup.plan.sites().grid(), setup.pools.of());
+        Arc::new(Self { inner, grid, source, channels, top, buffers })
+    }
+}
+
+impl<'a> Kernel<'a> for Ranked<'a> {
+    fn band(self: Arc<Self>, _: &Band, maps: &[Arc<InnerMaps>]) -> Box<dyn Describe + 'a> {
+        let maps = Arc::clone(&maps[self.source]);
+        Box::new(Pooled { ranked: self, maps })
+    }
+}
+
+impl Describe for Pooled<'_> {
+    fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], pitch: usize) {
+        let Self { ranked, maps } = self;
+        ranked.buffers.with(|scratch| ranked.pool(maps, tile, scratch, out, pitch));
+    }
 }
 
 impl Ranked<'_> {
     /// Writes the largest scores of the sites of `tile`, rank by rank, one channel
     /// each `pitch` values.
-    pub(super) fn pool(&self, tile: &Tile, scratch: &mut Scratch, out: &mut [f32], pitch: usize) {
+    fn pool(
+        &self,
+        maps: &InnerMaps,
+        tile: &Tile,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+        pitch: usize,
+    ) {
         let grid = self.grid;
-        let cols: Vec<std::ops::Range<usize>> =
+        let cols: Vec<Range<usize>> =
             (0..tile.count.cols).map(|j| self.inner.cols(grid.col(tile.first.cols + j))).collect();
         let (first, last) = match (cols.first(), cols.last()) {
             (Some(first), Some(last)) => (first.start, last.end),
@@ -81,7 +127,7 @@ impl Ranked<'_> {
             let rows = self.inner.rows(grid.row(tile.first.rows + i));
             for (c, channel) in self.channels.clone().enumerate() {
                 let lines: Vec<&[f32]> =
-                    rows.clone().map(|row| &self.maps.row(row, channel)[first..last]).collect();
+                    rows.clone().map(|row| &maps.row(row, channel)[first..last]).collect();
                 let ranks = self.top.min(rows.len());
                 column_lists(&lines, ranks, list(&mut scratch.doubled, 0));
                 self.windows(&cols, first, last - first, scratch, |j, rank, value| {
@@ -94,7 +140,7 @@ impl Ranked<'_> {
     /// Merges lists of columns to windows; `put` takes site, rank and score.
     fn windows(
         &self,
-        cols: &[std::ops::Range<usize>],
+        cols: &[Range<usize>],
         first: usize,
         width: usize,
         scratch: &mut Scratch,

@@ -7,7 +7,7 @@ use wgpu::{Buffer, BufferUsages};
 use super::commands::Commands;
 use super::device::{Device, Scratch};
 use crate::Result;
-use crate::descriptor::inner::Inner;
+use crate::descriptor::inner_sites::InnerSites;
 use crate::sites::{Band, SiteGrid};
 
 /// Scores of the inner rows that a band pools, `[channel][row][col]`.
@@ -21,21 +21,21 @@ pub(super) struct Maps {
 
 /// Bytes of the maps of `channels` scores for a band of `rows` site rows `stride`
 /// px apart.
-pub(super) fn bytes(inner: &Inner, channels: usize, rows: usize, stride: usize) -> u64 {
+pub(super) fn bytes(inner: &InnerSites, channels: usize, rows: usize, stride: usize) -> u64 {
     4 * (inner.most_rows(rows, stride) * inner.grid.count.cols * channels) as u64
 }
 
 /// Inner rows and columns that sites pool, first and one beyond the last.
 pub(super) struct Windows<'a> {
     device: &'a Device,
-    inner: &'a Inner,
+    inner: &'a InnerSites,
     grid: &'a SiteGrid,
     rows: Scratch,
     cols: Option<Buffer>,
 }
 
 impl<'a> Windows<'a> {
-    pub(super) fn new(device: &'a Device, inner: &'a Inner, grid: &'a SiteGrid) -> Self {
+    pub(super) fn new(device: &'a Device, inner: &'a InnerSites, grid: &'a SiteGrid) -> Self {
         Self { device, inner, grid, rows: Scratch::default(), cols: None }
     }
 

@@ -13,7 +13,7 @@
 // as are not written yet. Exact, whatever is equal.
 //
 // Dispatch: (site columns / 64, site rows, scores). Launcher:
-// src/backend/gpu/pooling.rs. Twin: src/backend/cpu/pooling.rs.
+// src/backend/gpu/rank_pooling.rs. Twin: src/backend/cpu/rank_pooling.rs.
 //
 // Work per site and score, at a window of h x w inner sites that stand g to a site's
 // stride, for n ranks in whole fours: (g + w / 64) h loads of 4 bytes from the cache
@@ -169,7 +169,7 @@ fn same(at: u32, bound: f32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn pooling(
+fn rank_pooling(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {

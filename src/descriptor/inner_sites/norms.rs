@@ -6,14 +6,14 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::Inner;
-use crate::descriptor::FLAT_SHARE;
+use super::InnerSites;
+use crate::descriptor::checks::FLAT_SHARE;
 
 /// Means and inverse norms of rows of inner sites, `[inner row][inner col]`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Norms {
     /// Mean of the surroundings minus the inner site's own pixel: small where the
-    /// mean is large beside the contrast, so that f32 holds all of it that counts.
+    /// mean is large relative to the contrast, so that f32 holds all of it that counts.
     pub(crate) offset: Vec<f32>,
     /// `1 / sqrt(n var)`, 0 where they are flat in an image of variance 1.
     pub(crate) inverse: Vec<f32>,
@@ -24,7 +24,7 @@ impl Norms {
     /// the columns within `reach[r]` px of their centre in the rows `r` px from it.
     pub(crate) fn new(
         image: ArrayView2<'_, f32>,
-        inner: &Inner,
+        inner: &InnerSites,
         rows: Range<usize>,
         reach: &[usize],
     ) -> Self {
@@ -55,7 +55,12 @@ impl Norms {
 }
 
 /// Sums of pixels and of their squares around each inner site of `row`.
-fn sums(image: ArrayView2<'_, f32>, inner: &Inner, row: usize, reach: &[usize]) -> Vec<(f64, f64)> {
+fn sums(
+    image: ArrayView2<'_, f32>,
+    inner: &InnerSites,
+    row: usize,
+    reach: &[usize],
+) -> Vec<(f64, f64)> {
     let (grid, width) = (&inner.grid, image.ncols());
     let centre = grid.row(row);
     let mut sums = vec![(0.0, 0.0); grid.count.cols];
@@ -100,7 +105,7 @@ mod tests {
     fn sums_are_those_of_the_surroundings() {
         let image = Array2::from_shape_fn((30, 26), |(r, c)| ((r * 7 + c * 13) % 11) as f32 - 4.0);
         let extent = Extent { rows: 30, cols: 26 };
-        let inner = Inner::new(extent, Extent::square(4), 3, Extent::square(5));
+        let inner = InnerSites::new(extent, Extent::square(4), 3, Extent::square(5));
         for reach in [vec![4; 5], vec![4, 3, 3, 2, 0], vec![1]] {
             let norms = Norms::new(image.view(), &inner, 1..4, &reach);
             for (k, (offset, inverse)) in norms.offset.iter().zip(&norms.inverse).enumerate() {
