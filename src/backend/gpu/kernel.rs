@@ -34,7 +34,7 @@ impl Source<'_> {
     pub(super) fn compile(&self, device: &Device) -> Result<Kernel> {
         if let Some(reason) = self.too_large(&device.inner.limits()) {
             return Err(device.error(format!(
-                "kernel {} needs {reason}; give a smaller --patch or use --device cpu",
+                "kernel {} needs {reason}; give a smaller `patch` or use `device = cpu`",
                 self.name
             )));
         }

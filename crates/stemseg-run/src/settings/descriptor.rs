@@ -229,8 +229,8 @@ impl DescriptorSettings {
         for (option, given, families) in options {
             if given && !families.iter().any(|family| names.contains(family)) {
                 let reason = format!(
-                    "--{option} is an option of {}; leave it out, or add such a family \
-                     (translation alone is --preset pystem)",
+                    "`{option}` is an option of {}; leave it out, or add such a family \
+                     (translation alone is `preset = pystem`)",
                     families.join(", ")
                 );
                 return Err(Error::parameter("descriptor", names.join("+"), reason));
@@ -245,7 +245,7 @@ impl DescriptorSettings {
                 Err(Error::parameter(
                     "pool-width",
                     "given",
-                    "only a power mean has weights; add --pool power-mean, or leave it out",
+                    "only a power mean has weights; add `pool = power-mean`, or leave it out",
                 ))
             }
             _ => Ok(()),
@@ -265,10 +265,8 @@ impl DescriptorSettings {
             return Ok(());
         }
         let reason = match names.contains(&"translation") {
-            true => {
-                "the translations of --translations have their own window; leave one of them out"
-            }
-            false => "the window of a power mean follows from --pool-width; leave one of them out",
+            true => "what `translations` lists has its own window; leave one of them out",
+            false => "the window of a power mean follows from `pool-width`; leave one of them out",
         };
         Err(Error::parameter("window", window.text(), reason))
     }
