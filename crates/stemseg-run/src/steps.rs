@@ -258,11 +258,9 @@ impl Shared<'_> {
     /// and how the image repeats.
     ///
     /// # Errors
-    /// As [`Method::prepare`], [`Plan::new`], [`Plan::within`] and [`Plan::usual_memory`].
+    /// As [`Method::prepare`], [`Plan::within`] and [`Plan::usual_memory`].
     fn plan(&self, micrograph: &Micrograph) -> Result<(Plan, Remarks, Repetition)> {
-        let Prepared { params, remarks, repetition } = self.method.prepare(micrograph)?;
-        let plan = Plan::new(params.clone(), micrograph)
-            .map_err(|error| self.method.explain(error, &params, micrograph))?;
+        let Prepared { plan, remarks, repetition } = self.method.prepare(micrograph)?;
         let others = if self.batch { plan.neighbours() } else { 0 };
         let budget = match self.request.memory_of_each(self.jobs) {
             Some(bytes) => bytes,

@@ -217,7 +217,7 @@ impl<'a> Finder<'a> {
             require_literal_separator: true,
             require_literal_leading_dot: true,
         };
-        let wrong = |reason: &dyn std::fmt::Display| Error::parameter("IMAGE", pattern, reason);
+        let wrong = |reason: &dyn std::fmt::Display| Error::parameter("images", pattern, reason);
         let matches = glob::glob_with(pattern, options).map_err(|e| wrong(&e))?;
         let fixed = fixed_part(Path::new(pattern));
         let name = self.name_of(if fixed == Path::new("") { Path::new(".") } else { &fixed });

@@ -6,7 +6,7 @@ use stemseg::backend::{Backend, Choice};
 use stemseg::image::micrograph::Micrograph;
 use stemseg::pipeline::{Also, Segmentation};
 use stemseg::wording::Text;
-use stemseg::{Error, Plan, Progress, Result};
+use stemseg::{Error, Params, Plan, Progress, Result};
 use stemseg_files::write::write_npy;
 
 use crate::{
@@ -148,7 +148,8 @@ impl Method for Counting<'_> {
 
     fn prepare(&self, micrograph: &Micrograph) -> Result<Prepared> {
         let mut prepared = self.settings.prepare(micrograph)?;
-        prepared.params.clusters = vec![3];
+        let params = Params { clusters: vec![3], ..prepared.plan.params().clone() };
+        prepared.plan = Plan::new(params, micrograph)?;
         Ok(prepared)
     }
 
