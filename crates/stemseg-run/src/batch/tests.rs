@@ -18,7 +18,7 @@ use crate::{
 fn write_image(path: &Path) {
     let image = Array2::from_shape_fn((64, 96), |(row, col)| {
         let along = if col < 48 { row } else { col };
-        (100.0 * (along as f32 * std::f32::consts::TAU / 6.0).cos()) as i16
+        100.0 * (along as f32 * std::f32::consts::TAU / 6.0).cos()
     });
     write_npy(path, image.view()).unwrap();
 }
