@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 50] = [
+pub const SETTINGS: [&str; 51] = [
     "axes",
     "check",
     "clusters",
@@ -55,6 +55,7 @@ pub const SETTINGS: [&str; 50] = [
     "rings",
     "roi",
     "save",
+    "scale",
     "seed",
     "size",
     "smooth",
