@@ -1,20 +1,23 @@
 //! The library's one error type.
 //!
-//! A message names the thing (file, parameter), its value, the limit it broke
-//! and what to do about it, so that the binary can print it as it stands.
+//! A message names the thing (file, parameter), its value, the limit it broke and what to do
+//! about it. Settings in it are marked (see [`crate::wording`]), so that each front end spells
+//! them in its own way.
 
-use std::io;
 use std::path::PathBuf;
+use std::{fmt, io};
+
+use crate::wording::{Setting, Text};
 
 /// Result with the library's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong in the library.
-#[derive(Debug, thiserror::Error)]
+/// Everything that can go wrong in the library. Reasons mark the settings that they name, as in
+/// [`Text`]'s `From<&str>`.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened, read, created or renamed.
-    #[error("{}: {}", path.display(), in_words(source))]
     Io {
         /// The file or folder concerned.
         path: PathBuf,
@@ -22,7 +25,6 @@ pub enum Error {
         source: io::Error,
     },
     /// The file's content is not an image that stemseg can read.
-    #[error("{}: {reason}", path.display())]
     Unreadable {
         /// The file concerned.
         path: PathBuf,
@@ -30,12 +32,10 @@ pub enum Error {
         reason: String,
     },
     /// The pixels cannot be segmented as they are (not finite, constant, empty).
-    #[error("{0}")]
     Image(String),
     /// A parameter is outside what is possible; names it, its value and the limit.
-    #[error("{name} = {value}: {reason}")]
     Parameter {
-        /// The parameter, spelled as on the command line without dashes.
+        /// The parameter, as in [`SETTINGS`](crate::wording::SETTINGS) where a user sets it.
         name: &'static str,
         /// The value that was given.
         value: String,
@@ -43,13 +43,10 @@ pub enum Error {
         reason: String,
     },
     /// The image is too small for the patch and window.
-    #[error("{0}")]
     TooSmall(String),
     /// No adapter fits the device that was asked for.
-    #[error("{0}")]
     NoDevice(String),
     /// The device failed, or lacks what a kernel needs.
-    #[error("device {device}: {reason}")]
     Device {
         /// The adapter's name.
         device: String,
@@ -57,7 +54,6 @@ pub enum Error {
         reason: String,
     },
     /// The device failed: it could not be opened, was lost, or ran out of memory.
-    #[error("device {device} failed: {reason}; --device cpu does without it")]
     DeviceFailed {
         /// The adapter's name.
         device: String,
@@ -65,10 +61,6 @@ pub enum Error {
         reason: String,
     },
     /// The device computed something wrong.
-    #[error(
-        "device {device} gave a wrong result in stage {stage}: {reason}; its driver or memory may be \
-         faulty: --device cpu does without it"
-    )]
     DeviceWrong {
         /// The adapter's name.
         device: String,
@@ -78,20 +70,61 @@ pub enum Error {
         reason: String,
     },
     /// The machine refused what a run needs, memory or threads; says what to do.
-    #[error("{0}")]
     Machine(String),
     /// The result exists already.
-    #[error("{} exists already; give --force to replace it or --out for another place", .0.display())]
     Exists(PathBuf),
     /// Another process is making it.
-    #[error("{} is being made by another run of stemseg; wait until that is done, or give another --out", .0.display())]
     Busy(PathBuf),
     /// The caller asked to stop (Ctrl-C).
-    #[error("interrupted")]
     Interrupted,
 }
 
 impl Error {
+    /// The sentence, in which settings can be spelled.
+    pub fn text(&self) -> Text {
+        match self {
+            Self::Io { path, source } => Text::literal(path.display()).and(": ").and(said(source)),
+            Self::Unreadable { path, reason } => {
+                Text::literal(path.display()).and(": ").and(reason)
+            }
+            Self::Parameter { name, value, reason } => {
+                Text::literal(format!("{name} = {value}: ")).and(reason)
+            }
+            Self::Image(words)
+            | Self::TooSmall(words)
+            | Self::NoDevice(words)
+            | Self::Machine(words) => Text::from(words),
+            Self::Device { device, reason } => {
+                Text::literal(format!("device {device}: ")).and(reason)
+            }
+            Self::DeviceFailed { device, reason } => {
+                let failed = Text::literal(format!("device {device} failed: "));
+                failed.and(reason).and("; `device = cpu` does without it")
+            }
+            Self::DeviceWrong { device, stage, reason } => {
+                let what = format!("device {device} gave a wrong result in stage {stage}: ");
+                let advice = "; its driver or memory may be faulty: `device = cpu` does without it";
+                Text::literal(what).and(reason).and(advice)
+            }
+            Self::Exists(path) => {
+                let advice =
+                    " exists already; give `force = true` to replace it, or another `out` folder";
+                Text::literal(path.display()).and(advice)
+            }
+            Self::Busy(path) => {
+                let advice = " is being made by another run of stemseg; wait until that is done, or \
+                              give another `out` folder";
+                Text::literal(path.display()).and(advice)
+            }
+            Self::Interrupted => Text::from("interrupted"),
+        }
+    }
+
+    /// The sentence, each setting as `spell` writes it.
+    pub fn spelled(&self, spell: &dyn Fn(&Setting) -> String) -> String {
+        self.text().spelled(spell)
+    }
+
     /// An [`Error::Io`] for `path`, made for `map_err`.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
@@ -148,17 +181,33 @@ fn is_fault(error: &io::Error) -> bool {
     !given.contains(&error.kind())
 }
 
+/// The sentence, plainly.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
 /// What the operating system said, and what to do about it.
-fn in_words(error: &io::Error) -> String {
+fn said(error: &io::Error) -> Text {
     use io::ErrorKind as Kind;
     let advice = match error.kind() {
-        Kind::StorageFull => "make room on the disk, or give another --out",
-        Kind::QuotaExceeded => "make room within the quota, or give another --out",
+        Kind::StorageFull => "make room on the disk, or give another `out` folder",
+        Kind::QuotaExceeded => "make room within the quota, or give another `out` folder",
         Kind::FileTooLarge => "raise the limit on the size of files (ulimit -f), or write less",
         Kind::OutOfMemory => "end other programs, or raise the limit on memory (ulimit -v)",
-        _ => return error.to_string(),
+        _ => return Text::literal(error),
     };
-    format!("{error}; {advice}")
+    Text::literal(error).and("; ").and(advice)
 }
 
 #[cfg(all(test, unix))]

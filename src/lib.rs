@@ -100,6 +100,7 @@ mod segmenter;
 pub mod sites;
 pub mod threads;
 pub mod verify;
+pub mod wording;
 
 pub use ndarray;
 

@@ -35,7 +35,7 @@ pub(super) fn smaller_half(
     };
     let least = room(shape.rows.min(shape.cols), 0);
     match (0..least).map(fit).find(|&half| enough(half)) {
-        Some(half) => format!("this would fit: --{name} {}", half.short()),
+        Some(half) => format!("this would fit: `{name} = {}`", half.short()),
         None => format!("no {name} leaves enough sites in it"),
     }
 }

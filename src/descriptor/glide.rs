@@ -172,7 +172,7 @@ pub fn periods(micrograph: &Micrograph, axes: usize) -> Result<Vec<f64>> {
         false => Err(Error::parameter(
             "glide-period",
             "none",
-            "no lattice in the image has a period along one of the axes; give --glide-period",
+            "no lattice in the image has a period along one of the axes; give `glide-period`",
         )),
     }
 }

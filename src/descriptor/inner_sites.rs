@@ -79,7 +79,7 @@ impl InnerSites {
             self.grid.stride,
             format!(
                 "a window of half size {} px then holds no inner site; give at most {least}, or a \
-                 larger --window",
+                 larger `window`",
                 self.window.short()
             ),
         ))
@@ -155,7 +155,7 @@ pub(super) fn smaller(
     });
     match fitting {
         Some((radius, window)) => {
-            format!("these would fit: --radius {radius} --window {}", window.short())
+            format!("these would fit: `radius = {radius}` and `window = {}`", window.short())
         }
         None => "no radius and window leave enough sites in it".into(),
     }

@@ -134,7 +134,7 @@ impl Choose for Params {
     /// leaves `enough` sites.
     fn advice(&self, shape: Extent, enough: &dyn Fn(Extent) -> bool) -> String {
         if self.list.is_some() {
-            return "give a smaller --patch or shorter translations".into();
+            return "give a smaller `patch` or shorter translations".into();
         }
         let room = |size: usize| size.saturating_sub(1) / 2;
         let fit = |half: Extent, share: fn(usize) -> usize, less: usize| Extent {
@@ -148,7 +148,11 @@ impl Choose for Params {
             .find(|&(patch, window)| enough(patch + window));
         match fitting {
             Some((patch, window)) => {
-                format!("these would fit: --patch {} --window {}", patch.short(), window.short())
+                format!(
+                    "these would fit: `patch = {}` and `window = {}`",
+                    patch.short(),
+                    window.short()
+                )
             }
             None => "no patch and window leave enough sites in it".into(),
         }

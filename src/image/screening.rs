@@ -145,8 +145,8 @@ impl Screened {
             NonFinite::Fail => {
                 return Err(Error::Image(format!(
                     "{count} of {} pixels are NaN or infinite, the first ({value}) at row {row}, \
-                     column {col}; give --nan mask to leave them out, --nan mean to replace them by \
-                     the mean of the others, or a --mask that covers them",
+                     column {col}; give `nan = mask` to leave them out, `nan = mean` to replace them by \
+                     the mean of the others, or a `mask` that covers them",
                     pixels.len()
                 )));
             }

@@ -98,8 +98,8 @@ impl Plan {
         if least > free {
             return Err(Error::Machine(format!(
                 "there is not enough memory: the image needs {}, and this process can have {}; give a \
-                 --roi, a larger --stride or fewer --jobs, end other programs, or raise the limit \
-                 (ulimit -v, or that of the container); --memory {least} tries all the same",
+                 `roi`, a larger `stride` or fewer `jobs`, end other programs, or raise the limit \
+                 (ulimit -v, or that of the container); `memory = {least}` tries all the same",
                 in_words(least),
                 in_words(free)
             )));
@@ -238,6 +238,6 @@ mod tests {
         assert!(plan.usual_memory(Some(1 << 30), 0).unwrap() <= least + (1 << 30) / 4);
         assert_eq!(plan.usual_memory(Some(least), 0).unwrap(), least, "or nothing of it");
         let error = plan.usual_memory(Some(MIB), 0).unwrap_err();
-        assert!(!error.is_usage() && error.to_string().contains("--memory"), "{error}");
+        assert!(!error.is_usage() && error.to_string().contains("memory = "), "{error}");
     }
 }

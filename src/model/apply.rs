@@ -105,7 +105,7 @@ impl Model {
     fn off(&self, model: f64, image: f64) -> Error {
         let reason = format!(
             "its crystals repeat every {model:.3} nm, but those in the image every {image:.3} nm, which is \
-             more than {:.0} % off; check the pixel sizes, or take the image's own period",
+             more than {:.0} % off; check the pixel sizes, or take the image's own period (`scale = own`)",
             100.0 * (FARTHEST - 1.0)
         );
         Error::parameter("model", self.clusters_in_words(), reason)

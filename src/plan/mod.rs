@@ -210,13 +210,13 @@ impl Plan {
         let most = self.params.clusters.iter().copied().max().unwrap_or(0);
         if most > sites {
             let reason = format!(
-                "{there_are}; give fewer clusters, a smaller --stride, or a smaller --patch and --window"
+                "{there_are}; give fewer clusters, a smaller `stride`, or a smaller `patch` and `window`"
             );
             return Err(Error::parameter("clusters", most, reason));
         }
         if sites < LEAST_SITES {
             let reason = format!(
-                "{there_are}, but it takes {LEAST_SITES}; give a smaller --stride, or a smaller --patch and --window"
+                "{there_are}, but it takes {LEAST_SITES}; give a smaller `stride`, or a smaller `patch` and `window`"
             );
             return Err(Error::parameter("stride", self.sites.grid().stride, reason));
         }

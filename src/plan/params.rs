@@ -173,7 +173,7 @@ impl Params {
         }
         if self.clusters.is_empty() && self.reduce == Reduce::Pca {
             let reason = "their number is chosen from autocorrelation factors alone; give one, or \
-                          --reduce maf";
+                          `reduce = maf`";
             return Err(Error::parameter("clusters", "auto", reason));
         }
         for (i, &k) in self.clusters.iter().enumerate() {

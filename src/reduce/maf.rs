@@ -125,7 +125,7 @@ impl Differences {
     pub fn factors(&self, keep: usize) -> Result<(Array2<f64>, Vec<f64>)> {
         if self.pairs < 2.0 {
             return Err(Error::Image(
-                "there are too few neighbouring sites for --reduce maf; give a smaller --stride, or --reduce pca".into(),
+                "there are too few neighbouring sites for `reduce = maf`; give a smaller `stride`, or `reduce = pca`".into(),
             ));
         }
         let p = self.sum.len();

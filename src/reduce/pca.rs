@@ -113,7 +113,7 @@ impl Pca {
         let channels = moments.sum.len();
         if moments.count < 2 {
             return Err(Error::Image(format!(
-                "{} site takes part, but PCA needs two; give a smaller --stride",
+                "{} site takes part, but PCA needs two; give a smaller `stride`",
                 moments.count
             )));
         }

@@ -9,18 +9,20 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::wording::Text;
+
 /// What is to be said of a run, in the order in which it came up.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Remarks {
     /// What was done or decided, a sentence each.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// Why the result may be wrong.
     pub warnings: Vec<Warning>,
 }
 
 impl Remarks {
     /// Adds a note.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub fn note(&mut self, note: impl Into<Text>) {
         self.notes.push(note.into());
     }
 
@@ -42,7 +44,7 @@ pub struct Warning {
     /// What kind of warning it is; stable from version to version.
     pub code: Code,
     /// One sentence for people: what was found, and what to do about it.
-    pub text: String,
+    pub text: Text,
     /// The numbers behind it, by name; the unit is part of the name (`period_px`).
     pub numbers: BTreeMap<&'static str, f64>,
 }
@@ -94,14 +96,14 @@ impl Code {
 
 impl Warning {
     /// A warning without numbers.
-    pub fn new(code: Code, text: impl Into<String>) -> Self {
+    pub fn new(code: Code, text: impl Into<Text>) -> Self {
         Self { code, text: text.into(), numbers: BTreeMap::new() }
     }
 
     /// The same about one of several things, which the text names first.
     #[must_use]
     pub fn of(self, what: &str) -> Self {
-        Self { text: format!("{what}: {}", self.text), ..self }
+        Self { text: Text::literal(what).and(": ").and(self.text), ..self }
     }
 
     /// The same with one number more.

@@ -5,6 +5,7 @@ use stemseg::backend::gpu::adapter;
 use stemseg::backend::gpu::choose::{self, Trial, Verdict};
 use stemseg::backend::{self, Backend, Check, Choice, DeviceInfo, cpu::Cpu};
 
+use super::spelling;
 use super::{Failure, print, print_words};
 
 /// List the adapters, their limits, and the one that --device auto takes.
@@ -76,7 +77,7 @@ fn list() -> Result<Listing, Failure> {
         Some(info) => (info, "the first real GPU that passes, discrete before integrated".into()),
         None => {
             let (_, remarks) = backend::open(&Choice::Auto, Check::On, &[])?;
-            (cpu.clone(), remarks.notes.into_iter().next_back().unwrap_or_default())
+            (cpu.clone(), remarks.notes.last().map(spelling::words).unwrap_or_default())
         }
     };
     let always = "it always can".to_owned();
@@ -98,7 +99,9 @@ fn tried(adapter: &wgpu::Adapter) -> Device {
             let slower = "auto passes it over: the CPU itself is faster";
             (true, if real { passed } else { format!("{passed}; {slower}") })
         }
-        Verdict::Fails(error) => (false, format!("auto passes it over: {error}")),
+        Verdict::Fails(error) => {
+            (false, format!("auto passes it over: {}", spelling::error(&error)))
+        }
     };
     Device {
         info: adapter::device_info(&info),

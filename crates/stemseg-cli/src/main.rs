@@ -16,6 +16,7 @@ mod segment;
 mod settings;
 mod signals;
 mod simulate;
+mod spelling;
 mod verify;
 
 use std::io::Write;
@@ -91,8 +92,8 @@ impl From<stemseg::Error> for Failure {
     fn from(error: stemseg::Error) -> Self {
         match error {
             stemseg::Error::Interrupted => Self::Interrupted,
-            e if e.is_usage() => Self::Usage(e.into()),
-            e => Self::Run(e.into()),
+            e if e.is_usage() => Self::Usage(anyhow::anyhow!(spelling::error(&e))),
+            e => Self::Run(anyhow::anyhow!(spelling::error(&e))),
         }
     }
 }
@@ -111,8 +112,7 @@ fn main() -> ExitCode {
         Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
         Err(Failure::Stopped(words)) => (130, anyhow::anyhow!("interrupted; {words}")),
     };
-    // The message alone: an `Error::Io` names its source in it, and the chain
-    // would say it twice. Where even stderr is gone, the exit code is all there is to say.
+    // Where even stderr is gone, the exit code is all there is to say.
     // Names of files are in it: whatever they hold, it stays one line.
     let _ = writeln!(std::io::stderr(), "stemseg: {}", visible(&error.to_string()));
     ExitCode::from(code)

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stemseg::remarks::{Remarks, Warning};
+use stemseg::wording::Text;
 use stemseg::{Error, Progress, Result};
 use stemseg_report::visible::visible;
 
 use super::args::TalkArgs;
+use super::spelling;
 
 /// Set by Ctrl-C (and SIGTERM).
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -124,8 +126,8 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     /// As [`Bar::note`].
-    pub(super) fn note(self, note: &str) {
-        self.bar.note(&self.named(note));
+    pub(super) fn note(self, note: &Text) {
+        self.bar.note(&self.named(&spelling::words(note)));
     }
 
     /// As [`Bar::remarks`].
@@ -136,7 +138,7 @@ impl About<'_> {
 
     /// As [`Bar::warning`].
     pub(super) fn warning(self, warning: &Warning) {
-        self.bar.warning(&self.named(&warning.text));
+        self.bar.warning(&self.named(&spelling::words(&warning.text)));
     }
 
     fn named<'t>(self, text: &'t str) -> Cow<'t, str> {

@@ -18,6 +18,7 @@ use stemseg::plan::{Params, Plan};
 use stemseg::reduce::pca::Explained;
 use stemseg::remarks::{Remarks, Warning};
 use stemseg::sites::SiteGrid;
+use stemseg::wording::Text;
 use stemseg_files::read::Frame;
 use stemseg_files::write::LabelType;
 
@@ -56,7 +57,7 @@ pub struct Summary {
     /// Why the result may be wrong; empty where nothing speaks against it.
     pub warnings: Vec<Warning>,
     /// What was done or decided, a sentence each.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// All files and folders of the result, this one too; those of folders end with `/`. Filled
     /// when all are there.
     pub files: Vec<String>,

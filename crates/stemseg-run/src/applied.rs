@@ -9,6 +9,7 @@ use stemseg::image::micrograph::Micrograph;
 use stemseg::model::Scale;
 use stemseg::pipeline::{Also, Segmentation};
 use stemseg::remarks::{Remarks, warnings};
+use stemseg::wording::Text;
 use stemseg::{Error, Model, Plan, Progress, Result};
 use stemseg_report::summary::ModelFile;
 
@@ -105,9 +106,9 @@ impl Method for Applied {
         let (plan, repetition) =
             self.model.plan(micrograph, self.scale).map_err(|error| self.named(error))?;
         let mut remarks = Remarks::default();
-        remarks.note(self.in_words(&plan));
+        remarks.note(Text::literal(self.in_words(&plan)));
         remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
-        Ok(Prepared { params: plan.params().clone(), remarks, repetition })
+        Ok(Prepared { plan, remarks, repetition })
     }
 
     fn segment(

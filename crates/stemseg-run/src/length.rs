@@ -67,8 +67,7 @@ impl Length {
         match (self, pixel) {
             (Self::Pixels(size), _) => Ok(size),
             (Self::Nanometres(_), None) => refuse(
-                "the image has no pixel size in nm (stemseg info shows what the file says); \
-                 give px, or the pixel size, for example --pixel-size 0.02nm"
+                "the image has no pixel size in nm; give px, or the pixel size, for example `pixel-size = 0.02nm`"
                     .into(),
             ),
             (Self::Nanometres(length), Some(pixel)) => match length / pixel {
@@ -310,7 +309,7 @@ mod tests {
         assert_eq!(extent("0nm", SIZE).unwrap(), Extent::square(0));
         assert_eq!(span("0.4nm").unwrap().pixels("radius", SIZE).unwrap(), 20, "the finer axis");
         let words = |text: &str, size| extent(text, size).unwrap_err().to_string();
-        assert!(words("0.4nm", None).contains("--pixel-size"));
+        assert!(words("0.4nm", None).contains("pixel-size = 0.02nm"));
         assert!(words("0.4nm", None).contains("patch = 0.4nm"));
         assert!(words("0.009nm", SIZE).contains("less than half a pixel"));
         assert!(words("1m", SIZE).contains("larger than any image"));
@@ -323,7 +322,7 @@ mod tests {
     fn translations_and_periods() {
         let list = [[Length::Pixels(3.0), Length::Nanometres(-0.4)]];
         assert_eq!(translations(&list, SIZE).unwrap(), [Translation { rows: 3, cols: -10 }]);
-        assert!(translations(&list, None).unwrap_err().to_string().contains("--pixel-size"));
+        assert!(translations(&list, None).unwrap_err().to_string().contains("pixel-size = 0.02nm"));
         // Two axes: along the columns, along the rows.
         let period = [Length::Nanometres(0.4)];
         let found = periods(&period, 2, SIZE).unwrap();

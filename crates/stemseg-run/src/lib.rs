@@ -11,7 +11,7 @@
 //! // Rows of atoms 6 px apart on the left, columns on the right.
 //! let image = ndarray::Array2::from_shape_fn((96, 144), |(row, col)| {
 //!     let along = if col < 72 { row } else { col };
-//!     (100.0 * (along as f32 * std::f32::consts::TAU / 6.0).cos()) as i16
+//!     100.0 * (along as f32 * std::f32::consts::TAU / 6.0).cos()
 //! });
 //! stemseg_files::write::write_npy(&place.path().join("grain.npy"), image.view())?;
 //!

@@ -8,7 +8,7 @@ use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::automatic;
 use stemseg::remarks::{Remarks, warnings};
-use stemseg::{Error, Params, Plan, Progress, Result};
+use stemseg::{Plan, Progress, Result};
 use stemseg_report::summary::ModelFile;
 
 use crate::settings::{Chosen, Settings};
@@ -35,21 +35,17 @@ pub trait Method: Sync {
     /// Checks what can be checked without an image.
     ///
     /// # Errors
-    /// [`Error::Parameter`], or what is wrong with one of its files.
+    /// [`Error::Parameter`](stemseg::Error::Parameter), or what is wrong with one of its files.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// The parameters for `micrograph`, and what is to be said about them.
+    /// The plan for `micrograph`, whatever memory there is, and what is to be said about it.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for what does not suit the image.
+    /// [`Error::Parameter`](stemseg::Error::Parameter) for what does not suit the image; as
+    /// [`Plan::new`].
     fn prepare(&self, micrograph: &Micrograph) -> Result<Prepared>;
-
-    /// `error`, which came of planning with `params`, in words about `micrograph`.
-    fn explain(&self, error: Error, _params: &Params, _micrograph: &Micrograph) -> Error {
-        error
-    }
 
     /// Segments `micrograph`, for which `plan` was made, on `backend`.
     ///
@@ -68,9 +64,9 @@ pub trait Method: Sync {
 /// What a method does with one image.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The parameters.
-    pub params: Params,
-    /// What is to be said about them.
+    /// The plan.
+    pub plan: Plan,
+    /// What is to be said about it.
     pub remarks: Remarks,
     /// How the image repeats.
     pub repetition: Repetition,
@@ -99,11 +95,10 @@ impl Method for Settings {
         let repetition = repetition.unwrap_or_else(look);
         remarks.warnings.extend(warnings::image::image(&repetition, micrograph.pixel_size()));
         remarks.warnings.extend(warnings::image::settings(&repetition, &params));
-        Ok(Prepared { params, remarks, repetition })
-    }
-
-    fn explain(&self, error: Error, params: &Params, micrograph: &Micrograph) -> Error {
-        self.of_the_image(error, micrograph, params.sampling)
+        let sampling = params.sampling;
+        let plan = Plan::new(params, micrograph)
+            .map_err(|error| self.of_the_image(error, micrograph, sampling))?;
+        Ok(Prepared { plan, remarks, repetition })
     }
 
     fn segment(

@@ -8,6 +8,7 @@ use stemseg::backend::DeviceInfo;
 use stemseg::image::micrograph::PixelSize;
 use stemseg::pipeline::Segmentation;
 use stemseg::remarks::Warning;
+use stemseg::wording::Text;
 use stemseg::{Error, Progress, Result, Silent};
 
 use crate::Image;
@@ -19,7 +20,7 @@ pub trait Observer: Progress {
     fn images(&self, _count: usize) {}
 
     /// Something that one should know, about an image or the run as a whole.
-    fn note(&self, _image: Option<&Path>, _note: &str) {}
+    fn note(&self, _image: Option<&Path>, _note: &Text) {}
 
     /// Why a result may be wrong.
     fn warning(&self, _image: Option<&Path>, _warning: &Warning) {}

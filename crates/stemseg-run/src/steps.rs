@@ -14,6 +14,7 @@ use stemseg::plan::{Components, Reduce};
 use stemseg::remarks::{Remarks, Warning};
 use stemseg::sites::Band;
 use stemseg::threads::beside;
+use stemseg::wording::Text;
 use stemseg::{Error, Plan, Progress, Result, memory};
 use stemseg_files::write::{NpyRows, ResultFolder};
 use stemseg_report::summary::Overlay;
@@ -109,15 +110,16 @@ impl Opened {
                 Some(_) if request.output.force => {}
                 Some(words) => {
                     let reason = format!(
-                        "the result there is another ({words}); give --force to replace it, \
-                         or another --out"
+                        "the result there is another ({words}); give `force = true` to replace it, \
+                         or another `out` folder"
                     );
                     return Err(Error::parameter("resume", target.display(), reason));
                 }
             }
         }
         let folder = folder.map_or_else(place, Ok)?;
-        folder.notes().iter().for_each(|note| shared.observer.note(None, note));
+        let tell = |note: &String| shared.observer.note(None, &Text::literal(note));
+        folder.notes().iter().for_each(tell);
         let file = file.clone();
         Ok(Opening::Opened(Box::new(Self {
             file,
@@ -137,7 +139,7 @@ impl Opened {
         let observer = shared.observer;
         let file = self.file.clone();
         let _at_work = AtWork::new(observer, &file);
-        let note = |note: &str| observer.note(Some(&file), note);
+        let note = |note: &Text| observer.note(Some(&file), note);
         self.input.remarks.notes.iter().for_each(|text| note(text));
         let mut said_later = self.input.remarks.warnings.clone();
         self.input.remarks.extend(devices.remarks.clone());
@@ -160,12 +162,14 @@ impl Opened {
         }
         self.input.summary.sha256 = sha256?;
         if let Some(choice) = &found.choice {
-            note(&choice.reason);
-            self.input.remarks.note(choice.reason.clone());
+            let reason = Text::from(&choice.reason);
+            note(&reason);
+            self.input.remarks.note(reason);
         }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let text = format!("PCA was not needed: all {channels} channels are features");
+            let text = Text::from(text);
             note(&text);
             self.input.remarks.note(text);
         }
@@ -254,11 +258,9 @@ impl Shared<'_> {
     /// and how the image repeats.
     ///
     /// # Errors
-    /// As [`Method::prepare`], [`Plan::new`], [`Plan::within`] and [`Plan::usual_memory`].
+    /// As [`Method::prepare`], [`Plan::within`] and [`Plan::usual_memory`].
     fn plan(&self, micrograph: &Micrograph) -> Result<(Plan, Remarks, Repetition)> {
-        let Prepared { params, remarks, repetition } = self.method.prepare(micrograph)?;
-        let plan = Plan::new(params.clone(), micrograph)
-            .map_err(|error| self.method.explain(error, &params, micrograph))?;
+        let Prepared { plan, remarks, repetition } = self.method.prepare(micrograph)?;
         let others = if self.batch { plan.neighbours() } else { 0 };
         let budget = match self.request.memory_of_each(self.jobs) {
             Some(bytes) => bytes,
@@ -275,7 +277,7 @@ impl Shared<'_> {
     fn of_several_jobs(&self, error: Error) -> Error {
         match error {
             Error::Parameter { name: "memory", value, reason } if self.jobs > 1 => {
-                let reason = format!("{reason}; {} --jobs share what is given", self.jobs);
+                let reason = format!("{reason}; {} `jobs` share what is given", self.jobs);
                 Error::Parameter { name: "memory", value, reason }
             }
             other => other,
@@ -319,7 +321,7 @@ fn spare(files: &[PathBuf], target: &Path) -> Result<()> {
             "out",
             target.display(),
             format!(
-                "{} lies in it, and a run does not write where it reads; give another --out",
+                "{} lies in it, and a run does not write where it reads; give another `out` folder",
                 file.display()
             ),
         )),

@@ -30,7 +30,7 @@ const FAINTEST: f64 = 0.4;
 pub(super) fn single(group: &PlaneGroup, a: f64, random: &mut Random) -> Result<Crystal> {
     let found = (0..DRAWS).find_map(|_| draw_exact(group, group.lattice, a, random));
     found.ok_or_else(|| {
-        let reason = format!("no motif found in {DRAWS} draws; give another --seed");
+        let reason = format!("no motif found in {DRAWS} draws; give another `seed`");
         Error::parameter("group", group.symbol, reason)
     })
 }
@@ -57,7 +57,7 @@ pub(super) fn pair(groups: [&PlaneGroup; 2], a: f64, random: &mut Random) -> Res
     }
     let reason = format!(
         "in {DRAWS} draws no two motifs were found that correlate by less than {MOST_ALIKE}; \
-         give another --seed"
+         give another `seed`"
     );
     Err(Error::parameter("groups", symbols(), reason))
 }

@@ -68,7 +68,7 @@ static KINDS: [Kind; 11] = [
         0.1,
     ),
     kind("twins", "fcc along [110] with a twin lamella and a band of stacking faults", 20.0, 0.12),
-    kind("polycrystal", "grains of fcc along [110] (--grains)", 18.0, 0.125),
+    kind("polycrystal", "grains of fcc along [110]", 18.0, 0.125),
     kind("crystal-edge", "a crystal, its amorphous surface, vacuum", 13.0, 0.175),
     kind("inversion-domains", "a polar honeycomb and its inverse", 20.0, 0.115),
     kind(

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// How to get a GPU where none is found.
 const NO_ADAPTER: &str = "no graphics adapter was found; install the GPU's driver with Vulkan \
     (Linux: also libvulkan1; without a GPU mesa-vulkan-drivers gives the software adapter llvmpipe), \
-    or use --device cpu";
+    or use `device = cpu`";
 
 /// All adapters, the one that `auto` would take first. `WGPU_BACKEND` limits
 /// them to some interfaces (`vulkan`, `metal`, `dx12`).
@@ -90,7 +90,7 @@ pub fn choose(choice: &Choice) -> Result<Adapter> {
             Choice::Named(name) => format!("no adapter's name holds '{name}'; there are: {names}"),
             _ => format!(
                 "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that \
-                 adapter with --device, or use --device cpu"
+                 adapter with `device`, or use `device = cpu`"
             ),
         })
     })

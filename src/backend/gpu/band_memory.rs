@@ -67,7 +67,7 @@ pub(super) fn band_rows(device: &Device, plan: &Plan, budget: u64) -> Result<usi
         let (block, need) = (tile.min(plan.sites().grid().count.rows), least.largest);
         return Err(device.error(format!(
             "{block} rows of sites need a buffer of {need} bytes but the device binds {limit}; \
-             give a larger --stride, fewer channels, or use --device cpu"
+             give a larger `stride`, fewer channels, or use `device = cpu`"
         )));
     }
     let fits = |tiles: usize| {

@@ -8,6 +8,7 @@ use super::adapter::{self, is_real};
 use super::{Gpu, self_test};
 use crate::backend::{Check, Choice};
 use crate::remarks::{Code, Remarks, Warning};
+use crate::wording::Text;
 use crate::{Error, Result};
 
 /// What came of trying an adapter.
@@ -69,10 +70,13 @@ pub(crate) fn choose(
         match open(adapter, check, families) {
             Ok(gpu) => return Ok((Some(gpu), remarks)),
             // Nothing is wrong with an adapter that is small.
-            Err(error @ Error::Device { .. }) => remarks.note(format!("passed over {error}")),
+            Err(error @ Error::Device { .. }) => {
+                remarks.note(Text::from("passed over ").and(error.text()));
+            }
             Err(error) => {
                 let name = adapter.get_info().name;
-                let text = format!("{name} failed its self-test and is not used: {error}");
+                let text = format!("{name} failed its self-test and is not used: ");
+                let text = Text::literal(text).and(error.text());
                 remarks.warn(Warning::new(Code::DeviceFailed, text));
             }
         }

@@ -32,7 +32,7 @@ impl KernelSource<'_> {
     pub(super) fn compile(&self, device: &Device) -> Result<Kernel> {
         if let Some(reason) = self.too_large(&device.inner.limits()) {
             return Err(device.error(format!(
-                "kernel {} needs {reason}; give a smaller --patch or use --device cpu",
+                "kernel {} needs {reason}; give a smaller `patch` or use `device = cpu`",
                 self.name
             )));
         }

@@ -84,7 +84,7 @@ impl<'a> Launcher<'a> {
         let layout = Layout::new(long + 1, short + 1, memory).ok_or_else(|| {
             device.error(format!(
                 "a window of half size {} px needs more than the {memory} bytes of workgroup \
-                 memory; give a smaller --window or use --device cpu",
+                 memory; give a smaller `window` or use `device = cpu`",
                 family.window.short()
             ))
         })?;

@@ -46,14 +46,14 @@ pub(super) fn check(
         let least = (10.0 * farthest as f64 / FARTHEST).ceil() / 10.0;
         let reason = format!(
             "sites at the border see nothing nearer than {farthest} px; give at least {least}, or a \
-             smaller --radius or --inner-stride"
+             smaller `radius` or `inner-stride`"
         );
         return Err(Error::parameter("pool-width", width, reason));
     }
     if shape.rows.min(shape.cols) < 2 * radius + 1 {
         return Err(Error::TooSmall(format!(
             "the image has {shape} px, but a disc of radius {radius} px needs at least {} px; give a \
-             smaller --radius",
+             smaller `radius`",
             Extent::square(radius).full()
         )));
     }

@@ -55,7 +55,7 @@ fn lattice(repetition: &Repetition) -> Option<Warning> {
         }
         (None, _) => {
             "no crystal lattice was found in the image: its patterns differ in texture or \
-                      brightness, not in structure; give --period where you know it"
+                      brightness, not in structure; give `period` where you know it"
                 .to_owned()
         }
     };
@@ -67,7 +67,7 @@ fn impossible_pixel(size: PixelSize) -> Option<Warning> {
     let wrong = [size.rows, size.cols].into_iter().find(|nm| !(least..=most).contains(nm))?;
     let text = format!(
         "there is no such pixel size: {wrong:.3e} nm, where an image with atomic columns has {least} to \
-         {most} nm; the unit in the file may be wrong, so give --pixel-size, or disregard lengths and areas"
+         {most} nm; the unit in the file may be wrong, so give `pixel-size`, or disregard lengths and areas"
     );
     let warning = Warning::new(Code::PixelSize, text);
     Some(warning.with("pixel_rows_nm", size.rows).with("pixel_cols_nm", size.cols))
@@ -96,7 +96,7 @@ fn far_from_found(repetition: &Repetition) -> Option<Warning> {
     }
     let text = format!(
         "the period that was given, {given:.1} px, is far from the {found:.1} px that the lattices in the \
-         image have; leave --period out unless you know better"
+         image have; leave `period` out unless you know better"
     );
     let warning = Warning::new(Code::Settings, text);
     Some(warning.with("given_px", given).with("found_px", found))
@@ -118,8 +118,8 @@ pub fn settings(repetition: &Repetition, params: &Params) -> Vec<Warning> {
             _ => continue,
         };
         let text = format!(
-            "--{name} spans {size:.0} px, {words} of the {period:.1} px that the lattices in the image have: \
-             leave it out with --preset auto, or give about {:.0}",
+            "`{name}` spans {size:.0} px, {words} of the {period:.1} px that the lattices in the image have: \
+             leave it out with `preset = auto`, or give about {:.0}",
             period.max(2.0)
         );
         let warning = Warning::new(Code::Settings, text);
@@ -128,7 +128,7 @@ pub fn settings(repetition: &Repetition, params: &Params) -> Vec<Warning> {
     let stride = params.stride as f64;
     if stride > STRIDE * period {
         let text = format!(
-            "--stride {stride} is more than the period of {period:.1} px that the lattices in the image have: \
+            "`stride = {stride}` is more than the period of {period:.1} px that the lattices in the image have: \
              boundaries are no better known than that; give a smaller one"
         );
         let warning = Warning::new(Code::Settings, text);
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(of(Some(12.0), 0.9, None), []);
         assert_eq!(of(Some(12.0), 0.9, Some(14.0)), []);
         for (found, share, given, words) in [
-            (None, 0.0, None, "give --period"),
+            (None, 0.0, None, "give period"),
             (None, 0.0, Some(12.0), "nothing in the image speaks for it"),
             (Some(12.0), 0.2, None, "only 20 % of the image"),
         ] {
@@ -190,7 +190,10 @@ mod tests {
         for nm in [2e-11, 5e-5, 1.5, 2e7] {
             let warnings = of(12.0, nm);
             assert_eq!(codes(&warnings), [Code::PixelSize], "{nm}");
-            assert!(warnings[0].text.starts_with("there is no such pixel size"), "{warnings:?}");
+            assert!(
+                warnings[0].text.to_string().starts_with("there is no such pixel size"),
+                "{warnings:?}"
+            );
         }
         for (px, nm) in [(12.0, 0.005), (30.0, 0.3)] {
             let warnings = of(px, nm);
@@ -218,14 +221,14 @@ mod tests {
             let warnings = settings(&repeats(found, 1.0, None), &params);
             warnings
                 .iter()
-                .map(|w| w.text.split(' ').next().unwrap_or("").to_owned())
+                .map(|w| w.text.to_string().split(' ').next().unwrap_or("").to_owned())
                 .collect::<Vec<_>>()
         };
         let none: [&str; 0] = [];
         assert_eq!(of(20, 20, 5, 1.0, Some(12.0)), none);
-        assert_eq!(of(5, 20, 5, 1.0, Some(12.0)), ["--patch"]);
-        assert_eq!(of(20, 4, 13, 1.0, Some(12.0)), ["--window", "--stride"]);
-        assert_eq!(of(60, 20, 5, 1.0, Some(12.0)), ["--patch"]);
+        assert_eq!(of(5, 20, 5, 1.0, Some(12.0)), ["patch"]);
+        assert_eq!(of(20, 4, 13, 1.0, Some(12.0)), ["window", "stride"]);
+        assert_eq!(of(60, 20, 5, 1.0, Some(12.0)), ["patch"]);
         assert_eq!(of(5, 20, 5, 0.5, Some(12.0)), none, "the image is made smaller");
         assert_eq!(of(1, 1, 90, 1.0, None), none, "nothing to compare with");
     }

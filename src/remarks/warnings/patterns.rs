@@ -47,7 +47,7 @@ fn small(area: &Area) -> Option<Warning> {
     let (label, share) = (area.label, 100.0 * area.fraction);
     let text = format!(
         "pattern {label} has {share:.2} % of the image, less than {} %: it may be a few odd sites rather than \
-         a pattern; a smaller -k does without it",
+         a pattern; fewer patterns (`clusters`) do without it",
         100.0 * SMALL
     );
     let warning = Warning::new(Code::SmallPattern, text);

@@ -63,8 +63,8 @@ pub fn samples(folder: &Path, only: &[String]) -> Result<Vec<Sample>> {
     match found.is_empty() {
         true if only.is_empty() => Err(Error::unreadable(
             folder,
-            "holds no image with labels; give a folder with a.npy beside a_labels.npy, \
-             or one that 'stemseg simulate' has written into",
+            "holds no image with labels; give a folder with a.npy next to a_labels.npy, \
+             or one that simulated scenes were written into",
         )),
         true => Err(Error::parameter(
             "only",

@@ -5,6 +5,7 @@ use std::path::Path;
 use stemseg::image::micrograph::PixelSize;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::remarks::Warning;
+use stemseg::wording::Text;
 use stemseg::{Error, Progress, Result};
 use stemseg_report::summary::LabelArea;
 use stemseg_report::visible;
@@ -13,7 +14,7 @@ use stemseg_run::{Finished, Image, Observer, Segmented};
 use crate::args::TalkArgs;
 use crate::out_of_memory::at_work;
 use crate::progress::Bar;
-use crate::{to_stdout, visible_lines};
+use crate::{spelling, to_stdout, visible_lines};
 
 /// Says what a run does.
 pub(super) struct Terminal<'a> {
@@ -40,7 +41,7 @@ impl Observer for Terminal<'_> {
         self.bar.count(count as u64);
     }
 
-    fn note(&self, image: Option<&Path>, note: &str) {
+    fn note(&self, image: Option<&Path>, note: &Text) {
         self.bar.about(image).note(note);
     }
 
@@ -81,7 +82,7 @@ impl Observer for Terminal<'_> {
 
 /// An error with the name of the image, which some have in them.
 fn named(image: &Image, error: &Error) -> String {
-    let (file, error) = (image.file.display().to_string(), error.to_string());
+    let (file, error) = (image.file.display().to_string(), spelling::error(error));
     if error.contains(&file) { error } else { format!("{file}: {error}") }
 }
 

@@ -69,7 +69,7 @@ fn numbered(path: &Path, entries: &[Entry], number: usize) -> Result<usize> {
             let advice = match entries.len() {
                 0 => "no image; give another file".to_owned(),
                 1 if entries[0].frames().is_some() => {
-                    "one stack, number 0; --frame N chooses its frame".to_owned()
+                    "one stack, number 0; `frame = N` chooses its frame".to_owned()
                 }
                 1 => "one image, number 0".to_owned(),
                 count => format!("{count} images; give a number from 0 to {}", count - 1),
@@ -89,7 +89,7 @@ pub(super) fn note(entries: &[Entry], taken: usize) -> Option<String> {
     (readable > 1).then(|| {
         format!(
             "the file holds {} images, of which number {taken}{name} was taken; \
-             --image N chooses (0 to {})",
+             `image = N` chooses (0 to {})",
             entries.len(),
             entries.len() - 1
         )
@@ -115,13 +115,13 @@ pub(super) fn frame(
             let last = count - 1;
             let note = format!(
                 "it is a stack of {count} frames, of which frame 0 was taken; \
-                 --frame N chooses (0 to {last}), --frame mean averages them"
+                 `frame = N` chooses (0 to {last}), `frame = mean` averages them"
             );
             Ok((Frame::Number(0), Some(note)))
         }
         None => Ok((Frame::Number(0), None)),
         Some(Frame::Number(number)) if number >= count => match (entry.frames(), count) {
-            (None, _) => refuse(number, "a single image; leave out --frame".into()),
+            (None, _) => refuse(number, "a single image; leave out `frame`".into()),
             (_, 0) => refuse(number, "a stack without any frame; give another file".into()),
             (_, 1) => refuse(number, "a stack of one frame, number 0".into()),
             _ => refuse(number, format!("{count} frames; give a number from 0 to {}", count - 1)),

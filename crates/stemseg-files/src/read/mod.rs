@@ -39,6 +39,7 @@ pub use pixels::Pixels;
 pub use stamps::Stamps;
 pub use statistics::Statistics;
 
+use stemseg::wording::Text;
 use stemseg::{Error, Result, memory};
 
 static FORMATS: [&dyn Format; 14] = [
@@ -91,7 +92,7 @@ pub struct Loaded {
     /// Which frame it is, of a stack.
     pub frame: Option<Frame>,
     /// What a user should know: luma taken, first of several images taken.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// The files it came from, see [`ImageFile::files`].
     pub files: Vec<PathBuf>,
     /// The same files, as they were when reading began.
@@ -289,7 +290,7 @@ impl ImageFile {
             format: self.format,
             image: number,
             frame,
-            notes,
+            notes: notes.into_iter().map(Text::from).collect(),
             files,
             stamps,
         })

@@ -42,7 +42,7 @@ pub(super) fn warnings(summary: &Summary) -> Markup {
     html! {
         @if !summary.warnings.is_empty() {
             ul.warnings {
-                @for warning in &summary.warnings { li { strong { "Warning: " } (foreign(&warning.text)) } }
+                @for warning in &summary.warnings { li { strong { "Warning: " } (foreign(&warning.text.to_string())) } }
             }
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn warnings(summary: &Summary) -> Markup {
 pub(super) fn notes(summary: &Summary) -> Markup {
     html! {
         @if !summary.notes.is_empty() {
-            ul.notes { @for note in &summary.notes { li { (foreign(note)) } } }
+            ul.notes { @for note in &summary.notes { li { (foreign(&note.to_string())) } } }
         }
     }
 }

@@ -159,7 +159,7 @@ impl<'a> Finder<'a> {
         };
         let deeper = match self.search.recursive {
             true => "",
-            false => "; --recursive looks into the folders within it too",
+            false => "; `recursive = true` looks into the folders within it too",
         };
         let reason = format!("this folder holds no image that stemseg reads{others}{deeper}");
         Err(Error::unreadable(folder, reason))
@@ -217,7 +217,7 @@ impl<'a> Finder<'a> {
             require_literal_separator: true,
             require_literal_leading_dot: true,
         };
-        let wrong = |reason: &dyn std::fmt::Display| Error::parameter("IMAGE", pattern, reason);
+        let wrong = |reason: &dyn std::fmt::Display| Error::parameter("images", pattern, reason);
         let matches = glob::glob_with(pattern, options).map_err(|e| wrong(&e))?;
         let fixed = fixed_part(Path::new(pattern));
         let name = self.name_of(if fixed == Path::new("") { Path::new(".") } else { &fixed });
@@ -308,7 +308,7 @@ fn places(found: Vec<Found>, out: Option<&Path>, batch: bool) -> Result<Vec<Imag
         if let Some(other) = taken.insert(target.clone(), found.file.clone()) {
             let reason = format!(
                 "{} and {} would both have it as their result; give the folder that holds both, \
-                 with --recursive, or segment them one by one",
+                 with `recursive = true`, or segment them one by one",
                 other.display(),
                 found.file.display()
             );

@@ -8,11 +8,14 @@ pub(crate) mod images;
 mod lanes;
 pub(crate) mod outcomes;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use stemseg::Result;
+use stemseg::wording::Text;
 use stemseg_files::write::sweep;
 
 use self::images::{Images, Search};
@@ -53,9 +56,11 @@ pub fn run_by(request: &Request, method: &dyn Method, observer: &dyn Observer) -
     let Images { images, batch, notes } = Images::find(&search)?;
     let targets = images.iter().map(|image| &*image.target);
     let place = request.place_of_table(batch);
-    sweep_beside(targets.chain(place.as_deref()), &|note| observer.note(None, note));
+    sweep_beside(targets.chain(place.as_deref()), &|note| {
+        observer.note(None, &Text::literal(note));
+    });
     let table = place.map(Table::at).transpose()?;
-    notes.iter().for_each(|note| observer.note(None, note));
+    notes.iter().for_each(|note| observer.note(None, &Text::literal(note)));
     let files = images.iter().map(|image| &*image.file).chain(besides).map(PathBuf::from);
     let shared = Shared {
         request,

@@ -313,7 +313,7 @@ fn check(path: &Path) -> Result<()> {
     if !path.exists() || is_table(path) {
         return Ok(());
     }
-    let reason = "there is something that is no table of stemseg; give another --table";
+    let reason = "there is something that is no table of stemseg; give another `table` file";
     Err(Error::parameter("table", path.display(), reason))
 }
 

@@ -39,7 +39,7 @@ pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, input: &Inp
     }
     if excluded.constant > 0 {
         remarks.note(format!(
-            "{} in borders of one constant value, and left out, with label 0; --outliers keep takes all pixels as \
+            "{} in borders of one constant value, and left out, with label 0; `outliers = keep` takes all pixels as \
              they are",
             are(excluded.constant, &counted)
         ));
@@ -50,7 +50,7 @@ pub(super) fn remark(remarks: &mut Remarks, micrograph: &Micrograph, input: &Inp
             _ => format!("the first at row {row}, column {col}: they count in no sum and are"),
         };
         remarks.note(format!(
-            "{} far outside the range of all others, {others} labelled from the surroundings; --outliers keep takes all \
+            "{} far outside the range of all others, {others} labelled from the surroundings; `outliers = keep` takes all \
              pixels as they are",
             are(excluded.outliers, &counted)
         ));

@@ -162,7 +162,7 @@ fn mask(given: &Mask, shape: (usize, usize)) -> Result<(ndarray::Array2<bool>, S
     let pixels = only_image(path, file)?;
     let (mask, those) = match *inverted {
         false => (pixels.to_mask(), "do not count"),
-        true => (pixels.to_inverted_mask(), "count with --mask-invert"),
+        true => (pixels.to_inverted_mask(), "count with `mask-invert = true`"),
     };
     match mask.dim() == shape {
         true if mask.iter().all(|&masked| masked) => Err(Error::unreadable(

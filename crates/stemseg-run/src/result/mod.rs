@@ -83,7 +83,7 @@ impl Output {
             symmetry_maps::check(families)?;
         }
         if let (Style::Lines, Some(alpha)) = (self.overlay, self.alpha) {
-            let reason = "--overlay lines draws no tint; leave it out, or give --overlay both";
+            let reason = "`overlay = lines` draws no tint; leave it out, or give `overlay = both`";
             return Err(Error::parameter("overlay-alpha", alpha, reason));
         }
         let most = clusters.iter().copied().max().unwrap_or(0);

@@ -20,7 +20,7 @@ pub(super) fn check(families: &[&str]) -> Result<()> {
         false => Err(Error::parameter(
             "save",
             "maps",
-            format!("maps are of {}; add such a family to --descriptor", FAMILIES.join(", ")),
+            format!("maps are of {}; add such a family to the `descriptor`", FAMILIES.join(", ")),
         )),
     }
 }

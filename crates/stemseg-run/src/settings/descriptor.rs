@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stemseg::descriptor::FamilyParams;
+use stemseg::descriptor::{Common, FamilyParams};
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Error, Result};
@@ -148,17 +148,19 @@ fn not_a_weight(text: &str) -> Error {
 }
 
 const TRANSLATION: &[&str] = &["translation"];
-const PATCHES: &[&str] = &["translation", "intensity"];
-const WINDOWS: &[&str] =
-    &["translation", "rotation", "reflection", "glide", "harmonic", "power-spectrum"];
-const RADII: &[&str] = &["rotation", "reflection", "glide", "harmonic"];
-const RANKED: &[&str] = &["rotation", "reflection", "glide"];
 const ROTATION: &[&str] = &["rotation"];
 const CENTRED: &[&str] = &["centred-translation"];
-const AXES: &[&str] = &["reflection", "glide"];
 const GLIDE: &[&str] = &["glide"];
 const HARMONIC: &[&str] = &["harmonic"];
 const SPECTRUM: &[&str] = &["power-spectrum"];
+
+/// Names of the families that have one of the parameters that several have.
+fn having(parameter: fn(Common<'_>) -> bool) -> Vec<&'static str> {
+    let has = |name: &&str| {
+        FamilyParams::from_name(name).is_ok_and(|mut family| parameter(family.common()))
+    };
+    FamilyParams::NAMES.into_iter().filter(has).collect()
+}
 
 impl DescriptorSettings {
     /// The families, those that were named or else `otherwise`, with what was chosen for
@@ -206,31 +208,31 @@ impl DescriptorSettings {
     /// Refuses options that no family in use has.
     fn check_options(&self, names: &[&str]) -> Result<()> {
         let options = [
-            ("patch", self.patch.is_some(), PATCHES),
-            ("window", self.window.is_some(), WINDOWS),
-            ("max-points", self.max_points.is_some(), TRANSLATION),
-            ("translations", self.translations.is_some(), TRANSLATION),
-            ("pair-width", self.pair_width.is_some(), CENTRED),
-            ("pair-spacing", self.pair_spacing.is_some(), CENTRED),
-            ("radius", self.radius.is_some(), RADII),
-            ("inner-stride", self.inner_stride.is_some(), RADII),
-            ("pool-top", self.pool_top.is_some(), RANKED),
-            ("folds", self.folds.is_some(), ROTATION),
-            ("axes", self.axes.is_some(), AXES),
-            ("glide-period", self.glide_period.is_some(), GLIDE),
-            ("orders", self.orders.is_some(), HARMONIC),
-            ("rings", self.rings.is_some(), HARMONIC),
-            ("angles", self.angles.is_some(), HARMONIC),
-            ("pool", self.pool.is_some(), HARMONIC),
-            ("pool-width", self.pool_width.is_some(), HARMONIC),
-            ("spectrum", self.spectrum.is_some(), SPECTRUM),
-            ("spectrum-scale", self.spectrum_scale.is_some(), SPECTRUM),
+            ("patch", self.patch.is_some(), having(|own| own.patch.is_some())),
+            ("window", self.window.is_some(), having(|own| own.window.is_some())),
+            ("max-points", self.max_points.is_some(), TRANSLATION.to_vec()),
+            ("translations", self.translations.is_some(), TRANSLATION.to_vec()),
+            ("pair-width", self.pair_width.is_some(), CENTRED.to_vec()),
+            ("pair-spacing", self.pair_spacing.is_some(), CENTRED.to_vec()),
+            ("radius", self.radius.is_some(), having(|own| own.radius.is_some())),
+            ("inner-stride", self.inner_stride.is_some(), having(|own| own.inner_stride.is_some())),
+            ("pool-top", self.pool_top.is_some(), having(|own| own.pool_top.is_some())),
+            ("folds", self.folds.is_some(), ROTATION.to_vec()),
+            ("axes", self.axes.is_some(), having(|own| own.axes.is_some())),
+            ("glide-period", self.glide_period.is_some(), GLIDE.to_vec()),
+            ("orders", self.orders.is_some(), HARMONIC.to_vec()),
+            ("rings", self.rings.is_some(), HARMONIC.to_vec()),
+            ("angles", self.angles.is_some(), HARMONIC.to_vec()),
+            ("pool", self.pool.is_some(), HARMONIC.to_vec()),
+            ("pool-width", self.pool_width.is_some(), HARMONIC.to_vec()),
+            ("spectrum", self.spectrum.is_some(), SPECTRUM.to_vec()),
+            ("spectrum-scale", self.spectrum_scale.is_some(), SPECTRUM.to_vec()),
         ];
         for (option, given, families) in options {
             if given && !families.iter().any(|family| names.contains(family)) {
                 let reason = format!(
-                    "--{option} is an option of {}; leave it out, or add such a family \
-                     (translation alone is --preset pystem)",
+                    "`{option}` is an option of {}; leave it out, or add such a family \
+                     (translation alone is `preset = pystem`)",
                     families.join(", ")
                 );
                 return Err(Error::parameter("descriptor", names.join("+"), reason));
@@ -245,7 +247,7 @@ impl DescriptorSettings {
                 Err(Error::parameter(
                     "pool-width",
                     "given",
-                    "only a power mean has weights; add --pool power-mean, or leave it out",
+                    "only a power mean has weights; add `pool = power-mean`, or leave it out",
                 ))
             }
             _ => Ok(()),
@@ -259,16 +261,14 @@ impl DescriptorSettings {
         let needs = |name: &&str| match *name {
             "translation" => !list,
             "harmonic" => !mean,
-            other => WINDOWS.contains(&other),
+            other => having(|own| own.window.is_some()).contains(&other),
         };
         if names.iter().any(needs) {
             return Ok(());
         }
         let reason = match names.contains(&"translation") {
-            true => {
-                "the translations of --translations have their own window; leave one of them out"
-            }
-            false => "the window of a power mean follows from --pool-width; leave one of them out",
+            true => "what `translations` lists has its own window; leave one of them out",
+            false => "the window of a power mean follows from `pool-width`; leave one of them out",
         };
         Err(Error::parameter("window", window.text(), reason))
     }

@@ -105,7 +105,7 @@ impl Settings {
         if let Some(components) = self.components {
             if params.reduce == Reduce::Maf {
                 let reason = "autocorrelation factors are as many as the patterns; leave it out, \
-                              or give --reduce pca";
+                              or give `reduce = pca`";
                 let (name, value) = match components {
                     Components::Count(count) => ("components", count as f64),
                     Components::Variance(share) => ("variance", share),
@@ -126,7 +126,8 @@ impl Settings {
     /// read.
     pub fn check(&self) -> Result<()> {
         if self.period.is_some() && self.preset() == Preset::Pystem {
-            let reason = "only --preset auto takes sizes from a period; leave it out, or add that";
+            let reason =
+                "only `preset = auto` takes sizes from a period; leave it out, or add that";
             return Err(Error::parameter("period", "given", reason));
         }
         self.descriptor.check(&self.names())?;
@@ -136,7 +137,7 @@ impl Settings {
             Some(Reduce::Maf) => true,
         };
         if self.clusters.is_empty() && !factors {
-            let reason = "the number of patterns is chosen from the factors of --preset auto; give it, as -k 3";
+            let reason = "the number of patterns is chosen from the factors of `preset = auto`; give it, as `clusters = 3`";
             return Err(Error::parameter("clusters", "auto", reason));
         }
         Ok(())
@@ -209,8 +210,8 @@ impl Settings {
                 let (rows, cols) = micrograph.shape();
                 Error::TooSmall(format!(
                     "the image has {rows}x{cols} px, which is too small for sizes that follow from a period of \
-                     {period:.1} px; give --period where that is not right, or --preset pystem with a small \
-                     --patch and --window"
+                     {period:.1} px; give `period` where that is not right, or `preset = pystem` with a small \
+                     `patch` and `window`"
                 ))
             }
             (other, _) => other,

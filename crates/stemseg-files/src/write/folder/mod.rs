@@ -309,8 +309,8 @@ fn check_target(target: &Path, force: bool) -> Result<Option<Manifest>> {
         "out",
         target.display(),
         format!(
-            "--force replaces only whole results of stemseg, and {why}; \
-             give another --out, or remove it yourself"
+            "`force = true` replaces only whole results of stemseg, and {why}; \
+             give another `out` folder, or remove it yourself"
         ),
     ))
 }
@@ -319,7 +319,7 @@ fn in_the_way(target: &Path, guest: &Path) -> Error {
     let guest = guest.display();
     let reason = format!(
         "{guest} in it is not part of the earlier result and has the name of something in the \
-         new one; rename it, or give another --out"
+         new one; rename it, or give another `out` folder"
     );
     Error::parameter("out", target.display(), reason)
 }

@@ -47,7 +47,7 @@ fn refused(target: &Path, words: &str) {
     let error = start(target, true).unwrap_err();
     assert!(matches!(error, Error::Parameter { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("--force replaces only whole results"), "{text}");
+    assert!(text.contains("force = true replaces only whole results"), "{text}");
     assert!(text.contains(words), "'{words}' is not in: {text}");
 }
 
