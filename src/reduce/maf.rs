@@ -25,7 +25,7 @@ use crate::{Error, Result};
 /// direction in which hardly anything varies, the noise least of all, would come first. The
 /// limits by which a number of patterns is chosen ([`crate::cluster::choose`]) were set on
 /// factors with this share; whoever changes it has to set them anew.
-const REGULARISER: f64 = 0.5;
+pub(crate) const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
 const LAG: f64 = 18.0;
 /// Sites that differences are taken at, about, where there are more.
@@ -118,6 +118,11 @@ impl Differences {
         self.all += &other.all;
         self.pairs += other.pairs;
         self.differences += &other.differences;
+    }
+
+    /// Mean noise of all features together: half their mean squared difference.
+    pub(crate) fn noise(&self) -> f64 {
+        self.differences.diag().sum() / (2.0 * self.pairs.max(1.0))
     }
 
     /// The factors `[f, p]` of these features, at most `keep` of them, best first, and
@@ -243,7 +248,8 @@ mod tests {
         let n = ndarray::array![[1.0, 0.3, 0.0], [0.3, 2.0, 0.1], [0.0, 0.1, 0.01]];
         let (count, pairs) = (10.0, 10.0);
         let sum = ndarray::Array1::zeros(3);
-        let sums = Differences { count, all: count * &c, pairs, differences: 2.0 * pairs * &n, sum };
+        let sums =
+            Differences { count, all: count * &c, pairs, differences: 2.0 * pairs * &n, sum };
         let (factors, values) = sums.factors(3).unwrap();
         let noise = &n + REGULARISER * n.diag().sum() / 3.0 * Array2::<f64>::eye(3);
         for (v, lambda) in factors.outer_iter().zip(values) {
