@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use stemseg::Result;
 use stemseg::model::Scale;
 use stemseg::plan::{Border, Order};
-use stemseg::{Error, Result};
 use stemseg_run::{Applied, Request};
 
 use super::run_args::RunArgs;
