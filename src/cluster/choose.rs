@@ -10,13 +10,16 @@
 //! first one is a slope, they share one that changes slowly ([`crate::cluster::continuum`]). The limits were set on simulated scenes and
 //! single crystals; see `ACCURACY.md`.
 
+mod decision;
+
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::Result;
 use crate::backend::cpu::Cpu;
-use crate::cluster::continuum::{self, Evidence, Slope};
+pub use crate::cluster::continuum::Measure;
+use crate::cluster::continuum::{self, Evidence};
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
 use crate::cluster::metrics::Overlaps;
 use crate::labels::regions;
@@ -24,18 +27,8 @@ use crate::plan::{MOST_CHOSEN, automatic};
 use crate::progress::Progress;
 use crate::reduce::maf;
 use crate::sites::Sites;
-
-/// A single crystal's first factor varies less than this, in units of what sites a period
-/// apart differ by; or less than this beside the noise that regularises it.
-const SINGLE: f64 = 7.0;
-const REGULARISED: f64 = 5.2;
-/// The share of a further factor, beside the noise that regularises it, from which on it
-/// stands for one pattern more.
-const FURTHER: f64 = 7.0;
-
-/// The least number of clusters whose separation by silhouette is this share of the
-/// largest is taken.
-const NEARLY: f64 = 0.92;
+pub use decision::Criterion;
+use decision::Grounds;
 
 /// Sites that are clustered, at most: a coarser grid of them where there are more.
 const SAMPLE: usize = 16_384;
@@ -54,6 +47,8 @@ const WITHOUT_CORE: f64 = 0.3;
 pub struct Choice {
     /// The number that was chosen.
     pub clusters: usize,
+    /// What decided it.
+    pub decided_by: Criterion,
     /// What was found for each number, from 2 on.
     pub candidates: Vec<Candidate>,
     /// How much the first factor varies for what sites a period apart differ by.
@@ -103,11 +98,27 @@ pub fn choose(
     let factors: Vec<f64> = factors.iter().take(MOST_CHOSEN).copied().collect();
     let variation = variation(points, sites);
     let continuum = sample.evidence(brightness);
-    let (clusters, reason) = match (decide(&candidates, variation, &factors), continuum.slope()) {
-        ((2.., _), Some(slope)) => (1, slowly(slope).to_owned()),
-        (decided, _) => decided,
-    };
-    Ok(Choice { clusters, candidates, variation, factors, continuum, reason })
+    let grounds =
+        Grounds { candidates: &candidates, variation, factors: &factors, continuum: &continuum };
+    let (clusters, decided_by, reason) = grounds.decide();
+    Ok(Choice { clusters, decided_by, candidates, variation, factors, continuum, reason })
+}
+
+impl Choice {
+    /// The numbers that the criterion which decided looks at, each with its limit; none
+    /// where it looks at no number.
+    pub fn measures(&self) -> Vec<Measure> {
+        let Self { clusters, decided_by, candidates, variation, factors, continuum, .. } = self;
+        let grounds = Grounds { candidates, variation: *variation, factors, continuum };
+        grounds.measures(*decided_by, *clusters)
+    }
+}
+
+impl Candidate {
+    /// How clearly the clusters are told apart: separation times silhouette.
+    pub fn score(&self) -> f64 {
+        self.separation * self.silhouette
+    }
 }
 
 /// Variance of the first of `points` `[active sites, q]` by half the mean square of its
@@ -126,52 +137,6 @@ fn variation(points: ArrayView2<'_, f32>, sites: &Sites) -> f64 {
     }
     let variance = points.column(0).mapv(f64::from).var(0.0);
     if differences > 0.0 { variance / (0.5 * differences / f64::from(pairs)) } else { 0.0 }
-}
-
-/// The number of clusters, and why.
-fn decide(candidates: &[Candidate], variation: f64, factors: &[f64]) -> (usize, String) {
-    let first = factors.first().copied().unwrap_or(0.0);
-    if variation < SINGLE || first < REGULARISED || candidates.is_empty() {
-        let reason = format!(
-            "1 pattern: what varies most over the image varies {variation:.1} times as much as between \
-             sites a period apart, beside the usual noise {first:.1} times; in a single crystal one is \
-             less than {SINGLE}, or the other less than {REGULARISED}"
-        );
-        return (1, reason);
-    }
-    let score = |c: &Candidate| c.separation * c.silhouette;
-    let largest = candidates.iter().map(score).fold(0.0, f64::max);
-    let apart = candidates.iter().find(|c| score(c) >= NEARLY * largest);
-    let separation = apart.map_or(0.0, |c| c.separation);
-    let apart = apart.map_or(2, |c| c.clusters);
-    let further = 1 + factors.iter().filter(|&&value| value >= FURTHER).count();
-    let clusters = apart.max(further).min(candidates.len() + 1);
-    let reason = match further > apart {
-        true => format!(
-            "{clusters} patterns: {} independent features vary over the image at least {FURTHER} times as \
-             much as from site to site",
-            further - 1
-        ),
-        false => format!(
-            "{clusters} patterns: so many clusters are told apart best, or nearly so; the insides of the \
-             nearest two lie {separation:.1} times their spread apart"
-        ),
-    };
-    (clusters, reason)
-}
-
-/// Why an image that could be cut shows a single crystal.
-fn slowly(slope: Slope) -> &'static str {
-    match slope {
-        Slope::Place => {
-            "1 pattern: what varies most changes steadily over the image, as in a crystal that is bent, \
-             strained or drifts; nothing steps from one level to another"
-        }
-        Slope::Brightness => {
-            "1 pattern: what varies most follows a slow change of brightness, as from contamination or \
-             thickness; nothing steps from one level to another"
-        }
-    }
 }
 
 /// A coarser grid of the sites.
@@ -334,25 +299,6 @@ mod tests {
     use super::*;
     use crate::plan::{Outline, Plan};
     use crate::{Params, Silent};
-
-    fn candidate(clusters: usize, separation: f64) -> Candidate {
-        Candidate { clusters, separation, silhouette: 0.5, stability: 1.0 }
-    }
-
-    #[test]
-    fn the_fewest_clusters_that_lie_far_apart_are_taken() {
-        let candidates = [(2, 11.0), (3, 19.5), (4, 20.0), (5, 3.0)];
-        let candidates = candidates.map(|(k, separation)| candidate(k, separation));
-        assert_eq!(decide(&candidates, 40.0, &[30.0, 2.0]).0, 3);
-        assert_eq!(decide(&candidates, 6.5, &[30.0, 4.0]).0, 1, "nothing varies");
-        assert_eq!(decide(&candidates, 40.0, &[5.0, 4.0]).0, 1, "nothing varies by much");
-        assert_eq!(decide(&candidates, 40.0, &[30.0, 20.0, 9.0, 2.0]).0, 4, "three features vary");
-        assert_eq!(decide(&candidates, 40.0, &[30.0; 8]).0, 5, "no more than were tried");
-        // Sites that lie between clusters count against them.
-        let mut spread = candidates.clone();
-        spread[1].silhouette = 0.4;
-        assert_eq!(decide(&spread, 40.0, &[30.0, 2.0]).0, 4);
-    }
 
     #[test]
     fn what_varies_slowly_varies_much_for_what_neighbours_differ_by() {

@@ -84,6 +84,19 @@ pub struct Evidence {
     pub follows_brightness: f64,
 }
 
+/// A number, and the limit that it is held against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    /// What it is of: a number of clusters, a factor, or a few words.
+    pub of: String,
+    /// The number.
+    pub value: f64,
+    /// The limit.
+    pub limit: f64,
+    /// Whether it speaks for the number of patterns that was chosen.
+    pub decides: bool,
+}
+
 /// How a single crystal changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slope {
@@ -96,9 +109,8 @@ pub enum Slope {
 impl Evidence {
     /// How the image changes, where it shows a single crystal.
     pub fn slope(&self) -> Option<Slope> {
-        let strength = |levels: &Option<Levels>| levels.map_or(0.0, |levels| levels.strength());
         let first = (*self.levels.first()?)?;
-        let clearest = self.levels.iter().map(strength).fold(0.0, f64::max);
+        let clearest = self.clearest();
         if clearest < CLEAR && first.step < SLOPE {
             Some(Slope::Place)
         } else if clearest < CLEAR_OF_BRIGHTNESS && self.follows_brightness >= FOLLOWS {
@@ -106,6 +118,48 @@ impl Evidence {
         } else {
             None
         }
+    }
+
+    /// What it takes for `slope`: the clearest levels, and how steadily the features change.
+    pub(super) fn measures(&self, slope: Slope) -> Vec<Measure> {
+        let clearest = self.clearest();
+        let clear = match slope {
+            Slope::Place => CLEAR,
+            Slope::Brightness => CLEAR_OF_BRIGHTNESS,
+        };
+        let levels = Measure {
+            of: "clearest step between two levels".into(),
+            value: clearest,
+            limit: clear,
+            decides: clearest < clear,
+        };
+        let (step, follows) = (self.first_step(), self.follows_brightness);
+        let slope = match slope {
+            Slope::Brightness => Measure {
+                of: "share that follows the brightness".into(),
+                value: follows,
+                limit: FOLLOWS,
+                decides: follows >= FOLLOWS,
+            },
+            Slope::Place => Measure {
+                of: "share of the change near the boundary".into(),
+                value: step,
+                limit: SLOPE,
+                decides: step < SLOPE,
+            },
+        };
+        vec![levels, slope]
+    }
+
+    /// The strength of the clearest levels.
+    fn clearest(&self) -> f64 {
+        let strength = |levels: &Option<Levels>| levels.map_or(0.0, |levels| levels.strength());
+        self.levels.iter().map(strength).fold(0.0, f64::max)
+    }
+
+    /// The step of the first feature; 1 where it has no levels.
+    fn first_step(&self) -> f64 {
+        self.levels.first().copied().flatten().map_or(1.0, |levels| levels.step)
     }
 
     /// From the first of `features`, maps over the sites, none where a site is absent;

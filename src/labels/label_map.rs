@@ -174,6 +174,18 @@ impl LabelMap {
         Some(self.sites.indexed_iter().filter_map(of).collect())
     }
 
+    /// The scores that labels are interpolated from, smoothed and confined, by label from 1
+    /// on, `[k, site rows, site cols]`; nothing where there are none.
+    pub(crate) fn scores(&self) -> Option<&Array3<f32>> {
+        self.interpolated.as_ref().map(|interpolated| &interpolated.scores)
+    }
+
+    /// What `maps` `[k, site rows, site cols]` are at the pixels of a row, `[k, cols]`, between
+    /// sites like the scores; nothing where there are none.
+    pub(crate) fn between_sites(&self, maps: &Array3<f32>, row: usize) -> Option<Array2<f32>> {
+        Some(self.interpolated.as_ref()?.between_sites(maps, row))
+    }
+
     /// Label of each pixel, `[rows, cols]`.
     pub fn pixels(&self) -> Array2<u16> {
         rows::collect(self)
@@ -265,7 +277,7 @@ impl Rows<f32> for Spread<'_> {
 
 /// Scores `[k, active sites]` on the site grid, `[k, site rows, site cols]`; masked sites
 /// have those of the nearest that counts.
-fn on_grid(scores: ArrayView2<'_, f32>, sites: &Sites) -> Array3<f32> {
+pub(crate) fn on_grid(scores: ArrayView2<'_, f32>, sites: &Sites) -> Array3<f32> {
     let count = sites.grid().count;
     let numbers = sites.active_numbers();
     let number = numbers.mapv(Option::unwrap_or_default);

@@ -26,16 +26,16 @@ const NEVER: f32 = -1e6;
 /// How steep scores are beside those of the pooled variance: features of neighbouring
 /// sites depend on each other, so distances say less than as many of their own would.
 /// Fitted on simulated scenes, so that memberships are shares of right labels.
-const STEEPNESS: f64 = 0.7;
+pub(crate) const STEEPNESS: f64 = 0.7;
 
 /// What scores are multiplied with before they are averaged as memberships: flatter ones
 /// change steadily all the way where windows see both sides of a boundary.
-const TEMPER: f32 = 0.15;
+pub(crate) const TEMPER: f32 = 0.15;
 /// What logarithms of averaged memberships are multiplied with to be scores again. Fitted
 /// on simulated scenes, so that memberships are shares of right labels.
-const SHARPNESS: f32 = 7.0;
+pub(crate) const SHARPNESS: f32 = 7.0;
 /// Least averaged membership, whose logarithm is finite.
-const LEAST: f32 = 1e-6;
+pub(crate) const LEAST: f32 = 1e-6;
 
 /// Scores `[k, sites]` of `points` `[sites, q]` under patterns with `centroids` `[k, q]`
 /// and a mean `variance` of the features about them.

@@ -66,11 +66,7 @@ impl<'a> Describing<'a> {
     /// # Errors
     /// What the backend reports; [`Error::Interrupted`](crate::Error::Interrupted).
     pub fn moments(&mut self, progress: &dyn Progress) -> Result<Moments> {
-        let sites = self.plan.sites();
-        let bands = match self.plan.params().reduce {
-            Reduce::Maf if sites.grid().len() > MOST_SUMMED => sites.sample_bands(MOST_SUMMED),
-            _ => self.bands.clone(),
-        };
+        let bands = summed(self.plan, &self.bands);
         for (done, band) in bands.iter().enumerate() {
             progress.step(done as u64, bands.len() as u64)?;
             self.session.accumulate(band)?;
@@ -153,6 +149,16 @@ impl<'a> Describing<'a> {
             sink(band, part.view())?;
         }
         Ok(())
+    }
+}
+
+/// Those of `bands` that mean and covariance are summed over: all; where factors are made of
+/// the components anyway, a sample of single rows of tiles if there are many.
+pub(crate) fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
+    let sites = plan.sites();
+    match plan.params().reduce {
+        Reduce::Maf if sites.grid().len() > MOST_SUMMED => sites.sample_bands(MOST_SUMMED),
+        _ => bands.to_vec(),
     }
 }
 

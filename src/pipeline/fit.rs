@@ -41,13 +41,22 @@ pub fn features(
     let reduced = pca.combined(&factors, &values);
     let features = match components.nrows() == plan.sites().grid().len() {
         // All sites are there: no need to describe them once more.
-        true => {
-            let signs = signs(&factors, &pca, &reduced);
-            products(&components, &(factors * signs).mapv(|v| v as f32))
-        }
+        true => combined(&components, &factors, &pca, &reduced),
         false => sites.features(&reduced, progress)?,
     };
     Ok((reduced, features))
+}
+
+/// The features `[sites, f]` under `reduced`, which are the combinations `factors` `[f, p]` of
+/// the `components` `[sites, p]` of `pca`.
+pub(crate) fn combined(
+    components: &Array2<f32>,
+    factors: &Array2<f64>,
+    pca: &Pca,
+    reduced: &Pca,
+) -> Array2<f32> {
+    let signs = signs(factors, pca, reduced);
+    products(components, &(factors * &signs).mapv(|v| v as f32))
 }
 
 /// 1 or -1 for each factor: with which sign it became a component of `reduced`.

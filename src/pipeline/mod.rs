@@ -4,7 +4,7 @@
 
 mod describe;
 pub mod fit;
-mod label;
+pub(crate) mod label;
 pub mod many;
 
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
 use label::{Clusters, Labelled};
 
+pub(crate) use describe::summed;
 pub use describe::{BAND_BYTES, Describing, bands};
 
 /// What came of one image.

@@ -43,7 +43,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Parameter`] for what cannot be, [`Error::TooSmall`] where no site
     /// fits, with what would.
-    pub fn new(params: Params, image: impl Into<Outline>) -> Result<Self> {
+    pub fn new(mut params: Params, image: impl Into<Outline>) -> Result<Self> {
         params.check()?;
         let Outline { shape, mask, absent, deviation } = image.into();
         let frame = Frame::new(shape, params.sampling);
@@ -63,6 +63,7 @@ impl Plan {
             );
             return Err(Error::parameter("descriptor", format!("{channels} channels"), reason));
         }
+        params.components = params.reduce.components(params.components, channels);
         let tile = tile_size(&families, channels, grid.stride);
         let reach = families.iter().map(|family| family.reach(grid.stride));
         let sites = Sites::new(shape, grid, tile, reach.fold(margin, Extent::max))
@@ -127,7 +128,7 @@ impl Plan {
         self.deviation
     }
 
-    /// The checked parameters.
+    /// The checked parameters, as they are used.
     pub fn params(&self) -> &Params {
         &self.params
     }
@@ -145,12 +146,9 @@ impl Plan {
         })
     }
 
-    /// How many features are kept of descriptors, at most; of more clusters more.
+    /// How many principal components are kept.
     pub fn components(&self) -> Components {
-        match self.params.reduce {
-            Reduce::Pca => self.params.components,
-            Reduce::Maf => Components::Count(params::FACTOR_COMPONENTS),
-        }
+        self.params.components
     }
 
     /// How many autocorrelation factors are kept: one for each cluster, two at least.

@@ -38,3 +38,48 @@ impl From<&Micrograph> for Outline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::backend::Backend;
+    use crate::backend::cpu::Cpu;
+    use crate::descriptor::{FamilyParams, intensity, power_spectrum};
+    use crate::image::micrograph::NonFinite;
+    use crate::plan::{Params, Plan};
+
+    /// Descriptors of waves that are `scale` times as high.
+    fn described(family: &FamilyParams, scale: f64) -> Array2<f32> {
+        let pixels = Array2::from_shape_fn((60, 66), |(r, c)| {
+            scale * ((0.9 * r as f64).cos() * (0.7 * c as f64).sin() + 0.01 * ((r * c) % 7) as f64)
+        });
+        let micrograph = Micrograph::new(pixels.view(), None, NonFinite::Fail).unwrap();
+        let params = Params { families: vec![family.clone()], stride: 9, ..Default::default() };
+        let plan = Plan::new(params, &micrograph).unwrap();
+        let (cpu, band) = (Cpu::new(), plan.sites().whole());
+        let mut found = Array2::zeros((band.len(), plan.channels()));
+        let mut session = cpu.upload(micrograph.standardised().unwrap(), &plan).unwrap();
+        session.describe(&band, found.view_mut()).unwrap();
+        found
+    }
+
+    #[test]
+    fn descriptors_of_a_micrograph_are_in_the_units_of_its_file() {
+        let window = Extent::square(8);
+        let scale = power_spectrum::Scale::Linear;
+        let spectrum = power_spectrum::Params { window, scale, ..Default::default() };
+        let intensity = intensity::Params { patch: window };
+        for (family, factor) in [
+            (FamilyParams::PowerSpectrum(spectrum), 9.0),
+            (FamilyParams::Intensity(intensity), 3.0),
+        ] {
+            let (one, three) = (described(&family, 1.0), described(&family, 3.0));
+            let largest = one.fold(0.0_f32, |most, v| most.max(v.abs()));
+            let off = |(a, b): (&f32, &f32)| (factor * a - b).abs();
+            let worst = one.iter().zip(&three).map(off).fold(0.0_f32, f32::max);
+            assert!(worst < 1e-4 * factor * largest, "{family:?}: {worst} of {largest}");
+        }
+    }
+}

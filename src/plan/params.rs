@@ -14,8 +14,9 @@ const MOST_CLUSTERS: usize = 65_534;
 /// Most clusters that are tried where their number is chosen.
 pub const MOST_CHOSEN: usize = 8;
 
-/// How many principal components autocorrelation factors are made of.
-pub(super) const FACTOR_COMPONENTS: usize = 40;
+/// How many principal components autocorrelation factors are made of, where there are as
+/// many channels.
+const FACTOR_COMPONENTS: usize = 40;
 
 /// What pixels get that lie outside the cells of the site grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +53,16 @@ pub enum Reduce {
     Maf,
 }
 
+impl Reduce {
+    /// How many principal components of so many `channels` are kept where `wanted` are.
+    pub(super) fn components(self, wanted: Components, channels: usize) -> Components {
+        match self {
+            Self::Pca => wanted,
+            Self::Maf => Components::Count(channels.min(FACTOR_COMPONENTS)),
+        }
+    }
+}
+
 /// How the labels of sites become those of pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -81,7 +92,8 @@ pub struct Params {
     pub weights: Vec<f64>,
     /// Distance of neighbouring sites, px.
     pub stride: usize,
-    /// How many features PCA keeps.
+    /// How many principal components are kept. Autocorrelation factors are made of a fixed
+    /// number: of whatever stands here a [`Plan`](crate::Plan) makes what is used.
     pub components: Components,
     /// Numbers of clusters, each giving a label map; empty: one that is
     /// [chosen](crate::cluster::choose).

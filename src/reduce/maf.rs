@@ -2,14 +2,14 @@
 //! that vary least from a site to its neighbours for what they vary in all.
 //!
 //! Classes reach over many sites, noise does not: with `C` the covariance of the
-//! features and `N` half the mean covariance of their differences between sites about a period apart
-//! (down, right and both diagonals), the factors solve
+//! `p` features and `N` half the mean covariance of their differences between sites about a
+//! period apart (down, right and both diagonals), the factors solve
 //!
-//! `C v = lambda (N + 0.3 tr(N) / p I) v`
+//! `C v = lambda (N + REGULARISER tr(N) / p I) v`
 //!
 //! (Switzer and Green, Min/max autocorrelation factors for multivariate spatial imagery,
-//! Stanford University, 1984; the regulariser keeps out what hardly varies at all). They
-//! are a linear map of descriptors like the components, and take their place.
+//! Stanford University, 1984). They are a linear map of descriptors like the components, and
+//! take their place.
 
 use faer::{Mat, Side};
 use ndarray::linalg::general_mat_mul;
@@ -21,8 +21,11 @@ use crate::sites::Band;
 use crate::sites::Sites;
 use crate::{Error, Result};
 
-/// Share of the mean noise that is added to that of every direction.
-const REGULARISER: f64 = 0.5;
+/// Share of the mean noise that is added to the noise of every direction: without it, a
+/// direction in which hardly anything varies, the noise least of all, would come first. The
+/// limits by which a number of patterns is chosen ([`crate::cluster::choose`]) were set on
+/// factors with this share; whoever changes it has to set them anew.
+pub(crate) const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
 const LAG: f64 = 18.0;
 /// Sites that differences are taken at, about, where there are more.
@@ -115,6 +118,11 @@ impl Differences {
         self.all += &other.all;
         self.pairs += other.pairs;
         self.differences += &other.differences;
+    }
+
+    /// Mean noise of all features together: half their mean squared difference.
+    pub(crate) fn noise(&self) -> f64 {
+        self.differences.diag().sum() / (2.0 * self.pairs.max(1.0))
     }
 
     /// The factors `[f, p]` of these features, at most `keep` of them, best first, and
@@ -227,6 +235,27 @@ mod tests {
         assert_eq!(all.features(), 2, "no more than there are");
         let values = &all.report.explained_variance;
         assert!(values[0] > 2.0 * values[1], "{values:?}");
+    }
+
+    #[test]
+    fn factors_solve_the_equation_that_is_documented() {
+        let documented = include_str!("maf.rs").lines().filter(|line| line.starts_with("//!"));
+        let equation = documented.filter(|line| line.contains("C v =")).collect::<String>();
+        assert_eq!(equation, "//! `C v = lambda (N + REGULARISER tr(N) / p I) v`");
+
+        // C and N of three features, from sums over ten sites and ten pairs.
+        let c = ndarray::array![[9.0, 2.0, 0.5], [2.0, 4.0, 1.0], [0.5, 1.0, 1.0]];
+        let n = ndarray::array![[1.0, 0.3, 0.0], [0.3, 2.0, 0.1], [0.0, 0.1, 0.01]];
+        let (count, pairs) = (10.0, 10.0);
+        let sum = ndarray::Array1::zeros(3);
+        let sums =
+            Differences { count, all: count * &c, pairs, differences: 2.0 * pairs * &n, sum };
+        let (factors, values) = sums.factors(3).unwrap();
+        let noise = &n + REGULARISER * n.diag().sum() / 3.0 * Array2::<f64>::eye(3);
+        for (v, lambda) in factors.outer_iter().zip(values) {
+            let off = c.dot(&v) - lambda * noise.dot(&v);
+            assert!(off.iter().all(|off| off.abs() < 1e-12), "{off} at {lambda}");
+        }
     }
 
     #[test]

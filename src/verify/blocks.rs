@@ -16,6 +16,8 @@ pub(crate) struct Blocks<'a> {
     plan: &'a Plan,
     pca: &'a Pca,
     families: Vec<Block>,
+    /// Whether the sites of each site row count in the sums; all where it is empty.
+    summed: Vec<bool>,
     /// Of each channel, the sum of the bounds' squares over the sites that take part in
     /// PCA, and how many these are.
     squares: Vec<f64>,
@@ -38,10 +40,18 @@ impl<'a> Blocks<'a> {
             plan,
             pca,
             families: plan.families().iter().map(block).collect(),
+            summed: Vec::new(),
             squares: vec![0.0; plan.channels()],
             active: 0,
             features: Array2::zeros((plan.sites().grid().len(), pca.features())),
         }
+    }
+
+    /// The same where only the sites of `bands` are in the sums.
+    pub(crate) fn with_summed(mut self, bands: &[Band]) -> Self {
+        self.summed = vec![false; self.plan.sites().grid().count.rows];
+        bands.iter().for_each(|band| self.summed[band.rows.clone()].fill(true));
+        self
     }
 
     /// Compares the descriptors `[sites, D]` that two backends have of `band` of `image`.
@@ -78,7 +88,9 @@ impl<'a> Blocks<'a> {
     /// what a running sum over D terms loses, to which distances from the mean and
     /// loadings are rounded.
     fn follow(&mut self, site: usize, values: &[f32], bounds: &Array1<f64>) {
-        if self.plan.sites().is_active(site) {
+        let row = site / self.plan.sites().grid().count.cols;
+        let summed = self.summed.get(row).copied().unwrap_or(true);
+        if summed && self.plan.sites().is_active(site) {
             self.active += 1;
             self.squares.iter_mut().zip(bounds).for_each(|(sum, bound)| *sum += bound * bound);
         }
@@ -92,6 +104,11 @@ impl<'a> Blocks<'a> {
             let terms = loadings.iter().zip(&off);
             *to = terms.map(|(loading, off)| loading.abs() * off).sum::<f64>() as f32;
         }
+    }
+
+    /// How far the features may be apart, `[sites, q]`.
+    pub(crate) fn into_bounds(self) -> Array2<f32> {
+        self.features
     }
 
     /// Root of the mean square of a channel's bounds.

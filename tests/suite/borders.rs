@@ -11,6 +11,7 @@ use stemseg::{Params, Plan};
 use crate::contract::{Random, describe, noise};
 use stemseg_testing::data::compare;
 use stemseg_testing::devices::Devices;
+use stemseg_testing::wrong::wrong;
 
 /// Distance of sites, px.
 const STRIDE: usize = 3;
@@ -101,7 +102,7 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
     let (other, _) = described(backend, params(name, WIDTH), &rubbish, Some(mask))?;
     match other.iter().zip(&found).all(|(a, b)| a == b) {
         true => Ok(()),
-        false => Err("masked pixels count".into()),
+        false => Err(wrong("masked pixels count")),
     }
 }
 

@@ -13,6 +13,7 @@ use stemseg::{Params, Plan};
 
 use stemseg_testing::data::compare;
 use stemseg_testing::devices::Devices;
+use stemseg_testing::wrong::wrong;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -282,7 +283,11 @@ fn check_moments(backend: &dyn Backend, image: &Array2<f32>, plan: Plan) -> Resu
     let wide = x.mapv(f64::from);
     let (sum, products) = (wide.sum_axis(Axis(0)), wide.t().dot(&wide));
     if moments.count != x.nrows() as u64 {
-        return Err(format!("{} sites counted instead of {}", moments.count, x.nrows()).into());
+        return Err(wrong(format_args!(
+            "{} sites counted instead of {}",
+            moments.count,
+            x.nrows()
+        )));
     }
     let n = x.nrows() as f64;
     let lower = |a: &Array2<f64>| -> Vec<f64> {
@@ -329,21 +334,20 @@ pub(crate) fn assignment(backend: &dyn Backend) -> Result<(), Failed> {
             let own = to(labels[i] as usize);
             let bound = 4.0 * f64::from(f32::EPSILON) * q as f64;
             if own > least + bound || (f64::from(distances[i]) - least).abs() > bound {
-                return Err(format!(
+                return Err(wrong(format_args!(
                     "point {i}: label {}, distance {own}, least {least}",
                     labels[i]
-                )
-                .into());
+                )));
             }
             if k > 1 && labels[i] as usize == k - 1 {
-                return Err(
-                    format!("point {i}: the second of two equal centroids was taken").into()
-                );
+                return Err(wrong(format_args!(
+                    "point {i}: the second of two equal centroids was taken"
+                )));
             }
         }
         check_sums(&step, points.view(), &labels)?;
         if step.changed != count as u64 || assigner.step(centroids.view())?.changed != 0 {
-            return Err("every label is new at first, none when nothing moved".into());
+            return Err(wrong("every label is new at first, none when nothing moved"));
         }
     }
     Ok(())
@@ -362,14 +366,17 @@ fn check_sums(
         counts[label as usize] += 1;
     }
     if counts != step.counts {
-        return Err(format!("clusters of {:?} points instead of {counts:?}", step.counts).into());
+        return Err(wrong(format_args!(
+            "clusters of {:?} points instead of {counts:?}",
+            step.counts
+        )));
     }
     // Coordinates are below 1; some backends sum in f32 within a workgroup.
     let bound = |(c, _): (usize, usize)| 1e-6 * counts[c] as f64;
     let off = step.sums.indexed_iter().find(|&(at, v)| (v - sums[at]).abs() > bound(at));
     match off {
         None => Ok(()),
-        Some((at, v)) => Err(format!("sum {at:?} is {v} instead of {}", sums[at]).into()),
+        Some((at, v)) => Err(wrong(format_args!("sum {at:?} is {v} instead of {}", sums[at]))),
     }
 }
 

@@ -5,7 +5,7 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
 use stemseg::Error;
 use stemseg::Plan;
-use stemseg::backend::gpu::{Gpu, Options};
+use stemseg::backend::gpu::{Gpu, Options, Shaders};
 use stemseg::backend::{Backend, Step};
 use stemseg::descriptor::{Translation, translation};
 use stemseg::plan::Components;
@@ -23,7 +23,8 @@ use crate::families::{
     spots,
 };
 use crate::verify::mutated;
-use stemseg_testing::devices::Devices;
+use stemseg_testing::devices::{self, Devices};
+use stemseg_testing::wrong::shows_wrong_value;
 
 /// A check that a changed kernel must fail.
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
@@ -99,17 +100,16 @@ const MUTATIONS: [(&str, &str, &str, Check); 67] = [
     ("repair", "+ group.y * count", "", step_in_columns),
 ];
 
+const PIPELINE_CACHE: wgpu::Features = wgpu::Features::PIPELINE_CACHE;
+
 /// Multiply-adds of a dispatch of which even small images need many.
 const SHORT: u64 = 1 << 17;
 
 pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
-    let Devices::Adapter(adapter) = devices else { return Vec::new() };
     let mut trials = Vec::new();
     let mut with = |name: &str, options: Options, test: fn(&Gpu, &Gpu) -> Result<(), Failed>| {
-        let adapter = adapter.clone();
-        trials.push(devices.gpu_trial(&format!("gpu::{name}"), move |whole| {
-            let options = Options { poison: true, ..options.clone() };
-            test(whole, &Gpu::with_options(&adapter, options)?)
+        trials.push(devices.adapter_trial(&format!("gpu::{name}"), move |adapter| {
+            test(devices::shared(adapter)?, &devices::open(adapter, options.clone())?)
         }));
     };
     let tiny = Options { binding_limit: Some(300_000), ..Default::default() };
@@ -138,29 +138,58 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         many_rings(gpu)
     });
     for (i, (shader, from, to, check)) in MUTATIONS.into_iter().enumerate() {
-        let adapter = adapter.clone();
         let name = format!("gpu::mutation_{i}_of_{shader}_shows");
-        trials.push(devices.gpu_trial(&name, move |_| {
-            let shaders = mutated(shader, from, to);
-            let options = Options {
-                poison: true,
-                shaders,
-                // Little enough for several slabs, and several dispatches.
-                workgroup_memory: Some(3 << 10),
-                work_per_dispatch: Some(SHORT),
-                ..Default::default()
-            };
-            match check(&Gpu::with_options(&adapter, options)?) {
-                Err(_) => Ok(()),
-                Ok(()) => Err(format!("'{to}' does not show").into()),
-            }
+        let options = move || cramped_with(mutated(shader, from, to));
+        trials.push(devices.gpu_trial_with(&name, options, move |gpu| {
+            let shown = shows_wrong_value(check(gpu));
+            shown.map_err(|why| format!("'{to}': {}", why.message().unwrap_or_default()).into())
         }));
     }
-    let adapter = adapter.clone();
-    trials.push(devices.gpu_trial("gpu::pipelines_are_kept_on_disk", move |_| {
-        pipelines_are_kept_on_disk(&adapter)
-    }));
+    trials.push(devices.gpu_trial_with(
+        "gpu::unchanged_shaders_pass_the_checks_of_mutations",
+        || cramped_with(Shaders::default()),
+        unchanged_shaders_pass,
+    ));
+    trials.push(cache_trial(devices));
     trials
+}
+
+/// Memory little enough for several slabs, and several dispatches.
+fn cramped_with(shaders: Shaders) -> Options {
+    Options {
+        shaders,
+        workgroup_memory: Some(3 << 10),
+        work_per_dispatch: Some(SHORT),
+        ..Default::default()
+    }
+}
+
+/// What shows a changed shader is the change.
+fn unchanged_shaders_pass(gpu: &Gpu) -> Result<(), Failed> {
+    let mut done: Vec<Check> = Vec::new();
+    for (shader, _, to, check) in MUTATIONS {
+        if done.iter().any(|other| std::ptr::fn_addr_eq(*other, check)) {
+            continue;
+        }
+        done.push(check);
+        check(gpu).map_err(|failed| {
+            let why = failed.message().unwrap_or_default();
+            Failed::from(format!("the check of '{to}' in {shader}.wgsl without it: {why}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// Ignored, with the reason, where the adapter keeps no pipelines.
+fn cache_trial(devices: &Devices) -> Trial {
+    let trial =
+        devices.adapter_trial("gpu::pipelines_are_kept_on_disk", pipelines_are_kept_on_disk);
+    match devices {
+        Devices::Adapter(adapter) if !adapter.features().contains(PIPELINE_CACHE) => {
+            trial.with_ignored_flag(true).with_kind("the adapter keeps no pipelines")
+        }
+        _ => trial,
+    }
 }
 
 /// A plan of many tiles, some of whose sites are not segmented, and its image.
@@ -317,9 +346,6 @@ fn pipelines_are_kept_on_disk(adapter: &wgpu::Adapter) -> Result<(), Failed> {
         Gpu::with_options(adapter, Options { pipeline_cache, ..Default::default() })
     };
     drop(open()?);
-    if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) {
-        return Ok(());
-    }
     let files = || -> Result<Vec<_>, Failed> {
         Ok(std::fs::read_dir(&cache)?.collect::<Result<Vec<_>, _>>()?)
     };

@@ -31,7 +31,7 @@ mod symmetry;
 mod verify;
 
 use libtest_mimic::Arguments;
-use stemseg_testing::devices::Devices;
+use stemseg_testing::devices::{self, Devices};
 
 #[expect(clippy::print_stdout, reason = "a test harness reports on stdout")]
 fn main() {
@@ -62,5 +62,7 @@ fn main() {
     trials.extend(recipe::trials());
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
+    // Whoever lists the trials, or runs one of them, does not wait for the others' devices.
+    assert_eq!(devices::opened(), 0, "a device was opened before its trial runs");
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -66,8 +66,9 @@ const MUTATIONS: [Mutation; 28] = [
 ];
 
 /// What is verified of each family, and of several together.
-const TOGETHER: [&str; 6] = [
+const TOGETHER: [&str; 7] = [
     "power-mean",
+    "rotation+glide",
     "centred-translation+power-mean",
     "translation+harmonic",
     "harmonic+intensity+power-spectrum",
@@ -84,13 +85,11 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         }
     }
     trials.push(devices.gpu_trial("verify::bands_change_no_verdict", bands_change_no_verdict));
-    let Devices::Adapter(_) = devices else { return trials };
     for (i, (shader, from, to, families, stage)) in MUTATIONS.into_iter().enumerate() {
-        let gpu = devices.gpu(Options { shaders: mutated(shader, from, to), ..Default::default() });
-        trials.push(devices.gpu_trial(
+        trials.push(devices.gpu_trial_with(
             &format!("verify::mutation_{i}_of_{shader}_shows"),
-            move |_| {
-                let gpu = gpu.as_ref().map_err(|e| format!("{e:?}"))?;
+            move || Options { shaders: mutated(shader, from, to), ..Default::default() },
+            move |gpu| {
                 let report = report(families, "tilt.npy", gpu)?;
                 let failed = report.stages.iter().find(|s| !s.passed).map(|s| s.name);
                 let stage = if stage.is_empty() { families } else { stage };
@@ -110,7 +109,8 @@ fn agrees(families: &str, image: &str, gpu: &Gpu) -> Result<(), Failed> {
         return Err(format!("{report:#?}").into());
     }
     let names: Vec<&str> = report.stages.iter().map(|s| s.name).collect();
-    let stages = ["moments", "features", "assignment", "assignment"];
+    let patterns = ["assignment", "sums", "labels", "confidence"];
+    let stages = ["moments", "features"].into_iter().chain(patterns).chain(patterns);
     let expected: Vec<&str> = families.split('+').map(name).chain(stages).collect();
     match names == expected {
         true => Ok(()),

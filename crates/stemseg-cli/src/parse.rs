@@ -72,3 +72,20 @@ pub(super) fn clusters(text: &str) -> Result<Clusters, String> {
         number => whole(number).map(Clusters::Number),
     }
 }
+
+/// The numbers of patterns; none where the image says.
+///
+/// # Errors
+/// For `auto` among numbers.
+pub(super) fn numbers(given: &[Clusters]) -> stemseg::Result<Vec<usize>> {
+    let number = |given: &Clusters| match given {
+        Clusters::Auto => None,
+        Clusters::Number(number) => Some(*number),
+    };
+    let numbers: Vec<usize> = given.iter().filter_map(number).collect();
+    if numbers.len() < given.len() && given.len() > 1 {
+        let reason = "auto stands alone: leave it out, or the numbers";
+        return Err(stemseg::Error::parameter("clusters", "auto", reason));
+    }
+    Ok(numbers)
+}

@@ -28,7 +28,7 @@ pub(super) struct SettingsArgs {
 #[command(next_help_heading = "Settings")]
 struct PresetArgs {
     /// auto takes all sizes from the lattices in the image; pystem is the method of pySTEM's paper, with the
-    /// sizes given [default: auto; pystem where --descriptor names families; with verify and for timings pystem].
+    /// sizes given [default: auto; pystem where --descriptor names families, and for timings].
     #[arg(long, value_enum)]
     preset: Option<Preset>,
 

@@ -9,18 +9,22 @@ use stemseg_run::{Chosen, read};
 
 use super::args::{InputArgs, TalkArgs};
 use super::out_of_memory::AtWork;
+use super::parse::{self, Clusters};
 use super::progress::Bar;
 use super::settings::{Preset, SettingsArgs};
-use super::{Failure, parse, print, print_words};
+use super::{Failure, print, print_words};
 
 const AFTER_HELP: &str = "\
-Each stage runs on the CPU and on the adapter with the same input; descriptors are a stage for each
-family. The bound is what rounding can explain (eps = 6e-8, how many terms a sum has, how large they are
-against it); a difference beyond it exits with 1. The worst is what comes closest to its own bound.
+What segment does by default up to the labels is done on the CPU and on the adapter, and compared stage by
+stage: descriptors (a stage for each family), moments, components, factors, features, choice of k; then for
+each k the assignment of sites, the sums of clusters, scores, labels of pixels and confidence. The bound is
+what rounding can explain (eps = 6e-8, how many terms a sum has, how large they are compared with it); labels
+may differ only where two patterns tie. A difference beyond a bound exits with 1. The worst is what comes
+closest to its own bound.
 
 Examples:
   stemseg verify grain.npy
-  stemseg verify grain.npy --descriptor translation+harmonic
+  stemseg verify grain.npy -k 2 --descriptor translation+harmonic
   stemseg verify grain.npy --device llvmpipe -k 2,3 --json";
 
 /// Run every stage on the CPU and on a GPU and compare.
@@ -34,9 +38,9 @@ pub(super) struct Args {
     #[command(flatten)]
     input: InputArgs,
 
-    /// Numbers of patterns whose assignment is compared.
-    #[arg(short = 'k', long, value_name = "K", value_delimiter = ',', default_value = "2", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = None)]
-    clusters: Vec<usize>,
+    /// Number of patterns, several (2,3,4), or auto: what the image shows.
+    #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
+    clusters: Vec<Clusters>,
 
     /// Adapter to check: auto (the best there is, software adapters too), gpu (a real one), or any part of its name.
     #[arg(long, default_value = "auto", value_name = "auto|gpu|NAME", help_heading = None)]
@@ -49,19 +53,20 @@ pub(super) struct Args {
     pub(super) talk: TalkArgs,
 }
 
-/// What is verified where nothing is said.
-const PRESET: Preset = Preset::Pystem;
+/// What is verified where nothing is said: what `segment` does then.
+const PRESET: Preset = Preset::Auto;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let bar = Bar::new(&args.talk);
-    let settings = args.settings.settings(args.clusters.clone(), PRESET)?;
+    let settings = args.settings.settings(parse::numbers(&args.clusters)?, PRESET)?;
     settings.check()?;
     let _at_work = AtWork::new(&args.file);
     let read = read(&args.file, &args.input.input())?;
-    let Chosen { params, .. } = settings.choose(&read.micrograph)?;
+    let Chosen { params, remarks, .. } = settings.choose(&read.micrograph)?;
     let adapter = adapter::to_verify(&args.device)?;
     let checked = backend::gpu::Gpu::new(&adapter)?;
     bar.remarks(&read.remarks);
+    bar.remarks(&remarks);
     let report = verify(&read.micrograph, params, &Cpu::new(), &checked, &bar)?;
     bar.finish();
     if args.talk.json {
@@ -87,19 +92,19 @@ fn table(report: &Report) -> String {
     let mut lines = vec![
         format!("{} checked against {}", report.checked.name, report.reference.name),
         String::new(),
-        format!("{:<14} {:>10}  {:>9}  {:>9}  verdict", "stage", "values", "worst", "bound"),
+        format!("{:<19} {:>10}  {:>9}  {:>9}  verdict", "stage", "values", "worst", "bound"),
     ];
     for stage in &report.stages {
         let verdict = if stage.passed { "agrees" } else { "DIFFERS" };
         lines.push(format!(
-            "{:<14} {:>10}  {:>9.2e}  {:>9.2e}  {verdict}",
+            "{:<19} {:>10}  {:>9.2e}  {:>9.2e}  {verdict}",
             stage.name, stage.values, stage.worst, stage.bound
         ));
         lines.push(format!(
-            "{:15}worst at {}: {} and {}",
+            "{:20}worst at {}: {} and {}",
             "", stage.place, stage.pair[0], stage.pair[1]
         ));
-        lines.push(format!("{:15}bound: {}", "", stage.reason));
+        lines.push(format!("{:20}bound: {}", "", stage.reason));
     }
     lines.join("\n")
 }

@@ -80,5 +80,8 @@ fn file_name(summary: &Summary) -> String {
 }
 
 #[cfg(test)]
+#[path = "html/choice_tests.rs"]
+mod choice_tests;
+#[cfg(test)]
 #[path = "html/tests.rs"]
 mod tests;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::wrong::wrong;
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayD};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
@@ -105,7 +106,11 @@ pub fn compare(
     bound: f64,
 ) -> Result<(), Failed> {
     if got.len() != expected.len() {
-        return Err(format!("{name}: {} values instead of {}", got.len(), expected.len()).into());
+        return Err(wrong(format_args!(
+            "{name}: {} values instead of {}",
+            got.len(),
+            expected.len()
+        )));
     }
     let difference = |i: usize| {
         let d = (f64::from(got[i]) - expected[i]).abs();
@@ -113,15 +118,14 @@ pub fn compare(
     };
     let worst = (0..got.len()).max_by(|&i, &j| difference(i).total_cmp(&difference(j)));
     match worst {
-        Some(i) if difference(i) > bound => Err(format!(
+        Some(i) if difference(i) > bound => Err(wrong(format_args!(
             "{name}: site {}, channel {}: {} instead of {}, off by {:.2e}; {bound:.1e} is allowed",
             i / channels,
             i % channels,
             got[i],
             expected[i],
             difference(i)
-        )
-        .into()),
+        ))),
         _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The backends that trials run on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Failed, Trial};
@@ -51,18 +52,6 @@ impl Devices {
         }
     }
 
-    /// A GPU backend made with `options`; buffers start as NaN.
-    pub fn gpu(&self, options: Options) -> Result<Gpu, Failed> {
-        match self {
-            Self::Off => Err("GPU trials are off".into()),
-            Self::Missing(why) => Err(why.as_str().into()),
-            Self::Adapter(adapter) => {
-                Gpu::with_options(adapter, Options { poison: true, ..options })
-                    .map_err(Failed::from)
-            }
-        }
-    }
-
     /// `test` once on each backend.
     pub fn each(
         &self,
@@ -75,11 +64,31 @@ impl Devices {
         vec![cpu, self.gpu_trial(name, move |gpu| test(gpu))]
     }
 
-    /// `test` on the GPU backend alone.
+    /// `test` on the GPU backend alone, on the one device that all these trials share.
     pub fn gpu_trial(
         &self,
         name: &str,
         test: impl Fn(&Gpu) -> Result<(), Failed> + Send + Sync + 'static,
+    ) -> Trial {
+        self.adapter_trial(name, move |adapter| test(shared(adapter)?))
+    }
+
+    /// `test` on a GPU backend of its own, which is opened with `options` when the trial runs,
+    /// and closed after it; buffers start as NaN.
+    pub fn gpu_trial_with(
+        &self,
+        name: &str,
+        options: impl Fn() -> Options + Send + Sync + 'static,
+        test: impl Fn(&Gpu) -> Result<(), Failed> + Send + Sync + 'static,
+    ) -> Trial {
+        self.adapter_trial(name, move |adapter| test(&open(adapter, options())?))
+    }
+
+    /// `test` of the adapter alone.
+    pub fn adapter_trial(
+        &self,
+        name: &str,
+        test: impl Fn(&wgpu::Adapter) -> Result<(), Failed> + Send + Sync + 'static,
     ) -> Trial {
         let name = format!("{name}::gpu");
         match self {
@@ -92,16 +101,32 @@ impl Devices {
             }
             Self::Adapter(adapter) => {
                 let adapter = adapter.clone();
-                Trial::test(name, move || test(shared(&adapter)?))
+                Trial::test(name, move || test(&adapter))
             }
         }
     }
 }
 
+/// How many devices were opened so far: none before a trial runs.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many devices [`Devices`] has opened so far.
+pub fn opened() -> usize {
+    OPENED.load(Ordering::Relaxed)
+}
+
+/// A device of its own, with these options; buffers start as NaN.
+pub fn open(adapter: &wgpu::Adapter, options: Options) -> Result<Gpu, Failed> {
+    OPENED.fetch_add(1, Ordering::Relaxed);
+    Ok(Gpu::with_options(adapter, Options { poison: true, ..options })?)
+}
+
 /// One device for all trials: drivers allow only so many.
-fn shared(adapter: &wgpu::Adapter) -> Result<&'static Gpu, Failed> {
+pub fn shared(adapter: &wgpu::Adapter) -> Result<&'static Gpu, Failed> {
     static GPU: OnceLock<Result<Gpu, String>> = OnceLock::new();
-    let options = Options { poison: true, ..Default::default() };
-    let gpu = GPU.get_or_init(|| Gpu::with_options(adapter, options).map_err(|e| e.to_string()));
+    let gpu = GPU.get_or_init(|| {
+        let opened = open(adapter, Options::default());
+        opened.map_err(|failed| failed.message().unwrap_or_default().to_owned())
+    });
     gpu.as_ref().map_err(|e| e.as_str().into())
 }

@@ -11,6 +11,7 @@ pub mod devices;
 pub mod files;
 pub mod needs;
 pub mod place;
+pub mod wrong;
 
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,7 @@ const SITES_PER_SAMPLE: usize = 256;
 
 /// Points that are summed in f32 at most, and sums of such (`shaders/cluster_sums.wgsl`,
 /// `shaders/fold.wgsl`).
-const TERMS: f64 = 4096.0 + 64.0;
+pub(crate) const TERMS: f64 = 4096.0 + 64.0;
 
 /// Points that one task sums; fixed, so that sums do not depend on threads.
 const CHUNK: usize = 4096;
@@ -31,6 +31,36 @@ pub(super) struct Points<'a> {
     last: Option<(Array2<f32>, Step)>,
 }
 
+/// Sums of the points `[N, q]` of each cluster by `labels`, sums of their sizes, and how many
+/// they are, `[k, 2 q + 1]`.
+pub(crate) fn cluster_sums(
+    points: ArrayView2<'_, f32>,
+    labels: &[u32],
+    clusters: usize,
+) -> Array2<f64> {
+    let features = points.ncols();
+    let width = 2 * features + 1;
+    let chunks = points.axis_chunks_iter(Axis(0), CHUNK).into_par_iter();
+    let parts: Vec<Array2<f64>> = chunks
+        .zip(labels.par_chunks(CHUNK))
+        .map(|(points, labels)| {
+            let mut sums = Array2::<f64>::zeros((clusters, width));
+            for (point, &label) in points.rows().into_iter().zip(labels) {
+                let mut sums = sums.row_mut(label as usize);
+                for (f, &value) in point.iter().enumerate() {
+                    sums[f] += f64::from(value);
+                    sums[features + f] += f64::from(value.abs());
+                }
+                sums[2 * features] += 1.0;
+            }
+            sums
+        })
+        .collect();
+    let mut all = Array2::<f64>::zeros((clusters, width));
+    parts.iter().for_each(|part| all += part);
+    all
+}
+
 impl<'a> Points<'a> {
     pub(super) fn new(
         inner: Box<dyn Assign + 'a>,
@@ -43,26 +73,7 @@ impl<'a> Points<'a> {
     /// Checks numbers and sums of the clusters against `labels`.
     fn sums(&self, labels: &[u32], step: &Step) -> Result<()> {
         let (clusters, features) = step.sums.dim();
-        // Sums, sums of sizes, numbers.
-        let width = 2 * features + 1;
-        let points = self.points.axis_chunks_iter(Axis(0), CHUNK).into_par_iter();
-        let parts: Vec<Array2<f64>> = points
-            .zip(labels.par_chunks(CHUNK))
-            .map(|(points, labels)| {
-                let mut sums = Array2::<f64>::zeros((clusters, width));
-                for (point, &label) in points.rows().into_iter().zip(labels) {
-                    let mut sums = sums.row_mut(label as usize);
-                    for (f, &value) in point.iter().enumerate() {
-                        sums[f] += f64::from(value);
-                        sums[features + f] += f64::from(value.abs());
-                    }
-                    sums[2 * features] += 1.0;
-                }
-                sums
-            })
-            .collect();
-        let mut all = Array2::<f64>::zeros((clusters, width));
-        parts.iter().for_each(|part| all += part);
+        let all = cluster_sums(self.points, labels, clusters);
         for (cluster, own) in all.rows().into_iter().enumerate() {
             let (own_count, count) = (own[2 * features], step.counts[cluster]);
             self.watch.require(own_count == count as f64, STAGE, || {

@@ -28,6 +28,7 @@ use super::{Assign, Backend, Describe, DeviceInfo};
 use crate::plan::Plan;
 use crate::verify::Stage;
 use crate::{Error, Result};
+pub(crate) use assign::{TERMS, cluster_sums};
 
 /// How much of what a device computes is computed once more on the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

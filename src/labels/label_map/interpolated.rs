@@ -1,6 +1,6 @@
 //! Labels between sites: where the interpolated scores of two patterns are equal.
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 
 use super::UNLABELLED;
 use crate::cluster::gap::Mixing;
@@ -53,9 +53,22 @@ impl Interpolated {
         self.mixing = self.mixing.reordered(order);
     }
 
+    /// What `maps` `[k, site rows, site cols]` are at the pixels of a row, `[k, cols]`.
+    pub(super) fn between_sites(&self, maps: &Array3<f32>, row: usize) -> Array2<f32> {
+        let line = self.line(maps, row);
+        let (patterns, _, sites) = maps.dim();
+        let mut values = Array2::zeros((patterns, self.cols.len()));
+        let mut at = vec![0.0; patterns];
+        for (&(left, along), mut to) in self.cols.iter().zip(values.columns_mut()) {
+            interpolate(&line, sites, (left, (left + 1).min(sites - 1), along), &mut at);
+            to.iter_mut().zip(&at).for_each(|(to, &value)| *to = value);
+        }
+        values
+    }
+
     /// Labels of a pixel row.
     pub(super) fn labels(&self, row: usize, to: &mut [u16]) {
-        let line = self.line(row);
+        let line = self.line(&self.scores, row);
         let sites = self.scores.dim().2;
         let best: Vec<u16> = (0..sites)
             .map(|site| regions::best(line[site..].iter().copied().step_by(sites)) as u16 + 1)
@@ -77,7 +90,7 @@ impl Interpolated {
 
     /// How sure the pixels of a row are of their label: its share of all likelihoods.
     pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
-        let line = self.line(row);
+        let line = self.line(&self.scores, row);
         let sites = self.scores.dim().2;
         let mut scores = vec![0.0; self.scores.dim().0];
         for (&(left, along), to) in self.cols.iter().zip(to) {
@@ -99,13 +112,13 @@ impl Interpolated {
         own / all
     }
 
-    /// Scores along a pixel row at the columns of sites, `[k][sites]`.
-    fn line(&self, row: usize) -> Vec<f32> {
+    /// `maps` along a pixel row at the columns of sites, `[k][sites]`.
+    fn line(&self, maps: &Array3<f32>, row: usize) -> Vec<f32> {
         let (above, down) = self.rows[row];
-        let (patterns, rows, sites) = self.scores.dim();
+        let (patterns, rows, sites) = maps.dim();
         let below = (above + 1).min(rows - 1);
         let mut line = vec![0.0; patterns * sites];
-        for (scores, to) in self.scores.outer_iter().zip(line.chunks_exact_mut(sites)) {
+        for (scores, to) in maps.outer_iter().zip(line.chunks_exact_mut(sites)) {
             for ((to, a), b) in to.iter_mut().zip(scores.row(above)).zip(scores.row(below)) {
                 *to = a + down * (b - a);
             }
@@ -128,8 +141,6 @@ fn interpolate(
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
-
     use super::*;
 
     #[test]

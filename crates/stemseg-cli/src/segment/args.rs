@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use stemseg::Result;
 use stemseg::model::Scale;
 use stemseg::plan::{Border, Order};
-use stemseg::{Error, Result};
 use stemseg_run::{Applied, Request};
 
 use super::run_args::RunArgs;
@@ -106,16 +106,10 @@ impl Args {
     }
 
     /// The numbers of patterns; none where the image says.
+    ///
+    /// # Errors
+    /// For `auto` among numbers.
     fn clusters(&self) -> Result<Vec<usize>> {
-        let number = |given: &Clusters| match given {
-            Clusters::Auto => None,
-            Clusters::Number(number) => Some(*number),
-        };
-        let numbers: Vec<usize> = self.clusters.iter().filter_map(number).collect();
-        if numbers.len() < self.clusters.len() && self.clusters.len() > 1 {
-            let reason = "auto stands alone: leave it out, or the numbers";
-            return Err(Error::parameter("clusters", "auto", reason));
-        }
-        Ok(numbers)
+        parse::numbers(&self.clusters)
     }
 }

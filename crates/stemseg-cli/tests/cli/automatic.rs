@@ -133,8 +133,11 @@ fn features_are_factors_or_components() {
     let save = ("--save", "features");
     let (_, maf) = run(&place, "maf", &[save]);
     assert_eq!((&maf["reduce"], features("maf")), (&json!("maf"), 2));
+    let kept = |parameters: &Value| parameters["components"]["count"].clone();
+    assert_eq!(kept(&maf), json!(40), "the components that the factors are made of");
     let (_, pca) = run(&place, "pca", &[save, ("--reduce", "pca")]);
     assert_eq!((&pca["reduce"], features("pca")), (&json!("pca"), 5));
+    assert_eq!(kept(&pca), json!(5));
     run(&place, "three", &[save, ("--reduce", "pca"), ("--components", "3")]);
     assert_eq!(features("three"), 3);
     for (name, value) in [("--components", "3"), ("--variance", "0.9")] {

@@ -55,7 +55,7 @@ fn part_of_a_name() {
 
 fn verify_reports_every_stage() {
     let place = Place::with_scene();
-    let sizes = ["--patch", "6", "--window", "6", "--stride", "4"];
+    let sizes = ["-k", "2", "--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4"];
     let run = |more: &[&str]| {
         let mut command = stemseg(&place);
         let output = command.args(["verify", "image.npy"]).args(sizes).args(more).output();
@@ -68,7 +68,8 @@ fn verify_reports_every_stage() {
     assert_eq!(json["passed"], true);
     let stages = json["stages"].as_array().expect("stages");
     let names: Vec<&str> = stages.iter().filter_map(|s| s["name"].as_str()).collect();
-    assert_eq!(names, ["translation", "moments", "features", "assignment"]);
+    let of_patterns = ["assignment", "sums", "labels", "confidence"];
+    assert_eq!(names, [&["translation", "moments", "features"][..], &of_patterns].concat());
     for stage in stages {
         assert!(stage["worst"].as_f64() <= stage["bound"].as_f64(), "{stage}");
     }
@@ -104,14 +105,37 @@ fn verify_passes_automatic_settings() {
     let settings = Settings { size: Extent::square(256), seed: 1, ..Default::default() };
     place.npy("image.npy", &simulate(&scene, &settings, &stemseg::Silent).unwrap().image);
     let mut command = stemseg(&place);
-    command.args(["verify", "image.npy", "--preset", "auto", "-k", "2,3", "--json"]);
+    command.args(["verify", "image.npy", "--json"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: Vec<&str> =
         report["stages"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
-    let expected =
-        ["centred-translation", "harmonic", "moments", "features", "assignment", "assignment"];
+    // What `segment` does where nothing is said, up to the labels.
+    let expected = [
+        "centred-translation",
+        "harmonic",
+        "moments",
+        "components",
+        "factors",
+        "features",
+        "choice",
+        "assignment",
+        "sums",
+        "scores",
+        "labels",
+        "confidence",
+    ];
     assert_eq!(names, expected);
     assert_eq!(report["passed"], true, "{report:#}");
+    let stage = |name: &str| {
+        let of_name = |stage: &&Value| stage["name"] == name;
+        report["stages"].as_array().and_then(|all| all.iter().find(of_name)).expect("the stage")
+    };
+    assert_eq!(stage("labels")["values"], 256 * 256, "every pixel");
+    let chosen = stage("choice")["pair"].clone();
+    Job::automatic().set("--device", "cpu").succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let clusters = summary["kmeans"]["clusters"].as_f64();
+    assert_eq!(chosen, serde_json::json!([clusters, clusters]), "the number that segment takes");
 }

@@ -71,7 +71,9 @@ fn swiftshader(driver: &str, place: &Place, arguments: &[&str]) {
 
 fn swiftshader_agrees_stage_by_stage(driver: &str, arguments: &[&str]) {
     let place = Place::with_scene();
-    swiftshader(driver, &place, &[&["verify", "image.npy"], arguments].concat());
+    // The paper's way has no number of patterns to choose from.
+    let clusters: &[&str] = if arguments.contains(&"pystem") { &["-k", "2"] } else { &[] };
+    swiftshader(driver, &place, &[&["verify", "image.npy"], arguments, clusters].concat());
 }
 
 fn swiftshader_gives_the_labels_of_the_cpu(driver: &str, arguments: &[&str]) {

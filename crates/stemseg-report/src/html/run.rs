@@ -173,11 +173,12 @@ fn flatten(name: &str, value: &Value, entries: &mut Vec<(String, String)>) {
 }
 
 /// The stages of the computation.
-fn stages(times: &TimingsMs) -> [(&'static str, f64); 8] {
+fn stages(times: &TimingsMs) -> [(&'static str, f64); 9] {
     [
         ("read", times.read),
         ("describe", times.describe),
         ("PCA", times.pca),
+        ("choose", times.choose),
         ("cluster", times.cluster),
         ("upsample", times.upsample),
         ("separability", times.separability),
@@ -188,7 +189,7 @@ fn stages(times: &TimingsMs) -> [(&'static str, f64); 8] {
 
 /// From the image in memory to the labels, ms.
 fn computing(times: &TimingsMs) -> f64 {
-    times.describe + times.pca + times.cluster + times.upsample
+    times.describe + times.pca + times.choose + times.cluster + times.upsample
 }
 
 fn times(times: &TimingsMs) -> Markup {

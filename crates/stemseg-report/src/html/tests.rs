@@ -105,7 +105,7 @@ impl Made {
 }
 
 /// What stands between `before` and `after`, each time.
-fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
+pub(super) fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
     let parts = text.split(before).skip(1);
     parts.map(|part| part.split_once(after).unwrap().0).collect()
 }
