@@ -24,6 +24,7 @@ mod statistics;
 mod tiff;
 mod velox;
 mod vendor;
+mod zip;
 mod zspy;
 
 use std::fs::File;
