@@ -18,7 +18,7 @@ use crate::Result;
 use crate::backend::cpu::Cpu;
 use crate::cluster::continuum::{self, Evidence, Slope};
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
-use crate::cluster::metrics::Overlaps;
+use crate::cluster::overlaps::Overlaps;
 use crate::labels::regions;
 use crate::plan::{MOST_CHOSEN, automatic};
 use crate::progress::Progress;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use stemseg::backend::{Backend, DeviceInfo};
-use stemseg::cluster::metrics::{self, Scores};
+use stemseg_simulate::metrics::{self, Scores};
 use stemseg::image::micrograph::Micrograph;
 use stemseg::plan::{Params, Plan};
 use stemseg::progress::{Progress, Unseen};

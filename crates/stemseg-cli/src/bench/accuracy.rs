@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stemseg::Error;
 use stemseg::backend::{self, Check};
-use stemseg::cluster::metrics::Scores;
+use stemseg_simulate::metrics::Scores;
 use stemseg_bench::accuracy::{self, Report, Settings};
 use stemseg_report::visible::visible;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use stemseg::backend::Choice;
-use stemseg::cluster::metrics;
+use stemseg_simulate::metrics;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Params, Result};
 use stemseg_bench::timing::{Settings, Stage};

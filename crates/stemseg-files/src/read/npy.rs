@@ -13,7 +13,7 @@ use ::zip::CompressionMethod;
 
 use self::header::{Header, MAGIC};
 use super::zip::{self, Archive};
-use super::{Entry, Format, Image, Images, MAX_COMPRESSION, failed, file_size, open, zspy};
+use super::{Entry, Format, Image, Images, MAX_COMPRESSION, failed, file_size, open, zspy_mark};
 use stemseg::{Error, Result};
 
 /// One array in a file.
@@ -76,7 +76,7 @@ impl Format for Npz {
     }
 
     fn claims(&self, path: &Path) -> bool {
-        !zspy::is_zspy(path)
+        !zspy_mark::is_zspy(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {

@@ -17,8 +17,9 @@ use serde_json::{Map, Value, json};
 
 use self::pyramid::{Cell, Pyramid, largest_share, mean};
 use self::restored::{Restored, StoredAs};
+use super::content::OmeZarr;
 use super::label_type::{Label, LabelType, Labels, most_of};
-use stemseg::image::micrograph::{Micrograph, PixelSize};
+use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
 use stemseg::{Error, Result};
 
@@ -27,26 +28,6 @@ const VERSION: &str = "0.4";
 
 /// Name of the label image below `labels`.
 const LABELS: &str = "segmentation";
-
-/// What an OME-Zarr folder holds.
-pub struct OmeZarr<'a> {
-    /// Name of the image.
-    pub name: &'a str,
-    /// The image.
-    pub micrograph: &'a Micrograph,
-    /// Element type of the file that the image comes from, as numpy spells it.
-    /// Integers come back as they were (unless they span more than 21 bits),
-    /// everything else as f32; what is masked has the mean.
-    pub dtype: &'a str,
-    /// Its labels, `[rows, cols]`.
-    pub labels: &'a dyn Rows<u16>,
-    /// Integers to store them in.
-    pub kind: LabelType,
-    /// Red, green and blue of a label.
-    pub palette: &'a (dyn Fn(usize) -> [u8; 3] + Sync),
-    /// What is to be said of labels 1, 2 and on.
-    pub properties: Vec<Map<String, Value>>,
-}
 
 /// Writes the folder `path`: the image, and below `labels/segmentation` its labels.
 ///

@@ -7,7 +7,7 @@ use ome_zarr_metadata::v0_4::OmeNgffGroupAttributes;
 use stemseg_testing::npy::Element;
 
 use super::*;
-use stemseg::image::micrograph::{NonFinite, Pixel};
+use stemseg::image::micrograph::{Micrograph, NonFinite, Pixel};
 
 fn image<T: Pixel>(pixels: ArrayView2<'_, T>, size: Option<PixelSize>) -> Micrograph {
     Micrograph::new(pixels, None, NonFinite::Fail).unwrap().with_pixel_size(size)

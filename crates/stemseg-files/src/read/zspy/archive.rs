@@ -8,12 +8,10 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use serde_json::Value;
 use walkdir::WalkDir;
 
+use super::super::zspy_mark::MAX_METADATA;
 use super::super::{damaged, failed, file_size, open, zip};
 use super::Array;
 use stemseg::{Error, Result};
-
-/// Far above what HyperSpy's metadata need.
-const MAX_METADATA: u64 = 1 << 24;
 
 /// All arrays and groups.
 pub(super) struct Archive {
