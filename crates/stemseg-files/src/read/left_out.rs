@@ -40,6 +40,7 @@ impl Format for LeftOut {
     }
 }
 
+#[cfg(any(test, not(feature = "vendor")))]
 const fn vendor(name: &'static str, recognises: fn(&[u8]) -> bool) -> LeftOut {
     let reads = "reads files of instruments (DM3, DM4, ser, emi, EMD, MRC)";
     LeftOut { name, feature: Feature::Vendor, reads, recognises, claims: |_| true }

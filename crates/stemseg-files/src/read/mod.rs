@@ -2,6 +2,7 @@
 //! never by extension. Adding a format is one file here and one line there.
 
 #[cfg(any(feature = "vendor", feature = "hspy"))]
+#[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
 mod arrays;
 mod choice;
 mod colour;
@@ -11,12 +12,17 @@ mod dm;
 mod entry;
 mod guard;
 #[cfg(any(feature = "vendor", feature = "hspy"))]
+#[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
 mod hdf5;
 #[cfg(feature = "hspy")]
 mod hspy;
 mod jpeg;
 #[cfg(any(test, not(all(feature = "vendor", feature = "hspy", feature = "zarr"))))]
 mod left_out;
+#[cfg_attr(
+    not(any(feature = "vendor", feature = "hspy")),
+    allow(dead_code, reason = "HDF5 needs more of it than others")
+)]
 mod mean;
 #[cfg(feature = "vendor")]
 mod mrc;
@@ -28,6 +34,10 @@ mod raster;
 #[cfg(feature = "vendor")]
 mod ser;
 #[cfg(any(feature = "vendor", feature = "hspy", feature = "zarr"))]
+#[cfg_attr(
+    not(any(feature = "hspy", feature = "zarr")),
+    allow(dead_code, reason = "EMD needs less of it than signals of HyperSpy")
+)]
 mod signal;
 mod stamps;
 mod statistics;

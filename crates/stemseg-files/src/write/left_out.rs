@@ -1,32 +1,41 @@
 //! In the stead of writers that this build leaves out.
 
-use std::path::Path;
+#[cfg(not(feature = "hspy"))]
+mod hspy {
+    use std::path::Path;
 
-use super::content::{OmeZarr, Signal};
-use super::label_type::LabelType;
-use crate::features::Feature;
-use stemseg::image::rows::Rows;
-use stemseg::{Error, Result};
+    use super::super::{LabelType, Signal};
+    use crate::Feature;
+    use stemseg::Result;
+    use stemseg::image::rows::Rows;
 
-/// Of a build without the feature `hspy`.
-///
-/// # Errors
-/// [`Error::Parameter`], always.
-#[cfg_attr(feature = "hspy", allow(dead_code, reason = "tested everywhere"))]
-pub fn write_hspy(_: &Path, _: &dyn Rows<u16>, _: LabelType, _: &Signal<'_>) -> Result<()> {
-    Err(refusal("hspy", Feature::Hspy, "writes hspy files"))
+    /// In a build without the feature `hspy`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](stemseg::Error::Parameter), always.
+    pub fn write_hspy(_: &Path, _: &dyn Rows<u16>, _: LabelType, _: &Signal<'_>) -> Result<()> {
+        Err(Feature::Hspy.not_written())
+    }
 }
 
-/// Of a build without the feature `zarr`.
-///
-/// # Errors
-/// [`Error::Parameter`], always.
-#[cfg_attr(feature = "zarr", allow(dead_code, reason = "tested everywhere"))]
-pub fn write_ome_zarr(_: &Path, _: &OmeZarr<'_>) -> Result<()> {
-    Err(refusal("ome-zarr", Feature::Zarr, "writes OME-Zarr"))
+#[cfg(not(feature = "zarr"))]
+mod ome_zarr {
+    use std::path::Path;
+
+    use super::super::OmeZarr;
+    use crate::Feature;
+    use stemseg::Result;
+
+    /// In a build without the feature `zarr`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](stemseg::Error::Parameter), always.
+    pub fn write_ome_zarr(_: &Path, _: &OmeZarr<'_>) -> Result<()> {
+        Err(Feature::Zarr.not_written())
+    }
 }
 
-fn refusal(format: &str, feature: Feature, does: &str) -> Error {
-    let missing = feature.missing(does);
-    Error::parameter("format", format, format!("{missing}; give tiff or npy"))
-}
+#[cfg(not(feature = "hspy"))]
+pub use hspy::write_hspy;
+#[cfg(not(feature = "zarr"))]
+pub use ome_zarr::write_ome_zarr;

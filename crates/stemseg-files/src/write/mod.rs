@@ -6,7 +6,7 @@ mod folder;
 #[cfg(feature = "hspy")]
 mod hspy;
 mod label_type;
-#[cfg(any(test, not(all(feature = "hspy", feature = "zarr"))))]
+#[cfg(not(all(feature = "hspy", feature = "zarr")))]
 mod left_out;
 mod npy;
 #[cfg(feature = "zarr")]

@@ -11,9 +11,8 @@ const ONE: f64 = (1_i64 << 40) as f64;
 /// Intersection over union of each pair of labels.
 pub fn ious(overlaps: &Overlaps) -> Array2<f64> {
     let (rows, cols) = (overlaps.counts.sum_axis(Axis(1)), overlaps.counts.sum_axis(Axis(0)));
-    let iou = |((i, j), &both): ((usize, usize), &u64)| {
-        both as f64 / (rows[i] + cols[j] - both) as f64
-    };
+    let iou =
+        |((i, j), &both): ((usize, usize), &u64)| both as f64 / (rows[i] + cols[j] - both) as f64;
     let values = overlaps.counts.indexed_iter().map(iou).collect();
     Array2::from_shape_vec(overlaps.counts.dim(), values).expect("a value for each count")
 }
