@@ -127,7 +127,10 @@ impl Images for Arrays {
         };
         header.check(path, member.get_ref().size().min(most))?;
         io::copy(&mut member.by_ref().take(header.skip(frame)), &mut io::sink()).map_err(fail)?;
-        header.read_image(member, frame).map_err(fail)
+        let image = header.read_image(&mut member, frame).map_err(fail)?;
+        // At the end of a member its checksum is compared.
+        member.read(&mut [0]).map_err(fail)?;
+        Ok(image)
     }
 }
 
