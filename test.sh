@@ -5,7 +5,7 @@
 # validation layer, Python's venv and Chromium (which brings the second driver) where
 # they are missing and apt-get can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_FAULTS=off,
 # STEMSEG_TESTS_DRIVERS=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
-# without.
+# without. CARGO_TARGET_DIR names a folder for what is built, which checkouts may share.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -44,6 +44,9 @@ if [ $((${#needed[@]} + ${#wanted[@]})) -gt 0 ] && command -v apt-get >/dev/null
             echo "test.sh: $package could not be installed" >&2
     done
 fi
+
+# Nothing here is edited between two builds: what makes the second faster makes the first slower.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 
 # Crates of other platforms, whose licences are checked too; without a network they are not.
 cargo fetch --locked || true

@@ -21,7 +21,7 @@ use crate::backend::cpu::Cpu;
 pub use crate::cluster::continuum::Measure;
 use crate::cluster::continuum::{self, Evidence};
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
-use crate::cluster::metrics::Overlaps;
+use crate::cluster::overlaps::Overlaps;
 use crate::labels::regions;
 use crate::plan::{MOST_CHOSEN, automatic};
 use crate::progress::Progress;

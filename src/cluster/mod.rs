@@ -6,4 +6,4 @@ pub mod confidence;
 pub mod continuum;
 pub mod gap;
 pub mod kmeans;
-pub mod metrics;
+pub mod overlaps;

@@ -11,6 +11,7 @@ mod automatic;
 mod borders;
 mod cases;
 mod contract;
+mod crates;
 mod crystals;
 mod examples;
 mod families;
@@ -49,6 +50,7 @@ fn main() {
     trials.extend(instruments::trials());
     trials.extend(files::trials());
     trials.extend(symmetry::trials(&devices));
+    trials.extend(crates::trials());
     trials.extend(crystals::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(licences::trials());

@@ -19,6 +19,7 @@
 mod crystal;
 mod groups;
 mod lattice;
+pub mod metrics;
 mod motif;
 mod random;
 mod region;

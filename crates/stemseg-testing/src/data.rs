@@ -8,6 +8,8 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, ArrayD};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 
+use crate::npy::Npy;
+
 /// The repository's own references.
 pub fn reference() -> PathBuf {
     crate::repository().join("tests/reference")
@@ -42,29 +44,7 @@ pub fn needs_shared(name: &str, make: impl FnOnce() -> Vec<Trial>) -> Vec<Trial>
 pub fn load(path: &Path) -> Result<ArrayD<f64>, Failed> {
     let fail = |e: &dyn std::fmt::Display| Failed::from(format!("{}: {e}", path.display()));
     let bytes = std::fs::read(path).map_err(|e| fail(&e))?;
-    let file = npyz::NpyFile::new(&bytes[..]).map_err(|e| fail(&e))?;
-    let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
-    let order = file.order();
-    macro_rules! values {
-        ($($t:ty),*) => {{
-            let mut found = None;
-            $(if found.is_none() {
-                if let Ok(values) = npyz::NpyFile::new(&bytes[..]).map_err(|e| fail(&e))?.into_vec::<$t>() {
-                    found = Some(values.into_iter().map(|v| v as f64).collect::<Vec<f64>>());
-                }
-            })*
-            found.ok_or_else(|| fail(&"no real type"))?
-        }};
-    }
-    let values = values!(f32, f64, u8, u16, i16, u32, i32, u64, i64);
-    match order {
-        npyz::Order::C => ArrayD::from_shape_vec(shape, values),
-        npyz::Order::Fortran => {
-            use ndarray::ShapeBuilder;
-            ArrayD::from_shape_vec(shape.f(), values)
-        }
-    }
-    .map_err(|e| fail(&e))
+    Npy::parse(&bytes).and_then(|file| file.to_f64()).map_err(|e| fail(&e))
 }
 
 /// A 2-D array.

@@ -10,6 +10,7 @@ pub mod data;
 pub mod devices;
 pub mod files;
 pub mod needs;
+pub mod npy;
 pub mod place;
 pub mod wrong;
 

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array, Array2, Dimension};
-use npyz::WriterBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::npy::{self, Npy};
 
 /// Rows and columns of [`scene`].
 pub const ROWS: usize = 90;
@@ -57,15 +58,10 @@ impl Place {
     /// Writes `array` in C order.
     pub fn npy<T, D>(&self, name: impl AsRef<Path>, array: &Array<T, D>)
     where
-        T: npyz::AutoSerialize + Copy,
+        T: npy::Element,
         D: Dimension,
     {
-        let shape: Vec<u64> = array.shape().iter().map(|&n| n as u64).collect();
-        let mut bytes = Vec::new();
-        let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
-        let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
-        writer.extend(array.iter().copied()).unwrap();
-        writer.finish().unwrap();
+        let bytes = npy::write(array.shape(), array.iter().copied());
         self.write(name, bytes);
     }
 
@@ -84,11 +80,11 @@ impl Place {
     }
 
     /// Shape and values of an array that stemseg wrote.
-    pub fn array<T: npyz::Deserialize>(&self, name: impl AsRef<Path>) -> (Vec<u64>, Vec<T>) {
+    pub fn array<T: npy::Element>(&self, name: impl AsRef<Path>) -> (Vec<u64>, Vec<T>) {
         let bytes = self.bytes(name);
-        let file = npyz::NpyFile::new(&bytes[..]).unwrap();
-        assert_eq!(file.order(), npyz::Order::C);
-        (file.shape().to_vec(), file.into_vec().unwrap())
+        let file = Npy::parse(&bytes).unwrap();
+        assert!(!file.fortran, "rows come first");
+        (file.shape.iter().map(|&length| length as u64).collect(), file.values().unwrap())
     }
 
     /// A label map in u8.

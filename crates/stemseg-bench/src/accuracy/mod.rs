@@ -8,11 +8,11 @@ use std::time::Instant;
 use serde::Serialize;
 
 use stemseg::backend::{Backend, DeviceInfo};
-use stemseg::cluster::metrics::{self, Scores};
 use stemseg::image::micrograph::Micrograph;
 use stemseg::plan::{Params, Plan};
 use stemseg::progress::{Progress, Unseen};
 use stemseg::{Error, Result, pipeline};
+use stemseg_simulate::metrics::{self, Scores};
 
 pub use samples::{Sample, samples};
 

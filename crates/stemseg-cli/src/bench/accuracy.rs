@@ -4,9 +4,9 @@ use std::path::Path;
 
 use stemseg::Error;
 use stemseg::backend::{self, Check};
-use stemseg::cluster::metrics::Scores;
 use stemseg_bench::accuracy::{self, Report, Settings};
 use stemseg_report::visible::visible;
+use stemseg_simulate::metrics::Scores;
 
 use super::Args;
 use crate::progress::Bar;

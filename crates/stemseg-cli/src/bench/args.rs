@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use stemseg::backend::Choice;
-use stemseg::cluster::metrics;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Params, Result};
 use stemseg_bench::timing::{Settings, Stage};
 use stemseg_run::length;
+use stemseg_simulate::metrics;
 
 use crate::args::TalkArgs;
 use crate::parse;

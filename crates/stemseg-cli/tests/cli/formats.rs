@@ -40,6 +40,45 @@ fn each_format_has_its_files() {
     Job::new().set("--format", "bmp").refused(&place, "format", &["bmp", "ome-zarr"]);
 }
 
+/// Each name has the content that it promises: a format without a writer of its own would have
+/// that of another.
+#[test]
+fn each_file_is_of_its_format() {
+    let place = Place::with_scene();
+    let formats = offered(&place);
+    assert!(formats.contains(&"tiff".to_owned()) && formats.len() >= 4, "{formats:?}");
+    for format in formats {
+        let found = files(&place, &format, &[("--format", &format)]);
+        let own = |name: &&String| {
+            ["labels.", "confidence.", "image."].iter().any(|o| name.starts_with(o))
+        };
+        let own: Vec<&String> = found.iter().filter(own).collect();
+        assert!(!own.is_empty(), "{format} has no file of its own: {found:?}");
+        for name in own {
+            let path = place.path(&format).join(name);
+            let ending = name.split_once('.').unwrap().1;
+            let start: &[u8] = match ending {
+                "tif" => b"II",
+                "npy" => b"\x93NUMPY",
+                "hspy" => b"\x89HDF\r\n\x1a\n",
+                "ome.zarr" => b"{",
+                _ => panic!("{name}: say here what it begins with"),
+            };
+            let file = if path.is_dir() { path.join(".zattrs") } else { path };
+            let bytes = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            assert!(bytes.starts_with(start), "{name} is none");
+        }
+    }
+}
+
+/// The formats that `--format` offers, from its refusal of another.
+fn offered(place: &Place) -> Vec<String> {
+    let refusal = Job::new().set("--format", "bmp").run(place);
+    let said = String::from_utf8(refusal.stderr).unwrap();
+    let (_, rest) = said.split_once("[possible values: ").unwrap();
+    rest.split_once(']').unwrap().0.split(',').map(|value| value.trim().to_owned()).collect()
+}
+
 #[test]
 fn labels_are_stored_in_the_integers_that_are_asked_for() {
     let place = Place::with_scene();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Opens what stemseg writes with the programs it is written for (check.py). Makes a
-# Python environment in target/readers once; STEMSEG_TESTS_PYTHON=off does without.
+# Python environment in the target folder once; STEMSEG_TESTS_PYTHON=off does without.
 set -euo pipefail
 cd "$(dirname "$0")/../../../.."
 
@@ -14,7 +14,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
     exit 1
 fi
 
-environment=target/readers
+environment=${CARGO_TARGET_DIR:-target}/readers
 wanted=crates/stemseg-cli/tests/readers/requirements.txt
 if ! cmp -s "$wanted" "$environment/requirements.txt"; then
     rm -rf "$environment"

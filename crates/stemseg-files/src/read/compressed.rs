@@ -31,5 +31,5 @@ fn inside_gzip(head: &[u8]) -> Option<&'static str> {
     let mut inside = Vec::new();
     // The head ends in the middle of the stream: what came before it is enough.
     let _ = flate2::read::GzDecoder::new(head).take(super::HEAD).read_to_end(&mut inside);
-    FORMATS.into_iter().find(|format| format.recognises(&inside)).map(|format| format.name())
+    FORMATS.iter().find(|format| format.recognises(&inside)).map(|format| format.name())
 }

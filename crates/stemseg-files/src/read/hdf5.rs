@@ -9,14 +9,8 @@ use hdf5_pure::{
 };
 
 use super::{Format, Images, damaged, failed, file_size};
+use crate::features::Feature;
 use stemseg::{Error, Result};
-
-const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
-
-/// Whether a file that starts with `head` is HDF5, perhaps after a user's block.
-pub(super) fn is_hdf5(head: &[u8]) -> bool {
-    [0, 512].iter().any(|&start| head.get(start..).is_some_and(|h| h.starts_with(SIGNATURE)))
-}
 
 /// Opens a file; its content is read when it is asked for.
 pub(super) fn open(path: &Path) -> Result<File> {
@@ -38,15 +32,34 @@ impl Format for Other {
     }
 
     fn recognises(&self, head: &[u8]) -> bool {
-        is_hdf5(head)
+        super::is_hdf5(head)
+    }
+
+    fn is_read(&self) -> bool {
+        false
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
         open(path)?;
-        let reason = "is an HDF5 file of another kind than those that are read \
-                      (Velox EMD, NCEM EMD, HyperSpy); save the image as TIFF or npy";
+        let kinds = match (Feature::Vendor.is_on(), Feature::Hspy.is_on()) {
+            (true, true) => "those that are read (Velox EMD, NCEM EMD, HyperSpy)".to_owned(),
+            (true, false) => "EMD (Velox, NCEM)".to_owned(),
+            (false, _) => {
+                let missing = Feature::Vendor.missing("reads EMD files (Velox, NCEM)");
+                format!("HyperSpy's, and {missing}")
+            }
+        };
+        let reason =
+            format!("is an HDF5 file of another kind than {kinds}; save the image as TIFF or npy");
         Err(Error::unreadable(path, reason))
     }
+}
+
+/// Whether an HDF5 file says that HyperSpy wrote it.
+pub(super) fn is_hspy(path: &Path) -> bool {
+    open(path).is_ok_and(|file| {
+        Attributes::of(&file.root()).text("file_format").is_some_and(|name| name == "HyperSpy")
+    })
 }
 
 /// The crate's error as this library's: a part of HDF5 that is not read is no damage.

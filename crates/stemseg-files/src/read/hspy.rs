@@ -19,13 +19,11 @@ impl Format for Hspy {
     }
 
     fn recognises(&self, head: &[u8]) -> bool {
-        hdf5::is_hdf5(head)
+        super::is_hdf5(head)
     }
 
     fn claims(&self, path: &Path) -> bool {
-        hdf5::open(path).is_ok_and(|file| {
-            Attributes::of(&file.root()).text("file_format").is_some_and(|name| name == "HyperSpy")
-        })
+        hdf5::is_hspy(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {

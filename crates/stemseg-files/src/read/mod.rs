@@ -1,30 +1,55 @@
 //! Reading images. One registry, `FORMATS`; the format is found by content,
 //! never by extension. Adding a format is one file here and one line there.
 
+#[cfg(any(feature = "vendor", feature = "hspy"))]
+#[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
 mod arrays;
 mod choice;
 mod colour;
 mod compressed;
+#[cfg(feature = "vendor")]
 mod dm;
 mod entry;
 mod guard;
+#[cfg(any(feature = "vendor", feature = "hspy"))]
+#[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
 mod hdf5;
+#[cfg(feature = "hspy")]
 mod hspy;
 mod jpeg;
+#[cfg(any(test, not(all(feature = "vendor", feature = "hspy", feature = "zarr"))))]
+mod left_out;
+#[cfg_attr(
+    not(any(feature = "vendor", feature = "hspy")),
+    allow(dead_code, reason = "HDF5 needs more of it than others")
+)]
 mod mean;
+#[cfg(feature = "vendor")]
 mod mrc;
+#[cfg(feature = "vendor")]
 mod ncem;
 mod npy;
 mod pixels;
 mod raster;
+#[cfg(feature = "vendor")]
 mod ser;
+#[cfg(any(feature = "vendor", feature = "hspy", feature = "zarr"))]
+#[cfg_attr(
+    not(any(feature = "hspy", feature = "zarr")),
+    allow(dead_code, reason = "EMD needs less of it than signals of HyperSpy")
+)]
 mod signal;
 mod stamps;
 mod statistics;
 mod tiff;
+#[cfg(feature = "vendor")]
 mod velox;
+#[cfg(feature = "vendor")]
 mod vendor;
+mod zip;
+#[cfg(feature = "zarr")]
 mod zspy;
+mod zspy_mark;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -42,23 +67,51 @@ pub use statistics::Statistics;
 use stemseg::wording::Text;
 use stemseg::{Error, Result, memory};
 
-static FORMATS: [&dyn Format; 14] = [
+static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
     &npy::Npz,
     &tiff::Tiff,
     &raster::PNG,
     &raster::JPEG,
+    #[cfg(feature = "vendor")]
     &dm::Dm,
+    #[cfg(feature = "vendor")]
     &ser::SER,
+    #[cfg(feature = "vendor")]
     &ser::EMI,
+    #[cfg(feature = "vendor")]
     &mrc::Mrc,
+    #[cfg(feature = "vendor")]
     &velox::Velox,
+    #[cfg(not(feature = "vendor"))]
+    &left_out::DM,
+    #[cfg(not(feature = "vendor"))]
+    &left_out::SER,
+    #[cfg(not(feature = "vendor"))]
+    &left_out::EMI,
+    #[cfg(not(feature = "vendor"))]
+    &left_out::MRC,
+    #[cfg(feature = "hspy")]
     &hspy::Hspy,
+    #[cfg(all(not(feature = "hspy"), feature = "vendor"))]
+    &left_out::HSPY,
     // Looks for arrays in all groups, so the others come first.
+    #[cfg(feature = "vendor")]
     &ncem::Ncem,
+    #[cfg(feature = "zarr")]
     &zspy::Zspy,
+    #[cfg(not(feature = "zarr"))]
+    &left_out::ZSPY,
+    #[cfg(any(feature = "vendor", feature = "hspy"))]
     &hdf5::Other,
+    #[cfg(not(any(feature = "vendor", feature = "hspy")))]
+    &left_out::HDF5,
 ];
+
+#[cfg(feature = "zarr")]
+static ZSPY: &dyn Format = &zspy::Zspy;
+#[cfg(not(feature = "zarr"))]
+static ZSPY: &dyn Format = &left_out::ZSPY;
 
 /// How many bytes at the start of a file a format may look at.
 const HEAD: u64 = 1024;
@@ -110,6 +163,10 @@ trait Format: Sync {
     fn recognises(&self, head: &[u8]) -> bool;
     /// Whether it is, for containers (HDF5, zip) that hold many formats.
     fn claims(&self, _path: &Path) -> bool {
+        true
+    }
+    /// Whether its files are read: some are only known, to be refused by their name.
+    fn is_read(&self) -> bool {
         true
     }
     /// Reads the headers.
@@ -350,8 +407,8 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
         }
         _ => Error::io(path)(error),
     })?;
-    if metadata.is_dir() && zspy::is_zspy(path) {
-        return Ok(&zspy::Zspy);
+    if metadata.is_dir() && zspy_mark::is_zspy(path) {
+        return Ok(ZSPY);
     }
     if metadata.is_dir() && [".zgroup", "zarr.json"].iter().any(|name| path.join(name).is_file()) {
         let reason = "is a folder of zarr arrays, but not HyperSpy's zspy (version 2), which alone is \
@@ -366,8 +423,8 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
     if head.is_empty() {
         return Err(Error::unreadable(path, "is empty; copy or export it again"));
     }
-    let found = FORMATS.into_iter().find(|f| f.recognises(&head) && f.claims(path));
-    found.ok_or_else(|| {
+    let found = FORMATS.iter().find(|f| f.recognises(&head) && f.claims(path));
+    found.copied().ok_or_else(|| {
         if let Some(reason) = compressed::refusal(&head) {
             return Error::unreadable(path, reason);
         }
@@ -379,10 +436,17 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
     })
 }
 
+/// What HDF5 files start with.
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+
+/// Whether a file that starts with `head` is HDF5, perhaps after a user's block.
+fn is_hdf5(head: &[u8]) -> bool {
+    [0, 512].iter().any(|&start| head.get(start..).is_some_and(|h| h.starts_with(HDF5)))
+}
+
 /// The formats that are read, in words.
 fn format_names() -> String {
-    // The last stands for HDF5 files that are not read.
-    let names: Vec<_> = FORMATS[..FORMATS.len() - 1].iter().map(|f| f.name()).collect();
+    let names: Vec<_> = FORMATS.iter().filter(|f| f.is_read()).map(|f| f.name()).collect();
     names.join(", ")
 }
 

@@ -26,7 +26,7 @@ impl Format for Ncem {
     }
 
     fn recognises(&self, head: &[u8]) -> bool {
-        hdf5::is_hdf5(head)
+        super::is_hdf5(head)
     }
 
     fn claims(&self, path: &Path) -> bool {

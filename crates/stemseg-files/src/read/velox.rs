@@ -21,7 +21,7 @@ impl Format for Velox {
     }
 
     fn recognises(&self, head: &[u8]) -> bool {
-        hdf5::is_hdf5(head)
+        super::is_hdf5(head)
     }
 
     fn claims(&self, path: &Path) -> bool {

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::signal::{self, Axis};
-use super::{Entry, Format, Image, Images, MAX_COMPRESSION, check_size, damaged, pixels};
+use super::{
+    Entry, Format, Image, Images, MAX_COMPRESSION, check_size, damaged, pixels, zspy_mark,
+};
 use stemseg::{Error, Result};
 
 /// Bytes that a chunk may have beyond four times those of what it holds.
@@ -31,7 +33,7 @@ impl Format for Zspy {
     }
 
     fn claims(&self, path: &Path) -> bool {
-        is_zspy(path)
+        zspy_mark::is_zspy(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Images>> {
@@ -46,12 +48,6 @@ impl Format for Zspy {
         }
         Ok(Box::new(Signals { archive, signals, entries, last: None }))
     }
-}
-
-/// Whether a zip archive or a folder says so.
-pub(super) fn is_zspy(path: &Path) -> bool {
-    let attributes = Archive::open(path).map(|mut archive| archive.json(".zattrs"));
-    attributes.is_ok_and(|found| found.is_some_and(|root| root["file_format"] == "ZSpy"))
 }
 
 /// What the groups of a signal say of it.

@@ -15,8 +15,8 @@ use rust_hdf5::types::{H5Type, HBool};
 use rust_hdf5::{H5Dataset, H5File, H5Group, Hdf5Error};
 use serde_json::{Map, Value, json};
 
+use super::content::Signal;
 use super::label_type::{Label, LabelType, Labels, most_of};
-use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
 use stemseg::sites::blocks;
 use stemseg::{Error, Result};
@@ -29,19 +29,6 @@ const CHUNK_BYTES: usize = 1 << 18;
 
 /// Chunks that are compressed at once.
 const AT_ONCE: usize = 64;
-
-/// What a file holds beside the label map.
-#[derive(Debug)]
-pub struct Signal<'a> {
-    /// Title of the signal.
-    pub title: &'a str,
-    /// Name of the file that the image comes from.
-    pub original: &'a str,
-    /// Size of a pixel.
-    pub pixel_size: Option<PixelSize>,
-    /// What goes below `original_metadata.stemseg`.
-    pub parameters: &'a Value,
-}
 
 /// Writes `labels` `[rows, cols]` as integers of the type `kind`: a `Signal2D` with axes
 /// in nm.

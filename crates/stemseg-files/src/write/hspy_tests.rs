@@ -1,5 +1,6 @@
 use super::*;
 use ndarray::Array2;
+use stemseg::image::micrograph::PixelSize;
 
 fn written(labels: &Array2<u16>, kind: LabelType, size: Option<PixelSize>) -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();

@@ -5,18 +5,25 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayView, ArrayView3, Dimension};
-use npyz::WriterBuilder;
 
 use super::label_type::{Label, LabelType, most_of};
 use stemseg::image::rows::Rows;
 use stemseg::{Error, Result};
 
 /// What [`write_npy`] stores; its bytes in memory are its bytes in the file.
-pub trait NpyValue: npyz::AutoSerialize + bytemuck::Pod {}
-impl NpyValue for u8 {}
-impl NpyValue for u16 {}
-impl NpyValue for u32 {}
-impl NpyValue for f32 {}
+pub trait NpyValue: bytemuck::Pod {
+    /// numpy's code without the order of bytes: `u2`.
+    const CODE: &'static str;
+}
+
+macro_rules! values {
+    ($($value:ty = $code:literal),*) => {$(
+        impl NpyValue for $value {
+            const CODE: &'static str = $code;
+        }
+    )*};
+}
+values!(u8 = "u1", u16 = "u2", u32 = "u4", f32 = "f4");
 
 /// Writes `array`, of any shape and memory layout, in C order.
 ///
@@ -127,17 +134,35 @@ impl NpyRows {
 /// A new file with the header for an array of `shape`.
 fn begin<T: NpyValue>(path: &Path, shape: &[usize]) -> Result<BufWriter<File>> {
     let file = File::create(path).map_err(Error::io(path))?;
-    let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
-    npyz::WriteOptions::<T>::new()
-        .default_dtype()
-        .shape(&shape)
-        .writer(BufWriter::with_capacity(1 << 20, file))
-        .write_header_only()
-        .map_err(Error::io(path))
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    out.write_all(&header::<T>(shape)).map_err(Error::io(path))?;
+    Ok(out)
+}
+
+/// What stands before the values: version 1 of the format, padded so that they begin at a
+/// multiple of 64 bytes.
+fn header<T: NpyValue>(shape: &[usize]) -> Vec<u8> {
+    const START: &[u8] = b"\x93NUMPY\x01\x00";
+    const ALIGNMENT: usize = 64;
+    let order = match size_of::<T>() {
+        1 => '|',
+        _ if cfg!(target_endian = "big") => '>',
+        _ => '<',
+    };
+    let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
+    let code = T::CODE;
+    let text =
+        format!("{{'descr': '{order}{code}', 'fortran_order': False, 'shape': ({lengths}), }}");
+    // With the length of the text before it, and a line feed at its end.
+    let unpadded = START.len() + size_of::<u16>() + text.len() + 1;
+    let length = text.len() + unpadded.next_multiple_of(ALIGNMENT) - unpadded;
+    // An array has few axes, so that the length fits.
+    let stored = (length as u16 + 1).to_le_bytes();
+    [START, &stored, format!("{text:length$}\n").as_bytes()].concat()
 }
 
 /// The values in C order. Whole slices at once where they lie so in memory:
-/// npyz itself writes one value at a time, several times slower.
+/// one value at a time is several times slower.
 fn write_values<T: NpyValue, D: Dimension>(
     out: &mut impl Write,
     array: ArrayView<'_, T, D>,
@@ -155,15 +180,16 @@ fn write_values<T: NpyValue, D: Dimension>(
 mod tests {
     use super::*;
     use ndarray::{Array, Array3, Axis, Ix2, arr0};
+    use stemseg_testing::npy;
 
-    fn read<T: NpyValue + npyz::Deserialize>(path: &Path) -> (Vec<u64>, Vec<T>) {
+    fn read<T: npy::Element>(path: &Path) -> (Vec<usize>, Vec<T>) {
         let bytes = std::fs::read(path).unwrap();
-        let file = npyz::NpyFile::new(&bytes[..]).unwrap();
-        assert_eq!(file.order(), npyz::Order::C);
-        (file.shape().to_vec(), file.into_vec().unwrap())
+        let file = npy::Npy::parse(&bytes).unwrap();
+        assert!(!file.fortran);
+        (file.shape.clone(), file.values().unwrap())
     }
 
-    fn round_trip<T: NpyValue + npyz::Deserialize + PartialEq + std::fmt::Debug>(values: [T; 6]) {
+    fn round_trip<T: NpyValue + npy::Element + PartialEq + std::fmt::Debug>(values: [T; 6]) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         let array = Array::from_shape_vec((2, 3), values.to_vec()).unwrap();

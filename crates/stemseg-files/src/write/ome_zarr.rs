@@ -3,27 +3,23 @@
 //!
 //! Version 0.4 because every reader knows it: released Fiji (n5-ij, MoBIE,
 //! Bio-Formats) opens no Zarr version 3, which 0.5 stands on, while ome-zarr-py and
-//! napari-ome-zarr read both. The attributes are written here as JSON: the types of
-//! `ome_zarr_metadata`, which check them in the tests, hold scales as f32.
+//! napari-ome-zarr read both. All of it is written here, JSON and packed bytes: a crate for
+//! Zarr brings a hundred others, and of its version 2 little more is needed than a folder
+//! for each array. In the tests `ome_zarr_metadata` checks the attributes.
 
 mod pyramid;
 mod restored;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::{fs, io};
 
 use serde_json::{Map, Value, json};
-use zarrs::array::ArrayError;
-use zarrs::filesystem::FilesystemStore;
-use zarrs::group::{Group, GroupMetadataOptions};
-use zarrs::metadata::GroupMetadata;
-use zarrs::metadata::v2::GroupMetadataV2;
-use zarrs::storage::StorageError;
 
 use self::pyramid::{Cell, Pyramid, largest_share, mean};
 use self::restored::{Restored, StoredAs};
+use super::content::OmeZarr;
 use super::label_type::{Label, LabelType, Labels, most_of};
-use stemseg::image::micrograph::{Micrograph, PixelSize};
+use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
 use stemseg::{Error, Result};
 
@@ -33,45 +29,22 @@ const VERSION: &str = "0.4";
 /// Name of the label image below `labels`.
 const LABELS: &str = "segmentation";
 
-/// What an OME-Zarr folder holds.
-pub struct OmeZarr<'a> {
-    /// Name of the image.
-    pub name: &'a str,
-    /// The image.
-    pub micrograph: &'a Micrograph,
-    /// Element type of the file that the image comes from, as numpy spells it.
-    /// Integers come back as they were (unless they span more than 21 bits),
-    /// everything else as f32; what is masked has the mean.
-    pub dtype: &'a str,
-    /// Its labels, `[rows, cols]`.
-    pub labels: &'a dyn Rows<u16>,
-    /// Integers to store them in.
-    pub kind: LabelType,
-    /// Red, green and blue of a label.
-    pub palette: &'a (dyn Fn(usize) -> [u8; 3] + Sync),
-    /// What is to be said of labels 1, 2 and on.
-    pub properties: Vec<Map<String, Value>>,
-}
-
 /// Writes the folder `path`: the image, and below `labels/segmentation` its labels.
 ///
 /// # Errors
 /// [`Error::Io`] with the path, [`Error::Parameter`] for labels that do not fit.
 pub fn write_ome_zarr(path: &Path, content: &OmeZarr<'_>) -> Result<()> {
     content.kind.check(most_of(content.labels))?;
-    std::fs::create_dir_all(path).map_err(Error::io(path))?;
-    let store = FilesystemStore::new(path).map_err(|e| other(path, e))?;
-    Writer { path, store: Arc::new(store), content }.write()
+    Writer { path, content }.write().map_err(Error::io(path))
 }
 
 struct Writer<'a> {
     path: &'a Path,
-    store: Arc<FilesystemStore>,
     content: &'a OmeZarr<'a>,
 }
 
 impl Writer<'_> {
-    fn write(&self) -> Result<()> {
+    fn write(&self) -> io::Result<()> {
         let micrograph = self.content.micrograph;
         let restored = Restored(micrograph);
         match StoredAs::of(micrograph, self.content.dtype) {
@@ -83,7 +56,7 @@ impl Writer<'_> {
             StoredAs::I32 => self.image::<i32>(&restored)?,
             StoredAs::F32 => self.image::<f32>(&restored)?,
         }
-        self.group("/labels", json!({ "labels": [LABELS] }))?;
+        self.group("labels", json!({ "labels": [LABELS] }))?;
         match self.content.kind {
             LabelType::U8 => self.labels::<u8>(),
             LabelType::U16 => self.labels::<u16>(),
@@ -91,14 +64,14 @@ impl Writer<'_> {
         }
     }
 
-    fn image<T: Cell>(&self, image: &dyn Rows<T>) -> Result<()> {
+    fn image<T: Cell>(&self, image: &dyn Rows<T>) -> io::Result<()> {
         let levels = self.pyramid("", image, mean)?;
         let multiscales = self.multiscales(self.content.name, levels, "mean of 2 x 2 pixels");
-        self.group("/", json!({ "multiscales": [multiscales] }))
+        self.group("", json!({ "multiscales": [multiscales] }))
     }
 
-    fn labels<T: Cell + Label>(&self) -> Result<()> {
-        let below = format!("/labels/{LABELS}");
+    fn labels<T: Cell + Label>(&self) -> io::Result<()> {
+        let below = format!("labels/{LABELS}");
         let labels = Labels(self.content.labels);
         let levels = self.pyramid::<T>(&below, &labels, largest_share)?;
         let multiscales = self.multiscales(LABELS, levels, "most frequent of 2 x 2 pixels");
@@ -128,10 +101,9 @@ impl Writer<'_> {
         below: &str,
         image: &dyn Rows<T>,
         reduce: fn(&[T]) -> T,
-    ) -> Result<usize> {
-        let mut pyramid = Pyramid::create(&self.store, below, image.shape(), reduce)
-            .map_err(|e| other(self.path, e))?;
-        pyramid.fill(image).map_err(|e| io(self.path, e))?;
+    ) -> io::Result<usize> {
+        let mut pyramid = Pyramid::new(&self.path.join(below), image.shape(), reduce);
+        pyramid.fill(image)?;
         Ok(pyramid.levels())
     }
 
@@ -166,29 +138,17 @@ impl Writer<'_> {
         })
     }
 
-    fn group(&self, path: &str, attributes: Value) -> Result<()> {
-        let Value::Object(attributes) = attributes else { unreachable!("attributes are objects") };
-        let metadata = GroupMetadataV2::new().with_attributes(attributes);
-        let metadata = GroupMetadata::V2(metadata);
-        let group = Group::new_with_metadata(self.store.clone(), path, metadata)
-            .map_err(|e| other(self.path, e))?;
-        let options = GroupMetadataOptions::default();
-        group.store_metadata_opt(&options).map_err(|e| io(self.path, e.into()))
+    /// Makes the folder `below` a group with these attributes.
+    fn group(&self, below: &str, attributes: Value) -> io::Result<()> {
+        let folder = self.path.join(below);
+        fs::create_dir_all(&folder)?;
+        write_json(&folder.join(".zgroup"), &json!({ "zarr_format": 2 }))?;
+        write_json(&folder.join(".zattrs"), &attributes)
     }
 }
 
-/// The error of the operating system where there is one: a full disk is known by it.
-fn io(path: &Path, error: ArrayError) -> Error {
-    match error {
-        ArrayError::StorageError(StorageError::IOError(e)) => {
-            Error::io(path)(std::io::Error::new(e.kind(), e.to_string()))
-        }
-        e => other(path, e),
-    }
-}
-
-fn other(path: &Path, error: impl std::fmt::Display) -> Error {
-    Error::io(path)(std::io::Error::other(error.to_string()))
+fn write_json(path: &Path, value: &Value) -> io::Result<()> {
+    fs::write(path, format!("{value:#}"))
 }
 
 #[cfg(test)]

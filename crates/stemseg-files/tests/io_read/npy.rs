@@ -3,8 +3,6 @@
 use std::io::Write;
 
 use ndarray::Array2;
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
 use stemseg_files::read::{Frame, Pixels, list, read, read_frame};
 
 use crate::files::{Element, Folder, bytes, for_every_element, image, npy, samples, stored_zip};
@@ -259,14 +257,65 @@ fn compressed_archives_are_read() {
     let folder = Folder::new();
     let path = folder.path("compressed.npz");
     let values = vec![0.25_f64; 64 * 32];
-    let mut archive = NpzWriter::create(&path).unwrap();
-    let array = archive.array("image", Default::default()).unwrap();
-    let mut array = array.default_dtype().shape(&[64, 32]).begin_nd().unwrap();
-    array.extend(&values).unwrap();
-    array.finish().unwrap();
-    drop(archive);
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    archive.start_file("image.npy", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(&npy(1, "'<f8'", false, "(64, 32)", &bytes(&values, false))).unwrap();
+    archive.finish().unwrap();
     assert!(path.metadata().unwrap().len() < 1000, "it was not compressed");
     assert_eq!(read(&path, None).unwrap().pixels, image(64, 32, values));
+}
+
+/// numpy packs with deflate alone; other programs may not.
+#[test]
+fn archives_that_are_packed_otherwise_are_named() {
+    let folder = Folder::new();
+    let mut archive = stored_zip(&[("a.npy", small(&[7; 6]))]);
+    // The method stands in the local header and in the directory.
+    let directory = archive.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+    for (method, said) in [(14, "method 14"), (12, "method 12"), (93, "method 93")] {
+        archive[8] = method;
+        archive[directory + 10] = method;
+        let path = folder.file("packed.npz", &archive);
+        assert_refused(&path, None, &["zip archive of a kind", said, "deflate"]);
+    }
+    archive[8] = 0;
+    archive[directory + 10] = 0;
+    assert_eq!(read(&folder.file("a.npz", &archive), None).unwrap().pixels.shape(), (2, 3));
+    // A bit says that it is encrypted.
+    archive[6] |= 1;
+    archive[directory + 8] |= 1;
+    assert_refused(&folder.file("locked.npz", &archive), None, &["kind", "without a password"]);
+}
+
+/// A member whose content is not that of its checksum.
+#[test]
+fn archives_with_a_wrong_checksum_are_refused() {
+    let folder = Folder::new();
+    let mut archive = stored_zip(&[("a.npy", small(&[7, 8, 9, 10, 11, 12]))]);
+    let place = archive.windows(6).position(|at| at == [7, 8, 9, 10, 11, 12]).unwrap();
+    archive[place] = 6;
+    assert_refused(&folder.file("a.npz", &archive), None, &["damaged"]);
+}
+
+/// Frames that are interleaved, more of them than are read at once.
+#[test]
+fn a_large_stack_by_columns_gives_the_frame_that_is_asked_for() {
+    let folder = Folder::new();
+    let (frames, rows, cols) = (7, 131, 97);
+    let frame_of = |i: usize| i % frames;
+    let stored: Vec<u16> =
+        (0..frames * rows * cols).map(|i| (i * 31 + frame_of(i)) as u16).collect();
+    let file = npy(1, "'>u2'", true, "(7, 131, 97)", &bytes(&stored, true));
+    let path = folder.file("stack.npy", &file);
+    for frame in [0, 3, 6] {
+        let loaded = read_frame(&path, None, Some(Frame::Number(frame))).unwrap();
+        let at = |i: usize| stored[frame + frames * (i / cols + rows * (i % cols))];
+        assert_eq!(loaded.pixels, image(rows, cols, (0..rows * cols).map(at).collect()), "{frame}");
+    }
+}
+
+fn small(values: &[u8; 6]) -> Vec<u8> {
+    npy(1, "'|u1'", false, "(2, 3)", values)
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use stemseg::Result;
 use stemseg::pipeline::Patterns;
+use stemseg_files::Feature;
 use stemseg_files::write::{
     LabelType, OmeZarr, Signal, write_hspy, write_labels_npy, write_labels_tiff, write_map_tiff,
     write_ome_zarr,
@@ -54,6 +55,18 @@ enum File {
 impl Format {
     /// What is written of an image, in the order in which all formats are.
     const ALL: [Self; 4] = [Self::Tiff, Self::Npy, Self::OmeZarr, Self::Hspy];
+
+    /// Refuses a format whose feature this build leaves out.
+    ///
+    /// # Errors
+    /// As [`Feature::check_written`].
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Self::Tiff | Self::Npy => Ok(()),
+            Self::OmeZarr => Feature::Zarr.check_written(),
+            Self::Hspy => Feature::Hspy.check_written(),
+        }
+    }
 
     fn files(self) -> &'static [File] {
         match self {

@@ -77,7 +77,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::Parameter`] for maps that none of the families has, for the strength of a tint
-    /// that is not drawn, and for integers that are too small for the labels.
+    /// that is not drawn, for formats that this build leaves out, and for integers that are too small for the labels.
     pub fn check(&self, families: &[&str], clusters: &[usize]) -> Result<()> {
         if self.saves(Save::Maps) {
             symmetry_maps::check(families)?;
@@ -86,6 +86,7 @@ impl Output {
             let reason = "`overlay = lines` draws no tint; leave it out, or give `overlay = both`";
             return Err(Error::parameter("overlay-alpha", alpha, reason));
         }
+        self.formats.iter().try_for_each(|format| format.check())?;
         let most = clusters.iter().copied().max().unwrap_or(0);
         let most = u16::try_from(most).unwrap_or(u16::MAX);
         self.label_type_for(most).check(most)

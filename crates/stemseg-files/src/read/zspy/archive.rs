@@ -1,21 +1,17 @@
 //! The files of a zarr array (version 2), in a zip archive or in a folder.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::{GzDecoder, ZlibDecoder};
-use npyz::npz::NpzArchive;
 use serde_json::Value;
 use walkdir::WalkDir;
 
-use super::super::{damaged, failed, file_size, open};
+use super::super::zspy_mark::MAX_METADATA;
+use super::super::{damaged, failed, file_size, open, zip};
 use super::Array;
 use stemseg::{Error, Result};
-
-/// Far above what HyperSpy's metadata need.
-const MAX_METADATA: u64 = 1 << 24;
 
 /// All arrays and groups.
 pub(super) struct Archive {
@@ -27,7 +23,7 @@ pub(super) struct Archive {
 
 /// What holds them.
 enum Store {
-    Zip(NpzArchive<BufReader<File>>),
+    Zip(zip::Archive),
     Folder {
         /// Its regular files.
         files: BTreeSet<PathBuf>,
@@ -53,15 +49,15 @@ impl Archive {
             let size = sizes.sum::<Result<u64>>()?;
             return Ok(Self { path: path.into(), store: Store::Folder { files, others }, size });
         }
-        let zip = NpzArchive::new(BufReader::new(open(path)?)).map_err(fail)?;
-        Ok(Self { path: path.into(), store: Store::Zip(zip), size: file_size(path)? })
+        let store = Store::Zip(zip::open(path)?);
+        Ok(Self { path: path.into(), store, size: file_size(path)? })
     }
 
     /// A member of at most `most` bytes, `None` where there is none.
     fn read(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let read = match &mut self.store {
-            Store::Zip(zip) => match zip.zip_archive().by_name(name) {
+            Store::Zip(zip) => match zip.by_name(name) {
                 Ok(member) => member.take(most).read_to_end(&mut bytes),
                 Err(_) => return Ok(None),
             },
@@ -92,7 +88,9 @@ impl Archive {
     /// Names of all members.
     fn names(&mut self) -> Vec<String> {
         match &mut self.store {
-            Store::Zip(zip) => zip.zip_archive().file_names().map(str::to_owned).collect(),
+            Store::Zip(zip) => {
+                zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
+            }
             Store::Folder { files, .. } => {
                 let below = files.iter().filter_map(|file| file.strip_prefix(&self.path).ok());
                 let parts = |path: &Path| {

@@ -1,36 +1,43 @@
 //! An image at full size, a half, a quarter and so on, written in one pass.
 
-use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis, s};
 use rayon::prelude::*;
 use serde_json::json;
-use zarrs::array::{Array, ArrayCreateError, ArrayError, ArrayMetadata, ArrayMetadataV2, Element};
-use zarrs::filesystem::FilesystemStore;
-use zarrs::metadata::ChunkKeySeparator;
-use zarrs::metadata::v2::MetadataV2;
-use zarrs::node::meta_key_v2_array;
-use zarrs::storage::WritableStorageTraits;
 
 use super::restored::Restore;
+use super::write_json;
 use stemseg::image::rows::Rows;
 
 /// Side of a chunk, px; even, so that no block of 2 x 2 lies in two strips.
 pub(super) const CHUNK: usize = 512;
 
+/// How hard chunks are packed: the least, for speed.
+const LEVEL: u32 = 1;
+
 /// A value of a pixel.
 pub(super) trait Cell:
-    Element + Restore + Copy + Default + PartialEq + Send + Sync + Into<f64>
+    Restore + Copy + Default + PartialEq + Send + Sync + Into<f64>
 {
     /// Its type as Zarr spells it.
     const DTYPE: &'static str;
+    /// Appends its bytes, the least first.
+    fn append(self, to: &mut Vec<u8>);
 }
 
 macro_rules! cells {
     ($($cell:ty = $dtype:literal),*) => {$(
         impl Cell for $cell {
             const DTYPE: &'static str = $dtype;
+
+            fn append(self, to: &mut Vec<u8>) {
+                to.extend(self.to_le_bytes());
+            }
         }
     )*};
 }
@@ -56,7 +63,10 @@ pub(super) struct Pyramid<T> {
 
 /// One size of the image.
 struct Level<T> {
-    array: Array<FilesystemStore>,
+    /// Where its chunks lie: `ROW/COLUMN`.
+    folder: PathBuf,
+    /// Rows and columns.
+    shape: (usize, usize),
     /// A row of chunks, `[rows of a chunk, cols]`.
     strip: Array2<T>,
     /// Columns of a chunk.
@@ -68,21 +78,16 @@ struct Level<T> {
 }
 
 impl<T: Cell> Pyramid<T> {
-    /// Makes the arrays `below/0`, `below/1` and on for an image of `shape`, down to a
+    /// Of the arrays `below/0`, `below/1` and on for an image of `shape`, down to a
     /// single chunk; blocks of 2 x 2 pixels become one by `reduce`.
-    pub(super) fn create(
-        store: &Arc<FilesystemStore>,
-        below: &str,
-        shape: (usize, usize),
-        reduce: fn(&[T]) -> T,
-    ) -> Result<Self, ArrayCreateError> {
+    pub(super) fn new(below: &Path, shape: (usize, usize), reduce: fn(&[T]) -> T) -> Self {
         let halved = |&(rows, cols): &(usize, usize)| {
             let smaller = (rows.div_ceil(2), cols.div_ceil(2));
             (rows.max(cols) > CHUNK).then_some(smaller)
         };
         let shapes = std::iter::successors(Some(shape), halved).enumerate();
-        let level = |(number, shape)| Level::create(store, &format!("{below}/{number}"), shape);
-        Ok(Self { levels: shapes.map(level).collect::<Result<_, _>>()?, reduce })
+        let level = |(number, shape): (usize, _)| Level::new(below.join(number.to_string()), shape);
+        Self { levels: shapes.map(level).collect(), reduce }
     }
 
     /// Number of sizes.
@@ -91,7 +96,7 @@ impl<T: Cell> Pyramid<T> {
     }
 
     /// Writes all of them.
-    pub(super) fn fill(&mut self, image: &dyn Rows<T>) -> Result<(), ArrayError> {
+    pub(super) fn fill(&mut self, image: &dyn Rows<T>) -> io::Result<()> {
         self.levels.iter().try_for_each(Level::store_metadata)?;
         let rows = image.shape().0;
         for first in (0..rows).step_by(CHUNK) {
@@ -108,7 +113,7 @@ impl<T: Cell> Pyramid<T> {
 
     /// Writes the strip of `number` if it is complete, after its half has gone into
     /// the strip of the next size.
-    fn pass_on(&mut self, number: usize) -> Result<(), ArrayError> {
+    fn pass_on(&mut self, number: usize) -> io::Result<()> {
         let (larger, smaller) = self.levels.split_at_mut(number + 1);
         let level = &mut larger[number];
         if !level.is_complete() {
@@ -142,56 +147,55 @@ fn halve<T: Cell>(block: &ArrayView2<'_, T>, mut to: ArrayViewMut1<'_, T>, reduc
 }
 
 impl<T: Cell> Level<T> {
-    fn create(
-        store: &Arc<FilesystemStore>,
-        path: &str,
-        (rows, cols): (usize, usize),
-    ) -> Result<Self, ArrayCreateError> {
-        let chunk = (rows.clamp(1, CHUNK), cols.clamp(1, CHUNK));
-        let side = |pixels: usize| NonZeroU64::new(pixels as u64).unwrap_or(NonZeroU64::MIN);
-        let compressor: MetadataV2 = serde_json::from_value(json!({ "id": "zlib", "level": 1 }))
-            .expect("a compressor has an id");
-        let metadata = ArrayMetadataV2::new(
-            vec![rows as u64, cols as u64],
-            vec![side(chunk.0), side(chunk.1)],
-            T::DTYPE.into(),
-            serde_json::Number::from(0).into(),
-            Some(compressor),
-            None,
-        )
-        .with_dimension_separator(ChunkKeySeparator::Slash);
-        let array = Array::new_with_metadata(store.clone(), path, ArrayMetadata::V2(metadata))?;
-        let strip = Array2::default((chunk.0, cols));
-        Ok(Self { array, strip, width: chunk.1, filled: 0, written: 0 })
+    fn new(folder: PathBuf, shape: (usize, usize)) -> Self {
+        let chunk = (shape.0.clamp(1, CHUNK), shape.1.clamp(1, CHUNK));
+        let strip = Array2::default((chunk.0, shape.1));
+        Self { folder, shape, strip, width: chunk.1, filled: 0, written: 0 }
     }
 
-    /// What [`Array::store_metadata`] stores, without the key `node_type` that zarrs
-    /// (0.23) adds to what version 2 of Zarr knows.
-    fn store_metadata(&self) -> Result<(), ArrayError> {
-        let mut metadata = json!(self.array.metadata());
-        metadata.as_object_mut().map(|all| all.shift_remove("node_type"));
-        let key = meta_key_v2_array(self.array.path());
-        Ok(self.array.storage().set(&key, format!("{metadata:#}").into())?)
+    fn store_metadata(&self) -> io::Result<()> {
+        let metadata = json!({
+            "zarr_format": 2,
+            "shape": [self.shape.0, self.shape.1],
+            "chunks": [self.strip.nrows(), self.width],
+            "dtype": T::DTYPE,
+            "compressor": { "id": "zlib", "level": LEVEL },
+            "fill_value": 0,
+            "order": "C",
+            "filters": null,
+            "dimension_separator": "/",
+        });
+        fs::create_dir_all(&self.folder)?;
+        write_json(&self.folder.join(".zarray"), &metadata)
     }
 
     fn is_complete(&self) -> bool {
-        let rows = self.array.shape()[0] as usize;
-        self.filled == CHUNK || self.written + self.filled == rows
+        self.filled == CHUNK || self.written + self.filled == self.shape.0
     }
 
     /// Writes the strip as a row of chunks, each of full size.
-    fn write(&mut self) -> Result<(), ArrayError> {
+    fn write(&mut self) -> io::Result<()> {
         self.strip.slice_mut(s![self.filled.., ..]).fill(T::default());
-        let (height, row) = (self.strip.nrows(), self.written / CHUNK);
+        let folder = self.folder.join((self.written / CHUNK).to_string());
+        fs::create_dir_all(&folder)?;
         let chunks = self.strip.axis_chunks_iter(Axis(1), self.width).into_par_iter();
-        chunks.enumerate().try_for_each(|(col, chunk)| {
-            let mut full = Array2::default((height, self.width));
-            full.slice_mut(s![.., ..chunk.ncols()]).assign(&chunk);
-            let values = full.into_raw_vec_and_offset().0;
-            self.array.store_chunk(&[row as u64, col as u64], values)
-        })?;
+        chunks.enumerate().try_for_each(|(col, chunk)| self.write_chunk(&folder, col, &chunk))?;
         self.written += self.filled;
         self.filled = 0;
         Ok(())
+    }
+
+    /// Writes a chunk, unless all of it has the value that chunks which are not there have.
+    fn write_chunk(&self, folder: &Path, col: usize, chunk: &ArrayView2<'_, T>) -> io::Result<()> {
+        if chunk.iter().all(|value| *value == T::default()) {
+            return Ok(());
+        }
+        let mut full = Array2::default((self.strip.nrows(), self.width));
+        full.slice_mut(s![.., ..chunk.ncols()]).assign(chunk);
+        let mut bytes = Vec::with_capacity(full.len() * size_of::<T>());
+        full.iter().for_each(|value: &T| value.append(&mut bytes));
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::new(LEVEL));
+        packed.write_all(&bytes)?;
+        fs::write(folder.join(col.to_string()), packed.finish()?)
     }
 }

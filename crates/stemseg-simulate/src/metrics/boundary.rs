@@ -3,8 +3,8 @@
 use ndarray::ArrayView2;
 use rstar::RTree;
 
-use super::same_shape;
-use crate::{Error, Result};
+use stemseg::cluster::overlaps::Overlaps;
+use stemseg::{Error, Result};
 
 /// Row and column of a pixel.
 type Pixel = [i64; 2];
@@ -35,7 +35,7 @@ impl BoundaryAgreement {
         found: ArrayView2<'_, u16>,
         tolerance: f64,
     ) -> Result<Self> {
-        same_shape(truth, found)?;
+        Overlaps::check_shapes(truth, found)?;
         if tolerance.is_nan() || tolerance < 0.0 {
             return Err(Error::parameter(
                 "tolerance",

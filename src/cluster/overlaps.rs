@@ -1,11 +1,8 @@
-//! Measures of the areas that labels share.
+//! The areas that the labels of two maps share.
 
 use ndarray::{Array2, ArrayView2, Axis};
-use pathfinding::kuhn_munkres::kuhn_munkres;
-use pathfinding::matrix::Matrix;
 
-use super::same_shape;
-use crate::Result;
+use crate::{Error, Result};
 
 /// How many pixels each pair of labels shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,22 +12,35 @@ pub struct Overlaps {
     pub counts: Array2<u64>,
 }
 
-/// Weights of a matching are whole numbers; this is a weight of 1.
-const ONE: f64 = (1_i64 << 40) as f64;
-
 impl Overlaps {
     /// Of two label maps `[rows, cols]`.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) where the shapes differ.
+    /// [`Error::Parameter`] where the shapes differ.
     pub fn new(truth: ArrayView2<'_, u16>, found: ArrayView2<'_, u16>) -> Result<Self> {
-        same_shape(truth, found)?;
+        Self::check_shapes(truth, found)?;
         let (rows, cols) = (Numbers::of(truth), Numbers::of(found));
         let mut counts = Array2::zeros((rows.count, cols.count));
         for (&first, &second) in truth.iter().zip(&found) {
             counts[(rows.number(first), cols.number(second))] += 1;
         }
         Ok(Self { counts })
+    }
+
+    /// Refuses label maps that are not of one image.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the shapes differ.
+    pub fn check_shapes(truth: ArrayView2<'_, u16>, found: ArrayView2<'_, u16>) -> Result<()> {
+        let ((rows, cols), (other_rows, other_cols)) = (truth.dim(), found.dim());
+        match truth.dim() == found.dim() {
+            true => Ok(()),
+            false => Err(Error::parameter(
+                "labels",
+                format!("{other_rows} x {other_cols} px"),
+                format!("the true labels have {rows} x {cols} px; they must agree"),
+            )),
+        }
     }
 
     /// Adjusted Rand index (Hubert and Arabie 1985): 1 for the same partition, 0 on
@@ -44,41 +54,6 @@ impl Overlaps {
         let expected = first * second / pairs(self.counts.sum()).max(1.0);
         let most = (first + second) / 2.0;
         if most == expected { 1.0 } else { (both - expected) / (most - expected) }
-    }
-
-    /// Intersection over union of each pair of labels.
-    pub fn ious(&self) -> Array2<f64> {
-        let (rows, cols) = (self.counts.sum_axis(Axis(1)), self.counts.sum_axis(Axis(0)));
-        let iou = |((i, j), &both): ((usize, usize), &u64)| {
-            both as f64 / (rows[i] + cols[j] - both) as f64
-        };
-        let values = self.counts.indexed_iter().map(iou).collect();
-        Array2::from_shape_vec(self.counts.dim(), values).expect("a value for each count")
-    }
-
-    /// The found label that stands for each true one, by their numbers in
-    /// [`counts`](Self::counts): one to one with the largest sum of intersections
-    /// over unions. Where fewer labels were found, some true ones have none.
-    pub fn matching(&self) -> Vec<Option<usize>> {
-        let (rows, cols) = self.counts.dim();
-        if rows == 0 || cols == 0 {
-            return vec![None; rows];
-        }
-        let ious = self.ious();
-        // As many columns as rows at least: the added ones stand for no label.
-        let weight = |(i, j)| ious.get((i, j)).map_or(0, |iou| (iou * ONE) as i64);
-        let weights = Matrix::from_fn(rows, cols.max(rows), weight);
-        let (_, columns) = kuhn_munkres(&weights);
-        columns.into_iter().map(|j| (j < cols).then_some(j)).collect()
-    }
-
-    /// Mean over the true labels of the intersection over union with the found
-    /// label that [stands for it](Self::matching); 0 for one that has none.
-    pub fn mean_iou(&self) -> f64 {
-        let ious = self.ious();
-        let matching = self.matching();
-        let shared = matching.iter().enumerate().filter_map(|(i, j)| j.map(|j| ious[(i, j)]));
-        shared.sum::<f64>() / matching.len().max(1) as f64
     }
 }
 
@@ -141,33 +116,5 @@ mod tests {
             let turned = of(found, truth).adjusted_rand_index();
             assert!((turned - expected).abs() < 1e-15, "symmetric");
         }
-    }
-
-    #[test]
-    fn intersections_over_unions_by_hand() {
-        // Label 0 has 3 px, 1 has 5; found 0 has 4 of which 2 are true.
-        let overlaps = of(&[0, 0, 0, 1, 1, 1, 1, 1], &[0, 0, 1, 0, 0, 1, 1, 1]);
-        assert_eq!(overlaps.ious(), array![[2.0 / 5.0, 1.0 / 6.0], [2.0 / 7.0, 3.0 / 6.0]]);
-        assert_eq!(overlaps.matching(), [Some(0), Some(1)]);
-        assert!((overlaps.mean_iou() - (0.4 + 0.5) / 2.0).abs() < 1e-15);
-    }
-
-    #[test]
-    fn the_matching_has_the_largest_sum() {
-        // Taking the best pair first, 6/14, would leave 0 for the others.
-        let overlaps = Overlaps { counts: array![[6, 4], [4, 0]] };
-        assert_eq!(overlaps.ious(), array![[6.0 / 14.0, 0.4], [0.4, 0.0]]);
-        assert_eq!(overlaps.matching(), [Some(1), Some(0)]);
-        assert!((overlaps.mean_iou() - 0.4).abs() < 1e-15);
-    }
-
-    #[test]
-    fn labels_without_a_counterpart_count_as_nothing() {
-        let fewer = of(&[0, 0, 1, 1, 2, 2], &[0, 0, 1, 1, 1, 1]);
-        assert_eq!(fewer.matching().iter().flatten().count(), 2);
-        assert!((fewer.mean_iou() - (1.0 + 0.5) / 3.0).abs() < 1e-15);
-        let more = of(&[0, 0, 1, 1], &[0, 0, 2, 3]);
-        assert!((more.mean_iou() - (1.0 + 0.5) / 2.0).abs() < 1e-15);
-        assert_eq!(of(&[], &[]).mean_iou(), 0.0);
     }
 }

@@ -3,16 +3,17 @@
 //! None of the measures depends on how labels are numbered.
 
 mod boundary;
-mod overlaps;
+mod matching;
 
 use ndarray::{ArrayView2, s};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Error, Result};
+use stemseg::cluster::overlaps::Overlaps;
+use stemseg::{Error, Result};
 
 pub use boundary::{BoundaryAgreement, boundary};
-pub use overlaps::Overlaps;
+pub use matching::{ious, matching, mean_iou};
 
 /// What is compared, and how strictly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -34,7 +35,7 @@ impl Default for Options {
 pub struct Scores {
     /// See [`Overlaps::adjusted_rand_index`].
     pub adjusted_rand_index: f64,
-    /// See [`Overlaps::mean_iou`].
+    /// See [`mean_iou`].
     pub mean_iou: f64,
     /// See [`BoundaryAgreement::f1`].
     pub boundary_f1: f64,
@@ -53,7 +54,7 @@ pub fn score(
     options: &Options,
 ) -> Result<Scores> {
     let (rows, cols) = truth.dim();
-    same_shape(truth, found)?;
+    Overlaps::check_shapes(truth, found)?;
     let margin = options.margin;
     if margin.saturating_mul(2) >= rows.min(cols) {
         let reason = format!("nothing is left of {rows} x {cols} px; give a smaller one");
@@ -65,23 +66,10 @@ pub fn score(
     let boundaries = BoundaryAgreement::new(truth, found, options.tolerance)?;
     Ok(Scores {
         adjusted_rand_index: overlaps.adjusted_rand_index(),
-        mean_iou: overlaps.mean_iou(),
+        mean_iou: mean_iou(&overlaps),
         boundary_f1: boundaries.f1,
         boundary_displacement: boundaries.displacement,
     })
-}
-
-/// Refuses label maps that are not of one image.
-fn same_shape(truth: ArrayView2<'_, u16>, found: ArrayView2<'_, u16>) -> Result<()> {
-    let ((rows, cols), (other_rows, other_cols)) = (truth.dim(), found.dim());
-    match truth.dim() == found.dim() {
-        true => Ok(()),
-        false => Err(Error::parameter(
-            "labels",
-            format!("{other_rows} x {other_cols} px"),
-            format!("the true labels have {rows} x {cols} px; they must agree"),
-        )),
-    }
 }
 
 #[cfg(test)]
