@@ -43,7 +43,6 @@ const WITHOUT_CORE: f64 = 0.3;
 
 /// The number of patterns, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct Choice {
     /// The number that was chosen.
     pub clusters: usize,
@@ -63,7 +62,6 @@ pub struct Choice {
 
 /// One number of clusters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct Candidate {
     /// The number.
     pub clusters: usize,

@@ -6,9 +6,9 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::{Polar, Tap};
+use crate::descriptor::checks::FLAT_SHARE;
 use crate::descriptor::inner_sites::InnerSites;
 use crate::descriptor::rounding::{self, EPS, Rounding};
-use crate::descriptor::checks::FLAT_SHARE;
 use crate::descriptor::spline;
 use crate::sites::Sites;
 use crate::sites::{Band, SiteGrid};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use stemseg::descriptor::{Common, FamilyParams};
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
+use stemseg::descriptor::{Common, FamilyParams};
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Error, Result};
 
