@@ -1,4 +1,4 @@
-//! Licences and sources of all dependencies, and whether a version was taken back, against
+//! Licences and sources of all dependencies, and whether a version was yanked, against
 //! `deny.toml`. Advisories are a database of their own, which no registry serves: for them
 //! there is `cargo deny check`.
 
@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Ok((packages, missing)) => {
             let all = packages.clone();
             trials.push(Trial::test("licences::are_allowed", move || allowed(&all)));
-            trials.push(Trial::test("licences::none_is_taken_back", move || current(&packages)));
+            trials.push(Trial::test("licences::none_is_yanked", move || current(&packages)));
             if let Some(kind) = missing {
                 let rest = Trial::test("licences::of_other_platforms", || Ok(()));
                 trials.push(rest.with_ignored_flag(true).with_kind(kind));
@@ -117,31 +117,29 @@ fn allowed(packages: &[Package]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The versions that the registry's index, as cargo keeps it, says to be taken back: as far
+/// The yanked versions, according to the registry's index as cargo keeps it: as far
 /// as it was fetched, and as of then.
 fn current(packages: &[Package]) -> Result<(), Failed> {
-    let mut taken_back = Vec::new();
+    let mut yanked = Vec::new();
     let mut known = 0;
     for package in packages.iter().filter(|package| package.source.is_some()) {
         let versions = index(&package.name)?;
         known += usize::from(versions.contains_key(&package.version));
         if versions.get(&package.version) == Some(&true) {
-            taken_back.push(format!("{} {}", package.name, package.version));
+            yanked.push(format!("{} {}", package.name, package.version));
         }
     }
     // A check that knows nothing would pass whatever there is.
     if known * 2 < packages.len() {
         return Err(format!("the index knows {known} of {} packages", packages.len()).into());
     }
-    if !taken_back.is_empty() {
-        return Err(
-            format!("taken back: {}; cargo update replaces them", taken_back.join(", ")).into()
-        );
+    if !yanked.is_empty() {
+        return Err(format!("yanked: {}; cargo update replaces them", yanked.join(", ")).into());
     }
     Ok(())
 }
 
-/// The versions of a crate in the kept index, and whether each was taken back.
+/// The versions of a crate in the kept index, and whether each was yanked.
 fn index(name: &str) -> Result<BTreeMap<String, bool>, Failed> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(dirs::home_dir()?.join(".cargo"))).ok_or("no CARGO_HOME")?;
@@ -158,8 +156,8 @@ fn index(name: &str) -> Result<BTreeMap<String, bool>, Failed> {
         for line in bytes.split(|&byte| byte == 0).filter(|part| part.starts_with(b"{")) {
             let line: Value = serde_json::from_slice(line)?;
             let version = line["vers"].as_str().ok_or("a line without a version")?;
-            let taken_back = line["yanked"].as_bool().unwrap_or(false);
-            versions.insert(version.to_owned(), taken_back);
+            let yanked = line["yanked"].as_bool().unwrap_or(false);
+            versions.insert(version.to_owned(), yanked);
         }
     }
     Ok(versions)

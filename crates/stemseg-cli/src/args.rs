@@ -14,38 +14,46 @@ use super::parse;
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub(super) struct InputArgs {
-    /// Which image of a file that holds several, from 0.
+    /// Image of a file that holds several, counted from 0.
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) image: Option<usize>,
 
-    /// Which frame of a stack, from 0, or the mean of all [default: the first].
+    /// Frame of a stack, counted from 0, or mean: the mean of all [default: 0].
     #[arg(long, value_name = "N|mean", value_parser = parse::frame, allow_negative_numbers = true)]
     pub(super) frame: Option<Frame>,
 
-    /// Size of a pixel, for or instead of what the file says: a length with a unit, or ROWSxCOLS (0.015nm, 0.15Ax0.16A).
-    #[arg(long, value_name = "LENGTH|RxC", value_parser = length::pixel_size, allow_hyphen_values = true)]
+    /// Pixel size, if the file has none or a wrong one (0.015nm, 0.15Ax0.16A).
+    ///
+    /// A length with a unit, or one for the rows and one for the columns.
+    #[arg(long, value_name = "LENGTH", value_parser = length::pixel_size, allow_hyphen_values = true)]
     pub(super) pixel_size: Option<PixelSize>,
 
     /// Part of the image, as two Python slices (100:600,0:512).
     #[arg(long, value_name = "ROWS,COLS", value_parser = region, allow_hyphen_values = true)]
     pub(super) roi: Option<Region>,
 
-    /// Image of the same size whose non-zero pixels do not count (as in numpy.ma): they get label 0.
+    /// Image of the same size; its non-zero pixels are left out (label 0).
+    ///
+    /// A mask means what it means in numpy.ma; --mask-invert reverses it.
     #[arg(long, value_name = "FILE")]
     pub(super) mask: Option<PathBuf>,
 
-    /// The mask's non-zero pixels are those that do count.
+    /// Keep the mask's non-zero pixels, and leave the others out.
     #[arg(long, requires = "mask")]
     pub(super) mask_invert: bool,
 
-    /// NaN and infinite pixels: leave them out with label 0 (mask), take the mean of the others (mean), or refuse
-    /// the image (fail).
+    /// What to do with NaN and infinite pixels.
+    ///
+    /// mask: leave them out; they get label 0. mean: replace them by the mean of the others. fail: refuse the
+    /// image.
     #[arg(long, value_enum, default_value = "mask")]
     nan: NanArg,
 
-    /// Pixels that are no data by their values. auto: hot pixels, saturated rows, sentinels and others far outside
-    /// the range of all the rest count in no sum and are labelled from their surroundings, and borders of one
-    /// constant value get label 0. keep: all pixels are taken as they are.
+    /// What to do with outliers and constant borders.
+    ///
+    /// auto: hot pixels, saturated rows, sentinels and other values far outside the range of the image enter no
+    /// sum and are labelled from their surroundings; borders of one constant value are left out and get label 0.
+    /// keep: take all pixels as they are.
     #[arg(long, value_enum, default_value = "auto")]
     outliers: OutliersArg,
 }
@@ -90,19 +98,21 @@ impl InputArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Clustering")]
 pub(super) struct ClusterArgs {
-    /// Features that PCA keeps [default: 5].
+    /// Number of principal components to keep [default: 5].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     components: Option<usize>,
 
-    /// Keep the fewest features that explain this share of the variance instead.
+    /// Keep as few principal components as explain this share of the variance.
     #[arg(long, value_name = "SHARE", conflicts_with = "components", value_parser = parse::share, allow_negative_numbers = true)]
     variance: Option<f64>,
 
-    /// Restarts of k-means; of those of low inertia, the one whose patterns best predict neighbouring sites is kept.
+    /// Number of restarts of k-means.
+    ///
+    /// Of the restarts of low inertia, the one whose patterns best predict neighbouring sites is kept.
     #[arg(long, default_value = "10", value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) restarts: usize,
 
-    /// Seed of the random choices.
+    /// Seed of the random numbers.
     #[arg(long, default_value = "0", value_name = "N", value_parser = parse::whole::<u64>, allow_negative_numbers = true)]
     pub(super) seed: u64,
 }
@@ -114,7 +124,7 @@ impl ClusterArgs {
     }
 }
 
-/// What is said on the terminal.
+/// What is printed on the terminal.
 #[derive(Args)]
 #[command(next_help_heading = "Messages")]
 pub(super) struct TalkArgs {
@@ -122,11 +132,11 @@ pub(super) struct TalkArgs {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Print nothing but errors (and what --json asks for).
+    /// Print nothing but errors (and JSON, with --json).
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Say what was decided and why, on stderr.
+    /// Explain on stderr what was decided, and why.
     #[arg(short, long)]
     pub(super) verbose: bool,
 }

@@ -18,15 +18,20 @@ pub(crate) struct DescriptorArgs {
     #[arg(long, value_name = "FAMILIES")]
     descriptor: Option<String>,
 
-    /// Distance of neighbouring sites. This and other lengths: px, or with a unit (0.4nm, 12A) where the pixel size is known [default: auto 8, pystem 5].
+    /// Distance between neighbouring sites [default: auto 8, pystem 5].
+    ///
+    /// Like all lengths in px, or with a unit (0.4nm, 12A) where the pixel size is known.
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     stride: Option<Span>,
 
-    /// Half size of the range of translations, of the pooled window, of the power spectrum's window: N or ROWSxCOLS [default: 20; harmonic 14, auto 19].
+    /// Half size of the window: N or ROWSxCOLS [default: 20; harmonic 14, auto 19].
+    ///
+    /// translation: the range of displacements. rotation, reflection, glide, harmonic: the window whose scores a
+    /// site pools. power-spectrum: the window that is transformed.
     #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
     window: Option<Spans>,
 
-    /// translation, intensity: half size of the patch: N or ROWSxCOLS [default: 20].
+    /// translation, intensity: half size of the patch, N or ROWSxCOLS [default: 20].
     #[arg(long, value_name = "N|RxC", value_parser = length::spans, allow_hyphen_values = true)]
     patch: Option<Spans>,
 
@@ -49,11 +54,15 @@ pub(crate) struct DescriptorArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: translation")]
 struct TranslationArgs {
-    /// Most translations; they form the finest regular grid in the window that has no more [default: 100].
+    /// Largest number of translations [default: 100].
+    ///
+    /// They form the finest regular grid in the window that has no more than these.
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     max_points: Option<usize>,
 
-    /// Translations to use instead: a numpy array [n, 2] in px, or text with a row and a column shift a line, px or with units.
+    /// Translations to use instead, from a file.
+    ///
+    /// A numpy array [n, 2] in px, or text with a row shift and a column shift on each line, in px or with units.
     #[arg(long, value_name = "FILE", conflicts_with = "max_points")]
     translations: Option<PathBuf>,
 }
@@ -61,11 +70,11 @@ struct TranslationArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: centred-translation")]
 struct CentredArgs {
-    /// Standard deviation of the Gaussian window that pairs of pixels are averaged over [default: auto 11, otherwise 11.2].
+    /// Standard deviation of the Gaussian over which pairs of pixels are averaged [default: auto 11, otherwise 11.2].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pair_width: Option<Length>,
 
-    /// Distance of neighbouring translations [default: 4.4].
+    /// Distance between neighbouring translations [default: 4.4].
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse, allow_hyphen_values = true)]
     pair_spacing: Option<Length>,
 }
@@ -73,11 +82,11 @@ struct CentredArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: rotation, reflection, glide, harmonic")]
 struct SymmetryArgs {
-    /// Radius of what is compared or measured around a point [default: 20; harmonic 14, auto 0.4 periods].
+    /// Radius of the disc that is compared or measured around an inner site [default: 20; harmonic 14, auto 0.4 periods].
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     radius: Option<Span>,
 
-    /// Distance of the points whose scores a site pools [default: 2].
+    /// Distance between the inner sites whose scores a site pools [default: 2].
     #[arg(long, value_name = "LENGTH", value_parser = length::span, allow_hyphen_values = true)]
     inner_stride: Option<Span>,
 
@@ -93,7 +102,9 @@ struct SymmetryArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     axes: Option<usize>,
 
-    /// glide: period of the crystal along the axes: one for all, or one for each (0 leaves the axis out) [default: from the lattices in the image].
+    /// glide: period of the crystal along the axes [default: from the lattices in the image].
+    ///
+    /// One for all axes, or one for each; 0 leaves an axis out.
     #[arg(long, value_name = "LENGTH,...", value_delimiter = ',', value_parser = Length::parse, allow_hyphen_values = true)]
     glide_period: Option<Vec<Length>>,
 }
@@ -113,8 +124,11 @@ struct HarmonicArgs {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     angles: Option<usize>,
 
-    /// The largest score in a site's window, or a Gaussian power mean, which averages over noise and goes to the image's border [default: auto power-mean, otherwise maximum].
-    #[arg(long, value_enum, hide_possible_values = false)]
+    /// How a site pools the scores in its window [default: auto power-mean, otherwise maximum].
+    ///
+    /// maximum: the largest score. power-mean: a Gaussian power mean, which averages over noise and reaches the
+    /// border of the image.
+    #[arg(long, value_enum)]
     pool: Option<PoolArg>,
 
     /// power-mean: standard deviation of the Gaussian [default: auto 5.8, otherwise 3.6].
@@ -131,11 +145,11 @@ enum PoolArg {
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor: power-spectrum")]
 struct SpectrumArgs {
-    /// Each pair of opposite frequencies once, or all as pySTEM has them [default: half].
-    #[arg(long, value_enum, hide_possible_values = false)]
+    /// Each pair of opposite frequencies once (half), or all, as in pySTEM (full) [default: half].
+    #[arg(long, value_enum)]
     spectrum: Option<SpectrumArg>,
 
-    /// Logarithm of the power, or the power itself [default: log].
+    /// The logarithm of the power (log), or the power itself (linear) [default: log].
     #[arg(long, value_enum)]
     spectrum_scale: Option<ScaleArg>,
 }

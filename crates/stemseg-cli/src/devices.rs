@@ -1,4 +1,4 @@
-//! `stemseg devices`: adapters, their limits, and the one that `auto` takes.
+//! `stemseg devices`: the adapters, their limits, and the device that `auto` takes.
 
 use serde::Serialize;
 use stemseg::backend::gpu::adapter;
@@ -8,10 +8,19 @@ use stemseg::backend::{self, Backend, Check, Choice, DeviceInfo, cpu::Cpu};
 use super::spelling;
 use super::{Failure, print, print_words};
 
-/// List the adapters, their limits, and the one that --device auto takes.
+const AFTER_HELP: &str = "\
+Each adapter is tried with a self-test of every kernel, and is listed with the reason why auto takes it or
+passes it over. --device takes any part of a name in this list.
+
+Examples:
+  stemseg devices
+  stemseg segment grain.npy --device llvmpipe";
+
+/// List the GPUs, their limits, and the device that --device auto takes.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Print JSON.
+    /// Print JSON on stdout.
     #[arg(long)]
     json: bool,
 }

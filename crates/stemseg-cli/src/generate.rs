@@ -1,5 +1,5 @@
-//! `stemseg completions` and `stemseg man`: what shells and `man` want to know,
-//! made from the command line's own definition.
+//! `stemseg completions` and `stemseg man`: completion scripts and manual pages, made from
+//! the definition of the command line.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use stemseg_files::write::replace_file;
 
 use super::{Failure, command, print};
 
-/// Print the completion script of a shell.
+/// Print a completion script for a shell.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -22,7 +22,7 @@ pub(super) struct CompletionArgs {
     shell: Shell,
 }
 
-/// Print the manual page, or write all pages into a folder.
+/// Print the manual page of stemseg, or write all manual pages to a folder.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +75,7 @@ fn page(command: &clap::Command) -> std::io::Result<String> {
         man.render_subcommands_section(&mut text)?;
     }
     let mut text = String::from_utf8_lossy(&text).into_owned();
-    if let Some(notes) = command.get_after_help() {
+    if let Some(notes) = command.get_after_long_help().or(command.get_after_help()) {
         let notes = notes.to_string().replace('\\', "\\\\").replace('-', "\\-");
         text.push_str(".SH NOTES\n.nf\n");
         for line in notes.lines() {
@@ -108,7 +108,8 @@ fn check_page(path: &Path) -> Result<()> {
     };
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() || !is_page() => {
-            let reason = "there is something that is no manual page of stemseg; give another --out";
+            let reason =
+                "it is not a manual page of stemseg, and is not replaced; give another --out";
             Err(Error::parameter("out", path.display(), reason))
         }
         _ => Ok(()),

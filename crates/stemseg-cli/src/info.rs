@@ -14,30 +14,30 @@ use super::progress::Bar;
 use super::{Failure, print, print_words};
 
 const AFTER_HELP: &str = "\
-Without --stats and --lattice only headers are read, so that it is fast on huge files. Images are
-numbered from 0, as --image takes them; what is no image (spectra) is listed with the reason.
+Without --stats and --lattice only headers are read, which is fast even for huge files. Images are
+numbered from 0, as for --image. What is not an image, such as a spectrum, is listed with the reason.
 
 Examples:
   stemseg info grain.emd
   stemseg info scan.ser --stats --json
   stemseg info grain.tif --lattice --json";
 
-/// Say what is in a file.
+/// List the images in a file, with their sizes, types and calibration.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The file, recognised by content (see FORMATS.md).
-    #[arg(value_name = "IMAGE", help_heading = "Input")]
+    #[arg(value_name = "IMAGE")]
     file: PathBuf,
 
     #[command(flatten)]
     input: InputArgs,
 
-    /// Least, largest and mean value of each image over all its frames, or of the one of --image.
+    /// Smallest, largest and mean value of each image over all its frames (--image: of that one).
     #[arg(long)]
     stats: bool,
 
-    /// Estimate the crystal lattices in the image that is segmented by default, or in that of --image.
+    /// Find the crystal lattices in the image that segment takes by default, or in that of --image.
     #[arg(long)]
     lattice: bool,
 

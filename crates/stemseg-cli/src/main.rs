@@ -30,20 +30,19 @@ use self::progress::Bar;
 
 const AFTER_HELP: &str = "\
 Examples:
-  stemseg segment grain.npy -k 2              label map of two patterns in grain.stemseg/
-  stemseg segment grain.npy -k 2,3 --out r    the same features clustered twice, in r/k2 and r/k3
-  stemseg apply --model grain.stemseg b.npy   the same patterns, with the same numbers, in another image
-  stemseg verify grain.npy                    the GPU's result checked against the CPU's
-  stemseg info grain.npy --lattice            what is in the file, and its crystal lattices
+  stemseg segment grain.npy                   label map, with as many patterns as the image shows
+  stemseg segment grain.npy -k 2,3 --out r    two and three patterns, in r/k2 and r/k3
+  stemseg apply --model grain.stemseg b.npy   the same patterns and labels in another image
+  stemseg info grain.npy --lattice            what the file holds, and the crystal lattices in it
+  stemseg devices                             the GPUs, and the one that is used
+  stemseg verify grain.npy                    whether the GPU gives the CPU's result
   stemseg simulate tilt-boundary              a micrograph with its true label map
-  stemseg bench --image grain.npy             how long each stage takes, with this image
-  stemseg devices                             adapters, and the one that is taken
+  stemseg bench --image grain.npy             how long each stage takes with this image
 
-Exit codes: 0 done; 1 a run failed (memory, threads, disk or device, an image among several, a comparison
-that does not hold); 2 wrong use or unusable input; 130 after Ctrl-C.";
+Exit codes: 0 done; 1 a run failed (memory, threads, disk, device, one image of several, a
+comparison that does not hold); 2 wrong use or unusable input; 130 after Ctrl-C.";
 
-/// Segments atomic-resolution STEM micrographs by local symmetry, without
-/// training, on any GPU or none.
+/// Segment atomic-resolution STEM micrographs by local symmetry: no training, on any GPU or none.
 #[derive(Parser)]
 #[command(name = "stemseg", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
@@ -73,7 +72,23 @@ fn command() -> clap::Command {
         arg.get_id() == "clusters" || headings.iter().any(|own| heading.starts_with(own))
     };
     let unlike = |arg: clap::Arg| if of_a_fit(&arg) { arg.conflicts_with("like") } else { arg };
-    Cli::command().mut_subcommand("segment", |segment| segment.mut_args(unlike))
+    let brief = |command: clap::Command| command.mut_args(only_in_long_help);
+    Cli::command()
+        .mut_subcommand("segment", |segment| brief(segment.mut_args(unlike)))
+        .mut_subcommand("apply", brief)
+        .mut_subcommand("verify", brief)
+        .mut_subcommand("bench", brief)
+}
+
+/// Hides from `-h`, which fits a screen, what is not needed every day.
+fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
+    const HEADINGS: [&str; 4] = ["Descriptor", "Clustering", "Label map", "Pictures and report"];
+    const ARGS: [&str; 7] =
+        ["check", "labels", "mask_invert", "nan", "outliers", "reduce", "table"];
+    let heading = arg.get_help_heading().unwrap_or_default();
+    let rare = HEADINGS.iter().any(|rare| heading.starts_with(rare))
+        || ARGS.contains(&arg.get_id().as_str());
+    arg.hide_short_help(rare)
 }
 
 /// Why a command did not do what was asked.

@@ -27,12 +27,12 @@ Examples:
   stemseg verify grain.npy -k 2 --descriptor translation+harmonic
   stemseg verify grain.npy --device llvmpipe -k 2,3 --json";
 
-/// Run every stage on the CPU and on a GPU and compare.
+/// Check a GPU: run every stage on it and on the CPU, and compare.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The image: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised by content.
-    #[arg(value_name = "IMAGE", help_heading = "Input")]
+    /// The image, in any format that segment reads.
+    #[arg(value_name = "IMAGE")]
     file: PathBuf,
 
     #[command(flatten)]
@@ -42,8 +42,10 @@ pub(super) struct Args {
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<Clusters>,
 
-    /// Adapter to check: auto (the best there is, software adapters too), gpu (a real one), or any part of its name.
-    #[arg(long, default_value = "auto", value_name = "auto|gpu|NAME", help_heading = None)]
+    /// Adapter to check: auto, gpu (a real one), or any part of its name.
+    ///
+    /// auto takes the best there is, and a software adapter if there is no GPU.
+    #[arg(long, default_value = "auto", value_name = "DEVICE", help_heading = None)]
     device: Choice,
 
     #[command(flatten)]

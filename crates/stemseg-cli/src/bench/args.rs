@@ -14,27 +14,28 @@ use crate::parse;
 use crate::settings::{Preset, SettingsArgs};
 
 const AFTER_HELP: &str = "\
-Stages (on the host: code that all devices share):
+Stages:
   standardise      pixels in f32 to mean 0 and variance 1
-  upload           what a device makes of the parameters: tables, a GPU's compiled kernels
-  descriptors      all descriptors into memory that is there already, norm maps included
-  accumulate       the same, summed up for mean and covariance instead
-  covariance       these sums alone, of descriptors that are there
+  upload           preparation of a device: tables, and a GPU's compiled kernels
+  descriptors      all descriptors, norm maps included, into memory that is already allocated
+  accumulate       descriptors again, summed for mean and covariance instead of kept
+  covariance       these sums alone, from descriptors in memory
   pca              eigenvectors
-  project          features of all sites; the processor describes them again for that
-  k-means          one assignment of the features to -k centroids, with the clusters' sums
-  k-means-million  the same of a million points of 5 features to 8 centroids
-  label-map        labels of sites to labels of pixels
+  project          features of all sites; the CPU computes their descriptors again for it
+  k-means          one assignment of the features to -k centroids, with the sums of clusters
+  k-means-million  as k-means, with a million points of 5 features and 8 centroids
+  label-map        from labels of sites to labels of pixels
   segment          the whole segmentation, without reading and writing
-All stages take turns, after one round that is not counted. Counted operations, whatever a device
-really does: descriptors 2 per pixel and translation (pixels of the sites' cells; not counted with
-other families), covariance D (D + 1) per site, project 2 q D per site, k-means 3 k q + q per point. 'of limit' sets them against
-the f32 multiply-adds of all threads, or the bytes that must move at least against copying memory,
-whichever is the larger share.
+All stages take turns, after one round that is not counted.
 
-With --accuracy, all inside the margin: the adjusted Rand index; the mean intersection over union of
-true and found labels, matched one to one; the F1 score of boundary pixels that lie within the
-tolerance of the other map's; and their mean distance from them.
+'of limit' is the share of this machine's peak that a stage reaches: of the f32 multiply-adds of all
+threads, or of the speed of copying memory, whichever is larger. The operations counted are those that
+the formulas need, whatever a device does: descriptors 2 per pixel and translation (other families are
+not counted), covariance D (D + 1) per site, project 2 q D per site, k-means 3 k q + q per point.
+
+With --accuracy, the label maps are compared with the truth inside the margin: adjusted Rand index, mean
+intersection over union of labels matched one to one, F1 score of boundary pixels (right if the other
+map has a boundary within the tolerance), and mean distance between the boundaries.
 
 Examples:
   stemseg bench --size 256 --stage descriptors,segment
@@ -44,8 +45,7 @@ Examples:
   stemseg bench --accuracy scenes --descriptor translation+harmonic
   stemseg bench --accuracy scenes --only tilt,twin --stride 3 --json";
 
-/// Time every stage of a segmentation on this machine, or see how well images with true labels are
-/// segmented.
+/// Time every stage of a segmentation, or measure its accuracy.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -53,27 +53,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "512,1024,2048", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     pub(super) size: Vec<usize>,
 
-    /// An image to take instead.
+    /// An image to time instead of simulated ones.
     #[arg(long, value_name = "FILE", conflicts_with = "size")]
     pub(super) image: Option<PathBuf>,
 
-    /// Size of its pixels, for or instead of what the file says: a length with a unit, or ROWSxCOLS.
-    #[arg(long, value_name = "LENGTH|RxC", requires = "image", value_parser = length::pixel_size, allow_hyphen_values = true)]
+    /// Pixel size of this image, if the file has none or a wrong one (0.015nm, 0.15Ax0.16A).
+    #[arg(long, value_name = "LENGTH", requires = "image", value_parser = length::pixel_size, allow_hyphen_values = true)]
     pub(super) pixel_size: Option<PixelSize>,
 
-    /// Devices to compare: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
-    #[arg(long, value_name = "auto|cpu|gpu|NAME", value_delimiter = ',', default_value = "auto", value_hint = clap::ValueHint::Other)]
+    /// Devices to compare: auto, cpu, gpu, or any part of an adapter's name.
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_hint = clap::ValueHint::Other)]
     pub(super) device: Vec<Choice>,
 
     /// Stages to time [default: all].
     #[arg(long, value_name = "STAGE", value_delimiter = ',')]
     stage: Vec<Stage>,
 
-    /// How often each stage is timed [default: what fits about 15 s, 3 to 30].
+    /// How many times each stage is timed [default: as many as fit into about 15 s, 3 to 30].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     repeats: Option<usize>,
 
-    /// Show how many times faster this is than an earlier run's --json.
+    /// Show how many times faster each stage is than in an earlier run (its --json output).
     #[arg(long, value_name = "FILE")]
     pub(super) compare: Option<PathBuf>,
 
@@ -95,21 +95,22 @@ pub(crate) struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Accuracy")]
 pub(super) struct AccuracyArgs {
-    /// Instead of timing, segment the images of this folder into as many patterns as they have
-    /// true labels, and compare: NAME.npy or TIFF with NAME_labels.npy (or without the last _WORD
-    /// of the name), and folders that 'stemseg simulate' has written.
+    /// Instead of timing, compare label maps of the images in this folder with the truth.
+    ///
+    /// Each image is segmented into as many patterns as it has true labels. The folder holds NAME.npy or NAME.tif
+    /// with NAME_labels.npy (NAME_WORD.npy may share these), or folders that stemseg simulate has written.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["size", "image", "stage", "repeats", "compare", "clusters"])]
     pub(super) accuracy: Option<PathBuf>,
 
-    /// Only images whose names contain one of these words.
+    /// Take only images whose names contain one of these words.
     #[arg(long, value_name = "WORD", value_delimiter = ',', requires = "accuracy")]
     pub(super) only: Vec<String>,
 
-    /// Pixels along every side that do not count.
+    /// Width of the margin along every side that is not compared, px.
     #[arg(long, value_name = "PX", default_value = "40", requires = "accuracy", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     margin: usize,
 
-    /// Distance up to which two boundaries are the same, px.
+    /// Distance up to which two boundaries agree, px.
     #[arg(long, value_name = "PX", default_value = "5", requires = "accuracy", value_parser = parse::number, allow_negative_numbers = true)]
     tolerance: f64,
 }

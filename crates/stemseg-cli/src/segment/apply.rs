@@ -9,9 +9,14 @@ use stemseg_run::Applied;
 use super::run_args::RunArgs;
 use super::{Failure, told};
 
+const EXAMPLES: &str = "\
+Examples:
+  stemseg apply --model grain.stemseg later.npy
+  stemseg apply --model grain.stemseg/model.json day2/*.tif --out results";
+
 const AFTER_HELP: &str = "\
-Every result of stemseg segment has a model.json, which holds all that it takes to find its patterns again.
-The results are those of segment, and labels mean the same in all of them.
+Every result of stemseg segment has a model.json, which holds all that is needed to find its patterns again.
+The results are like those of segment, and a label means the same in all of them.
 
 Examples:
   stemseg apply --model grain.stemseg later.npy
@@ -21,16 +26,18 @@ Examples:
 
 /// Find the patterns of an earlier result in other images.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct ApplyArgs {
-    /// The model: a model.json, or a result of stemseg segment, as its folder or its summary.json.
-    #[arg(long, value_name = "MODEL|RESULT", help_heading = None)]
+    /// A result (its folder or summary.json), or a model.json.
+    #[arg(long, value_name = "MODEL", help_heading = None)]
     model: PathBuf,
 
-    /// What period the image is resampled by. auto: the model's, by the sizes of pixels where both
-    /// are known; else the model's, in pixels, unless the image's own is more than 30 % off, which it takes
-    /// then. own: that of the lattices in the image. model: the model's, in pixels.
-    #[arg(long, value_enum, default_value = "auto", help_heading = None)]
+    /// Period to resample by: auto, own (the image's) or model.
+    ///
+    /// auto: the model's period as a length where both pixel sizes are known. Otherwise the model's in pixels,
+    /// or, if the image's own differs from it by more than 30 %, the image's. own: that of the lattices in the
+    /// image. model: the model's, in pixels.
+    #[arg(long, value_enum, default_value = "auto", hide_possible_values = true, help_heading = None)]
     scale: ScaleArg,
 
     #[command(flatten)]

@@ -12,19 +12,29 @@ use super::run_args::RunArgs;
 use crate::parse::{self, Clusters};
 use crate::settings::{Preset, SettingsArgs};
 
+const EXAMPLES: &str = "\
+Examples:
+  stemseg segment grain.npy
+  stemseg segment grain.npy -k 2 --out two
+  stemseg segment day1/*.tif -k 2 --out results --resume
+  stemseg segment later/*.tif --like grain.stemseg --out results
+
+The result is a folder: look at report.html or overlay.png in it.";
+
 const AFTER_HELP: &str = "\
-The result is a folder NAME.stemseg/ beside the image:
-  labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 not segmented
-  confidence.tif           how clearly each pixel belongs to its pattern and not to another, 0 to 1
-  report.html              all of it on one page, to open in a browser
-  overlay.png              the image with its labels in colour, area shares and a scale bar
-  features.png             maps of the features; channels.png of the channels that separate best
-  summary.json             parameters, device, areas, explained variance, separability, timings
+The result is a folder NAME.stemseg/ next to the image:
+  labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 unlabelled
+  confidence.tif           how sure the label of each pixel is, 0 to 1
+  report.html              everything on one page, to open in a browser
+  overlay.png              the image tinted by label, with area shares and a scale bar
+  features.png             maps of the features
+  channels.png             maps of the channels that separate the patterns best
+  summary.json             parameters, device, areas, warnings, explained variance, timings
   model.json               the patterns, for stemseg apply and --like
-With a list of clusters each number has these in a folder of its own (k2/, k3/).
-With --roi they have its size; masked pixels get label 0.
---format writes NAME.ome.zarr and labels.hspy, for napari and HyperSpy, beside these or instead.
-With several images or a folder, --out gets summary.csv, a line for each image that has a result or failed.
+With several numbers of patterns (-k 2,3) each has a folder of its own, k2/ and k3/.
+With --roi, maps have the size of that part; masked pixels get label 0.
+--format chooses the files of the label map: NAME.ome.zarr for napari and labels.hspy for HyperSpy, too.
+With several images, the --out folder gets summary.csv, with a line for each image.
 
 Examples:
   stemseg segment grain.npy
@@ -38,30 +48,35 @@ Examples:
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2
   stemseg segment later/*.tif --like grain.stemseg --out results";
 
-/// Segment micrographs.
+/// Segment micrographs into patterns of local symmetry.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-
-    /// Number of patterns, several (2,3,4) to get a label map for each, or auto: what the image shows.
+    /// Number of patterns, several (2,3), or auto to find it.
+    ///
+    /// auto takes as many as the image shows. Several numbers give a label map each; descriptors are computed once.
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<Clusters>,
 
-    /// Fit nothing, but find the patterns of an earlier result, with its numbers and colours of labels: a
-    /// model.json, or a result as its folder or summary.json (stemseg apply does the same).
-    #[arg(long, value_name = "RESULT|MODEL", help_heading = None)]
+    /// Find the patterns of an earlier result, with the same labels.
+    ///
+    /// Nothing is fitted, and numbers and colours of labels are those of that result. Give a result (its folder or summary.json), or a model.json. stemseg apply does the same.
+    #[arg(long, value_name = "RESULT", help_heading = None)]
     like: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 
     #[command(flatten)]
     settings: SettingsArgs,
 
-    /// Pixels outside the site grid: the nearest label, or 0.
+    /// Pixels outside the site grid: the nearest label (nearest), or 0 (blank).
     #[arg(long, value_enum, default_value = "nearest", help_heading = "Label map")]
     border: BorderArg,
 
-    /// Numbering: size (1 the largest) or pystem (1 the smallest; pySTEM's labels plus 1).
+    /// How labels are numbered: by size, 1 the largest, or as in pySTEM.
+    ///
+    /// pystem: 1 the smallest; pySTEM's labels plus 1.
     #[arg(long, value_enum, default_value = "size", help_heading = "Label map")]
     order: OrderArg,
 }

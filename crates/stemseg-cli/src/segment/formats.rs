@@ -1,4 +1,4 @@
-//! The arguments of `stemseg segment` about the formats of label maps.
+//! The arguments of `stemseg segment` for the formats of label maps.
 
 use clap::ValueEnum;
 use stemseg_files::write::LabelType;
@@ -8,19 +8,21 @@ use stemseg_run::{Format, Output};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct FormatArgs {
-    /// Formats of the label map: tiff (labels.tif for Fiji and HyperSpy, with confidence.tif),
-    /// npy (labels.npy), ome-zarr (NAME.ome.zarr for napari and Fiji, with the image),
-    /// hspy (labels.hspy for HyperSpy).
+    /// Formats of the label map: tiff, npy, ome-zarr, hspy.
+    ///
+    /// Several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
+    /// napari and Fiji, with the image. hspy: labels.hspy for HyperSpy.
     #[arg(
         long = "format",
         value_name = "FORMATS",
         value_delimiter = ',',
         value_enum,
+        hide_possible_values = true,
         default_value = "tiff,npy"
     )]
     formats: Vec<FormatArg>,
 
-    /// Integers of stored labels; auto is u8, and u16 above 254 labels.
+    /// Integer type of stored labels; auto is u8 up to 254 labels, and u16 above.
     #[arg(long, value_name = "TYPE", value_enum, default_value = "auto")]
     labels: LabelsArg,
 }

@@ -1,4 +1,4 @@
-//! The arguments of `stemseg segment` about what one looks at.
+//! The arguments of `stemseg segment` for pictures and the report.
 
 use clap::ValueEnum;
 use stemseg_report::overlay::Style;
@@ -8,7 +8,7 @@ use stemseg_run::Output;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Pictures and report")]
 pub(super) struct ReportArgs {
-    /// Labels in overlay.png: as tints, as lines along their boundaries, or both.
+    /// How overlay.png shows labels: as tints, as lines along boundaries, or both.
     #[arg(long, value_enum, default_value = "tint", value_name = "STYLE")]
     overlay: StyleArg,
 

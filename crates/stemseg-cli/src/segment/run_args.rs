@@ -16,42 +16,63 @@ use crate::parse;
 /// All but how an image is segmented.
 #[derive(clap::Args)]
 pub(crate) struct RunArgs {
-    /// The images: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and others, recognised
-    /// by content; folders of them; patterns in quotes ('day*/**/*.tif'). With several, a file that cannot be
-    /// segmented is named at the end, and the others are done.
-    #[arg(value_name = "IMAGE", required = true, help_heading = "Input")]
+    /// Images, folders of images, or file name patterns in quotes ('day*/*.tif').
+    ///
+    /// Formats are recognised by content: instruments' files (dm3, dm4, ser, emd, mrc, hspy), TIFF, npy, PNG and
+    /// others. Of several images, those that cannot be segmented are named at the end, and the others are done.
+    #[arg(value_name = "IMAGE", required = true)]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     input: InputArgs,
 
-    /// What computes: auto (a real GPU, else the CPU), cpu, gpu, or any part of an adapter's name.
-    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|NAME", value_hint = clap::ValueHint::Other, help_heading = None)]
+    /// What computes: auto, cpu, gpu, or part of a GPU's name.
+    ///
+    /// auto takes a GPU that passes its self-test, or else the CPU; stemseg devices shows which. It also lists the
+    /// names, those of software adapters too.
+    #[arg(long, default_value = "auto", value_name = "DEVICE", value_hint = clap::ValueHint::Other, help_heading = None)]
     device: Choice,
 
-    /// How much of a GPU's work is computed once more on the CPU: nothing; what costs next to nothing
-    /// and a sample (under 2 % of the run); or all.
-    #[arg(long, value_enum, default_value = "on", value_name = "off|on|all", hide_possible_values = true, help_heading = None)]
+    /// How much of a GPU's work is recomputed on the CPU: off, on (a sample) or all.
+    ///
+    /// on takes less than 2 % of the run: it recomputes a sample, and whatever costs next to nothing.
+    #[arg(long, value_enum, default_value = "on", value_name = "HOW", hide_possible_values = true, help_heading = None)]
     check: CheckArg,
 
-    /// Memory for all that the run holds, such as 512MiB or 2GB: images, the resampled ones too, features,
-    /// bands, pictures; not what a graphics driver takes [default: what images need, and a quarter of what
-    /// the machine, the container and ulimit leave, at most 2 GiB].
+    /// Memory that the run may take, such as 512MiB or 2GB.
+    ///
+    /// It counts images, resampled images too, features, bands and pictures, but not what a graphics driver takes.
+    /// Default: what the images need, and a quarter of what the machine, the container and ulimit leave, at most
+    /// 2 GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
     memory: Option<u64>,
 
-    /// Folder for the result, with several images or a folder for one NAME.stemseg each
-    /// [default: NAME.stemseg beside the image].
+    /// Folder for the result [default: NAME.stemseg next to the image].
+    ///
+    /// With several images, or a folder of them, a NAME.stemseg for each is made in it.
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
-    /// Replace an earlier result: the files that its summary.json lists, nothing else. What else lies in its
-    /// folder stays there; a folder that is no whole result is refused.
+    /// Replace an earlier result.
+    ///
+    /// Only the files that its summary.json lists are replaced; anything else in its folder stays. A folder that
+    /// is not a complete result is refused.
     #[arg(long, help_heading = "Output")]
     force: bool,
 
-    /// Also write descriptors.npy [site rows, site cols, D] or features.npy [.., q], either with site_labels.npy; or maps/: symmetry scores before pooling, best order or axis angle (rotation, reflection, glide).
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum, help_heading = "Output")]
+    /// Also write descriptors, features or maps (of symmetry), joined by commas.
+    ///
+    /// descriptors: descriptors.npy [site rows, site cols, D]. features: features.npy [site rows, site cols, q].
+    /// Either comes with site_labels.npy. maps: a folder with the scores of rotation, reflection and glide before
+    /// pooling, and the order or the angle of the best axis.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     save: Vec<Save>,
 
     #[command(flatten)]

@@ -14,15 +14,15 @@ use crate::parse;
 
 const AFTER_HELP: &str = "\
 The result is a folder SCENE.sim/:
-  image.npy or image.tif   the micrograph: u16 counts, or f32 where they do not fit or without noise
+  image.npy or image.tif   the micrograph: counts as u16, or f32 if they do not fit or have no noise
   labels.npy, labels.tif   the true label of each pixel, from 1
-  image.png, overlay.png   the image to look at, plain and tinted by label
-  summary.json             scene, parameters, what the labels mean, lattice vectors
+  image.png, overlay.png   pictures to look at, plain and tinted by label
+  summary.json             scene, parameters, meaning of the labels, lattice vectors
 The same arguments give the same files on every machine.
 
 Examples:
   stemseg simulate --list
-  stemseg simulate tilt-boundary --size 1024 --dose 20 --format tiff
+  stemseg simulate tilt-boundary --size 256 --dose 20 --format tiff
   stemseg simulate polycrystal --grains 8 --seed 3
   stemseg simulate plane-groups p4mm p4 --boundary straight --out pair.sim";
 
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "512", value_name = "N|RxC", value_parser = size, allow_hyphen_values = true, help_heading = "Specimen")]
     size: Extent,
 
-    /// Lattice parameter, px [default: the scene's own].
+    /// Lattice parameter, px [default: depends on the scene].
     #[arg(long, value_name = "PX", allow_negative_numbers = true, help_heading = "Specimen")]
     cell: Option<f64>,
 
@@ -54,11 +54,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = "Specimen")]
     grains: Option<usize>,
 
-    /// Course of the boundaries.
+    /// Shape of the boundaries.
     #[arg(long, value_enum, default_value = "curved", help_heading = "Specimen")]
     boundary: BoundaryArg,
 
-    /// Seed of the random choices: shapes, motifs, noise.
+    /// Seed of the random numbers: shapes, motifs, noise.
     #[arg(
         long,
         default_value = "0",
@@ -69,11 +69,11 @@ pub(crate) struct Args {
     )]
     seed: u64,
 
-    /// Mean number of electrons counted in a pixel, or none for an image without noise.
+    /// Mean number of electrons per pixel, or none for an image without noise.
     #[arg(long, default_value = "50", value_name = "N|none", value_parser = dose, allow_hyphen_values = true, help_heading = "Microscope")]
     dose: Dose,
 
-    /// Displacement of the rows by the scan, px rms.
+    /// Random displacement of scan rows, px rms.
     #[arg(
         long,
         default_value_t = 0.3,
@@ -93,7 +93,7 @@ pub(crate) struct Args {
     )]
     background: f64,
 
-    /// Slow change of the signal from the middle to the brightest corner, relative.
+    /// Slow change of brightness from the centre to the brightest corner, relative.
     #[arg(
         long,
         default_value_t = 0.1,
@@ -103,19 +103,19 @@ pub(crate) struct Args {
     )]
     gradient: f64,
 
-    /// Size of a pixel, nm.
+    /// Pixel size, nm.
     #[arg(long, default_value = "0.02", value_name = "NM", value_parser = pixel_size, allow_hyphen_values = true, help_heading = "Output")]
     pub(super) pixel_size: PixelSize,
 
-    /// Format of the image; only a TIFF holds the size of a pixel.
+    /// Format of the image; only TIFF keeps the pixel size.
     #[arg(long, value_enum, default_value = "npy", help_heading = "Output")]
     pub(super) format: Format,
 
-    /// Folder for the result [default: SCENE.sim here].
+    /// Folder for the result [default: SCENE.sim in the working folder].
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     out: Option<PathBuf>,
 
-    /// Replace an earlier result: the files that its summary.json lists, nothing else.
+    /// Replace an earlier result: only the files that its summary.json lists.
     #[arg(long, help_heading = "Output")]
     pub(super) force: bool,
 

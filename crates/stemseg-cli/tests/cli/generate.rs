@@ -45,6 +45,6 @@ fn manual_pages_replace_manual_pages_and_nothing_else() {
     place.write("man1/stemseg-info.1", "my notes on the first edition");
     let before = place.snapshot();
     let output = man();
-    check_failure("notes", &output, 2, &["man1/stemseg-info.1", "no manual page", "--out"]);
+    check_failure("notes", &output, 2, &["man1/stemseg-info.1", "not a manual page", "--out"]);
     assert_eq!(place.snapshot(), before);
 }

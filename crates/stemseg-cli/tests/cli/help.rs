@@ -1,42 +1,92 @@
 //! The help, tested as data.
 
+use std::collections::BTreeSet;
+
 use crate::job::{stemseg, text};
 use stemseg_testing::place::Place;
-
-const COMMANDS: [&[&str]; 5] = [&[], &["segment"], &["verify"], &["bench"], &["devices"]];
 
 /// Options of every run that reads an image.
 const SHARED: [&str; 5] = ["--roi", "--mask", "--nan", "--verbose", "--quiet"];
 
-fn help(place: &Place, command: &[&str]) -> String {
-    let output = stemseg(place).args(command).arg("--help").output().unwrap();
-    assert!(output.status.success(), "{command:?}");
+/// Lines of the short help of a command with many options: a screen.
+const SCREEN: usize = 50;
+
+fn printed(place: &Place, arguments: &[&str]) -> String {
+    let output = stemseg(place).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
     text(&output.stdout)
 }
 
-/// The command lines under "Examples:", without their comments.
+fn help(place: &Place, command: &[&str]) -> String {
+    printed(place, &[command, &["--help"]].concat())
+}
+
+/// Every subcommand, as the program's own help lists them.
+fn subcommands(place: &Place) -> Vec<String> {
+    let help = help(place, &[]);
+    let (_, after) = help.split_once("Commands:\n").unwrap();
+    let (list, _) = after.split_once("\n\n").unwrap();
+    // A description that goes on stands further to the right.
+    let own =
+        list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|l| !l.starts_with(' '));
+    let names = own.map(|line| line.split(' ').next().unwrap_or_default().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// The command lines under "Examples:", without their comments and what a shell does with them.
 fn examples(help: &str) -> Vec<Vec<&str>> {
     let (_, after) = help.split_once("Examples:\n").unwrap_or_default();
     after
         .lines()
         .filter_map(|line| line.strip_prefix("  stemseg "))
-        .map(|line| line.split("  ").next().unwrap_or_default().split(' ').collect())
+        .map(|line| line.split("  ").next().unwrap_or_default())
+        .map(|line| line.split([' ']).take_while(|word| !["|", ">"].contains(word)).collect())
         .collect()
 }
 
 #[test]
-fn every_example_in_the_help_is_a_valid_call() {
+fn every_command_has_examples_that_are_valid_calls() {
     let place = Place::empty();
-    for command in COMMANDS {
-        let help = help(&place, command);
+    let commands = subcommands(&place);
+    assert!(commands.len() >= 9, "{commands:?}");
+    let mut tried = BTreeSet::new();
+    for command in commands.iter().map(|command| vec![&**command]).chain([vec![]]) {
+        let help = help(&place, &command);
         let examples = examples(&help);
-        assert!(command == ["devices"] || examples.len() >= 2, "no examples: {help}");
-        for example in examples {
-            let output = stemseg(&place).args(&example).output().unwrap();
+        assert!(!examples.is_empty(), "{command:?} has no examples: {help}");
+        for example in examples.into_iter().filter(|example| tried.insert(example.join(" "))) {
+            let output = stemseg(&Place::empty()).args(&example).output().unwrap();
             let said = text(&output.stderr);
-            // There are no such images here; anything else is a wrong example.
+            // There are no such images and models here; anything else is a wrong example.
             let reads = output.status.code() == Some(2) && said.contains("there is no such ");
             assert!(output.status.success() || reads, "stemseg {}: {said}", example.join(" "));
+        }
+    }
+}
+
+#[test]
+fn the_short_help_fits_a_screen_and_has_what_one_needs_every_day() {
+    let place = Place::empty();
+    let daily = ["--device", "--pixel-size", "--roi", "--mask", "--out", "--force", "--format"];
+    for (command, own) in [
+        ("segment", &["-k, --clusters", "--like", "--preset"][..]),
+        ("apply", &["--model", "--scale"]),
+    ] {
+        let short = printed(&place, &[command, "-h"]);
+        let lines = short.lines().count();
+        assert!(lines <= SCREEN, "{lines} lines: {short}");
+        assert!(
+            short.lines().all(|line| line.chars().count() <= 100),
+            "a line is too long: {short}"
+        );
+        for option in
+            daily.iter().chain(own).chain(&["--jobs", "--resume", "--memory", "Examples:"])
+        {
+            assert!(short.contains(option), "{option} is not in: {short}");
+        }
+        let long = printed(&place, &[command, "--help"]);
+        for option in ["--check", "--nan", "--outliers", "--no-report", "--labels"] {
+            assert!(!short.contains(option) && long.contains(option), "{option}: {short}");
         }
     }
 }
