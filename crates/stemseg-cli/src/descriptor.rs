@@ -4,18 +4,27 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use stemseg::Result;
+use stemseg::descriptor::FamilyParams;
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
 use stemseg_run::length::{self, Length, Span, Spans};
 use stemseg_run::{DescriptorSettings, Families, Pool};
 
 use crate::parse;
 
+/// Help on the families.
+fn families() -> String {
+    format!(
+        "Families, joined by +, each with a weight if wanted (translation*2+harmonic): {} \
+         [default: what the preset has]",
+        FamilyParams::NAMES.join(", ")
+    )
+}
+
 /// What is measured at the sites.
 #[derive(Args)]
 #[command(next_help_heading = "Descriptor")]
 pub(crate) struct DescriptorArgs {
-    /// Families, joined by +, each with a weight if wanted (translation*2+harmonic): translation, centred-translation, rotation, reflection, glide, harmonic, power-spectrum, intensity [default: what the preset has].
-    #[arg(long, value_name = "FAMILIES")]
+    #[arg(long, value_name = "FAMILIES", help = families())]
     descriptor: Option<String>,
 
     /// Distance between neighbouring sites [default: auto 8, pystem 5].
