@@ -122,7 +122,7 @@ fn values_without_a_pattern_are_refused() {
 /// The options after "these would fit: ".
 fn advice(sentence: &str) -> Option<[String; 2]> {
     let (_, advice) = sentence.split_once("these would fit: --patch ")?;
-    let (patch, window) = advice.split_once(" --window ")?;
+    let (patch, window) = advice.split_once(" and --window ")?;
     Some([patch.to_owned(), window.to_owned()])
 }
 

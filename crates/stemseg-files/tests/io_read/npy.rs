@@ -127,7 +127,7 @@ fn a_stack_gives_the_frame_that_is_asked_for() {
         assert!(first.notes[0].contains("stack of 5 frames, of which frame 0"), "{first:?}");
         let beyond = read_frame(&path, Some(0), Some(Frame::Number(5))).unwrap_err().to_string();
         assert!(beyond.contains("frame = 5") && beyond.contains("0 to 4"), "{beyond}");
-        assert_refused(&path, Some(1), &["image = 1", "one stack, number 0", "--frame"]);
+        assert_refused(&path, Some(1), &["image = 1", "one stack, number 0", "frame = N"]);
         let mean = read_frame(&path, None, Some(Frame::Mean)).unwrap();
         let of = |i: usize| {
             (0..5).map(|frame: usize| f64::from(frames[12 * frame + i])).sum::<f64>() / 5.0
@@ -241,7 +241,7 @@ fn an_archive_lists_its_arrays_in_order() {
     assert_eq!(loaded.pixels, image(2, 2, vec![1_u16, 2, 3, 400]));
     let note = &loaded.notes[0];
     assert!(note.contains("4 images") && note.contains("number 3 (image)"), "{note}");
-    assert!(note.contains("--image N"), "{note}");
+    assert!(note.contains("image = N"), "{note}");
     assert_eq!(read(&path, Some(3)).unwrap().pixels, loaded.pixels);
     assert!(read(&path, Some(3)).unwrap().notes.is_empty());
     let frame = read_frame(&path, Some(2), Some(Frame::Number(2))).unwrap();
