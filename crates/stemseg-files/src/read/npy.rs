@@ -90,7 +90,8 @@ impl Format for Npz {
         }
         let entry = |(index, name): &(usize, String)| {
             let mut member = archive.by_index(*index).map_err(|e| zip::unreadable(path, e))?;
-            let header = Header::read(&mut member).map_err(|error| failed(path, error))?;
+            let header =
+                Header::read(&mut member).map_err(|error| zip::member_failed(path, error))?;
             Ok(header.entry(name))
         };
         let entries = members.iter().map(entry).collect::<Result<_>>()?;
@@ -115,7 +116,7 @@ impl Images for Arrays {
 
     fn load(&mut self, entry: usize, frame: usize) -> Result<Image> {
         let path = &self.path;
-        let fail = |error| failed(path, error);
+        let fail = |error| zip::member_failed(path, error);
         let member = self.archive.by_index(self.members[entry]);
         let mut member = BufReader::new(member.map_err(|error| zip::unreadable(path, error))?);
         let header = Header::read(&mut member).map_err(fail)?;

@@ -1,13 +1,13 @@
 //! Zip archives, which hold arrays of numpy and of zarr.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
 
-use super::{damaged, failed};
+use super::{damaged, failed, in_one_sentence};
 use stemseg::{Error, Result};
 
 /// An open archive.
@@ -21,17 +21,26 @@ pub(super) fn open(path: &Path) -> Result<Archive> {
 
 /// The crate's error as this library's: what is packed in another way is no damage.
 pub(super) fn unreadable(path: &Path, error: ZipError) -> Error {
-    let other = |what: &str| {
-        let reason = format!(
-            "is a zip archive of a kind that is not read ({what}); pack it with deflate and \
-             without a password, as numpy.savez_compressed does, or unpack it"
-        );
-        Error::unreadable(path, reason)
-    };
     match error {
-        ZipError::Io(error) => failed(path, error),
-        ZipError::UnsupportedArchive(what) => other(what),
-        ZipError::CompressionMethodNotSupported(number) => other(&format!("method {number}")),
-        error => damaged(path, error),
+        ZipError::UnsupportedArchive(what) => other_kind(path, what),
+        error => member_failed(path, error.into()),
     }
+}
+
+/// The error for a member that could not be read; only then it is seen how it is packed.
+pub(super) fn member_failed(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::Unsupported => other_kind(path, &error.to_string()),
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => damaged(path, error),
+        _ => failed(path, error),
+    }
+}
+
+fn other_kind(path: &Path, what: &str) -> Error {
+    let reason = format!(
+        "is a zip archive of a kind that is not read ({}); pack it with deflate and without a \
+         password, as numpy.savez_compressed does, or unpack it",
+        in_one_sentence(what)
+    );
+    Error::unreadable(path, reason)
 }

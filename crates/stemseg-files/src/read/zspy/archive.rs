@@ -73,7 +73,7 @@ impl Archive {
                 open(&member)?.take(most).read_to_end(&mut bytes)
             }
         };
-        read.map_err(|error| failed(&self.path, error))?;
+        read.map_err(|error| zip::member_failed(&self.path, error))?;
         Ok(Some(bytes))
     }
 
