@@ -98,13 +98,28 @@ pub fn choose(
     let factors: Vec<f64> = factors.iter().take(MOST_CHOSEN).copied().collect();
     let variation = variation(points, sites);
     let continuum = sample.evidence(brightness);
-    let grounds =
-        Grounds { candidates: &candidates, variation, factors: &factors, continuum: &continuum };
-    let (clusters, decided_by, reason) = grounds.decide();
-    Ok(Choice { clusters, decided_by, candidates, variation, factors, continuum, reason })
+    Ok(Choice::new(candidates, variation, factors, continuum))
 }
 
 impl Choice {
+    /// The number that these numbers lead to: of each number of clusters from 2 on, of the
+    /// first factor, of all, best first, and of what speaks for a slow change.
+    pub fn new(
+        candidates: Vec<Candidate>,
+        variation: f64,
+        factors: Vec<f64>,
+        continuum: Evidence,
+    ) -> Self {
+        let grounds = Grounds {
+            candidates: &candidates,
+            variation,
+            factors: &factors,
+            continuum: &continuum,
+        };
+        let (clusters, decided_by, reason) = grounds.decide();
+        Self { clusters, decided_by, candidates, variation, factors, continuum, reason }
+    }
+
     /// The numbers that the criterion which decided looks at, each with its limit; none
     /// where it looks at no number.
     pub fn measures(&self) -> Vec<Measure> {
@@ -115,6 +130,11 @@ impl Choice {
 }
 
 impl Candidate {
+    /// What was found for this number of `clusters`; see the fields.
+    pub fn new(clusters: usize, separation: f64, silhouette: f64, stability: f64) -> Self {
+        Self { clusters, separation, silhouette, stability }
+    }
+
     /// How clearly the clusters are told apart: separation times silhouette.
     pub fn score(&self) -> f64 {
         self.separation * self.silhouette

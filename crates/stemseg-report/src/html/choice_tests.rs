@@ -7,30 +7,25 @@ use super::choice::of;
 use super::tests::between;
 
 /// A choice by `criterion`, with the numbers that lead to it.
-fn choice(decided_by: Criterion) -> Choice {
+fn choice(criterion: Criterion) -> Choice {
     let levels = |step| vec![Some(Levels { separation: 4.0, step, depth: 0.9 })];
-    let (clusters, variation, continuum) = match decided_by {
-        Criterion::Sites => (1, 40.0, Evidence::default()),
-        Criterion::Variation => (1, 6.0, Evidence::default()),
-        Criterion::Slope => (1, 40.0, Evidence { levels: levels(0.2), follows_brightness: 0.0 }),
-        Criterion::Brightness => {
-            (1, 40.0, Evidence { levels: levels(0.5), follows_brightness: 0.7 })
-        }
-        Criterion::Separation => (2, 40.0, Evidence::default()),
-        Criterion::Factors => (4, 40.0, Evidence::default()),
+    let continuum = match criterion {
+        Criterion::Slope => Evidence { levels: levels(0.2), follows_brightness: 0.0 },
+        Criterion::Brightness => Evidence { levels: levels(0.5), follows_brightness: 0.7 },
+        _ => Evidence::default(),
     };
     // Of the numbers that are nearly as clear as the clearest, 2 has the lowest separation.
-    let candidate = |(clusters, separation, silhouette)| Candidate {
-        clusters,
-        separation,
-        silhouette,
-        stability: 1.0,
+    let candidates = [(2, 20.0, 0.9), (3, 24.0, 0.76), (4, 30.0, 0.5)];
+    let candidates = candidates.map(|(k, apart, inside)| Candidate::new(k, apart, inside, 1.0));
+    let candidates = if criterion == Criterion::Sites { vec![] } else { candidates.to_vec() };
+    let factors = match criterion {
+        Criterion::Factors => vec![30.0, 9.0, 8.0, 2.0],
+        _ => vec![30.0, 2.0],
     };
-    let candidates = [(2, 20.0, 0.9), (3, 24.0, 0.76), (4, 30.0, 0.5)].map(candidate).to_vec();
-    let factors = vec![30.0, if decided_by == Criterion::Variation { 4.0 } else { 9.0 }, 8.0, 2.0];
-    let candidates = if decided_by == Criterion::Sites { Vec::new() } else { candidates };
-    let reason = "a reason".into();
-    Choice { clusters, decided_by, candidates, variation, factors, continuum, reason }
+    let variation = if criterion == Criterion::Variation { 6.0 } else { 40.0 };
+    let choice = Choice::new(candidates, variation, factors, continuum);
+    assert_eq!(choice.decided_by, criterion, "{}", choice.reason);
+    choice
 }
 
 #[test]
@@ -44,7 +39,7 @@ fn the_bars_are_of_the_criterion_that_decided() {
     ] {
         let choice = choice(criterion);
         let section = of(&choice).into_string();
-        assert!(section.contains("a reason.") && section.contains(words), "{section}");
+        assert!(section.contains(&choice.reason) && section.contains(words), "{section}");
         let plot = between(&section, "<svg ", "</svg>")[0];
         let line = between(plot, "<polyline ", "/>")
             .into_iter()
@@ -77,6 +72,7 @@ fn the_bars_are_of_the_criterion_that_decided() {
 
 #[test]
 fn few_sites_have_a_reason_and_nothing_to_draw() {
-    let section = of(&choice(Criterion::Sites)).into_string();
-    assert!(section.contains("a reason.") && !section.contains("<svg"), "{section}");
+    let choice = choice(Criterion::Sites);
+    let section = of(&choice).into_string();
+    assert!(section.contains(&choice.reason) && !section.contains("<svg"), "{section}");
 }
