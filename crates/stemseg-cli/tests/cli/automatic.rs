@@ -87,7 +87,7 @@ fn a_period_that_is_given_is_taken() {
 #[test]
 fn regions_stay_that_are_as_large_as_asked() {
     let place = Place::empty();
-    // A disc of the second lattice, six periods across, in the first, beside a half of
+    // A disc of the second lattice, six periods across, in the first, next to a half of
     // the second.
     let both = scene(ROWS, 2 * COLS);
     let image = Array2::from_shape_fn(both.dim(), |(r, c)| {
@@ -262,7 +262,7 @@ fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
     for change in [("--descriptor", "translation"), ("--preset", "pystem"), ("--reduce", "pca")] {
         job.clone().with(&[change]).refused(&place, change.1, &["clusters", "-k 3"]);
     }
-    job.set("-k", "auto,2").refused(&place, "both", &["auto stands alone"]);
+    job.set("-k", "auto,2").refused(&place, "both", &["auto cannot be combined"]);
 }
 
 #[test]

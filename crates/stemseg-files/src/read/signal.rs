@@ -55,7 +55,7 @@ pub(super) fn entry(
     }
 }
 
-/// Refuses elements that are no numbers.
+/// Refuses elements that are not numbers.
 pub(super) fn check_element(path: &Path, dtype: &str) -> Result<()> {
     match is_number(dtype) {
         true => Ok(()),

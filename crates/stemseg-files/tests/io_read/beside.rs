@@ -1,4 +1,4 @@
-//! What lies in a folder or beside a file: only regular files are opened.
+//! What lies in a folder or next to a file: only regular files are opened.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};

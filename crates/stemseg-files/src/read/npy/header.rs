@@ -26,7 +26,7 @@ const BLOCK: usize = 1 << 16;
 /// What the axes of an array are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// `[rows, cols]`, or what is no image.
+    /// `[rows, cols]`, or what is not an image.
     Image,
     /// `[rows, cols, 1]`.
     OneChannel,
@@ -143,7 +143,7 @@ impl Header {
         if self.fortran { 0 } else { frame as u64 * frame_bytes }
     }
 
-    /// Refuses elements that are no pixels, and more of them than `stored` bytes.
+    /// Refuses elements that are not pixels, and more of them than `stored` bytes.
     pub(super) fn check(&self, path: &Path, stored: u64) -> Result<()> {
         let dtype = self.dtype();
         if !is_number(&dtype) {
