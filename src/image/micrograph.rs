@@ -196,7 +196,7 @@ impl Micrograph {
     pub fn standardised(&self) -> Result<ArrayView2<'_, f32>> {
         if self.deviation == 0.0 {
             return Err(Error::Image(format!(
-                "the image is constant in single precision: every pixel that is not left out is {:?}",
+                "the image is constant in single precision: every pixel that is not left out has the value {:?}",
                 self.mean
             )));
         }
@@ -331,7 +331,7 @@ fn offset_of<T: Pixel>(pixels: ArrayView2<'_, T>, mask: Option<&ArcArray2<bool>>
     let parts: Vec<(usize, f64)> = rows.into_par_iter().map(of_row).collect();
     let (count, sum) = parts.into_iter().fold((0, 0.0), |(n, sum), (m, s)| (n + m, sum + s));
     if count == 0 {
-        return Err(Error::Image("no pixel that is not left out is a finite number".into()));
+        return Err(Error::Image("no pixel with a finite value is left".into()));
     }
     let mean = sum / count as f64;
     Ok(if T::INTEGER { mean.round() } else { mean })

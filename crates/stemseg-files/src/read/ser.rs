@@ -59,7 +59,7 @@ fn check_regular(path: &Path) -> Result<()> {
         let name = other.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let own = name.starts_with(stem) && (name.ends_with(".ser") || name.ends_with(".emi"));
         if own && !std::fs::metadata(&other).is_ok_and(|metadata| metadata.is_file()) {
-            let reason = "belongs to a TIA series but is no regular file; replace it by one";
+            let reason = "belongs to a TIA series but is not a regular file; replace it with one";
             return Err(Error::unreadable(&other, reason));
         }
     }

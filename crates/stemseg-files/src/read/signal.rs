@@ -61,7 +61,7 @@ pub(super) fn check_element(path: &Path, dtype: &str) -> Result<()> {
         true => Ok(()),
         false => {
             let reason = format!(
-                "holds {dtype} elements, which are no pixel values; save an array of integers or floats"
+                "holds {dtype} elements, which are not pixel values; save an array of integers or floats"
             );
             Err(Error::unreadable(path, reason))
         }

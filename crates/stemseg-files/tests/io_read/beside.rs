@@ -46,7 +46,10 @@ fn a_pipe_or_a_link_in_a_zspy_folder_is_refused() {
     std::fs::rename(&chunk, &elsewhere).unwrap();
     pipe(&chunk);
     let said = refusal_in_time(store.clone());
-    assert!(said.contains("has Experiments/image/data/0.0.0, which is no regular file"), "{said}");
+    assert!(
+        said.contains("has Experiments/image/data/0.0.0, which is not a regular file"),
+        "{said}"
+    );
     std::fs::remove_file(&chunk).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &chunk).unwrap();
     assert!(refusal_in_time(store.clone()).contains("no regular file"));

@@ -152,7 +152,7 @@ impl Header {
                 "float128" => "save them as float64 (numpy.float64)",
                 _ => "save a plain array of integers or floats",
             };
-            let reason = format!("holds {dtype} elements, which are no pixel values; {advice}");
+            let reason = format!("holds {dtype} elements, which are not pixel values; {advice}");
             return Err(Error::unreadable(path, reason));
         }
         let image = self.bytes(self.image_shape()).unwrap_or(u64::MAX);
