@@ -179,7 +179,7 @@ fn elements_that_are_no_pixels_are_refused() {
         ("[('shape', '<f4'), ('b', '<i2')]", "structured", "integers or floats"),
     ] {
         let path = folder.file("a.npy", &npy(1, descr, false, "(2, 2)", &[0; 80]));
-        assert_refused(&path, None, &[named, "no pixel values", advice]);
+        assert_refused(&path, None, &[named, "not pixel values", advice]);
         assert_eq!(list(&path).unwrap().1[0].shape, [2, 2], "{descr}");
     }
 }
