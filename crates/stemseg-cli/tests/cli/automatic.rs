@@ -54,9 +54,9 @@ fn an_image_without_a_lattice_is_segmented_and_says_so() {
     let note = summary["notes"][0].as_str().unwrap();
     assert!(note.contains("no crystal lattice was found"), "{note}");
     let warning = summary["warnings"][0]["text"].as_str().unwrap();
-    assert!(warning.ends_with("give period where you know it"), "{warning}");
+    assert!(warning.ends_with("give period if you know it"), "{warning}");
     let said = text(&output.stderr);
-    assert!(said.contains("give --period where you know it"), "{said}");
+    assert!(said.contains("give --period if you know it"), "{said}");
     assert_eq!(summary["parameters"]["sampling"], json!({ "period": 16.0, "target": 16.0 }));
     assert!(place.labels("image.stemseg/labels.npy").iter().all(|l| (1..=2).contains(l)));
 }

@@ -164,7 +164,7 @@ fn other_numbers_of_dimensions_are_refused() {
         assert_refused(&path, Some(0), &words);
     }
     let path = folder.file("a.npy", &npy(1, "'|u1'", false, "(0, 4, 4)", &[]));
-    assert_refused(&path, None, &["stack without any frame"]);
+    assert_refused(&path, None, &["stack without frames"]);
 }
 
 #[test]

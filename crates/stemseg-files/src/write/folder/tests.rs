@@ -257,8 +257,11 @@ fn force_spares_what_is_no_whole_result() {
         (r#"{"stemseg_version": "0.1.0", "files": [7, "summary.json"]}"#, "not a path within"),
         (r#"{"stemseg_version": "0.1.0", "files": ["a", "summary.json"]}"#, "a of its summary"),
         (r#"{"stemseg_version": "0.1.0", "files": ["b/c", "summary.json"]}"#, "not the folder"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["b/", "summary.json"]}"#, "no folder any more"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["c", "summary.json"]}"#, "no file any more"),
+        (
+            r#"{"stemseg_version": "0.1.0", "files": ["b/", "summary.json"]}"#,
+            "not a folder any more",
+        ),
+        (r#"{"stemseg_version": "0.1.0", "files": ["c", "summary.json"]}"#, "not a file any more"),
     ];
     symlink(place.path(), target.join("b")).unwrap();
     symlink(place.path(), target.join("c")).unwrap();
