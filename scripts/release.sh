@@ -38,7 +38,7 @@ unreleased=$(scripts/changelog.sh Unreleased 2>/dev/null) || true
 written=$(scripts/changelog.sh "$version" 2>/dev/null) || true
 [ -n "$unreleased$written" ] || fail "CHANGELOG.md has nothing under [Unreleased]"
 [ -z "$unreleased" ] || [ -z "$written" ] ||
-    fail "CHANGELOG.md has lines under [Unreleased] beside a section [$version]; merge them by hand"
+    fail "CHANGELOG.md has lines under [Unreleased] in addition to a section [$version]; merge them by hand"
 
 if $test && ! $dry_run; then
     ./test.sh

@@ -1,4 +1,4 @@
-// Adds partial sums, one after the other, to a total:
+// Adds partial sums, in order, to a total:
 //
 //   total[e] += sum over parts p of partial[p][e].
 //

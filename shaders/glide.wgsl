@@ -24,7 +24,7 @@
 // 1681 pixels, 40 for each of 1200 samples and 30 for its weights, 4 for its products:
 // 0.11 Mflop. Values from the caches: 2,500 pixels, 4,800 of taps; to and from workgroup
 // memory 13,000 for the coefficients, 20,000 for samples and products. So 40,000 values,
-// of which a processor moves 32 a cycle beside 256 flops: they bound it. An inner site
+// of which a processor moves 32 a cycle for 256 flops: they bound it. An inner site
 // has a square of its own and two a glide, 21 and 2.3 Mflop by default; 4 bytes a glide
 // are written, 8 bytes a pixel of norms and 19 kB of taps a square (402 kB in all, from
 // the second cache) read.

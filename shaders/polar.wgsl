@@ -25,7 +25,7 @@
 // and 30 for their weights; 22,000 products: 0.15 Mflop. Values to and from workgroup
 // memory: 13,000 for the coefficients, 20,000 for the samples, 10,000 for products
 // and sums; with pixels and taps from the first cache 50,000, of which a processor
-// moves 32 a cycle beside 256 flops: they bound it. 56 bytes are written.
+// moves 32 a cycle for 256 flops: they bound it. 56 bytes are written.
 
 struct Params {
     inner: Inner,

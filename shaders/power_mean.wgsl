@@ -47,7 +47,7 @@ struct Phases {
 
 const SITES: u32 = 64u;
 const COLUMNS: u32 = 256u;
-// So many times as large, f32 holds the eighth power of all that counts.
+// This many times as large, f32 holds the eighth power of all that counts.
 const SCALE: f32 = 256.0;
 
 @group(0) @binding(0) var<uniform> params: Params;

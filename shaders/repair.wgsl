@@ -5,7 +5,7 @@
 // Launcher: src/backend/gpu/repair.rs. The CPU backend sums such tiles in f64
 // where it describes them.
 //
-// Work per score: 8 bytes, read and written beside each other. Memory bounds it,
+// Work per score: 8 bytes, read and written next to each other. Memory bounds it,
 // and long before, the host that makes the scores.
 
 struct Params {

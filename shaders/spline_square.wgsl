@@ -4,7 +4,7 @@
 // A workgroup works on one square at a time. Its pixels, their mean taken off,
 // become the coefficients of cubic B-splines by a recursion down the columns and
 // one along the rows, a thread to a line, each forwards and backwards; ends are
-// mirrored (src/descriptor/spline.rs, but for the factor of 6 along each axis,
+// mirrored (src/descriptor/spline.rs, except for the factor of 6 along each axis,
 // which no score keeps). One mirrored coefficient is added all around, so that the
 // 4 x 4 of every sample are there. Coefficients are kept in workgroup memory, or in
 // a slot of `slots` where they do not fit.

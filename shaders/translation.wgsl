@@ -14,7 +14,7 @@
 //    are summed in two steps over workgroup memory, `fold` neighbours and then
 //    every `fold`-th of these sums: about 2 sqrt(whole) loads, whatever the patch;
 // 3. the sum is normalised with the norm maps and written once, neighbouring
-//    threads beside each other.
+//    neighbouring threads.
 //
 // Three barriers for each row of sites, met by all threads. The rows of pixels
 // are not staged: pixels are stored by stride phase, so that a load of
@@ -28,7 +28,7 @@
 // src/backend/gpu/translation.rs. Twin: src/backend/cpu/translation.rs.
 //
 // Work per pixel of a tile with its halo, and translation: 2 multiply-adds, 2
-// subtractions and 2.5 loads of 4 bytes, from the cache but for about 0.5 to 1
+// subtractions and 2.5 loads of 4 bytes, from the cache except for about 0.5 to 1
 // byte; 1/stride^2 descriptors of 4 bytes written. Loads from the cache bound it,
 // then the writing of the descriptors.
 

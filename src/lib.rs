@@ -1,7 +1,7 @@
 //! Unsupervised segmentation of atomic-resolution STEM micrographs by local
 //! symmetry, on any GPU or none.
 //!
-//! An image is resampled so that its crystals repeat every so many pixels. At a grid of sites,
+//! An image is resampled so that its crystals repeat every few pixels, at a fixed period. At a grid of sites,
 //! the patch around each is described by how well it matches its displaced self and by its
 //! harmonics; what varies most between sites a period apart becomes a few features, k-means
 //! finds the patterns in them, and every pixel gets the label of the most likely one. All
@@ -62,7 +62,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`image`] | one image: pixels, which of them are no data, calibration, resampling |
+//! | [`image`] | one image: pixels, which of them have no data, calibration, resampling |
 //! | [`lattice`] | crystal lattices in an image, and its period |
 //! | [`sites`] | the grid of sites, its tiles and bands |
 //! | [`descriptor`] | what is measured at a site, one file a family |

@@ -14,7 +14,7 @@ thread_local! {
 /// must not be used any more.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
-    // The message would go to stderr beside the error.
+    // The message would go to stderr next to the error.
     HOOK.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {

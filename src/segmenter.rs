@@ -63,7 +63,7 @@ enum Method {
 }
 
 /// What can be segmented: a [`Micrograph`], or an array `[rows, cols]` of any type of
-/// [`Pixel`], of which pixels that are no data are left out (NaN, constant borders, hot pixels;
+/// [`Pixel`], of which pixels without data are left out (NaN, constant borders, hot pixels;
 /// see [`Screening`]).
 pub trait Image {
     /// The image as a micrograph.
@@ -104,7 +104,7 @@ impl Segmenter {
         Self { method: Method::Given(params), ..Self::default() }
     }
 
-    /// So many patterns.
+    /// This number of patterns.
     #[must_use]
     pub fn clusters(self, clusters: usize) -> Self {
         Self { clusters: vec![clusters], ..self }
@@ -190,7 +190,7 @@ impl Segmenter {
         let micrographs = images.iter().map(|image| image.micrograph());
         let micrographs = micrographs.collect::<Result<Vec<_>>>()?;
         let Some((first, others)) = micrographs.split_first() else {
-            return Err(Error::parameter("images", 0, "give one at least"));
+            return Err(Error::parameter("images", 0, "give at least one"));
         };
         let (plan, repetition) = self.plan(first)?;
         let backend = self.backend(&plan)?;

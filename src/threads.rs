@@ -36,7 +36,7 @@ pub fn start() -> Result<Option<String>> {
     match begun {
         Ok(()) if count == wanted => Ok(None),
         Ok(()) => Ok(Some(format!(
-            "the system gives {count} of {wanted} threads: the run takes longer, its result is the same"
+            "the system gives {count} of {wanted} threads: the run takes longer, but its result is the same"
         ))),
         Err(error) => Err(Error::Machine(format!(
             "not a single thread could be started ({}); end other programs, or raise the limit on \

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what the automatic settings reach on a folder of images with truth, beside the best
+"""Draws what the automatic settings reach on a folder of images with truth, next to the best
 of pySTEM's families for each image: an SVG, from `stemseg bench --accuracy FOLDER --json`.
 
 Needs matplotlib.

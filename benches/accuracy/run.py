@@ -3,7 +3,7 @@
 
 Calls `stemseg bench --accuracy` twice for each column (scenes of smaller and of larger
 cells) and prints markdown tables, a row for each scene, mid / high noise: with
---baseline one of the columns that pySTEM has too, with its figures beside, then the rest.
+--baseline one of the columns that pySTEM has too, with its figures next to it, then the rest.
 Python alone, no packages.
 """
 

@@ -142,7 +142,7 @@ def whole(args, program, image):
 
 
 def automatic(args, program, image):
-    """The program's own settings beside pySTEM's, with and without the number of patterns."""
+    """The program's own settings compared with pySTEM's, with and without the number of patterns."""
     from pystem import segmentationSTEM
 
     say("whole runs: automatic settings")
@@ -218,7 +218,7 @@ def pca(args, program, image):
 def families(args, program, image):
     """Descriptors of the other families, warm on both sides, with pySTEM's settings:
     centres of symmetries every stride too. Harmonics have no counterpart there and are
-    timed beside rotations of the same radius, window and distances."""
+    timed against rotations of the same radius, window and distances."""
     from pystem.stempower_spectrum import get_power_spectrum_m1
     from pystem.stemreflection_symmetry_descriptors import get_reflection_symmetry_descriptors
     from pystem.stemrotational_symmetry_descriptors import get_rotational_symmetry_descriptors
@@ -251,5 +251,5 @@ def families(args, program, image):
         rows.append(row(f"{family}, {len(image)} px, {half} px, stride {stride}", "pySTEM", slow, fast))
     say("families: harmonic")
     rotation, harmonic = in_turns(args.repeats, time("rotation"), time("harmonic"))
-    note = f"beside stemseg's rotation, centres every {stride} px in both"
+    note = f"compared with stemseg's rotation, inner sites every {stride} px in both"
     return [*rows, row(f"harmonic, {len(image)} px, {half} px, stride {stride}", "rotation", rotation, harmonic, note=note)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times pySTEM and stemseg in turns: the same images, settings and threads.
 
-Each repeat runs one after the other, so that whatever else the machine does
+Repeats run one after another, so that whatever else the machine does
 strikes both. Prints a markdown table with medians and their ratios.
 """
 

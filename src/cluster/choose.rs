@@ -4,7 +4,7 @@
 //! image as between sites a period apart; in a single crystal nothing does by much (the
 //! factor that varies most, see [`crate::reduce::maf`], decides: with the noise that regularises it,
 //! and without). And a number of clusters is right
-//! where the **cores** of all of them, the sites deep inside, lie far apart beside their
+//! where the **cores** of all of them, the sites deep inside, lie far apart relative to their
 //! spread, and sites lie much nearer to their own cluster than to the next: clusters that
 //! share a crystal meet in the middle of it. Where no feature has two clear levels and the
 //! first one is a slope, they share one that changes slowly ([`crate::cluster::continuum`]). The limits were set on simulated scenes and
@@ -341,7 +341,7 @@ mod tests {
         let expected = 0.25 / (0.5 * along / (down + along));
         let found = variation(fast.view(), plan.sites());
         assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");
-        // Only those beside the middle do.
+        // Only those next to the middle do.
         let slow = map(&|_, c| if c < cols / 2 { 0.0 } else { 1.0 });
         let expected = 0.25 / (0.5 * (rows * step) as f64 / (down + along));
         let found = variation(slow.view(), plan.sites());

@@ -109,7 +109,7 @@ impl ClassSums {
             between += &((&mean - &grand).mapv(|d| d * d) * n);
             explained += &(&mean * &sums);
         }
-        // What rounding leaves of a channel that never varies is no variation.
+        // What rounding leaves of a channel that never varies is not a variation.
         let floor = &self.squares * 1e-12;
         let within = &self.squares - &explained;
         ndarray::Zip::from(&between)

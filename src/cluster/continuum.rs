@@ -24,7 +24,7 @@ pub(crate) const FEATURES: usize = 4;
 
 /// Strength of the clearest levels below which there may be but one crystal, where it changes
 /// from place to place and where it follows the brightness. Scenes of two and more crystals
-/// have 2.5 and more; those that bend, strain or drift 0.6 to 1.2 (2 under fly-back),
+/// have 2.5 and more; those that bend, strain or drift 0.6 to 1.2 (2 under flyback),
 /// contamination leaves 1.8; a few real images of two phases have 1.2 to 2, so that it takes
 /// a sign of a slope besides.
 const CLEAR: f64 = 1.4;

@@ -21,7 +21,7 @@ pub use pairs::Pairs;
 /// Most iterations of one run.
 const MOST_ITERATIONS: usize = 1000;
 
-/// Above so many points, seeding and restarts run on a subsample of this size.
+/// Above this number of points, seeding and restarts run on a subsample of this size.
 pub const SUBSAMPLE: usize = 200_000;
 
 /// Points that one task sums; fixed, so that sums do not depend on threads.
@@ -126,13 +126,13 @@ fn check_distinct(points: ArrayView2<'_, f32>, clusters: usize) -> Result<()> {
     }
     let patterns = if distinct.len() == 1 { "pattern" } else { "patterns" };
     let reason = format!(
-        "the sites show only {} distinct {patterns}; the image may be flat or perfectly periodic",
+        "there are only {} distinct {patterns} at the sites; the image may be flat or perfectly periodic",
         distinct.len()
     );
     Err(Error::parameter("clusters", clusters, reason))
 }
 
-/// Points `[N, q]`, one after the other.
+/// Points `[N, q]`, row by row.
 #[derive(Clone, Copy)]
 struct Points<'a> {
     values: &'a [f32],

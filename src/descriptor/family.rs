@@ -50,7 +50,7 @@ macro_rules! declare_enums {
             /// The family of this name with its default parameters.
             ///
             /// # Errors
-            /// [`Error::Parameter`] for a name that is no family's.
+            /// [`Error::Parameter`] for a name that is not a family's.
             pub fn from_name(name: &str) -> Result<Self> {
                 match name {
                     $($(#[cfg($cfg)])? $name => Ok(Self::$variant(Default::default())),)*

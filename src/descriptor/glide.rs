@@ -133,7 +133,7 @@ impl Params {
         let most = shape.rows.max(shape.cols) as f64;
         let good = |p: f64| p == 0.0 || (p >= 2.0 && p <= most);
         if let Some(wrong) = self.periods.iter().find(|&&p| !good(p)) {
-            let reason = format!("a period has 2 to {most} px, or is 0 to leave the axis out");
+            let reason = format!("a period is 2 to {most} px, or 0 to leave the axis out");
             return Err(Error::parameter("glide-period", wrong, reason));
         }
         let glide = |axis: usize| {

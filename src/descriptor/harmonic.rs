@@ -344,7 +344,7 @@ impl Measure for Family {
     /// says how far zero and the centre are from the disc's mean, in its standard
     /// deviations. A projection takes real and imaginary part, and four more operations.
     /// The maximum is off by no more than the worst inner site of the window, and so is a
-    /// power mean but for its own sums.
+    /// power mean except for its own sums.
     fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
         let Subject { image, sites, .. } = subject;
         let reach: Vec<usize> = (0..=self.radius).map(|r| self.reach(r)).collect();

@@ -54,7 +54,7 @@ pub struct Tap {
 /// A product of a ring of samples with itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Product {
-    /// Rolled by so many samples.
+    /// Rolled by this many samples.
     Roll(usize),
     /// With sample `j` in the place of these minus `j`.
     Turn(usize),
@@ -106,7 +106,7 @@ impl<'a> SharedScores<'a> {
 }
 
 impl Polar {
-    /// Rings of `radius` with so many angles that each of `divisors` divides them.
+    /// Rings of `radius` with enough angles that each of `divisors` divides them.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a radius below 2 px, no ring, and divisors without

@@ -80,7 +80,7 @@ impl Params {
     /// [`Error::Parameter`] naming the parameter and its limit.
     pub fn plan(&self, shape: Extent) -> Result<Family> {
         if self.window.rows.min(self.window.cols) == 0 {
-            let reason = "a spectrum needs at least 1 px on either side";
+            let reason = "a spectrum needs at least 1 px on each side";
             return Err(Error::parameter("window", self.window, reason));
         }
         let Params { window, spectrum, scale } = *self;
@@ -266,7 +266,7 @@ impl Family {
         (self.frequencies.iter().map(leak).collect(), down * along)
     }
 
-    /// Sum of the powers of all frequencies of a site, those that are no channels too.
+    /// Sum of the powers of all frequencies of a site, those that are not channels too.
     fn energy(&self, values: &[f32]) -> f64 {
         let all = self.frequencies.len() == self.window.full().area();
         let times = |at: &[usize; 2]| if all || *at == [0, 0] { 1.0 } else { 2.0 };

@@ -280,7 +280,7 @@ impl Measure for Family {
 
     /// Sites per tile. A tile has about 200 x 400 px (what a core's cache holds),
     /// and at least four times the patch, so that the halo costs less than the tile
-    /// itself however large the patch. Along a row, the sites, those beside the
+    /// itself however large the patch. Along a row, the sites, those next to the
     /// tile that `-t` needs, and the blocks of one stride in a patch make whole
     /// vectors of 16. Scores of a tile stay within [`TILE_SCORES`].
     fn tile_size(&self, stride: usize) -> Extent {

@@ -74,7 +74,7 @@ impl Micrograph {
     /// Takes the mean off `pixels` `[rows, cols]` in their own type and narrows
     /// the rest to f32. `mask` `[rows, cols]` is true where a pixel does **not**
     /// count (as in `numpy.ma`); such pixels become the mean and may be NaN. Finite pixels
-    /// are taken as they are; [`screened`](Self::screened) looks for those that are no data.
+    /// are taken as they are; [`screened`](Self::screened) looks for those without data.
     ///
     /// # Errors
     /// As [`screened`](Self::screened).
@@ -86,7 +86,7 @@ impl Micrograph {
         Self::screened(pixels, Screening { mask, non_finite, outliers: Outliers::Keep })
     }
 
-    /// The micrograph of `pixels` `[rows, cols]`, of which those that are no data count
+    /// The micrograph of `pixels` `[rows, cols]`, of which those without data count
     /// nowhere: neither in mean and deviation nor in anything that comes after.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ impl Micrograph {
     pub fn standardised(&self) -> Result<ArrayView2<'_, f32>> {
         if self.deviation == 0.0 {
             return Err(Error::Image(format!(
-                "the image is constant in single precision: every pixel that counts is {:?}",
+                "the image is constant in single precision: every pixel that is not left out has the value {:?}",
                 self.mean
             )));
         }
@@ -331,7 +331,7 @@ fn offset_of<T: Pixel>(pixels: ArrayView2<'_, T>, mask: Option<&ArcArray2<bool>>
     let parts: Vec<(usize, f64)> = rows.into_par_iter().map(of_row).collect();
     let (count, sum) = parts.into_iter().fold((0, 0.0), |(n, sum), (m, s)| (n + m, sum + s));
     if count == 0 {
-        return Err(Error::Image("no pixel that counts is a finite number".into()));
+        return Err(Error::Image("no pixel with a finite value is left".into()));
     }
     let mean = sum / count as f64;
     Ok(if T::INTEGER { mean.round() } else { mean })

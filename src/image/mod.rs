@@ -1,5 +1,5 @@
 //! One image on its way to being described: its pixels and what is known about them, which of
-//! them are no data, what a pixel measures, and the image resampled to one period.
+//! them have no data, what a pixel measures, and the image resampled to one period.
 
 pub mod calibration;
 pub(crate) mod gaussian;

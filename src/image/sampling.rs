@@ -1,5 +1,5 @@
 //! The image as the automatic settings see it: without slow changes of brightness
-//! and contrast, and resampled so that its crystals repeat every so many pixels.
+//! and contrast, and resampled so that its crystals repeat every few pixels, at a fixed period.
 //!
 //! Descriptors of such an image have the same sizes in pixels whatever the
 //! magnification, and cost the same. With `P` the period in the image, px:

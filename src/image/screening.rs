@@ -1,4 +1,4 @@
-//! Which pixels of an image are no data.
+//! Which pixels of an image have no data.
 //!
 //! Two kinds are kept apart. **Absent** pixels show nothing of the specimen: those of a
 //! mask, NaN and infinite ones, and borders of one constant value ([`Screening`]). They
@@ -32,7 +32,7 @@ pub enum NonFinite {
     Mean,
 }
 
-/// Whether pixels that are no data are looked for by their values.
+/// Whether pixels without data are looked for by their values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outliers {
@@ -44,7 +44,7 @@ pub enum Outliers {
     Keep,
 }
 
-/// How the pixels that are no data are told.
+/// How pixels without data are recognised.
 #[derive(Debug, Clone, Default)]
 pub struct Screening {
     /// True where a pixel does not count, `[rows, cols]` (as in `numpy.ma`); what lies there
@@ -52,7 +52,7 @@ pub struct Screening {
     pub mask: Option<Array2<bool>>,
     /// NaN and infinite pixels.
     pub non_finite: NonFinite,
-    /// Pixels that are no data by their values.
+    /// Pixels whose values are not data.
     pub outliers: Outliers,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct Screened {
     pub(crate) excluded: Excluded,
 }
 
-/// Tells the pixels of an image that are no data.
+/// Tells which pixels of an image have no data.
 ///
 /// # Errors
 /// [`Error::Image`] for a mask of another shape or one that leaves nothing, and for NaN
@@ -160,12 +160,12 @@ fn checked(mask: Array2<bool>, shape: (usize, usize)) -> Result<Option<Array2<bo
     if mask.dim() != shape {
         let ((mr, mc), (r, c)) = (mask.dim(), shape);
         return Err(Error::Image(format!(
-            "the mask has {mr} x {mc} pixels but the image {r} x {c}; they must agree"
+            "the mask has {mr} x {mc} pixels, but the image has {r} x {c}; they must agree"
         )));
     }
     if mask.iter().all(|&m| m) {
         return Err(Error::Image(
-            "the mask leaves no pixel: non-zero means 'does not count'".into(),
+            "the mask leaves no pixel: its non-zero pixels are left out".into(),
         ));
     }
     Ok(mask.iter().any(|&m| m).then_some(mask))
@@ -194,7 +194,7 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Pixels beside `at` along the axes, each with the way to it.
+/// Pixels next to `at` along the axes, each with the way to it.
 fn beside(
     at: (usize, usize),
     shape: (usize, usize),

@@ -288,7 +288,7 @@ pub(crate) fn on_grid(scores: ArrayView2<'_, f32>, sites: &Sites) -> Array3<f32>
 }
 
 /// Gives masked sites the value of the nearest that `counts` (in steps along the
-/// axes), so that pixels beside a mask find one.
+/// axes), so that pixels next to a mask find one.
 fn fill<T: Copy>(sites: &Array2<T>, counts: impl Fn((usize, usize)) -> bool) -> Array2<T> {
     let mut filled = sites.clone();
     let (rows, cols) = sites.dim();

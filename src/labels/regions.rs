@@ -23,7 +23,7 @@ use crate::image::gaussian;
 /// Score of a pattern where it may not be.
 const NEVER: f32 = -1e6;
 
-/// How steep scores are beside those of the pooled variance: features of neighbouring
+/// How steep scores are compared with those of the pooled variance: features of neighbouring
 /// sites depend on each other, so distances say less than as many of their own would.
 /// Fitted on simulated scenes, so that memberships are shares of right labels.
 pub(crate) const STEEPNESS: f64 = 0.7;

@@ -145,7 +145,7 @@ impl Autocorrelation {
         let mut products = Array2::zeros((side, side));
         for (r, mut to) in products.outer_iter_mut().enumerate() {
             line.iter_mut().enumerate().for_each(|(c, v)| *v = spectrum[c * n + lag(r)]);
-            // The map is even, so these are real but for rounding.
+            // The map is even, so these are real except for rounding.
             line[0].im = 0.0;
             if n % 2 == 0 {
                 line[half - 1].im = 0.0;

@@ -10,7 +10,7 @@ const HALVINGS: u32 = 3;
 /// A coarser image must have so much more of lattices than a finer one.
 const CLEARER: f64 = 1.25;
 /// How many times as long a period must be that only a coarser image shows, and how clear
-/// the coarser image's lattices must be beside the finer one's.
+/// the coarser image's lattices must be compared with the finer one's.
 const LONGER: f64 = 1.5;
 const AS_CLEAR: f64 = 0.8;
 /// Least share of the windows with a lattice that have this period or a longer one: what an

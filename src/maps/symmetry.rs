@@ -50,7 +50,7 @@ pub struct SymmetryMap {
     pub orders: Vec<(usize, Array2<f32>)>,
 }
 
-/// The map of `family` in `micrograph`, in about `memory` bytes beside the image and
+/// The map of `family` in `micrograph`, in about `memory` bytes in addition to the image and
 /// the map itself; nothing for families that have no centres or axes.
 ///
 /// Reflections are scored about at least 60 axes here, whatever the family's number of

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 
 pub use limits::available;
 
-/// Most that is taken beside images unless told otherwise, bytes.
+/// Most that is taken in addition to images unless told otherwise, bytes.
 const MOST_BY_DEFAULT: u64 = 2 << 30;
 
 /// The program itself, buffers of the standard library, stacks of threads, bytes.

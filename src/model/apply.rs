@@ -21,7 +21,7 @@ const FARTHEST: f64 = 1.3;
 #[non_exhaustive]
 pub enum Scale {
     /// The pixel sizes, where the model and the image have one. Else the model's period where
-    /// the image's own is near it, since images of one magnification repeat alike but for the
+    /// the image's own is near it, since images of one magnification repeat alike except for the
     /// phases in them; else the image's own.
     #[default]
     Auto,
@@ -101,7 +101,7 @@ impl Model {
         }
     }
 
-    /// The error of crystals that repeat every so many nm in the model and in the image.
+    /// The error of crystals that repeat every given number of nm in the model and in the image.
     fn off(&self, model: f64, image: f64) -> Error {
         let reason = format!(
             "its crystals repeat every {model:.3} nm, but those in the image every {image:.3} nm, which is \

@@ -197,7 +197,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io); [`Error::Unreadable`](crate::Error::Unreadable) for
-    /// what is no model, has another version, or does not fit together.
+    /// what is not a model, has another version, or does not fit together.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         file::load(path.as_ref())
     }

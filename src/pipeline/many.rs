@@ -48,7 +48,7 @@ pub fn fit(
     progress: &dyn Progress,
 ) -> Result<Model> {
     let Some(first) = images.first() else {
-        return Err(Error::parameter("images", 0, "give one at least"));
+        return Err(Error::parameter("images", 0, "give at least one"));
     };
     let names = first.plan.channel_names();
     if images.iter().any(|image| image.plan.channel_names() != names) {
@@ -109,7 +109,7 @@ fn map(images: &[Planned<'_>], backend: &dyn Backend, progress: &dyn Progress) -
     Ok(pca.combined(&factors, &values))
 }
 
-/// What `give` gives of the sites of each image, one after the other.
+/// What `give` gives of the sites of each image, in succession.
 fn each<T>(
     images: &[Planned<'_>],
     backend: &dyn Backend,

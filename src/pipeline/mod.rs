@@ -44,7 +44,7 @@ pub struct Segmentation {
     pub pca: Pca,
     /// One for each number of clusters asked for.
     pub results: Vec<Patterns>,
-    /// Why so many clusters, where their number was chosen.
+    /// Why this number of clusters, where their number was chosen.
     pub choice: Option<Choice>,
     /// For each result maps of the channels that tell its patterns apart best, where they
     /// were wanted.
@@ -114,7 +114,7 @@ pub struct Timings {
 /// Takes descriptors `[sites, D]` band by band, for those who want them.
 pub type DescriptorSink<'a> = &'a mut dyn FnMut(&Band, ArrayView2<'_, f32>) -> Result<()>;
 
-/// What is wanted beside the patterns.
+/// What is wanted in addition to the patterns.
 #[derive(Default)]
 pub struct Also<'a> {
     /// Takes the descriptors of all sites.
@@ -267,7 +267,7 @@ pub(crate) fn predict(
 }
 
 impl Labelled {
-    /// The patterns, but for their separability.
+    /// The patterns, except for their separability.
     fn patterns(
         self,
         clustering: Clustering,

@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub use self::outline::Outline;
 pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Order, Params, Reduce};
 
-/// Everything a run needs beside pixels.
+/// Everything a run needs in addition to pixels.
 #[derive(Debug, Clone)]
 pub struct Plan {
     sites: Sites,

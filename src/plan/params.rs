@@ -54,7 +54,7 @@ pub enum Reduce {
 }
 
 impl Reduce {
-    /// How many principal components of so many `channels` are kept where `wanted` are.
+    /// How many principal components of this many `channels` are kept where `wanted` are.
     pub(super) fn components(self, wanted: Components, channels: usize) -> Components {
         match self {
             Self::Pca => wanted,
@@ -86,7 +86,7 @@ pub enum Labels {
 pub struct Params {
     /// Descriptor families, concatenated.
     pub families: Vec<FamilyParams>,
-    /// How much each family counts beside the others, in their order; 1 for all
+    /// How much each family counts relative to the others, in their order; 1 for all
     /// where it is empty.
     #[serde(default)]
     pub weights: Vec<f64>,

@@ -47,7 +47,7 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Nothing as yet, of `features` features.
+    /// Nothing yet, of `features` features.
     pub fn zero(features: usize) -> Self {
         let square = || Array2::zeros((features, features));
         let sum = Array1::zeros(features);

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Components {
-    /// So many (fewer where there are fewer channels).
+    /// This many (fewer where there are fewer channels).
     Count(usize),
     /// The fewest that explain at least this share of the variance, 0 to 1.
     Variance(f64),

@@ -8,7 +8,7 @@
 //! follows from the bounds of these. Both describe the same image: where it is resampled, the
 //! host has done that for both.
 //!
-//! Bands come and go one by one: but for features and their bounds, nothing is kept
+//! Bands come and go one by one: except for features and their bounds, nothing is kept
 //! of a site.
 
 mod assignment;
@@ -80,7 +80,7 @@ pub struct Stage {
 /// compares.
 ///
 /// # Errors
-/// As [`pipeline::segment`](crate::pipeline::segment); a difference is no error.
+/// As [`pipeline::segment`](crate::pipeline::segment); a difference is not an error.
 pub fn verify(
     micrograph: &Micrograph,
     params: Params,

@@ -1,7 +1,7 @@
 """Make the reference data in this folder: simulated micrographs and what independent programs say about them.
 
 Expected values come from the definitions, written naively in float64, and from scikit-learn; pySTEM, where it defines
-the same quantity, is run beside them and must agree. Everything is simulated here from fixed seeds. See README.md.
+the same quantity, is run on the same data and must agree. Everything is simulated here from fixed seeds. See README.md.
 
 Usage: python make.py [--out FOLDER]
 """
@@ -82,7 +82,7 @@ def square_hex():
 
 
 def vacuum():
-    """A crystal beside a constant vacuum -> u16 [130, 130], u8 [130, 130].
+    """A crystal next to a constant vacuum -> u16 [130, 130], u8 [130, 130].
 
     Two hot pixels in the vacuum give the 11 x 11 px patches around them 0.8 and 1.3 times the variance that counts as
     flat: the first are flat without being constant, the second are not flat.
@@ -98,7 +98,7 @@ def vacuum():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Translation: the definition, and pySTEM beside it
+# Translation: the definition, and pySTEM compared with it
 # ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-//! The families beside translation: each follows its definition on random plans,
+//! The families other than translation: each follows its definition on random plans,
 //! and has the symmetries that its formula promises.
 
 mod hard;

@@ -56,7 +56,7 @@ const ELSEWHERE: [&str; 18] = [
     "h_v112.hspy",
 ];
 
-/// A case that is new is in no list as yet.
+/// A case that is new is not in any list yet.
 fn every_case_is_tried() -> Result<(), Failed> {
     for entry in std::fs::read_dir(data::shared().join("data/cases"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -108,7 +108,7 @@ fn one_page_of_five(path: &Path) -> Result<(), Failed> {
     measures(&loaded, 0.012)?;
     check(loaded.pixels.shape() == (256, 256) && loaded.frame.is_none(), format!("{loaded:?}"))?;
     let notes = format!("{:?}", loaded.notes);
-    check(notes.contains("speaks of 5 images, of which the file holds 1"), notes)
+    check(notes.contains("announces 5 images, but the file holds 1"), notes)
 }
 
 fn channels_with_names(path: &Path) -> Result<(), Failed> {

@@ -357,7 +357,7 @@ fn pipelines_are_kept_on_disk(adapter: &wgpu::Adapter) -> Result<(), Failed> {
         std::fs::write(file.path(), rubbish)?;
         assignment(&open()?)?;
     }
-    // A folder that cannot be made is no reason to fail.
+    // A folder that cannot be made is not a reason to fail.
     std::fs::remove_dir_all(&cache)?;
     std::fs::write(&cache, "a file")?;
     assignment(&open()?)

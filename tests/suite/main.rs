@@ -30,6 +30,7 @@ mod recipe;
 mod scenes;
 mod symmetry;
 mod verify;
+mod words;
 
 use libtest_mimic::Arguments;
 use stemseg_testing::devices::{self, Devices};
@@ -64,6 +65,7 @@ fn main() {
     trials.extend(recipe::trials());
     trials.extend(scenes::trials(&devices));
     trials.extend(verify::trials(&devices));
+    trials.extend(words::trials());
     // Whoever lists the trials, or runs one of them, does not wait for the others' devices.
     assert_eq!(devices::opened(), 0, "a device was opened before its trial runs");
     libtest_mimic::run(&arguments, trials).exit();

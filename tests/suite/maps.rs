@@ -136,13 +136,13 @@ fn centres(backend: &dyn Backend) -> Result<(), Failed> {
     let found = map(backend, &waves(0.0), &family("rotation"))?;
     let at =
         |row: usize, col: usize| ((row - found.grid.row(0)) / 3, (col - found.grid.col(0)) / 3);
-    // (48, 45) is a centre; a quarter of the longer wave beside it nothing is.
+    // (48, 45) is a centre; a quarter of the longer wave next to it nothing is.
     let (centre, beside) = (at(48, 45), at(48, 48));
     if found.best[centre] < 0.999 || found.of[centre] != 2.0 {
         return Err(format!("{} of order {}", found.best[centre], found.of[centre]).into());
     }
     match found.best[beside] {
         ..0.9 => Ok(()),
-        score => Err(format!("{score} beside the centre").into()),
+        score => Err(format!("{score} next to the centre").into()),
     }
 }

@@ -242,7 +242,7 @@ fn many_images() -> Outcome {
     if index < 0.9 {
         return Err(format!("{index} over both").into());
     }
-    // Of one image it is the fit of that image, but for the order of its steps.
+    // Of one image it is the fit of that image, except for the order of its steps.
     let (_, alone) = fitted(&Cpu::new(), &Segmenter::auto().clusters(2), images[0].view())?;
     let same = segmenter.fit_many(&images[..1])?;
     let [alone, same] = [alone, same].map(|model| predicted(&Cpu::new(), &model, images[0].view()));

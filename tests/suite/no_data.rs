@@ -1,4 +1,4 @@
-//! Pixels that are no data: what is found in images that have some, and that those that
+//! Pixels without data: what is found in images that have some, and that those that
 //! have none stay as they are.
 
 use libtest_mimic::{Failed, Trial};

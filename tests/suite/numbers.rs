@@ -85,7 +85,7 @@ fn counted(backend: &dyn Backend, scene: &str, grains: Option<usize>, expected: 
     }
 }
 
-/// A slope is no boundary.
+/// A slope is not a boundary.
 fn one_pattern(file: &str) -> Outcome {
     let image = data::load2(&data::shared().join("data").join(file))?;
     let found = segmented(&Cpu::new(), &image.mapv(|v| v as f32), Vec::new())?;

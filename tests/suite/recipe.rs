@@ -89,7 +89,7 @@ fn one_line() -> Result<(), Failed> {
     }
 }
 
-/// The feature is no default, and nothing but the package's own tests asks for it.
+/// The feature is not a default, and nothing but the package's own tests asks for it.
 fn only_tests() -> Result<(), Failed> {
     let manifest: toml::Table = read("Cargo.toml")?.parse()?;
     let features = manifest["features"].as_table().ok_or("no features")?;

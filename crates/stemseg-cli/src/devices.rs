@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         lines.extend(device.driver.iter().map(|driver| format!("  driver {driver}")));
         lines.extend(device.limits.iter().map(|limits| {
             format!(
-                "  buffers up to {} MiB, {} KiB of workgroup memory, {} threads a workgroup",
+                "  buffers up to {} MiB, {} KiB of workgroup memory, {} threads per workgroup",
                 limits.buffer_binding_bytes >> 20,
                 limits.workgroup_memory_bytes >> 10,
                 limits.workgroup_threads
@@ -89,7 +89,7 @@ fn list() -> Result<Listing, Failure> {
             (cpu.clone(), remarks.notes.last().map(spelling::words).unwrap_or_default())
         }
     };
-    let always = "it always can".to_owned();
+    let always = "always available".to_owned();
     devices.push(Device { info: cpu, driver: None, limits: None, passes: true, reason: always });
     Ok(Listing { devices, auto, reason })
 }

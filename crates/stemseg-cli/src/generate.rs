@@ -99,7 +99,7 @@ fn write_pages(folder: &Path, pages: &[(String, String)]) -> Result<()> {
     })
 }
 
-/// Refuses to replace what is no page of stemseg.
+/// Refuses to replace what is not a page of stemseg.
 fn check_page(path: &Path) -> Result<()> {
     let is_page = || {
         std::fs::read(path).is_ok_and(|text| {

@@ -58,7 +58,7 @@ impl Args {
             Some((option, _)) if !self.lattice => Err(Error::parameter(
                 option,
                 "given",
-                "it needs --lattice, for nothing else looks at it; leave it out, or add --lattice",
+                "only --lattice uses it; leave it out, or add --lattice",
             )),
             _ => Ok(()),
         }

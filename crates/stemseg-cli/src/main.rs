@@ -190,7 +190,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// Prints to stdout as it is; a reader that has gone away is no error.
+/// Prints to stdout as it is; a reader that has gone away is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(to_stdout(text)?)
 }

@@ -21,7 +21,7 @@ pub(super) fn frame(text: &str) -> Result<Frame, String> {
 /// A number of jobs, 1 at least.
 pub(super) fn jobs(text: &str) -> Result<usize, String> {
     match whole(text)? {
-        0 => Err("give 1 at least".into()),
+        0 => Err("give at least 1".into()),
         jobs => Ok(jobs),
     }
 }
@@ -37,8 +37,9 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
 /// An amount of memory, bytes.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let size: Result<bytesize::ByteSize, _> = text.parse();
-    size.map(|size| size.as_u64())
-        .map_err(|_| format!("'{text}' is no amount of memory; give for example 512MiB or 2GB"))
+    size.map(|size| size.as_u64()).map_err(|_| {
+        format!("'{text}' is not an amount of memory; give 512MiB or 2GB, for example")
+    })
 }
 
 /// A share of the variance: above 0, at most 1.
@@ -84,7 +85,7 @@ pub(super) fn numbers(given: &[Clusters]) -> stemseg::Result<Vec<usize>> {
     };
     let numbers: Vec<usize> = given.iter().filter_map(number).collect();
     if numbers.len() < given.len() && given.len() > 1 {
-        let reason = "auto stands alone: leave it out, or the numbers";
+        let reason = "auto cannot be combined with numbers; give auto or numbers";
         return Err(stemseg::Error::parameter("clusters", "auto", reason));
     }
     Ok(numbers)

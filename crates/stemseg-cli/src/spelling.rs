@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(error(&refused), "stride = 0: give a --stride of at least 1");
     }
 
-    /// The string literals of a source file. Comments and characters are no strings.
+    /// The string literals of a source file. Comments and characters are not strings.
     fn literals(source: &str) -> Vec<String> {
         let (mut found, mut rest) = (Vec::new(), source);
         while let Some(at) = rest.find(['"', '/', '\'']) {
@@ -116,7 +116,7 @@ mod tests {
         option.or(clusters).or(command)
     }
 
-    /// A word that is marked as a setting and is none; links in documentation are no marks.
+    /// A word that is marked as a setting and is none; links in documentation are not marks.
     fn unknown_setting(literal: &str) -> Option<&str> {
         let parts: Vec<&str> = literal.split('`').collect();
         let pairs = parts.chunks_exact(2).filter(|pair| !pair[0].ends_with('['));

@@ -251,7 +251,7 @@ impl Stretch {
         Self { low: percentile(0.0), high: percentile(1.0) }
     }
 
-    /// Middle grey for a constant image, black for what is no number.
+    /// Middle grey for a constant image, black for what is not a number.
     fn apply(self, value: f32) -> u8 {
         if self.low >= self.high {
             return 128;

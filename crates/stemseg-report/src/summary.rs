@@ -44,7 +44,7 @@ pub struct Summary {
     pub pca: Explained,
     /// How the clustering went.
     pub kmeans: KMeans,
-    /// Why so many clusters, where their number was chosen.
+    /// Why this number of clusters, where their number was chosen.
     pub choice: Option<Choice>,
     /// What each label covers.
     pub labels: Vec<LabelArea>,
@@ -108,7 +108,7 @@ pub struct Input {
     pub masked: usize,
     /// What was done with NaN and infinite pixels, and how many there were.
     pub non_finite: NonFiniteFound,
-    /// Pixels that are no data by their values.
+    /// Pixels whose values are not data.
     pub outliers: OutliersFound,
     /// Size of a pixel, nm.
     pub pixel_size_nm: Option<PixelSize>,
@@ -123,7 +123,7 @@ pub struct Input {
 #[serde(rename_all = "lowercase")]
 pub enum Checksummed {
     /// The file; where it is read from several (a TIA emi with its ser, a folder of zarr
-    /// arrays), one after the other: the one given, then by name.
+    /// arrays), in this order: the one given, then by name.
     Files,
     /// The pixels of the image, before a region is cut out, as
     /// [`Pixels::sha256`](stemseg_files::read::Pixels::sha256) takes it: of a frame of a large
@@ -162,11 +162,11 @@ impl From<&OverlayOptions> for Overlay {
 pub struct NonFiniteFound {
     /// What was to be done.
     pub rule: NonFinite,
-    /// How many there were, but for those under the mask.
+    /// How many there were, except for those under the mask.
     pub pixels: usize,
 }
 
-/// Pixels that are no data by their values.
+/// Pixels whose values are not data.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct OutliersFound {
     /// What was to be done.

@@ -59,7 +59,7 @@ fn file(place: &Path) -> Result<PathBuf> {
             let text = std::fs::read(place).map_err(Error::io(place))?;
             let summary: Value = serde_json::from_slice(&text).unwrap_or_default();
             if summary.get("stemseg_version").is_none() || summary.get("format").is_some() {
-                // A model, or what is no file of stemseg's: loading it says what is wrong.
+                // A model, or what is not a file of stemseg's: loading it says what is wrong.
                 return Ok(place.to_owned());
             }
             place.parent().unwrap_or(Path::new(""))

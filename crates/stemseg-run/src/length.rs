@@ -40,7 +40,7 @@ impl Length {
         match (unit.trim(), Unit::parse(unit)) {
             ("" | "px", _) => Ok(Self::Pixels(number)),
             (_, Some((Unit::Nanometre, factor))) => Ok(Self::Nanometres(number * factor)),
-            (unit, _) => Err(format!("'{unit}' is no unit of length; give px, nm, A, pm or um")),
+            (unit, _) => Err(format!("'{unit}' is not a unit of length; give px, nm, A, pm or um")),
         }
     }
 
@@ -49,7 +49,7 @@ impl Length {
         let text = text.trim();
         match Self::parse(text) {
             _ if text.starts_with('-') => {
-                Err(format!("{text} is negative; give a length from 0 on"))
+                Err(format!("{text} is negative; give a length of 0 or more"))
             }
             Ok(Self::Pixels(size)) if size > MOST => {
                 Err(format!("{text} px is larger than any image"))
@@ -258,13 +258,13 @@ const PIXEL_NM: std::ops::RangeInclusive<f64> = 1e-12..=1e9;
 /// A size of pixels: a length, or `ROWSxCOLS`.
 ///
 /// # Errors
-/// In words, for what is no length with a unit, and for one that no pixel can have.
+/// In words, for what is not a length with a unit, and for one that no pixel can have.
 pub fn pixel_size(text: &str) -> Result<PixelSize, String> {
     let Spans { rows, cols, .. } = spans_of_pixels(text)?;
     let length = |length: Length| match length {
         Length::Nanometres(length) if PIXEL_NM.contains(&length) => Ok(length),
-        Length::Nanometres(_) => Err(format!("'{text}' is no size of a pixel; give 1e-12nm to 1m")),
-        Length::Pixels(_) => Err(format!("'{text}' has no unit; give for example 0.015nm")),
+        Length::Nanometres(_) => Err(format!("'{text}' is not a pixel size; give 1e-12nm to 1m")),
+        Length::Pixels(_) => Err(format!("'{text}' has no unit; give 0.015nm, for example")),
     };
     Ok(PixelSize { rows: length(rows)?, cols: length(cols)? })
 }
@@ -314,7 +314,7 @@ mod tests {
         assert!(words("0.009nm", SIZE).contains("less than half a pixel"));
         assert!(words("1m", SIZE).contains("larger than any image"));
         for text in ["1 1/nm", "3s", "3mrad", "4 furlongs"] {
-            assert!(spans(text).unwrap_err().contains("no unit of length"), "{text}");
+            assert!(spans(text).unwrap_err().contains("not a unit of length"), "{text}");
         }
     }
 
@@ -340,9 +340,9 @@ mod tests {
         assert_eq!(pixel_size("0.2Ax15pm"), size(0.2 * 0.1, 15.0 * 1e-3));
         for (text, word) in [
             ("0.015", "no unit"),
-            ("0nm", "no size of a pixel"),
-            ("1e300m", "no size of a pixel"),
-            ("-1nm", "no size of a pixel"),
+            ("0nm", "not a pixel size"),
+            ("1e300m", "not a pixel size"),
+            ("-1nm", "not a pixel size"),
             ("1/nm", "no unit"),
         ] {
             let message = pixel_size(text).unwrap_err();

@@ -171,7 +171,8 @@ fn check(settings: &Settings, cell: f64, width: f64) -> Result<()> {
         }
     };
     let least = (10.0 * NARROWEST / width).ceil() / 10.0;
-    let reason = format!("give {least} px or more: columns would be narrower than the pixels");
+    let reason =
+        format!("give {least} px or more: atomic columns would be narrower than the pixels");
     within("cell", cell, least, f64::from(1_u16 << 12), &reason)?;
     let Extent { rows, cols } = settings.size;
     let side = (CELLS * cell).ceil();

@@ -131,8 +131,8 @@ impl<'a> Scan<'a> {
             let start = (x - reach).ceil().max(0.0) as usize;
             let end = (x + reach + 1.0).floor().clamp(0.0, signal.len() as f64) as usize;
             for (col, value) in signal.iter_mut().enumerate().take(end).skip(start) {
-                let beside = col as f64 - x;
-                *value += peak * exp(falloff * beside * beside);
+                let across = col as f64 - x;
+                *value += peak * exp(falloff * across * across);
             }
         }
         let mut sum = 0.0;

@@ -17,7 +17,7 @@ const GRAINS: usize = 6;
 pub enum Scene {
     /// Two grains of fcc, seen along \[110\] and turned by 26 degrees.
     TiltBoundary,
-    /// A square lattice beside a hexagonal one.
+    /// A square lattice next to a hexagonal one.
     SquareHexagonal,
     /// An oblique inclusion in a rectangular lattice.
     RectangularOblique,
@@ -58,7 +58,7 @@ const fn kind(name: &'static str, about: &'static str, cell: f64, width: f64) ->
 
 static KINDS: [Kind; 11] = [
     kind("tilt-boundary", "two grains of fcc along [110], turned by 26 degrees", 18.0, 0.125),
-    kind("square-hexagonal", "a square lattice beside a hexagonal one", 12.0, 0.19),
+    kind("square-hexagonal", "a square lattice next to a hexagonal one", 12.0, 0.19),
     kind("rectangular-oblique", "an oblique inclusion in a rectangular lattice", 15.0, 0.15),
     kind("ordered-precipitates", "L1_2-like precipitates in fcc along [001]", 22.0, 0.1),
     kind(

@@ -1,5 +1,5 @@
 //! Reference data: the repository's own under `tests/reference`, and the shared
-//! folder that a checkout may have beside it. The one place that knows paths.
+//! folder that a checkout may have next to it. The one place that knows paths.
 
 use std::path::{Path, PathBuf};
 

@@ -121,7 +121,7 @@ pub fn open(adapter: &wgpu::Adapter, options: Options) -> Result<Gpu, Failed> {
     Ok(Gpu::with_options(adapter, Options { poison: true, ..options })?)
 }
 
-/// One device for all trials: drivers allow only so many.
+/// One device for all trials: drivers allow only a few.
 pub fn shared(adapter: &wgpu::Adapter) -> Result<&'static Gpu, Failed> {
     static GPU: OnceLock<Result<Gpu, String>> = OnceLock::new();
     let gpu = GPU.get_or_init(|| {

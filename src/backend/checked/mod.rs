@@ -132,7 +132,7 @@ impl Watch {
 
     /// An error if a stage is farther off than `slack` times its bound.
     fn agrees(&self, stage: &Stage, slack: f64) -> Result<()> {
-        // Not so either where one of them is no number.
+        // Not so either where one of them is not a number.
         let within = stage.passed || stage.worst <= slack * stage.bound;
         self.require(within, stage.name, || {
             let Stage { place, pair: [own, got], bound, .. } = stage;

@@ -26,7 +26,7 @@ fn place(tile: &Tile) -> [usize; 4] {
 }
 
 impl KeptTiles {
-    /// Nothing as yet, of at most `budget` bytes.
+    /// Nothing yet, of at most `budget` bytes.
     pub(super) fn new(budget: u64) -> Self {
         Self { tiles: RwLock::new(Store { left: budget, ..Default::default() }) }
     }

@@ -36,7 +36,7 @@ pub use covariance_only::CovarianceOnly;
 
 families!(declare_modules);
 
-/// Bytes of the tables, but for norm maps, of the lowest band of `plan` there can be.
+/// Bytes of the tables, except for norm maps, of the lowest band of `plan` there can be.
 pub(crate) fn least_tables(plan: &Plan) -> u64 {
     families::bytes_of_tables(plan, plan.sites().tile().rows.min(plan.sites().grid().count.rows))
 }

@@ -235,7 +235,7 @@ fn merge(a: &Lists, b: &Lists, offset: usize, width: usize, top: usize, out: &mu
     for at in (0..width).step_by(LANES) {
         for rank in 0..out.ranks {
             let mut best = [f32::NEG_INFINITY; LANES];
-            // So many of a's, the others of b's, together rank + 1.
+            // This many of a's, the others of b's, together rank + 1.
             let least = (rank + 1).saturating_sub(b.ranks);
             for from_a in least..=(rank + 1).min(a.ranks) {
                 let mut lesser = [f32::INFINITY; LANES];

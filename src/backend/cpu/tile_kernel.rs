@@ -71,7 +71,7 @@ pub(super) trait CpuFamily {
     /// Its kernel for an image.
     fn kernel<'a>(&'a self, setup: &mut Setup<'a>) -> Arc<dyn Kernel<'a> + 'a>;
 
-    /// What the tables of a band of `rows` site rows of `plan` need, but for norm maps.
+    /// What the tables of a band of `rows` site rows of `plan` need, except for norm maps.
     fn tables(&self, _plan: &Plan, _rows: usize) -> TableMemory {
         TableMemory::default()
     }

@@ -193,7 +193,7 @@ impl Job<'_, '_> {
         let stride = grid.stride;
         let beside = groups.iter().map(|g| left(g.iter()) + right(g.iter())).max().unwrap_or(0);
         // A translation starts up to two windows into the region, and before it
-        // for sites beside the tile that others of its group need.
+        // for sites next to the tile that others of its group need.
         let reach = (2 * family.window.cols).div_ceil(stride) + 1 + self.pad();
         let blocks = self.blocks(self.tile.count.cols + beside);
         region.pitch = (blocks + reach).next_multiple_of(LANES);
@@ -222,7 +222,7 @@ impl Job<'_, '_> {
     }
 
     /// Pearson scores of a row of sites from its sums of products: row `i` of
-    /// those of the pass, which begin above and beside the tile.
+    /// those of the pass, which begin above the tile and to its left.
     #[inline(always)]
     fn normalise<F: Sum>(
         &self,

@@ -76,7 +76,7 @@ pub(super) fn matrix_products<const C: usize, const FUSED: bool>(
     columns: [&[Line]; C],
     mut put: impl FnMut(usize, [Vector; C]),
 ) {
-    // So many rows at once that their sums stay in registers and do not wait for
+    // As many rows at once that their sums stay in registers and do not wait for
     // each other.
     const ONE: usize = 6;
     const MORE: usize = 3;

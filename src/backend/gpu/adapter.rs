@@ -87,7 +87,9 @@ pub fn choose(choice: &Choice) -> Result<Adapter> {
     found.ok_or_else(|| {
         Error::NoDevice(match choice {
             _ if names.is_empty() => NO_ADAPTER.into(),
-            Choice::Named(name) => format!("no adapter's name holds '{name}'; there are: {names}"),
+            Choice::Named(name) => {
+                format!("no adapter's name contains '{name}'; there are: {names}")
+            }
             _ => format!(
                 "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that \
                  adapter with `device`, or use `device = cpu`"

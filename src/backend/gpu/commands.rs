@@ -217,7 +217,7 @@ impl<'a> Commands<'a> {
         wait(self.device, submission)
     }
 
-    /// Begins to read the first so many bytes of each of `buffers`, after all
+    /// Begins to read this number of bytes of each of `buffers`, after all
     /// that was recorded before.
     pub(super) fn read_back(&mut self, buffers: &[(&Buffer, u64)]) -> Result<ReadBack> {
         let values = buffers.iter().map(|(_, bytes)| bytes).sum::<u64>();

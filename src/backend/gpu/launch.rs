@@ -28,7 +28,7 @@ pub(super) struct Job<'j> {
 
 /// Makes the scores of the inner sites that a band pools.
 pub(super) trait Score {
-    /// The scores, `job.maps` being empty as yet.
+    /// The scores, `job.maps` being empty so far.
     fn maps(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<Maps>;
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Bytes {
     pub(super) all: u64,
 }
 
-/// For whom buffers are measured: a family of a plan, and bands of so many site rows.
+/// For whom buffers are measured: a family of a plan, and bands of this many site rows.
 #[derive(Clone, Copy)]
 pub(super) struct Measured<'a> {
     pub(super) device: &'a Device,
@@ -82,7 +82,7 @@ pub(super) trait GpuFamily {
     /// Its launcher for an image.
     fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>>;
 
-    /// Buffers for a band, but for those of [`norms`](Self::norms).
+    /// Buffers for a band, except for those of [`norms`](Self::norms).
     fn bytes(&self, _measured: Measured<'_>) -> Bytes {
         Bytes::default()
     }

@@ -105,7 +105,7 @@ impl Repair {
 }
 
 impl Job<'_> {
-    /// Scores of `tiles` one after the other, and where they belong.
+    /// Scores of `tiles` in succession, and where they belong.
     fn scores(&self, tiles: &[&(Tile, Balance)]) -> (Vec<f32>, Vec<GpuTile>) {
         let grid = self.plan.sites().grid();
         let of = |tile: &&(Tile, Balance)| {

@@ -59,7 +59,7 @@ pub(super) fn coefficients(polar: &Polar) -> usize {
     (polar.side() + 2) * (polar.side() + 2)
 }
 
-/// Constants of the shader for workgroups of so many threads, with `slot` values outside
+/// Constants of the shader for workgroups of this many threads, with `slot` values outside
 /// of their memory and `square` coefficients in it.
 pub(super) fn constants(
     polar: &Polar,

@@ -67,7 +67,7 @@ impl Grounds<'_> {
             return (1, Criterion::Variation, reason);
         }
         if candidates.is_empty() {
-            let reason = "1 pattern: the image has too few sites to tell more apart".to_owned();
+            let reason = "1 pattern: the image has too few sites for more".to_owned();
             return (1, Criterion::Sites, reason);
         }
         let nearly = nearly(candidates);
@@ -84,8 +84,8 @@ impl Grounds<'_> {
             return (clusters, Criterion::Factors, reason);
         }
         let reason = format!(
-            "{clusters} patterns: with this number, clusters are told apart best, or nearly so; the insides of \
-             the nearest two lie {separation:.1} times their spread apart"
+            "{clusters} patterns: with this number, clusters are told apart best, or nearly so: the cores of \
+             the nearest two are {separation:.1} times their spread apart"
         );
         (clusters, Criterion::Separation, reason)
     }

@@ -3,7 +3,7 @@
 //! The least inertia alone often goes to a band along a boundary, which no crystal
 //! resembles, rather than to the crystals on its sides. But a cluster that stands for
 //! a crystal goes on: the sites around are of it too. So restarts are compared by how
-//! well the cluster of a site foretells the features of sites some way off.
+//! well the cluster of a site predicts the features of sites some way off.
 //!
 //! On the simulated scenes (28 images of each of eleven choices of families) that
 //! raised the mean adjusted Rand index by up to 0.06 (reflection), by 0.01 for
@@ -186,7 +186,7 @@ mod tests {
     fn surprises_by_hand() {
         let points = array![[0.0_f32], [1.0], [10.0]];
         let centroids = array![[0.0], [10.0]];
-        // 1 foretells 0: 0; 0 foretells 1: 1. 1 foretells 10: 100, 10 foretells 1: 81.
+        // 1 predicts 0: 0; 0 predicts 1: 1. 1 predicts 10: 100, 10 predicts 1: 81.
         let surprise = Pairs(vec![[0, 1], [1, 2]]).surprise(points.view(), &centroids);
         assert_eq!(surprise, (0.0 + 1.0 + 100.0 + 81.0) / 4.0);
         assert_eq!(Pairs::default().surprise(points.view(), &centroids), 0.0);
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_start_of_least_surprise_is_kept_unless_its_inertia_is_far_too_large() {
-        // Points of two crystals, and a pair in each: what splits them foretells well.
+        // Points of two crystals, and a pair in each: what splits them predicts well.
         let points = array![[0.0_f32, 0.0], [0.2, 1.0], [5.0, 0.0], [5.2, 1.0]];
         let pairs = Pairs(vec![[0, 1], [2, 3]]);
         let crystals = array![[0.1, 0.5], [5.1, 0.5]];

@@ -22,7 +22,7 @@ use crate::{Error, Result};
 /// Where the Gaussian ends, in its standard deviations.
 const END: f64 = 3.2;
 
-/// Projections are so many times as large before they are raised to their power, so
+/// Projections are this many times as large before they are raised to their power, so
 /// that f32 holds the power of all that counts.
 pub(crate) const SCALE: f32 = 256.0;
 

@@ -22,7 +22,7 @@ const FILTER: f64 = 8.0 / ((1.0 + spline::POLE) * (1.0 + spline::POLE));
 /// weights themselves.
 const SAMPLE: f64 = 4.0 + 2.0;
 
-/// A square to be sampled about the pixel so many rows and columns from a site, with
+/// A square to be sampled about the pixel this many rows and columns from a site, with
 /// rings displaced by a part of a pixel.
 pub(crate) type Shift = ([isize; 2], [f64; 2]);
 

@@ -272,7 +272,7 @@ impl<'a, F: Precision> BoxSums<'a, F> {
     }
 }
 
-/// So many columns at once that their sums stay in registers.
+/// As many columns at once that their sums stay in registers.
 const LANES: usize = 16;
 
 /// Rows as whole vectors and what is left.

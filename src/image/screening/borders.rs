@@ -51,7 +51,7 @@ pub(super) fn find<T: Pixel>(pixels: ArrayView2<'_, T>, absent: &mut Option<Arra
     }
 }
 
-/// The borders beside those that are `absent` already.
+/// The borders in addition to those that are `absent` already.
 fn round<T: Pixel>(pixels: ArrayView2<'_, T>, absent: Option<&Array2<bool>>) -> Vec<Region> {
     let state = match absent {
         Some(absent) => absent.mapv(|out| if out { ABSENT } else { FREE }),
@@ -106,7 +106,7 @@ impl<T: Pixel> Search<'_, T> {
         regions
     }
 
-    /// Pixels at the border of the image, or beside absent ones.
+    /// Pixels at the border of the image, or next to absent ones.
     fn starts(&self) -> Vec<(usize, usize)> {
         let (rows, cols) = self.pixels.dim();
         let sides = (0..rows).flat_map(|r| [(r, 0), (r, cols - 1)]);
@@ -123,7 +123,7 @@ impl<T: Pixel> Search<'_, T> {
         sides.filter(|(_, next)| out(*next)).count()
     }
 
-    /// Sides of a region beyond which the picture lies: everything else, but for small
+    /// Sides of a region beyond which the picture lies: everything else, except for small
     /// parts that are cut off from it.
     fn edge(&mut self, region: &Region) -> Edge {
         let most = (ENCLOSED * self.pixels.len() as f64) as usize;
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn vacuum_cut_off_at_zero_stays() {
-        // A crystal that fades out over a few pixels beside vacuum below the black level.
+        // A crystal that fades out over a few pixels next to vacuum below the black level.
         for (black, width) in [(40.0, 4.0), (25.0, 8.0), (60.0, 3.0)] {
             let full = picture(0, |_| false);
             let image = Array2::from_shape_fn((ROWS, COLS), |(r, c)| {

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_is_connected_is_found_whatever_its_shape() {
-        // A spiral, and a block beside it.
+        // A spiral, and a block next to it.
         let picture = [
             "#######..##",
             "......#..##",

@@ -27,7 +27,7 @@ const FAR: f64 = 1.8;
 const PATCH: [f64; 2] = [1.0, 8.0];
 const STRIDE: f64 = 1.0;
 
-/// Warnings about an image that repeats like that, with this size of pixels.
+/// Warnings about an image with this repetition and this pixel size.
 pub fn image(repetition: &Repetition, pixel: Option<PixelSize>) -> Vec<Warning> {
     let possible = pixel.map(impossible_pixel);
     let mut warnings: Vec<Warning> = lattice(repetition).into_iter().collect();
@@ -55,7 +55,7 @@ fn lattice(repetition: &Repetition) -> Option<Warning> {
         }
         (None, _) => {
             "no crystal lattice was found in the image: its patterns differ in texture or \
-                      brightness, not in structure; give `period` where you know it"
+                      brightness, not in structure; give `period` if you know it"
                 .to_owned()
         }
     };
@@ -66,7 +66,7 @@ fn impossible_pixel(size: PixelSize) -> Option<Warning> {
     let [least, most] = PIXELS;
     let wrong = [size.rows, size.cols].into_iter().find(|nm| !(least..=most).contains(nm))?;
     let text = format!(
-        "there is no such pixel size: {wrong:.3e} nm, where an image with atomic columns has {least} to \
+        "a pixel size of {wrong:.3e} nm is not possible: an image with atomic columns has {least} to \
          {most} nm; the unit in the file may be wrong, so give `pixel-size`, or disregard lengths and areas"
     );
     let warning = Warning::new(Code::PixelSize, text);
@@ -81,7 +81,7 @@ fn impossible_period(px: f64, size: PixelSize) -> Option<Warning> {
     }
     let text = format!(
         "a period of {px:.1} px is {nm:.3} nm, where atomic columns repeat every {least} to {most} nm: the \
-         pixel size is wrong, or what repeats are no columns (a moire, the lines of the scan)"
+         pixel size is wrong, or what repeats is not atomic columns (but a moiré pattern, or scan rows)"
     );
     Some(Warning::new(Code::Period, text).with("period_px", px).with("period_nm", nm))
 }
@@ -96,13 +96,13 @@ fn far_from_found(repetition: &Repetition) -> Option<Warning> {
     }
     let text = format!(
         "the period that was given, {given:.1} px, is far from the {found:.1} px that the lattices in the \
-         image have; leave `period` out unless you know better"
+         image have; leave `period` out unless you are sure"
     );
     let warning = Warning::new(Code::Settings, text);
     Some(warning.with("given_px", given).with("found_px", found))
 }
 
-/// Warnings about `params` for an image that repeats like that.
+/// Warnings about `params` for an image with this repetition.
 pub fn settings(repetition: &Repetition, params: &Params) -> Vec<Warning> {
     let Some(period) = repetition.found_px.filter(|_| repetition.share >= MOST) else {
         return Vec::new();
@@ -129,7 +129,7 @@ pub fn settings(repetition: &Repetition, params: &Params) -> Vec<Warning> {
     if stride > STRIDE * period {
         let text = format!(
             "`stride = {stride}` is more than the period of {period:.1} px that the lattices in the image have: \
-             boundaries are no better known than that; give a smaller one"
+             boundaries cannot be more accurate than that; give a smaller one"
         );
         let warning = Warning::new(Code::Settings, text);
         warnings.push(warning.with("stride_px", stride).with("period_px", period));
@@ -190,10 +190,7 @@ mod tests {
         for nm in [2e-11, 5e-5, 1.5, 2e7] {
             let warnings = of(12.0, nm);
             assert_eq!(codes(&warnings), [Code::PixelSize], "{nm}");
-            assert!(
-                warnings[0].text.to_string().starts_with("there is no such pixel size"),
-                "{warnings:?}"
-            );
+            assert!(warnings[0].text.to_string().starts_with("a pixel size of "), "{warnings:?}");
         }
         for (px, nm) in [(12.0, 0.005), (30.0, 0.3)] {
             let warnings = of(px, nm);

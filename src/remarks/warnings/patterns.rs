@@ -1,4 +1,4 @@
-//! Patterns that are hardly there, or are no patterns.
+//! Patterns that are hardly there, or are not patterns.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -46,8 +46,8 @@ fn small(area: &Area) -> Option<Warning> {
     }
     let (label, share) = (area.label, 100.0 * area.fraction);
     let text = format!(
-        "pattern {label} has {share:.2} % of the image, less than {} %: it may be a few odd sites rather than \
-         a pattern; fewer patterns (`clusters`) do without it",
+        "pattern {label} covers {share:.2} % of the image, less than {} %: it may be a few stray sites rather than \
+         a pattern, and may vanish with fewer patterns (`clusters`)",
         100.0 * SMALL
     );
     let warning = Warning::new(Code::SmallPattern, text);
@@ -76,7 +76,7 @@ fn sliver(
     let (label, width) = (area.label, 2.0 * SLIVER * period);
     let text = format!(
         "pattern {label} lies in strips: {:.0} % of it is narrower than {width:.0} px, {:.1} periods, within \
-         which sites see both sides; it may be the boundary of others rather than a pattern",
+         which sites see both sides; it may be the boundary between others rather than a pattern",
         100.0 * share,
         2.0 * SLIVER
     );
@@ -123,14 +123,14 @@ fn along_the_scan(sites: ArrayView2<'_, u16>, map: &LabelMap, gaps: &Gaps) -> Op
     let (rows, cols) = (told(sites), told(sites.t()));
     let text = if rows >= ALONG && cols <= ACROSS {
         format!(
-            "labels follow the rows of the scan, which tell {:.0} % of them: drift or a jump of the scan may be \
+            "labels follow the scan rows, which predict {:.0} % of them: drift or a jump of the scan may be \
              what differs, not the crystal",
             100.0 * rows
         )
     } else if cols >= ALONG && rows <= ACROSS && settles(sites) {
         format!(
-            "labels follow the columns near the side of the image, which tell {:.0} % of them: where the beam \
-             has not settled after its way back, the scan is distorted, not the crystal",
+            "labels follow the pixel columns near the side of the image, which predict {:.0} % of them: where the beam \
+             has not settled after flyback, the scan is distorted, not the crystal",
             100.0 * cols
         )
     } else {
@@ -160,7 +160,7 @@ fn told(sites: ArrayView2<'_, u16>) -> f64 {
     if whole > 0.0 { 1.0 - within / whole } else { 0.0 }
 }
 
-/// Whether a label lies beside the left or the right side alone.
+/// Whether a label lies along the left or the right side alone.
 fn settles(sites: ArrayView2<'_, u16>) -> bool {
     let cols = sites.ncols();
     let largest = sites.iter().copied().max().unwrap_or(0);
@@ -212,6 +212,6 @@ mod tests {
         let of = |fraction| small(&Area { label: 3, pixels: 9, fraction });
         assert_eq!(of(0.006), None);
         let warning = of(0.004).expect("a warning");
-        assert!(warning.text.contains("pattern 3 has 0.40 % of the image"), "{warning:?}");
+        assert!(warning.text.contains("pattern 3 covers 0.40 % of the image"), "{warning:?}");
     }
 }

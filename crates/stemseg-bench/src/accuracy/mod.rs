@@ -18,7 +18,7 @@ pub use samples::{Sample, samples};
 
 /// How the images are segmented and judged.
 pub struct Settings<'a> {
-    /// The parameters for an image with so many true labels.
+    /// The parameters for an image with this number of true labels.
     pub params: &'a dyn Fn(&Micrograph, usize) -> Result<Params>,
     /// What is compared.
     pub metrics: metrics::Options,

@@ -101,7 +101,7 @@ impl Truth {
     fn read(path: &Path) -> Result<Self> {
         let values = read::read(path, None)?.pixels.to_f64();
         if let Some(value) = values.iter().find(|value| value.fract() != 0.0) {
-            let reason = format!("{value} is no label; labels are whole numbers");
+            let reason = format!("{value} is not a label; labels are whole numbers");
             return Err(Error::unreadable(path, reason));
         }
         let mut numbers: BTreeMap<i64, u16> = values.iter().map(|&v| (v as i64, 0)).collect();
@@ -153,7 +153,7 @@ fn truth_of(image: &Path) -> Result<PathBuf> {
     }
     let paths = names.iter().map(|name| image.with_file_name(name));
     paths.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        let reason = format!("has no true labels beside it; they would be {}", names.join(" or "));
+        let reason = format!("has no true labels next to it; they would be {}", names.join(" or "));
         Error::unreadable(image, reason)
     })
 }

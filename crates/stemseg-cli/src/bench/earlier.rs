@@ -25,7 +25,7 @@ impl Earlier {
             Ok(report) if report["rows"].is_array() => Ok(Self(report)),
             _ => Err(Error::unreadable(
                 path,
-                "it is not what 'stemseg bench --json' prints; make it anew",
+                "it is not what 'stemseg bench --json' prints; make it again",
             )),
         }
     }
@@ -33,7 +33,7 @@ impl Earlier {
     /// A word of warning where it was measured with other parameters.
     pub(super) fn warning(&self, parameters: &impl serde::Serialize) -> Option<&'static str> {
         let same = serde_json::json!(parameters) == self.0["parameters"];
-        (!same).then_some("the earlier run had other parameters; its times do not compare")
+        (!same).then_some("the earlier run had other parameters, so its times cannot be compared")
     }
 
     /// How many times faster than then the stage of `row` is now.

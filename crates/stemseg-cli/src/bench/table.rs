@@ -6,7 +6,7 @@ use super::earlier::Earlier;
 
 /// Head of the table; the last column is there with an earlier run only.
 const HEAD: [&str; 9] =
-    ["device", "ms", "least", "+-", "Mpx/s", "Msites/s", "GFLOP/s", "of limit", "times faster"];
+    ["device", "ms", "fastest", "+-", "Mpx/s", "Msites/s", "GFLOP/s", "of limit", "times faster"];
 
 /// Characters of a device's name.
 const NAME: usize = 18;
@@ -23,7 +23,7 @@ pub(super) fn table(report: &Report, earlier: Option<&Earlier>) -> String {
             limits.gflops,
             limits.copy_gigabytes_per_s
         ),
-        format!("medians of {} rounds, least, mean absolute deviation", report.repeats),
+        format!("medians of {} rounds, fastest round, mean absolute deviation", report.repeats),
     ];
     let mut size = None;
     for row in &report.rows {

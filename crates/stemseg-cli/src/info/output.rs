@@ -66,7 +66,7 @@ fn not_read(entry: &Entry) -> Option<String> {
     match &entry.refused {
         Some(reason) => Some(reason.clone()),
         None if entry.is_readable() => None,
-        None => Some("is no image, which has two dimensions, and no stack, which has three".into()),
+        None => Some("is neither an image (two dimensions) nor a stack (three)".into()),
     }
 }
 

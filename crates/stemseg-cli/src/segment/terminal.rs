@@ -142,7 +142,7 @@ fn areas_in_words(patterns: &Patterns, found: &Segmentation, pixel: Option<Pixel
     }
     let labelled: f64 = map.areas.iter().map(|a| a.fraction).sum();
     if labelled < 1.0 - 1e-9 {
-        areas.push(share("none", 1.0 - labelled));
+        areas.push(share("unlabelled", 1.0 - labelled));
     }
     let sure =
         memberships.iter().map(|&m| f64::from(m)).sum::<f64>() / memberships.len().max(1) as f64;

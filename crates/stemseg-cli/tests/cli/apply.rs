@@ -81,7 +81,7 @@ fn frames_of_a_stack_have_the_same_numbers() {
     }
     let first = place.labels("f0/labels.npy");
     assert!(other(&place.labels("image.stemseg/labels.npy"), &first) < 0.001);
-    // Mirror images of the grains are each other, but for the course of their boundary.
+    // Mirror images of the grains are each other, except for the course of their boundary.
     let second = place.labels("f1/labels.npy");
     assert!(other(&first, &second) < 0.2, "{}", other(&first, &second));
 }

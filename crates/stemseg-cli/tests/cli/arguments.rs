@@ -46,7 +46,7 @@ fn values_that_cannot_be_are_refused() {
         ("--patch", "99999999999", &["--patch", "99999999999 px is larger than any image"]),
         ("--patch", "99999999999999999999", &["--patch"]),
         ("--patch", "1.5", &["is not a whole number of px"]),
-        ("--patch", "3x3x3", &["'x3' is no unit of length", "px, nm"]),
+        ("--patch", "3x3x3", &["'x3' is not a unit of length", "px, nm"]),
         ("--patch", "nan", &["neither a number of px", "nor a length"]),
         ("--window", "0", &["window = 0x0", "at least 1"]),
         ("--window", "-1", &["-1 is negative"]),
@@ -142,7 +142,7 @@ fn lists_of_translations_that_cannot_be_are_refused() {
         ("least.txt", b"-2147483648 0\n", &["(-2147483648, +0)", "90x100 px"]),
         ("huge.txt", b"0 99999999999\n", &["huge.txt", "line 1"]),
         ("half.txt", b"0 60\n", &["13x133 px", "shorter translations"]),
-        ("random.bin", b"\xff\x00\xfe\x80\0\0\0", &["random.bin", "none of the formats"]),
+        ("random.bin", b"\xff\x00\xfe\x80\0\0\0", &["random.bin", "not in a format"]),
         ("bom.txt", b"\xef\xbb\xbf0 6\n0 6 6\n", &["bom.txt", "line 2", "'0 6 6'"]),
     ];
     for (name, content, _) in &files {
@@ -172,7 +172,7 @@ fn masks_that_cannot_be_are_refused() {
     let rows: [(&str, &[&str]); 7] = [
         ("shape.npy", &["shape.npy", "100 x 90", "90 x 100"]),
         ("stack.npy", &["stack.npy", "stack of 5"]),
-        ("text.txt", &["text.txt", "none of the formats"]),
+        ("text.txt", &["text.txt", "not in a format"]),
         ("missing.png", &["missing.png", "no such file"]),
         ("all.npy", &["all.npy", "the mask leaves no pixel"]),
         ("no_site.npy", &["only 0 sites"]),

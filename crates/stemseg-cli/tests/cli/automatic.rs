@@ -54,9 +54,9 @@ fn an_image_without_a_lattice_is_segmented_and_says_so() {
     let note = summary["notes"][0].as_str().unwrap();
     assert!(note.contains("no crystal lattice was found"), "{note}");
     let warning = summary["warnings"][0]["text"].as_str().unwrap();
-    assert!(warning.ends_with("give period where you know it"), "{warning}");
+    assert!(warning.ends_with("give period if you know it"), "{warning}");
     let said = text(&output.stderr);
-    assert!(said.contains("give --period where you know it"), "{said}");
+    assert!(said.contains("give --period if you know it"), "{said}");
     assert_eq!(summary["parameters"]["sampling"], json!({ "period": 16.0, "target": 16.0 }));
     assert!(place.labels("image.stemseg/labels.npy").iter().all(|l| (1..=2).contains(l)));
 }
@@ -87,7 +87,7 @@ fn a_period_that_is_given_is_taken() {
 #[test]
 fn regions_stay_that_are_as_large_as_asked() {
     let place = Place::empty();
-    // A disc of the second lattice, six periods across, in the first, beside a half of
+    // A disc of the second lattice, six periods across, in the first, next to a half of
     // the second.
     let both = scene(ROWS, 2 * COLS);
     let image = Array2::from_shape_fn(both.dim(), |(r, c)| {
@@ -262,7 +262,7 @@ fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
     for change in [("--descriptor", "translation"), ("--preset", "pystem"), ("--reduce", "pca")] {
         job.clone().with(&[change]).refused(&place, change.1, &["clusters", "-k 3"]);
     }
-    job.set("-k", "auto,2").refused(&place, "both", &["auto stands alone"]);
+    job.set("-k", "auto,2").refused(&place, "both", &["auto cannot be combined"]);
 }
 
 #[test]

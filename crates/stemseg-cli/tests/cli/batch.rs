@@ -59,7 +59,7 @@ fn sub_folders_are_kept_and_results_in_them_are_no_images() {
     job(&["data"]).set("--recursive", FLAG).succeed(&place);
     assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "summary.csv"]);
     assert_eq!(place.labels("r/deep/er/a.stemseg/labels.npy").dim(), (80, COLS));
-    // Beside the images, and then once more: their label maps are not taken for images.
+    // Next to the images, and then once more: their label maps are not taken for images.
     let beside = Job::new().images(&["data"]).set("--recursive", FLAG);
     beside.succeed(&place);
     let before = names(&place.path("data/deep/er"));
@@ -186,17 +186,17 @@ fn every_complaint_names_its_image() {
 fn the_table_goes_where_it_is_sent_and_replaces_nothing_else() {
     let place = data();
     place.write("mine.csv", "my,own,notes\n");
-    let words = ["mine.csv", "no table of stemseg", "--table"];
+    let words = ["mine.csv", "not a table of stemseg", "--table"];
     job(&["data/a.npy"]).set("--table", "mine.csv").refused(&place, "another file", &words);
     place.folder("r");
     place.write("r/summary.csv", "x");
     let output = job(&["data"]).run(&place);
-    check_failure("own table", &output, 2, &["r/summary.csv", "no table of stemseg"]);
+    check_failure("own table", &output, 2, &["r/summary.csv", "not a table of stemseg"]);
     std::fs::remove_file(place.path("r/summary.csv")).unwrap();
     let sent = job(&["data/a.npy"]).set("--table", "new/all.csv").set("--out", "one");
     sent.succeed(&place);
     assert_eq!(table(&place, "new/all.csv")["data/a.npy 2"]["result"], "one");
-    // An earlier table makes way, and beside the images there is none.
+    // An earlier table makes way, and next to the images there is none.
     sent.set("--out", "two").succeed(&place);
     assert_eq!(table(&place, "new/all.csv")["data/a.npy 2"]["result"], "two");
     Job::new().images(&["data/**/a.npy"]).succeed(&place);
@@ -225,7 +225,7 @@ fn the_table_is_of_the_results_that_are_there() {
         }
     }
     assert!(again["data/a.npy 2"]["message"].contains("exists already"));
-    // Other images go beside them; what failed is told of those of the run alone.
+    // Other images go next to them; what failed is told of those of the run alone.
     job(&["more"]).succeed(&place);
     let both: Vec<String> = lines(&place).into_keys().collect();
     assert_eq!(both, ["data/a.npy 2", "data/a.npy 3", "more/b.npy 2"]);
@@ -306,7 +306,7 @@ fn any_number_of_jobs_gives_the_same_results() {
     let output = little.run(&place);
     let said = text(&output.stderr);
     assert!(said.contains("memory = 20.0 MiB") && said.contains("5 --jobs share"), "{said}");
-    job(&["data"]).set("--jobs", "0").refused(&place, "no jobs", &["1 at least"]);
+    job(&["data"]).set("--jobs", "0").refused(&place, "no jobs", &["at least 1"]);
 }
 
 #[test]

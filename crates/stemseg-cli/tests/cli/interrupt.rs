@@ -200,7 +200,7 @@ fn what_a_killed_run_had_moved_aside_comes_back_with_a_note() {
     std::fs::rename(place.path("result"), place.path(hidden).join("old")).unwrap();
     let another = Job::new().set("--out", "another").succeed(&place);
     let said = text(&another.stderr);
-    assert!(said.contains("note: ") && said.contains("the earlier result is back"), "{said}");
+    assert!(said.contains("note: ") && said.contains("had moved aside, is back"), "{said}");
     assert_eq!(names(&place.path("")), ["another", "image.npy", "result"]);
     assert_eq!(place.bytes("result/my_notes.txt"), b"Tuesday");
     job.refused(&place, "it is there", &["result exists already"]);

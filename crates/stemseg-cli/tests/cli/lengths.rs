@@ -60,10 +60,10 @@ fn lengths_of_an_image_without_pixel_size_are_refused() {
         Job::new().set(SIZE.0, SIZE.1).set(name, value).refused(&place, value, words);
     };
     refused("--patch", "0.001nm", &["patch = 0.001nm", "less than half a pixel"]);
-    refused("--patch", "3mrad", &["'mrad' is no unit of length"]);
+    refused("--patch", "3mrad", &["'mrad' is not a unit of length"]);
     refused("--patch", "1m", &["larger than any image"]);
     refused("--pixel-size", "0.02", &["'0.02' has no unit", "0.015nm"]);
-    refused("--pixel-size", "0nm", &["no size of a pixel"]);
+    refused("--pixel-size", "0nm", &["not a pixel size"]);
 }
 
 #[test]

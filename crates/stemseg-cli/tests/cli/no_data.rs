@@ -1,4 +1,4 @@
-//! Pixels that are no data: not numbers, masked, far outside the range of all others, in
+//! Pixels without data: not numbers, masked, far outside the range of all others, in
 //! borders of one constant value.
 
 use ndarray::{Array2, Array3, s};

@@ -139,7 +139,7 @@ fn an_earlier_result_is_replaced_only_by_force() {
     stemseg(&place, &arguments).assert().success();
     stemseg(&place, &arguments).assert().code(2).stderr(contains("exists already"));
     stemseg(&place, &[&arguments[..], &["--force", "--seed=1"]].concat()).assert().success();
-    // What is not of the simulation stays beside it.
+    // What is not of the simulation stays next to it.
     std::fs::write(place.path().join("twins.sim/my_notes.txt"), "Tuesday").unwrap();
     stemseg(&place, &[&arguments[..], &["--force", "--format=tiff"]].concat()).assert().success();
     assert!(place.path().join("twins.sim/my_notes.txt").exists());

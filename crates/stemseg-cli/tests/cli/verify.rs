@@ -10,12 +10,12 @@ fn bad_input_is_refused_like_by_segment() {
     let before = place.snapshot();
     let cases: [(&[&str], &[&str]); 8] = [
         (&["missing.npy"], &["missing.npy", "no such file"]),
-        (&["text.npy"], &["text.npy", "none of the formats"]),
+        (&["text.npy"], &["text.npy", "not in a format"]),
         (&["image.npy", "--device", "cpu"], &["device", "name an adapter"]),
         (&["image.npy", "--device", "no such card"], &["no such card"]),
         (&["image.npy", "--stride", "0"], &["stride", "at least 1"]),
         (&["image.npy", "--roi", "0:900,:"], &["rows 0:900"]),
-        (&["image.npy", "-k", "auto,2"], &["auto stands alone"]),
+        (&["image.npy", "-k", "auto,2"], &["auto cannot be combined"]),
         (&["image.npy", "--preset", "pystem"], &["clusters = auto", "-k 3"]),
     ];
     for (arguments, words) in cases {

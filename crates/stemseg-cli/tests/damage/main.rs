@@ -74,7 +74,7 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 fn damage_shared(path: &Path) -> Result<(), Failed> {
     let bytes = std::fs::read(path)?;
     let folder = tempfile::tempdir()?;
-    // An .emi file needs the .ser files beside it.
+    // An .emi file needs the .ser files next to it.
     for entry in std::fs::read_dir(path.parent().unwrap())? {
         let other = entry?.path();
         if other.extension().is_some_and(|e| e == "ser") && bytes.starts_with(b"JK") {

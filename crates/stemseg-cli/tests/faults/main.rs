@@ -1,5 +1,5 @@
 //! A machine that fails: calls of the C library that give errors, one after the other, at
-//! every place of a run. See README.md beside this file.
+//! every place of a run. See README.md next to this file.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;

@@ -24,7 +24,7 @@ static int onwards;            // and all after it
 static int error = EIO;        // what it fails with
 static const char *under;      // only files in this folder
 static const char *fired_file; // made when a call fails
-static size_t least = 65536;   // only allocations of so many bytes
+static size_t least = 65536;   // only allocations of this many bytes
 static atomic_long calls;
 
 static const struct { const char *name; int number; } errors[] = {

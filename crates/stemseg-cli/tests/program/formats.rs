@@ -18,7 +18,7 @@ const GAPS: &[(&str, &str)] = &[
     ),
     ("mrc/20241021_00405_movie.mrc", "the scan that its _info.txt tells of is a plain stack"),
     ("other/panta_rhei_sample.prz", "read as npz, which has no pixel size"),
-    ("ser/128x128x5-diffraction_preview_1.ser", "1/nm, as the .emi file beside it says"),
+    ("ser/128x128x5-diffraction_preview_1.ser", "1/nm, as the .emi file next to it says"),
     ("tiff/ome-types_ome.tiff", "its two channels are two images, not frames of one"),
     ("tiff/olympus_SIS.tif", "the luma of the JPEG page is the one that it stores"),
     ("tiff/written_uint8_miniswhite.tif", "inverted, so that bright is large"),
@@ -40,7 +40,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("other/simple_signal.nxs", "is an HDF5 file of another kind"),
 ];
 
-/// Files beside others that are no images by themselves.
+/// Files next to others that are not images by themselves.
 const BESIDE: &[&str] =
     &["expected.json", "mrc/20241021_00405_info.txt", "ser/64x64_TEM_images_acquire.npy"];
 
@@ -87,7 +87,7 @@ fn listed(names: &[String]) -> Result<(), Failed> {
 }
 
 /// A file is refused with its reason or read; what is read has the values that are
-/// expected, but for the gaps. A file in no list must be read and agree.
+/// expected, except for the gaps. A file in no list must be read and agree.
 fn trial((name, file): (String, Value)) -> Trial {
     Trial::test(format!("formats::{name}"), move || {
         let path = data::shared().join("data/formats").join(&name);

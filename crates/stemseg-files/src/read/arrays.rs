@@ -105,7 +105,7 @@ impl Array {
         let size = dataset.element_size().ok();
         let count = size.and_then(|size| product(&self.shape, size));
         let one = entry.bytes().map_or(u64::MAX, |(_, one)| one.max(size.unwrap_or(0)));
-        // One chunk is unpacked beside the image.
+        // One chunk is unpacked in addition to the image.
         let chunk = dataset.chunk_shape().ok().flatten().and_then(|c| product(&c, size?));
         let available = file_size(path)?.saturating_mul(MAX_COMPRESSION);
         check_size(path, count, available, one.saturating_add(chunk.unwrap_or(0)))?;

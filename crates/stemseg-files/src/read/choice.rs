@@ -109,7 +109,7 @@ pub(super) fn frame(
     };
     match frame {
         None if entry.frames().is_some() && count == 0 => {
-            Err(Error::unreadable(path, "holds a stack without any frame; give another file"))
+            Err(Error::unreadable(path, "holds a stack without frames; give another file"))
         }
         None if count > 1 => {
             let last = count - 1;
@@ -122,7 +122,7 @@ pub(super) fn frame(
         None => Ok((Frame::Number(0), None)),
         Some(Frame::Number(number)) if number >= count => match (entry.frames(), count) {
             (None, _) => refuse(number, "a single image; leave out `frame`".into()),
-            (_, 0) => refuse(number, "a stack without any frame; give another file".into()),
+            (_, 0) => refuse(number, "a stack without frames; give another file".into()),
             (_, 1) => refuse(number, "a stack of one frame, number 0".into()),
             _ => refuse(number, format!("{count} frames; give a number from 0 to {}", count - 1)),
         },

@@ -38,7 +38,7 @@ impl Format for Dm {
     }
 }
 
-/// Why image `number` of the list is refused, where one of its dimensions is no length:
+/// Why image `number` of the list is refused, where one of its dimensions is not a length:
 /// the crate leaves such dimensions out.
 fn impossible_size(tags: &Value, number: usize) -> Option<String> {
     let children = |group: &Value| -> Vec<Value> {

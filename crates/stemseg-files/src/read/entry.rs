@@ -25,7 +25,7 @@ pub struct Entry {
     pub date: Option<String>,
     /// It was computed from spectra (the map of an element), which no detector shows.
     pub map: bool,
-    /// Why it is not read (`is a spectrum, not an image`), for what is no image.
+    /// Why it is not read (`is a spectrum, not an image`), for what is not an image.
     pub refused: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Entry {
         Some([self.shape[first], self.shape[first + 1]])
     }
 
-    /// Axes beside the one of colours.
+    /// Axes in addition to that of colours.
     fn rank(&self) -> usize {
         self.shape.len().saturating_sub(usize::from(self.colour))
     }

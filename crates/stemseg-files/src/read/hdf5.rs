@@ -62,7 +62,7 @@ pub(super) fn is_hspy(path: &Path) -> bool {
     })
 }
 
-/// The crate's error as this library's: a part of HDF5 that is not read is no damage.
+/// The crate's error as this library's: a part of HDF5 that is not read is not damage.
 pub(super) fn unreadable(path: &Path, error: hdf5_pure::Error) -> Error {
     match (not_read(&error), error) {
         (_, hdf5_pure::Error::Io(error)) => failed(path, error),

@@ -240,7 +240,7 @@ impl ImageFile {
         self.images.entries()
     }
 
-    /// All files that it is read from: the one that was opened, if it is no folder, then
+    /// All files that it is read from: the one that was opened, if it is not a folder, then
     /// those that belong to it, by name.
     pub fn files(&self) -> Vec<PathBuf> {
         self.stamps.files().map(Path::to_path_buf).collect()
@@ -255,7 +255,7 @@ impl ImageFile {
     /// the one that [`read_frame`] takes.
     ///
     /// # Errors
-    /// [`Error::Parameter`] where there is none, [`Error::Unreadable`] for what is no image.
+    /// [`Error::Parameter`] where there is none, [`Error::Unreadable`] for what is not an image.
     pub fn choose(&self, image: Option<usize>) -> Result<usize> {
         choice::entry(&self.path, self.entries(), image)
     }
@@ -303,7 +303,7 @@ impl ImageFile {
         Ok((mean.into(), notes))
     }
 
-    /// The memory that reading an image takes, with its pixels as f32 beside them, bytes; for
+    /// The memory that reading an image takes, with its pixels as f32 in addition, bytes; for
     /// `image` and `frame` as in [`read_frame`].
     ///
     /// # Errors
@@ -429,7 +429,7 @@ fn recognise(path: &Path) -> Result<&'static dyn Format> {
             return Error::unreadable(path, reason);
         }
         let reason = format!(
-            "is in none of the formats that are read ({}); convert it to one of them",
+            "is not in a format that is read ({}); convert it to one of these",
             format_names()
         );
         Error::unreadable(path, reason)

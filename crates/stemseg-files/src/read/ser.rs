@@ -16,7 +16,7 @@ const LARGEST_STEP: f64 = 1e-3;
 /// Above this many frames their times are not looked up one by one.
 const MOST_TIMES: u64 = 10_000;
 
-/// A series (`.ser`), or the description (`.emi`) of the series beside it.
+/// A series (`.ser`), or the description (`.emi`) of the series next to it.
 pub(super) struct Tia {
     name: &'static str,
     magic: &'static [u8],
@@ -48,19 +48,19 @@ impl Format for Tia {
     }
 }
 
-/// Refuses pipes and devices among the files beside, which the crate would wait for.
+/// Refuses pipes and devices among the files next to it, which the crate would wait for.
 fn check_regular(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let stem = stem.rsplit_once('_').map_or(&*stem, |(stem, _)| stem);
     // What cannot be listed is not found by the crate either.
-    for beside in std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten() {
-        let Ok(beside) = beside.map(|entry| entry.path()) else { continue };
-        let name = beside.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    for other in std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten() {
+        let Ok(other) = other.map(|entry| entry.path()) else { continue };
+        let name = other.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let own = name.starts_with(stem) && (name.ends_with(".ser") || name.ends_with(".emi"));
-        if own && !std::fs::metadata(&beside).is_ok_and(|metadata| metadata.is_file()) {
-            let reason = "belongs to a TIA series but is no regular file; replace it by one";
-            return Err(Error::unreadable(&beside, reason));
+        if own && !std::fs::metadata(&other).is_ok_and(|metadata| metadata.is_file()) {
+            let reason = "belongs to a TIA series but is not a regular file; replace it with one";
+            return Err(Error::unreadable(&other, reason));
         }
     }
     Ok(())
@@ -77,7 +77,7 @@ fn check_companions(path: &Path, named: bool) -> Result<()> {
         Err(openreadout_core::Error::Unsupported { .. }) => {
             let stem = path.file_stem().unwrap_or_default().display();
             let reason = format!(
-                "has no {stem}_1.ser beside it, where TIA keeps the pixels; copy the .ser files into its folder"
+                "has no {stem}_1.ser next to it, where TIA keeps the pixels; copy the .ser files into its folder"
             );
             Err(Error::unreadable(path, reason))
         }

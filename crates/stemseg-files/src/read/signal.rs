@@ -55,13 +55,13 @@ pub(super) fn entry(
     }
 }
 
-/// Refuses elements that are no numbers.
+/// Refuses elements that are not numbers.
 pub(super) fn check_element(path: &Path, dtype: &str) -> Result<()> {
     match is_number(dtype) {
         true => Ok(()),
         false => {
             let reason = format!(
-                "holds {dtype} elements, which are no pixel values; save an array of integers or floats"
+                "holds {dtype} elements, which are not pixel values; save an array of integers or floats"
             );
             Err(Error::unreadable(path, reason))
         }

@@ -21,7 +21,7 @@ struct Vendor {
     available: u64,
 }
 
-/// Axes beside rows and columns.
+/// Axes other than rows and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Axis {
     Channel,
@@ -128,7 +128,7 @@ fn refusal(info: &ImageInfo) -> Option<String> {
 pub(super) fn spectrum_image(bins: u64) -> String {
     format!(
         "is a spectrum image of {bins} energies, not an image; \
-         export the sum over energies, or give the image beside it"
+         export the sum over energies, or give the image next to it"
     )
 }
 

@@ -19,7 +19,7 @@ pub(super) fn open(path: &Path) -> Result<Archive> {
     ZipArchive::new(file).map_err(|error| unreadable(path, error))
 }
 
-/// The crate's error as this library's: what is packed in another way is no damage.
+/// The crate's error as this library's: what is packed in another way is not damage.
 pub(super) fn unreadable(path: &Path, error: ZipError) -> Error {
     match error {
         ZipError::UnsupportedArchive(what) => other_kind(path, what),

@@ -241,7 +241,7 @@ impl Slab {
         [0, 1].map(|axis| self.shape[axis].div_ceil(self.chunk[axis + 1]) as u64)
     }
 
-    /// Indices of the chunks that hold a part of the image, one after the other.
+    /// Indices of the chunks that hold a part of the image, in order.
     fn chunks(&self) -> impl Iterator<Item = Vec<u64>> {
         let frame = self.frame.map(|frame| frame / self.chunk[0] as u64);
         let ([rows, cols], last) = (self.grid(), self.trailing.then_some(0));

@@ -56,7 +56,7 @@ pub fn write_hspy(
     })
 }
 
-/// What the system said. The crate hides its layer's error but for the words, which end
+/// What the system said. The crate hides its layer's error except for the words, which end
 /// in the number that tells a full disk from others.
 fn system_error(words: &str) -> std::io::Error {
     let number = words.rsplit_once("(os error ").and_then(|(_, rest)| rest.split_once(')'));

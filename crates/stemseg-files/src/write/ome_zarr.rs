@@ -76,7 +76,7 @@ impl Writer<'_> {
         let levels = self.pyramid::<T>(&below, &labels, largest_share)?;
         let multiscales = self.multiscales(LABELS, levels, "most frequent of 2 x 2 pixels");
         let count = self.content.properties.len();
-        // Of 0, which is no label, viewers know that it is transparent.
+        // Of 0, which is not a label, viewers know that it is transparent.
         let colour = |label: usize| {
             let [red, green, blue] = (self.content.palette)(label);
             json!({ "label-value": label, "rgba": [red, green, blue, 255] })

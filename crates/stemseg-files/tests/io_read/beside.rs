@@ -1,4 +1,4 @@
-//! What lies in a folder or beside a file: only regular files are opened.
+//! What lies in a folder or next to a file: only regular files are opened.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
@@ -46,10 +46,13 @@ fn a_pipe_or_a_link_in_a_zspy_folder_is_refused() {
     std::fs::rename(&chunk, &elsewhere).unwrap();
     pipe(&chunk);
     let said = refusal_in_time(store.clone());
-    assert!(said.contains("has Experiments/image/data/0.0.0, which is no regular file"), "{said}");
+    assert!(
+        said.contains("has Experiments/image/data/0.0.0, which is not a regular file"),
+        "{said}"
+    );
     std::fs::remove_file(&chunk).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &chunk).unwrap();
-    assert!(refusal_in_time(store.clone()).contains("no regular file"));
+    assert!(refusal_in_time(store.clone()).contains("not a regular file"));
     // Nothing needs the file of another name.
     std::fs::rename(&chunk, store.join("notes")).unwrap();
     std::fs::rename(&elsewhere, &chunk).unwrap();
@@ -63,7 +66,7 @@ fn a_pipe_beside_a_series_is_refused() {
     let emi = folder.path("Series.EMI");
     pipe(&emi);
     let said = refusal_in_time(ser);
-    assert!(said.contains("Series.EMI") && said.contains("no regular file"), "{said}");
+    assert!(said.contains("Series.EMI") && said.contains("not a regular file"), "{said}");
     std::fs::remove_file(&emi).unwrap();
     let emi = folder.file("series.emi", b"JK\0\x02 and more");
     pipe(&folder.path("series_2.ser"));

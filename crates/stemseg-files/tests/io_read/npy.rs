@@ -164,7 +164,7 @@ fn other_numbers_of_dimensions_are_refused() {
         assert_refused(&path, Some(0), &words);
     }
     let path = folder.file("a.npy", &npy(1, "'|u1'", false, "(0, 4, 4)", &[]));
-    assert_refused(&path, None, &["stack without any frame"]);
+    assert_refused(&path, None, &["stack without frames"]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn elements_that_are_no_pixels_are_refused() {
         ("[('shape', '<f4'), ('b', '<i2')]", "structured", "integers or floats"),
     ] {
         let path = folder.file("a.npy", &npy(1, descr, false, "(2, 2)", &[0; 80]));
-        assert_refused(&path, None, &[named, "no pixel values", advice]);
+        assert_refused(&path, None, &[named, "not pixel values", advice]);
         assert_eq!(list(&path).unwrap().1[0].shape, [2, 2], "{descr}");
     }
 }

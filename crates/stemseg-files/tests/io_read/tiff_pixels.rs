@@ -7,7 +7,7 @@ use stemseg_files::read::{list, read};
 use crate::assert_refused;
 use crate::files::{Folder, Page, Value, bytes, image, samples, tiff};
 
-/// Values of `bits` bits one after the other, highest first; rows start at whole bytes.
+/// Values of `bits` bits without gaps, highest first; rows start at whole bytes.
 fn packed(values: &[u32], cols: usize, bits: u32) -> Vec<u8> {
     let row = |row: &[u32]| -> Vec<u8> {
         let bit = |i: u32| row[(i / bits) as usize] >> (bits - 1 - i % bits) & 1;

@@ -231,7 +231,7 @@ fn frames_that_imagej_speaks_of_but_are_not_there() {
     let path = folder.file("a.tif", &tiff(false, false, &pages(1, &imagej(5, "slices=5\n"))));
     let loaded = read(&path, None).unwrap();
     assert!(loaded.entry.is_image() && loaded.frame.is_none(), "{:?}", loaded.entry);
-    assert!(loaded.notes[0].contains("5 images, of which the file holds 1"), "{:?}", loaded.notes);
+    assert!(loaded.notes[0].contains("5 images, but the file holds 1"), "{:?}", loaded.notes);
     let path = folder.file("b.tif", &tiff(false, false, &pages(3, &imagej(5, ""))));
     let loaded = read(&path, None).unwrap();
     assert_eq!(list(&path).unwrap().1[0].frames(), Some(3));

@@ -105,7 +105,7 @@ fn the_content_decides_what_a_container_holds() {
 fn an_emi_file_leads_to_its_series() {
     let folder = Folder::new();
     let emi = folder.file("series.emi", b"JK\0\x02 and more");
-    assert_refused(&emi, None, &["no series_1.ser beside it", "copy the .ser files"]);
+    assert_refused(&emi, None, &["no series_1.ser next to it", "copy the .ser files"]);
     let ser = made(&folder, "series_1.ser");
     assert_eq!(read(&emi, None).unwrap().pixels, expected(0, true));
     assert_eq!(list(&emi).unwrap().0, "TIA emi");
@@ -228,7 +228,7 @@ fn headers_without_a_mark_must_fit_their_file() {
     old[208..216].fill(0);
     assert_eq!(list(&folder.file("old.mrc", &old)).unwrap().0, "MRC");
     old.truncate(old.len() - 1);
-    assert_refused(&folder.file("cut.mrc", &old), None, &["none of the formats"]);
+    assert_refused(&folder.file("cut.mrc", &old), None, &["not in a format"]);
 }
 
 #[test]

@@ -57,9 +57,9 @@ pub(super) fn section(summary: &Summary) -> Markup {
             }
         }
         p.note {
-            "From the crossings of lines through the sites (Cauchy-Crofton), which is right to about 2 % for "
-            "smooth boundaries and does not count the stairs of the pixels. Labels that are extended to the "
-            "image's edge do not count."
+            "Lengths follow from how often lines through the sites cross a boundary (Cauchy-Crofton): right to about 2 % for "
+            "smooth boundaries, and without the staircase of the pixels. Labels that are extended to the "
+            "edge of the image do not count."
         }
     };
     section_of("boundaries", "Boundaries", &body)

@@ -54,7 +54,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
             }
         }
         @if !maps.is_empty() {
-            h3 { "The best channels that are not alike" }
+            h3 { "The best channels that differ from one another" }
             div.maps { @for map in maps { (map.figure()) } }
         }
     };

@@ -1,4 +1,4 @@
-//! Why so many patterns, where their number was chosen.
+//! Why this number of patterns, where their number was chosen.
 
 use maud::{Markup, html};
 use plotters::prelude::*;

@@ -14,7 +14,7 @@ use stemseg::plan::Reduce;
 /// Sites in the scatter plot, at most.
 const MOST_POINTS: usize = 2500;
 
-/// Labels that are written beside their centroids, at most.
+/// Labels that are written next to their centroids, at most.
 const MOST_CENTROIDS: usize = 24;
 
 pub(super) fn section(content: Content<'_>) -> Markup {
@@ -29,12 +29,12 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                     figcaption {
                         @match content.found.plan.params().reduce {
                             Reduce::Pca => {
-                                "Variance that each component explains. Those in colour are kept: "
-                                (kept) " features, " (share) " of the variance. The line adds them up."
+                                "Variance explained by each component. Those in colour are kept: "
+                                (kept) " features, " (share) " of the variance. The line is the running total."
                             }
                             Reduce::Maf => {
-                                "Autocorrelation factors: how much each varies over the image for what \
-                                 neighbouring sites differ by, as a share of all. The line adds them up."
+                                "Autocorrelation factors: how much each varies over the image, relative to how much \
+                                 neighbouring sites differ, as a share of the total. The line is the running total."
                             }
                         }
                     }

@@ -33,8 +33,8 @@ pub fn index(micrograph: &Micrograph, entries: &[Entry<'_>]) -> String {
         section id="results" aria-label="Results" {
             div.cards { @for entry in entries { (card(entry, micrograph.shape)) } }
             p.note {
-                "The same features clustered into different numbers of patterns. Inertia falls with every pattern "
-                "more; a number after which it hardly falls, and at which confidence is high, is worth a look."
+                "The same features, clustered into different numbers of patterns. Inertia falls with every further "
+                "pattern. A number after which it hardly falls, and at which confidence is high, is worth a look."
             }
         }
     };

@@ -49,8 +49,8 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                     p.note { "The other " (labels.len() - MOST_ROWS) " labels are in summary.json." }
                 }
                 p.note {
-                    "Confidence is the membership of the sites in their pattern rather than in another, 0 to 1: "
-                    (significant(summary.confidence.mean, 3)) " on average, above 0.9 on "
+                    "Confidence, from 0 to 1, says how clearly sites belong to their pattern and not to another. It is "
+                    (significant(summary.confidence.mean, 3)) " on average, and above 0.9 on "
                     (percent(summary.confidence.fraction_above_0_9))
                     " of the labelled area. It does not tell whether the number of patterns is right."
                 }

@@ -45,7 +45,7 @@ pub(super) fn bar(share: f64) -> Markup {
 }
 
 /// Text that may hold what a file said: isolated, so that words written from right to left
-/// do not turn what stands beside them.
+/// do not turn what stands next to them.
 pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi { (visible(text)) } }
 }

@@ -7,7 +7,7 @@ use super::parts::{chip, section as section_of};
 use crate::number::percent;
 use crate::overlay::scale_bar;
 
-/// Labels beside the picture; more are in the table alone.
+/// Labels next to the picture; more are in the table alone.
 const MOST_CHIPS: usize = 32;
 
 pub(super) fn section(content: Content<'_>) -> Markup {

@@ -34,7 +34,7 @@ const MARGIN: u32 = 28;
 /// Width of a plot.
 const WIDTH: u32 = 1000;
 
-/// Height of a plot that is no map.
+/// Height of a plot that is not a map.
 const HEIGHT: u32 = 680;
 
 /// One axis of a plot.

@@ -76,7 +76,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
         @if !content.command.is_empty() { (command(content.command)) }
         (list(&input(summary)))
         p.note {
-            "The same version gives the same labels from the same file on the same kind of device. Beside this "
+            "The same version gives the same labels from the same file on the same kind of device. In addition to this "
             "page, summary.json holds all numbers, and overlay.png, features.png and channels.png the pictures."
         }
     };
@@ -201,6 +201,6 @@ fn times(times: &TimingsMs) -> Markup {
                 li { span { (name) } (bar(ms / longest)) span.number { (time(ms)) } }
             }
         }
-        p.note { (time(times.total)) " in all, up to the writing of this page." }
+        p.note { (time(times.total)) " in total, until this page was written." }
     }
 }

@@ -11,7 +11,7 @@ use stemseg::image::rows::Rows;
 /// Longest side of a layer, px.
 const LONGEST: usize = 1024;
 
-/// Lines are drawn at least this wide, so that those of a small image are no beams.
+/// Lines are drawn at least this wide, so that those of a small image are not beams.
 const NARROWEST: usize = 512;
 
 /// Labels as they are drawn, one for each pixel, row by row.

@@ -1,4 +1,4 @@
-//! Boundary lines: which pixels lie beside another label.
+//! Boundary lines: which pixels adjoin another label.
 
 use std::ops::Range;
 

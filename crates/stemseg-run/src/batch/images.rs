@@ -71,7 +71,7 @@ impl Images {
     }
 }
 
-/// The names of files that are no images, the first of them.
+/// The names of files that are not images, the first of them.
 fn left_out(others: &[PathBuf]) -> String {
     const MOST: usize = 5;
     let names: Vec<_> = others.iter().take(MOST).map(|p| p.display().to_string()).collect();
@@ -80,13 +80,13 @@ fn left_out(others: &[PathBuf]) -> String {
         _ => String::new(),
     };
     let names = names.join(", ");
-    format!("left out what is in no format that is read: {names}{more}")
+    format!("left out files in formats that are not read: {names}{more}")
 }
 
 struct Finder<'a> {
     search: &'a Search<'a>,
     found: Vec<Found>,
-    /// Files that are no images.
+    /// Files that are not images.
     others: Vec<PathBuf>,
     /// What was found, without links.
     seen: HashSet<PathBuf>,
@@ -269,7 +269,7 @@ fn below(folder: &Path, path: &Path) -> PathBuf {
     }
 }
 
-/// The folders at the start of a pattern that are no patterns.
+/// The folders at the start of a pattern that are not patterns.
 fn fixed_part(pattern: &Path) -> PathBuf {
     let folders = pattern.parent().unwrap_or(Path::new(""));
     let fixed = |part: &std::path::Component<'_>| {

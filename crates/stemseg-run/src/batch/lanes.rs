@@ -47,7 +47,7 @@ impl<'a> Lanes<'a> {
         let open = || device.get_or_init(|| Devices::open(request, &method.families()));
         thread::scope(|scope| {
             // Opening a device takes about as long as reading an image. Without a thread of
-            // its own it is opened when it is needed, and lanes that get none are not missed.
+            // its own it is opened when it is needed, and lanes that have no image are not missed.
             let _ = try_beside(scope, open);
             for _ in 1..self.shared.jobs {
                 let _ = try_beside(scope, || self.lane(&open));
@@ -60,7 +60,7 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Reads one image, computes another and writes a third; one after the other where
+    /// Reads one image, computes another and writes a third; in succession where
     /// the system refuses threads.
     fn lane<'d>(&self, device: &dyn Fn() -> &'d Ready) {
         thread::scope(|scope| {

@@ -308,12 +308,12 @@ fn as_it_was(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| harmless(text) == cell).unwrap_or(cell)
 }
 
-/// Refuses to replace what is no table.
+/// Refuses to replace what is not a table.
 fn check(path: &Path) -> Result<()> {
     if !path.exists() || is_table(path) {
         return Ok(());
     }
-    let reason = "there is something that is no table of stemseg; give another `table` file";
+    let reason = "it is not a table of stemseg, and is not replaced; give another `table` file";
     Err(Error::parameter("table", path.display(), reason))
 }
 

@@ -28,7 +28,7 @@ pub struct Input {
     pub mask: Option<Mask>,
     /// What is done with NaN and infinite pixels; they are left out by default.
     pub non_finite: NonFinite,
-    /// What is done with pixels that are no data by their values; by default they are found
+    /// What is done with pixels whose values are not data; by default they are found
     /// and count in no sum.
     pub outliers: Outliers,
 }

@@ -1,4 +1,4 @@
-//! What is said of pixels that are no data.
+//! What is said of pixels without data.
 
 use stemseg::image::micrograph::Micrograph;
 use stemseg::remarks::{Code, Remarks, Warning};

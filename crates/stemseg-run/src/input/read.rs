@@ -133,10 +133,10 @@ fn other_unit(entry: &read::Entry) -> Option<&'static str> {
     entry.calibration.filter(|c| c.pixel_size().is_none()).map(|c| c.unit.name())
 }
 
-/// The pixels of a file that is no stack.
+/// The pixels of a file that is not a stack.
 ///
 /// # Errors
-/// [`Error::Unreadable`] for one that is, and for what is no image.
+/// [`Error::Unreadable`] for one that is, and for what is not an image.
 pub fn single_image(path: &Path) -> Result<read::Pixels> {
     only_image(path, ImageFile::open(path)?)
 }
@@ -173,7 +173,7 @@ fn mask(given: &Mask, shape: (usize, usize)) -> Result<(ndarray::Array2<bool>, S
         false => Err(Error::unreadable(
             path,
             format!(
-                "the mask has {} x {} pixels but the image {} x {}; they must agree",
+                "the mask has {} x {} pixels, but the image has {} x {}; they must agree",
                 mask.nrows(),
                 mask.ncols(),
                 shape.0,
@@ -205,7 +205,7 @@ fn checksummed(pixels: &Pixels, frame: Option<Frame>, files: &Stamps) -> Checksu
     }
 }
 
-/// SHA-256 of the files, one after the other, hexadecimal.
+/// SHA-256 of the files in succession, hexadecimal.
 ///
 /// # Errors
 /// Where one cannot be read, or is not what it was when the stamps were taken.

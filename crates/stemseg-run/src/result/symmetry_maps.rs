@@ -60,7 +60,7 @@ fn of_family(folder: &Path, map: &SymmetryMap, pixel_size: Option<PixelSize>) ->
     write(format!("{family}_best.tif"), "the largest score of each inner site".into(), best)?;
     let (name, what) = match *family {
         "rotation" => ("order", "order of the axis that it is of"),
-        _ => ("angle", "angle of the axis that it is of, degrees from the horizontal, clockwise"),
+        _ => ("angle", "angle of its axis, degrees from the horizontal, clockwise"),
     };
     write(format!("{family}_{name}.tif"), what.into(), of)?;
     for (order, scores) in orders {

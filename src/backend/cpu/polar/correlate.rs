@@ -5,7 +5,7 @@ use crate::descriptor::polar::{Product, Score};
 
 /// Which products are summed, and what scores are made of them.
 pub(super) struct Correlations {
-    /// Rings are rolled by so many samples.
+    /// Rings are rolled by this many samples.
     rolls: Vec<usize>,
     /// Sample `j` changes places with these minus `j`.
     turns: Vec<usize>,

@@ -133,7 +133,7 @@ impl Taps {
     }
 }
 
-/// Spline coefficients of sixteen squares side by side, but for one factor of
+/// Spline coefficients of sixteen squares side by side, except for one factor of
 /// [`spline::GAIN`], with one mirrored coefficient all around.
 #[derive(Default)]
 pub(in crate::backend::cpu) struct Squares {

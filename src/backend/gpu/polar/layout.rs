@@ -44,7 +44,7 @@ impl Layout {
             .unwrap_or(spilt(64))
     }
 
-    /// With so many rings at a time in workgroup memory, or everything in a slot.
+    /// With this many rings at a time in workgroup memory, or everything in a slot.
     fn of(threads: usize, polar: &Polar, sums: &Sums, at_once: Option<usize>) -> Self {
         let blocks = sums.len() / LAGS;
         let teams = blocks.next_power_of_two().min(threads / PART);

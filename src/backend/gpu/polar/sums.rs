@@ -39,7 +39,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// For `scores`, each some products with their weights, on rings of so many
+    /// For `scores`, each some products with their weights, on rings of this many
     /// samples.
     pub(super) fn new(angles: usize, scores: &[Score]) -> Self {
         let products = || scores.iter().flatten().map(|(product, _)| *product);

@@ -72,7 +72,7 @@ impl Layout {
         })
     }
 
-    /// A slice of so many `eights` of frequencies at a time, the window in tiles.
+    /// A slice of this many `eights` of frequencies at a time, the window in tiles.
     fn sliced(long: usize, short: usize, eights: usize, vectors: usize) -> Option<Self> {
         let sums_pitch = (EIGHT * eights).min(long) | 1;
         let left = vectors.checked_sub(short * sums_pitch)?;

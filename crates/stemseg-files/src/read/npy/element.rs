@@ -3,7 +3,7 @@
 /// What an array consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Element {
-    /// As numpy spells it: `uint16`; what is no number as it stands in the header, `<U5`.
+    /// As numpy spells it: `uint16`; what is not a number as it stands in the header, `<U5`.
     pub(super) dtype: String,
     /// Bytes of a number, 0 for what is none.
     pub(super) size: u64,

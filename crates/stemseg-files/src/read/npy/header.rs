@@ -26,7 +26,7 @@ const BLOCK: usize = 1 << 16;
 /// What the axes of an array are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// `[rows, cols]`, or what is no image.
+    /// `[rows, cols]`, or what is not an image.
     Image,
     /// `[rows, cols, 1]`.
     OneChannel,
@@ -143,7 +143,7 @@ impl Header {
         if self.fortran { 0 } else { frame as u64 * frame_bytes }
     }
 
-    /// Refuses elements that are no pixels, and more of them than `stored` bytes.
+    /// Refuses elements that are not pixels, and more of them than `stored` bytes.
     pub(super) fn check(&self, path: &Path, stored: u64) -> Result<()> {
         let dtype = self.dtype();
         if !is_number(&dtype) {
@@ -152,7 +152,7 @@ impl Header {
                 "float128" => "save them as float64 (numpy.float64)",
                 _ => "save a plain array of integers or floats",
             };
-            let reason = format!("holds {dtype} elements, which are no pixel values; {advice}");
+            let reason = format!("holds {dtype} elements, which are not pixel values; {advice}");
             return Err(Error::unreadable(path, reason));
         }
         let image = self.bytes(self.image_shape()).unwrap_or(u64::MAX);

@@ -46,7 +46,7 @@ pub(super) fn planes(
     let notes: Vec<String> = (said > total)
         .then(|| {
             format!(
-                "ImageJ's description speaks of {said} images, of which the file holds {total}: \
+                "ImageJ's description announces {said} images, but the file holds {total}: \
                  the others were cut off, or never saved with it"
             )
         })

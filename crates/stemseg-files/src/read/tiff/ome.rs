@@ -26,7 +26,7 @@ struct Image {
     runs: Vec<Run>,
 }
 
-/// Pages that hold planes one after the other.
+/// Pages that hold planes in succession.
 #[derive(Debug, Default, Clone, Copy)]
 struct Run {
     page: usize,
@@ -43,7 +43,7 @@ pub(super) fn is_ome(description: &str) -> bool {
     start.starts_with('<') && (start.contains("<OME") || start.contains(":OME "))
 }
 
-/// The images of a file of so many `pages`, a channel of each by itself; or why the text
+/// The images of a file of this many `pages`, a channel of each by itself; or why the text
 /// cannot be read.
 pub(super) fn planes(xml: &str, pages: usize) -> Result<Vec<Planes>, String> {
     if xml.len() > MOST {

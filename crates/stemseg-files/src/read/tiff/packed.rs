@@ -1,4 +1,4 @@
-//! Grey pixels of 9 to 31 bits that are no whole bytes, one after the other.
+//! Grey pixels of 9 to 31 bits that are not whole bytes, packed without gaps.
 
 use ndarray::Array2;
 use tiff::decoder::Decoder;

@@ -27,7 +27,7 @@ pub(super) struct Page {
     layout: BufferLayoutPreference,
     dtype: &'static str,
     compression: CompressionMethod,
-    /// Bytes of the pixels as they are stored, but for compression: with samples that
+    /// Bytes of the pixels as they are stored, except for compression: with samples that
     /// are not read, and tiles that reach beyond the image.
     stored: Option<u64>,
     planar: bool,
@@ -128,12 +128,12 @@ impl Page {
         self.layout.complete_len as u64
     }
 
-    /// Bytes that are stored of all frames, but for compression; `None` beyond 2^64.
+    /// Bytes that are stored of all frames, except for compression; `None` beyond 2^64.
     pub(super) fn stored(&self) -> Option<u64> {
         self.stored?.checked_mul(self.frames().unwrap_or(1) as u64)
     }
 
-    /// How many frames lie behind its directory, where these are no pages.
+    /// How many frames lie behind its directory, where these are not pages.
     pub(super) fn frames(&self) -> Option<usize> {
         self.stack.as_ref().map(|stack| stack.frames)
     }

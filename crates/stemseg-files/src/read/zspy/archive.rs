@@ -64,7 +64,8 @@ impl Archive {
             Store::Folder { files, others } => {
                 let member = self.path.join(name);
                 if others.iter().any(|other| member.starts_with(other)) {
-                    let reason = format!("has {name}, which is no regular file; replace it by one");
+                    let reason =
+                        format!("has {name}, which is not a regular file; replace it with one");
                     return Err(Error::unreadable(&self.path, reason));
                 }
                 if !files.contains(&member) {

@@ -47,7 +47,9 @@ impl Manifest {
         match kind_of(&path)? {
             None => return Ok(Err(format!("this folder has no {SUMMARY}"))),
             // A link could lead to the list of another folder, a pipe would never end.
-            Some(kind) if !kind.is_file() => return Ok(Err(format!("its {SUMMARY} is no file"))),
+            Some(kind) if !kind.is_file() => {
+                return Ok(Err(format!("its {SUMMARY} is not a file")));
+            }
             Some(_) => {}
         }
         let text = fs::read(&path).map_err(Error::io(&path))?;
@@ -65,7 +67,7 @@ impl Manifest {
             // Rebuilt from its parts: no `..`, nothing absolute, no drive.
             let within = path.components().all(|part| matches!(part, Component::Normal(_)));
             if !within || name.is_empty() {
-                return Err(format!("its {SUMMARY} lists '{name}', which is no path within it"));
+                return Err(format!("its {SUMMARY} lists '{name}', which is not a path within it"));
             }
             let set = if name.ends_with('/') { &mut all.folders } else { &mut all.files };
             set.insert(path.components().collect());
@@ -95,7 +97,7 @@ impl Manifest {
                 Some(kind) if !is_folder && kind.is_file() => {}
                 Some(_) => {
                     let word = if is_folder { "folder" } else { "file" };
-                    return Ok(Some(format!("{name} of its {SUMMARY} is no {word} any more")));
+                    return Ok(Some(format!("{name} of its {SUMMARY} is not a {word} any more")));
                 }
             }
         }

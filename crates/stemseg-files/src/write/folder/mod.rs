@@ -25,7 +25,7 @@ use stemseg::{Error, Result};
 pub use self::recover::sweep;
 pub use self::sync::sync_file;
 
-/// A result in the making: a hidden folder beside the target, put into place by
+/// A result in the making: a hidden folder next to the target, put into place by
 /// [`commit`](Self::commit), removed when dropped before that.
 ///
 /// The hidden folder is locked while the process lives, so that no two runs make one
@@ -58,7 +58,7 @@ impl ResultFolder {
             return Err(Error::parameter(
                 "out",
                 target.display(),
-                "this names no folder to make; give a name such as result",
+                "this is not the name of a new folder; give one, such as result",
             ));
         };
         // Absolute, so that a change of the working directory does no harm;
@@ -127,7 +127,7 @@ impl ResultFolder {
     /// the version of stemseg, if it is not in it), puts the result into place and gives its
     /// path.
     ///
-    /// What an earlier result holds beside its own files is moved into the new one; then
+    /// What an earlier result holds in addition to its own files is moved into the new one; then
     /// the two change places, in one step where the system can, and the files of the
     /// earlier one are deleted.
     ///

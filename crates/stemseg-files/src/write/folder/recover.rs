@@ -92,7 +92,7 @@ pub(super) fn settle(folder: &Path, target: &Path) -> Result<Result<Vec<String>,
     Ok(Ok(notes))
 }
 
-/// Moves what `part` holds beside its result to `target`, and deletes the result.
+/// Moves what `part` holds in addition to its result to `target`, and deletes the result.
 fn give_back(
     part: &Path,
     target: &Path,
@@ -120,7 +120,7 @@ fn give_back(
 
 fn brought_back(target: &Path) -> String {
     format!(
-        "{}: the earlier result is back, which a run that was killed had moved aside",
+        "{}: the earlier result, which a run that was killed had moved aside, is back",
         target.display()
     )
 }

@@ -1,4 +1,4 @@
-//! [`Staging`]: the hidden folder beside a target in which it is made.
+//! [`Staging`]: the hidden folder next to a target in which it is made.
 //!
 //! It has one name for each target, so that making the folder keeps two runs apart, and
 //! holds a file that the system locks for as long as the process lives. Whoever gets the
@@ -133,7 +133,7 @@ impl Drop for Staging {
     }
 }
 
-/// Removes a hidden folder, unless there is something in it beside the lock.
+/// Removes a hidden folder, unless there is something in it besides the lock.
 pub(super) fn release(folder: &Path, lock: Option<File>) {
     let only_lock = |name: OsString| name == LOCK;
     let empty = fs::read_dir(folder).is_ok_and(|mut entries| {

@@ -252,13 +252,16 @@ fn force_spares_what_is_no_whole_result() {
         (r#"{"stemseg_version": 1}"#, "was not written by stemseg"),
         (r#"{"stemseg_version": "0.1.0"}"#, "does not list all files"),
         (r#"{"stemseg_version": "0.1.0", "files": ["a"]}"#, "does not list all files"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["../a", "summary.json"]}"#, "no path within"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["/etc", "summary.json"]}"#, "no path within"),
-        (r#"{"stemseg_version": "0.1.0", "files": [7, "summary.json"]}"#, "no path within"),
+        (r#"{"stemseg_version": "0.1.0", "files": ["../a", "summary.json"]}"#, "not a path within"),
+        (r#"{"stemseg_version": "0.1.0", "files": ["/etc", "summary.json"]}"#, "not a path within"),
+        (r#"{"stemseg_version": "0.1.0", "files": [7, "summary.json"]}"#, "not a path within"),
         (r#"{"stemseg_version": "0.1.0", "files": ["a", "summary.json"]}"#, "a of its summary"),
         (r#"{"stemseg_version": "0.1.0", "files": ["b/c", "summary.json"]}"#, "not the folder"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["b/", "summary.json"]}"#, "no folder any more"),
-        (r#"{"stemseg_version": "0.1.0", "files": ["c", "summary.json"]}"#, "no file any more"),
+        (
+            r#"{"stemseg_version": "0.1.0", "files": ["b/", "summary.json"]}"#,
+            "not a folder any more",
+        ),
+        (r#"{"stemseg_version": "0.1.0", "files": ["c", "summary.json"]}"#, "not a file any more"),
     ];
     symlink(place.path(), target.join("b")).unwrap();
     symlink(place.path(), target.join("c")).unwrap();
@@ -268,7 +271,7 @@ fn force_spares_what_is_no_whole_result() {
     }
     fs::remove_file(target.join(SUMMARY)).unwrap();
     symlink("b", target.join(SUMMARY)).unwrap();
-    refused(&target, "is no file");
+    refused(&target, "is not a file");
     assert_eq!(names(&target), ["b", "c", "summary.json"]);
     assert_eq!(names(place.path()), ["gold.stemseg"]);
 }
@@ -492,7 +495,7 @@ fn what_cannot_be_put_back_is_kept_and_named() {
     fs::write(target.join("my_notes.txt"), "another").unwrap();
     let said = sweep(place.path()).join("\n");
     assert!(said.contains("my_notes.txt") && said.contains(".gold.stemseg.tmp-"), "{said}");
-    // Runs go on beside it.
+    // Runs go on next to it.
     make(&target, true, "third").unwrap();
     assert_eq!(fs::read_to_string(target.join("my_notes.txt")).unwrap(), "another");
     let hidden: Vec<_> =
@@ -510,7 +513,7 @@ fn an_earlier_versions_result_that_lost_its_name_comes_back() {
     fs::create_dir(&aside).unwrap();
     fs::rename(&target, aside.join("earlier")).unwrap();
     let said = sweep(place.path()).join("\n");
-    assert!(said.contains("gold.stemseg: the earlier result is back"), "{said}");
+    assert!(said.contains("gold.stemseg: the earlier result, which"), "{said}");
     assert_eq!(labels(&target), "first");
     assert_eq!(names(place.path()), ["gold.stemseg"]);
 }
