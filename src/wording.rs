@@ -11,8 +11,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 51] = [
+pub const SETTINGS: [&str; 60] = [
+    "angles",
     "axes",
+    "border",
     "check",
     "clusters",
     "compare",
@@ -32,9 +34,11 @@ pub const SETTINGS: [&str; 51] = [
     "lattice",
     "mask",
     "mask-invert",
+    "max-points",
     "memory",
     "min-confidence",
     "nan",
+    "order",
     "orders",
     "out",
     "outliers",
@@ -46,11 +50,13 @@ pub const SETTINGS: [&str; 51] = [
     "period",
     "pixel-size",
     "pool",
+    "pool-top",
     "pool-width",
     "preset",
     "radius",
     "recursive",
     "reduce",
+    "restarts",
     "resume",
     "rings",
     "roi",
@@ -59,9 +65,12 @@ pub const SETTINGS: [&str; 51] = [
     "seed",
     "size",
     "smooth",
+    "spectrum",
+    "spectrum-scale",
     "stride",
     "table",
     "translations",
+    "variance",
     "window",
 ];
 

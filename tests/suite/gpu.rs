@@ -56,7 +56,7 @@ const MUTATIONS: [(&str, &str, &str, Check); 67] = [
     ("power_mean", "max(own.x, chunk)", "max(own.x + 1u, chunk)", lonely_spots),
     ("power_mean", "min(own.y, beyond)", "min(own.y - 1u, beyond)", lonely_spots),
     ("power_mean", "inner < rows.y", "inner + 1u < rows.y", power_mean_corners),
-    ("power_mean", "* counts[at]", "", masked_power_means),
+    ("power_mean", "* counts[at]", "* (1.0 + 0.0 * counts[at])", masked_power_means),
     ("power_mean", "params.inner_left + col", "col", power_mean_corners),
     ("centred", "merged(all, along(", "(along(", centred_corners),
     ("centred", "max(local, chunk)", "max(local + 1u, chunk)", centred_corners),

@@ -65,6 +65,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let _at_work = AtWork::new(&args.file);
     let read = read(&args.file, &args.input.input())?;
     let Chosen { params, remarks, .. } = settings.choose(&read.micrograph)?;
+    // What cannot be is refused before anything is said of it.
+    stemseg::Plan::new(params.clone(), &read.micrograph)?;
     let adapter = adapter::to_verify(&args.device)?;
     let checked = backend::gpu::Gpu::new(&adapter)?;
     bar.remarks(&read.remarks);
