@@ -183,7 +183,8 @@ impl From<&String> for Text {
 
 impl PartialEq<&str> for Text {
     fn eq(&self, plain: &&str) -> bool {
-        self.to_string() == *plain
+        let said = self.to_string();
+        said == *plain
     }
 }
 

@@ -118,7 +118,7 @@ impl<B: Backend + ?Sized> Backend for &B {
     }
 }
 
-/// An uploaded image. The methods take bands of [`Plan::bands`]; whatever their
+/// An uploaded image. The methods take bands of [`Sites::bands`](crate::sites::Sites::bands); whatever their
 /// height, each site's values are the same bit for bit.
 ///
 /// Sums and features come back once, at the end: a device can go on with one

@@ -1,5 +1,5 @@
 //! The way of the data, on one screen: [`segment`] describes the sites ([`Describing`]), fits
-//! patterns to them ([`fit`]) and labels the pixels (`label`); [`predict`] labels those of an
+//! patterns to them ([`fit`]) and labels the pixels (`label`); `predict` labels those of an
 //! image to which nothing is fitted.
 
 mod describe;
@@ -201,7 +201,7 @@ pub fn segment(
     })
 }
 
-/// What labels an image without looking at others: see [`Model`](crate::model::Model).
+/// What labels an image without looking at others: see [`Model`].
 pub(crate) struct Known<'a> {
     /// The map from descriptors to features.
     pub(crate) pca: Pca,

@@ -63,15 +63,15 @@ mod tests {
             let raw = before.ends_with('r') || before.ends_with("r#");
             rest = if here.starts_with("//") {
                 here.find('\n').map_or("", |end| &here[end..])
-            } else if let Some(character) = ["'\"'", "'\\''", "'\\\"'", "'/'"]
+            } else if let Some(after) = ["'\"'", "'\\''", "'\\\"'", "'/'"]
                 .into_iter()
-                .find(|character| here.starts_with(character))
+                .find_map(|character| here.strip_prefix(character))
             {
-                &here[character.len()..]
-            } else if here.starts_with('"') {
-                let end = end_of_literal(&here[1..], raw, before.ends_with("r#"));
-                found.push(here[1..=end].to_owned());
-                here.get(end + 2..).unwrap_or_default()
+                after
+            } else if let Some(literal) = here.strip_prefix('"') {
+                let end = end_of_literal(literal, raw, before.ends_with("r#"));
+                found.push(literal[..end].to_owned());
+                literal.get(end + 1..).unwrap_or_default()
             } else {
                 &here[1..]
             };

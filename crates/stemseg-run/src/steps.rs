@@ -140,7 +140,7 @@ impl Opened {
         let file = self.file.clone();
         let _at_work = AtWork::new(observer, &file);
         let note = |note: &Text| observer.note(Some(&file), note);
-        self.input.remarks.notes.iter().for_each(|text| note(text));
+        self.input.remarks.notes.iter().for_each(note);
         let mut said_later = self.input.remarks.warnings.clone();
         self.input.remarks.extend(devices.remarks.clone());
         let work = |backend: &dyn Backend| {

@@ -33,14 +33,14 @@ impl<'a> Kernel<'a> for Patches<'a> {
 impl Describe for Patches<'_> {
     fn scores(&self, _index: usize, tile: &Tile, out: &mut [f32], _pitch: usize) {
         let (half, full) = (self.family.patch, self.family.patch.full());
-        for site in 0..tile.count.area() {
+        for (site, out) in out.iter_mut().take(tile.count.area()).enumerate() {
             let (i, j) = (site / tile.count.cols, site % tile.count.cols);
             let row = self.grid.row(tile.first.rows + i) - half.rows;
             let col = self.grid.col(tile.first.cols + j) - half.cols;
             let patch = self.image.slice(s![row..row + full.rows, col..col + full.cols]);
             let ends = |(low, high): (f32, f32), &v: &f32| (low.min(v), high.max(v));
             let (low, high) = patch.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
-            out[site] = high - low;
+            *out = high - low;
         }
     }
 }

@@ -192,7 +192,8 @@ mod tests {
         let soft = Levels { step: 0.5, ..ramp };
         let bright = Evidence { levels: vec![Some(soft)], follows_brightness: 0.7 };
         let none = Evidence::default();
-        let cases: [(&[Candidate], f64, &[f64], &Evidence, usize, Criterion); 6] = [
+        type Case<'a> = (&'a [Candidate], f64, &'a [f64], &'a Evidence, usize, Criterion);
+        let cases: [Case<'_>; 6] = [
             (&candidates, 40.0, &[30.0, 2.0], &none, 2, Criterion::Separation),
             (&candidates, 40.0, &[30.0, 9.0, 2.0], &none, 3, Criterion::Factors),
             (&candidates, 6.0, &[30.0, 9.0], &none, 1, Criterion::Variation),

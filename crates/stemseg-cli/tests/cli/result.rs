@@ -262,7 +262,7 @@ fn the_best_separating_translations_come_first() {
 fn the_model_is_one_that_the_library_loads() {
     let place = Place::with_scene();
     Job::new().succeed(&place);
-    let model = stemseg::model::Model::load(&place.path("image.stemseg/model.json")).unwrap();
+    let model = stemseg::model::Model::load(place.path("image.stemseg/model.json")).unwrap();
     let summary = place.json("image.stemseg/summary.json");
     assert_eq!(model.patterns.len() as f64, number(&summary["kmeans"]["clusters"]));
     assert_eq!(model.patterns[0].fraction, number(&summary["labels"][0]["fraction"]));

@@ -99,6 +99,7 @@ fn bench_beside_the_cpu() {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a trial fails by panicking")]
 fn verify_passes_automatic_settings() {
     let place = Place::empty();
     let scene = Scene::new("tilt-boundary", &[], None).unwrap();

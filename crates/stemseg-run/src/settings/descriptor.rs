@@ -27,7 +27,7 @@ pub struct DescriptorSettings {
     /// translation: most translations.
     pub max_points: Option<usize>,
     /// translation: a file with the translations to use, see
-    /// [`translations`](crate::translations).
+    /// [`translations`].
     pub translations: Option<PathBuf>,
     /// centred-translation: standard deviation of the Gaussian window that pairs of pixels are
     /// averaged over.
