@@ -63,7 +63,7 @@ struct Scratch {
     even: [Vec<Line>; 2],
     odd: [Vec<Line>; 2],
     /// The rows' transforms `[part down][part along][frequency of the columns][row]`,
-/// in succession.
+    /// in succession.
     half: Vec<Line>,
     /// Sums down a column: for each part down and each along.
     sums: [[Vec<Line>; 2]; 2],
