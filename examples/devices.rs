@@ -6,7 +6,7 @@
     reason = "an example prints, and runs in the tests too"
 )]
 
-use stemseg::backend::{Choice, gpu::adapter};
+use stemseg::backend::{DeviceChoice, gpu::adapter};
 use stemseg::ndarray::Array2;
 use stemseg::{Result, Segmenter};
 
@@ -17,10 +17,11 @@ pub fn main() -> Result<()> {
         let wave = |x: usize| (x as f32 * std::f32::consts::TAU / 8.0).cos();
         wave(along) + wave(col) + noise
     });
-    let reference = Segmenter::auto().clusters(2).device(Choice::Cpu).segment(&image)?.labels();
+    let reference =
+        Segmenter::auto().clusters(2).device(DeviceChoice::Cpu).segment(&image)?.labels();
     for adapter in adapter::adapters() {
         let name = adapter.get_info().name;
-        let device = Choice::Named(name.clone());
+        let device = DeviceChoice::Named(name.clone());
         let labels = Segmenter::auto().clusters(2).device(device).segment(&image)?.labels();
         let other = labels.iter().zip(&reference).filter(|(a, b)| a != b).count();
         println!("{name}: {other} of {} pixels have another label than on the CPU", labels.len());

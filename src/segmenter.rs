@@ -26,9 +26,9 @@ use crate::{Error, Result};
 /// #         + (col as f32 * std::f32::consts::TAU / 8.0).cos() + noise
 /// # });
 /// use stemseg::Segmenter;
-/// use stemseg::backend::Choice;
+/// use stemseg::backend::DeviceChoice;
 ///
-/// let segmenter = Segmenter::auto().clusters(2).seed(7).device(Choice::Cpu);
+/// let segmenter = Segmenter::auto().clusters(2).seed(7).device(DeviceChoice::Cpu);
 /// let segmentation = segmenter.segment(&image)?;
 /// assert_eq!(segmentation.labels()[(80, 20)], 1);
 /// assert!(segmentation.confidence()[(80, 20)] > 0.9);
@@ -47,7 +47,7 @@ pub struct Segmenter {
     restarts: Option<usize>,
     seed: Option<u64>,
     memory: Option<u64>,
-    device: backend::Choice,
+    device: backend::DeviceChoice,
     check: Check,
     backend: OnceLock<Box<dyn Backend>>,
 }
@@ -151,7 +151,7 @@ impl Segmenter {
 
     /// What computes; a real GPU where there is one by default, else the CPU.
     #[must_use]
-    pub fn device(self, device: backend::Choice) -> Self {
+    pub fn device(self, device: backend::DeviceChoice) -> Self {
         Self { device, backend: OnceLock::new(), ..self }
     }
 

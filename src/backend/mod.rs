@@ -20,7 +20,7 @@ pub use checked::{Check, Checked};
 
 /// Which device to compute on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Choice {
+pub enum DeviceChoice {
     /// A real GPU, discrete before integrated, else the CPU.
     #[default]
     Auto,
@@ -32,7 +32,7 @@ pub enum Choice {
     Named(String),
 }
 
-impl std::str::FromStr for Choice {
+impl std::str::FromStr for DeviceChoice {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -192,7 +192,7 @@ pub struct Step {
 }
 
 /// The chosen backend, whose work is looked over as `check` says, with what is to be said
-/// about the choice. With [`Choice::Auto`], GPUs that lack what kernels need, or fail their
+/// about the choice. With [`DeviceChoice::Auto`], GPUs that lack what kernels need, or fail their
 /// self-test, are passed over. The test runs the kernels of the `families` with these names,
 /// or all where none is named.
 ///
@@ -201,11 +201,11 @@ pub struct Step {
 /// adapter that was asked for [`Error::Device`](crate::Error::Device) if it lacks what
 /// kernels need, and what its self-test found.
 pub fn open(
-    choice: &Choice,
+    choice: &DeviceChoice,
     check: Check,
     families: &[&str],
 ) -> Result<(Box<dyn Backend>, Remarks)> {
-    if *choice == Choice::Cpu {
+    if *choice == DeviceChoice::Cpu {
         return Ok((Box::new(cpu::Cpu::new()), Remarks::default()));
     }
     let (gpu, remarks) = gpu::choose::choose(choice, check, families)?;

@@ -81,7 +81,7 @@ pub fn cluster(
 
     let mut run = Run::new(sample, backend, progress)?;
     let columns = seeding::Columns::new(run.points);
-    let mut choice = pairs::Choice::new(points.view(), pairs);
+    let mut choice = pairs::Restarts::new(points.view(), pairs);
     for start in 0..options.restarts {
         progress.step(start as u64, options.restarts as u64)?;
         let seeds = seeding::greedy_plus_plus(&columns, options.clusters, &mut rng, progress)?;

@@ -33,7 +33,7 @@ pub enum Scale {
 
 impl Model {
     /// Labels `image`, a [`Micrograph`] or an array `[rows, cols]`, on the device that
-    /// [`backend::Choice::Auto`] takes: numbers, names and colours of labels are the model's.
+    /// [`backend::DeviceChoice::Auto`] takes: numbers, names and colours of labels are the model's.
     ///
     /// # Errors
     /// As [`predict_on`](Self::predict_on); [`Error::NoDevice`].

@@ -219,7 +219,7 @@ fn sums_merge() -> Outcome {
 }
 
 fn many_images() -> Outcome {
-    let segmenter = Segmenter::auto().clusters(2).device(stemseg::backend::Choice::Cpu);
+    let segmenter = Segmenter::auto().clusters(2).device(stemseg::backend::DeviceChoice::Cpu);
     let mut truths = Vec::new();
     let mut images = Vec::new();
     for seed in [1, 2] {
@@ -264,8 +264,10 @@ fn refused() -> Outcome {
     let micrograph = Micrograph::screened(image.view(), Default::default())?;
     let sized =
         |nm: f64| micrograph.clone().with_pixel_size(Some(PixelSize { rows: nm, cols: nm }));
-    let model =
-        Segmenter::auto().clusters(2).device(stemseg::backend::Choice::Cpu).fit(&sized(0.02))?;
+    let model = Segmenter::auto()
+        .clusters(2)
+        .device(stemseg::backend::DeviceChoice::Cpu)
+        .fit(&sized(0.02))?;
     model.plan(&sized(0.021), Scale::Auto)?;
     let error = match model.plan(&sized(0.04), Scale::Auto) {
         Err(error) => error.to_string(),
@@ -294,7 +296,7 @@ fn options() -> Outcome {
         ("min-confidence", Segmenter::auto().clusters(2).min_confidence(1.5)),
     ];
     for (expected, segmenter) in cases {
-        match segmenter.device(stemseg::backend::Choice::Cpu).segment(&image) {
+        match segmenter.device(stemseg::backend::DeviceChoice::Cpu).segment(&image) {
             Err(Error::Parameter { name, .. }) if name == expected => {}
             other => return Err(format!("{expected}: {other:?}").into()),
         }

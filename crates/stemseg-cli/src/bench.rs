@@ -7,7 +7,7 @@ mod earlier;
 mod table;
 
 use ndarray::Array2;
-use stemseg::backend::{self, Backend, Check, Choice};
+use stemseg::backend::{self, Backend, Check, DeviceChoice};
 use stemseg::image::micrograph::{Micrograph, NonFinite, PixelSize, Screening};
 use stemseg::sites::Extent;
 use stemseg::{Progress, Result};
@@ -74,7 +74,7 @@ fn simulated(size: usize, progress: &dyn Progress) -> Result<Array2<f32>> {
 }
 
 /// The devices, each once.
-fn backends(choices: &[Choice], bar: &Bar) -> Result<Vec<Box<dyn Backend>>> {
+fn backends(choices: &[DeviceChoice], bar: &Bar) -> Result<Vec<Box<dyn Backend>>> {
     let mut backends: Vec<Box<dyn Backend>> = Vec::new();
     for choice in choices {
         // What is timed is the device alone.

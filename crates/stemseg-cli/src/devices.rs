@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stemseg::backend::gpu::adapter;
 use stemseg::backend::gpu::choose::{self, Trial, Verdict};
-use stemseg::backend::{self, Backend, Check, Choice, DeviceInfo, cpu::Cpu};
+use stemseg::backend::{self, Backend, Check, DeviceChoice, DeviceInfo, cpu::Cpu};
 
 use super::spelling;
 use super::{Failure, print, print_words};
@@ -85,7 +85,7 @@ fn list() -> Result<Listing, Failure> {
     let (auto, reason) = match taken {
         Some(info) => (info, "the first real GPU that passes, discrete before integrated".into()),
         None => {
-            let (_, remarks) = backend::open(&Choice::Auto, Check::On, &[])?;
+            let (_, remarks) = backend::open(&DeviceChoice::Auto, Check::On, &[])?;
             (cpu.clone(), remarks.notes.last().map(spelling::words).unwrap_or_default())
         }
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use stemseg::backend::gpu::adapter;
-use stemseg::backend::{self, Choice, cpu::Cpu};
+use stemseg::backend::{self, DeviceChoice, cpu::Cpu};
 use stemseg::verify::{Report, verify};
 use stemseg_run::{Chosen, read};
 
@@ -46,7 +46,7 @@ pub(super) struct Args {
     ///
     /// auto takes the best there is, and a software adapter if there is no GPU.
     #[arg(long, default_value = "auto", value_name = "DEVICE", help_heading = None)]
-    device: Choice,
+    device: DeviceChoice,
 
     #[command(flatten)]
     settings: SettingsArgs,

@@ -2,7 +2,7 @@
 //! fails on the way.
 
 use stemseg::backend::cpu::Cpu;
-use stemseg::backend::{self, Backend, Choice, DeviceInfo};
+use stemseg::backend::{self, Backend, DeviceChoice, DeviceInfo};
 use stemseg::remarks::{Code, Remarks, Warning};
 use stemseg::{Error, Result};
 
@@ -33,7 +33,7 @@ impl Devices {
     /// As [`backend::open`].
     pub(super) fn open(request: &Request, families: &[&str]) -> Result<Self> {
         let (chosen, remarks) = backend::open(&request.device, request.check, families)?;
-        Ok(Self { chosen, remarks, cpu: Cpu::new(), any: request.device == Choice::Auto })
+        Ok(Self { chosen, remarks, cpu: Cpu::new(), any: request.device == DeviceChoice::Auto })
     }
 
     /// Does `work` on the chosen device, and from the beginning on the CPU if it fails on

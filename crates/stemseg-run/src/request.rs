@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use stemseg::Result;
-use stemseg::backend::{Check, Choice};
+use stemseg::backend::{Check, DeviceChoice};
 
 use crate::method::Method;
 use crate::{Input, Output, Settings};
@@ -25,7 +25,7 @@ pub struct Request {
     /// What is written, and where.
     pub output: Output,
     /// What computes: a real GPU, else the CPU, by default.
-    pub device: Choice,
+    pub device: DeviceChoice,
     /// How much of a GPU's work is computed once more on the CPU: a sample by default.
     pub check: Check,
     /// Memory for everything that the run holds, bytes; by default what images need, and a
@@ -50,7 +50,7 @@ impl Request {
             input: Input::default(),
             settings: Settings::default(),
             output: Output::default(),
-            device: Choice::Auto,
+            device: DeviceChoice::Auto,
             check: Check::On,
             memory: None,
             jobs: 1,

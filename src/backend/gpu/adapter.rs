@@ -3,7 +3,7 @@
 use wgpu::{Adapter, Backend, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
 
 use super::limits;
-use crate::backend::{Choice, DeviceInfo};
+use crate::backend::{DeviceChoice, DeviceInfo};
 use crate::{Error, Result};
 
 /// How to get a GPU where none is found.
@@ -72,22 +72,22 @@ pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
 /// # Errors
 /// [`Error::NoDevice`] naming the adapters there are; [`Error::Parameter`] for the CPU,
 /// which is none.
-pub fn choose(choice: &Choice) -> Result<Adapter> {
+pub fn choose(choice: &DeviceChoice) -> Result<Adapter> {
     let all = adapters();
     let names = names(&all);
     let mut candidates = all.into_iter();
     let found = match choice {
-        Choice::Cpu => {
+        DeviceChoice::Cpu => {
             let reason = "an adapter is checked against the CPU; name an adapter";
             return Err(Error::parameter("device", "cpu", reason));
         }
-        Choice::Auto | Choice::Gpu => candidates.find(|a| is_real(&a.get_info())),
-        Choice::Named(name) => candidates.find(|a| matches_name(&a.get_info().name, name)),
+        DeviceChoice::Auto | DeviceChoice::Gpu => candidates.find(|a| is_real(&a.get_info())),
+        DeviceChoice::Named(name) => candidates.find(|a| matches_name(&a.get_info().name, name)),
     };
     found.ok_or_else(|| {
         Error::NoDevice(match choice {
             _ if names.is_empty() => NO_ADAPTER.into(),
-            Choice::Named(name) => {
+            DeviceChoice::Named(name) => {
                 format!("no adapter's name contains '{name}'; there are: {names}")
             }
             _ => format!(
@@ -104,9 +104,9 @@ pub fn choose(choice: &Choice) -> Result<Adapter> {
 /// # Errors
 /// [`Error::NoDevice`] naming the adapters there are; [`Error::Parameter`] for
 /// the CPU, which cannot be checked against itself.
-pub fn to_verify(choice: &Choice) -> Result<Adapter> {
+pub fn to_verify(choice: &DeviceChoice) -> Result<Adapter> {
     match choice {
-        Choice::Auto => {
+        DeviceChoice::Auto => {
             adapters().into_iter().next().ok_or_else(|| Error::NoDevice(NO_ADAPTER.into()))
         }
         _ => self::choose(choice),

@@ -6,7 +6,7 @@ use wgpu::Adapter;
 
 use super::adapter::{self, is_real};
 use super::{Gpu, self_test};
-use crate::backend::{Check, Choice};
+use crate::backend::{Check, DeviceChoice};
 use crate::remarks::{Code, Remarks, Warning};
 use crate::wording::Text;
 use crate::{Error, Result};
@@ -55,12 +55,12 @@ fn open(adapter: &Adapter, check: Check, families: &[&str]) -> Result<Gpu> {
 /// [`Error::NoDevice`] naming the adapters there are; for an adapter that was named, or
 /// asked for with `gpu`, why it cannot be used.
 pub(crate) fn choose(
-    choice: &Choice,
+    choice: &DeviceChoice,
     check: Check,
     families: &[&str],
 ) -> Result<(Option<Gpu>, Remarks)> {
     let mut remarks = Remarks::default();
-    if *choice != Choice::Auto {
+    if *choice != DeviceChoice::Auto {
         let adapter = adapter::choose(choice)?;
         return Ok((Some(open(&adapter, check, families)?), remarks));
     }

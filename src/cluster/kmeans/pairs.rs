@@ -87,14 +87,14 @@ fn nearest<'c>(point: &[f32], centroids: &'c Array2<f64>) -> &'c [f64] {
 }
 
 /// The restarts so far of which one may be kept.
-pub(super) struct Choice<'a> {
+pub(super) struct Restarts<'a> {
     points: ArrayView2<'a, f32>,
     pairs: &'a Pairs,
     /// With their surprises. None is worse in both respects than another.
     restarts: Vec<(Clustering, f64)>,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> Restarts<'a> {
     /// Of clusterings of `points` `[N, q]`, in standard layout, or of a sample of them.
     pub(super) fn new(points: ArrayView2<'a, f32>, pairs: &'a Pairs) -> Self {
         Self { points, pairs, restarts: Vec::new() }
@@ -200,7 +200,7 @@ mod tests {
         let crystals = array![[0.1, 0.5], [5.1, 0.5]];
         let bands = array![[2.6, 0.0], [2.6, 1.0]];
         let best = |inertias: [f64; 2]| {
-            let mut choice = Choice::new(points.view(), &pairs);
+            let mut choice = Restarts::new(points.view(), &pairs);
             choice.add(clustering(inertias[0], bands.clone()));
             choice.add(clustering(inertias[1], crystals.clone()));
             choice.add(clustering(inertias[0], bands.clone()));
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(best([1.0, 1.51]), bands);
         assert_eq!(best([2.0, 1.0]), crystals);
         let none = Pairs::default();
-        let mut choice = Choice::new(points.view(), &none);
+        let mut choice = Restarts::new(points.view(), &none);
         choice.add(clustering(1.2, crystals.clone()));
         choice.add(clustering(1.0, bands.clone()));
         assert_eq!(choice.best().unwrap().centroids, bands, "the least inertia");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stemseg::backend::Choice;
+use stemseg::backend::DeviceChoice;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::{Params, Result};
 use stemseg_bench::timing::{Settings, Stage};
@@ -63,7 +63,7 @@ pub(crate) struct Args {
 
     /// Devices to compare: auto, cpu, gpu, or any part of an adapter's name.
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_hint = clap::ValueHint::Other)]
-    pub(super) device: Vec<Choice>,
+    pub(super) device: Vec<DeviceChoice>,
 
     /// Stages to time [default: all].
     #[arg(long, value_name = "STAGE", value_delimiter = ',')]

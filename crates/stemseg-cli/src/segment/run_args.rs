@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use stemseg::backend::{Check, Choice};
+use stemseg::backend::{Check, DeviceChoice};
 use stemseg_run::{self as run, Request};
 
 use super::batch::BatchArgs;
@@ -31,7 +31,7 @@ pub(crate) struct RunArgs {
     /// auto takes a GPU that passes its self-test, or else the CPU; stemseg devices shows which. It also lists the
     /// names, those of software adapters too.
     #[arg(long, default_value = "auto", value_name = "DEVICE", value_hint = clap::ValueHint::Other, help_heading = None)]
-    device: Choice,
+    device: DeviceChoice,
 
     /// How much of a GPU's work is recomputed on the CPU: off, on (a sample) or all.
     ///

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ndarray::Array2;
-use stemseg::backend::{Backend, Choice};
+use stemseg::backend::{Backend, DeviceChoice};
 use stemseg::image::micrograph::Micrograph;
 use stemseg::pipeline::{Also, Segmentation};
 use stemseg::wording::Text;
@@ -30,7 +30,7 @@ fn request(images: &[&Path]) -> Request {
     (settings.clusters, settings.preset) = (vec![2], Some(Preset::Pystem));
     settings.descriptor.patch = Some(length::spans("6").unwrap());
     settings.descriptor.window = Some(length::spans("6").unwrap());
-    (request.device, request.output.report) = (Choice::Cpu, false);
+    (request.device, request.output.report) = (DeviceChoice::Cpu, false);
     request
 }
 
