@@ -79,7 +79,7 @@ impl<T> Beside<'_, T> {
 ///
 /// ```
 /// let sum = std::thread::scope(|scope| {
-///     let sum = crate::threads::beside(scope, || (1..=10).sum::<u32>());
+///     let sum = stemseg::threads::beside(scope, || (1..=10).sum::<u32>());
 ///     sum.join()
 /// });
 /// assert_eq!(sum, 55);

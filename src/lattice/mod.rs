@@ -11,7 +11,7 @@
 //!
 //! let wave = |x: usize, period: f64| (x as f64 * std::f64::consts::TAU / period).cos();
 //! let image = Array2::from_shape_fn((200, 200), |(r, c)| (wave(r, 9.0) + wave(c, 14.0)) as f32);
-//! let lattices = crate::lattice::find(image.view(), None);
+//! let lattices = stemseg::lattice::find(image.view(), None);
 //! assert_eq!(lattices.len(), 1);
 //! assert!((lattices[0].vectors[0][0].abs() - 9.0).abs() < 0.1);
 //! ```

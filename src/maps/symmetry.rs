@@ -6,20 +6,20 @@
 //!
 //! ```
 //! use ndarray::Array2;
-//! use crate::descriptor::{FamilyParams, reflection};
-//! use crate::image::micrograph::{Micrograph, NonFinite};
-//! use crate::{Silent, backend::cpu::Cpu, maps::symmetry};
+//! use stemseg::descriptor::{FamilyParams, reflection};
+//! use stemseg::image::micrograph::{Micrograph, NonFinite};
+//! use stemseg::{Silent, backend::cpu::Cpu, maps::symmetry};
 //!
 //! // A wave of 12 px: its mirrors are the columns 0, 6, 12, ...
 //! let wave = |c: usize| (std::f64::consts::TAU * c as f64 / 12.0).cos();
 //! let image = Array2::from_shape_fn((70, 80), |(_, c)| wave(c) as f32);
 //! let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
 //! let family = FamilyParams::Reflection(reflection::Params { radius: 14, ..Default::default() });
-//! let map = symmetry_maps::of(&micrograph, &family, &Cpu::new(), 1 << 30, &Silent)?
+//! let map = symmetry::of(&micrograph, &family, &Cpu::new(), 1 << 30, &Silent)?
 //!     .expect("reflections have a map");
 //! // Inner sites lie every 2 px from 14 px on: number 5 lies at column 24.
 //! assert!(map.best[(3, 5)] > 0.99);
-//! # Ok::<(), crate::Error>(())
+//! # Ok::<(), stemseg::Error>(())
 //! ```
 
 use ndarray::{Array2, ArrayView2, s};

@@ -11,8 +11,8 @@ use std::path::Path;
 /// `\n` and `\u{202e}`; everything else as it is.
 ///
 /// ```
-/// assert_eq!(crate::visible::visible("a\u{1b}[31mb\u{202e}c"), r"a\u{1b}[31mb\u{202e}c");
-/// assert_eq!(crate::visible::visible("grün 晶.tif"), "grün 晶.tif");
+/// assert_eq!(stemseg_report::visible::visible("a\u{1b}[31mb\u{202e}c"), r"a\u{1b}[31mb\u{202e}c");
+/// assert_eq!(stemseg_report::visible::visible("grün 晶.tif"), "grün 晶.tif");
 /// ```
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hostile) {

@@ -343,7 +343,7 @@ mod tests {
             ("0nm", "not a pixel size"),
             ("1e300m", "not a pixel size"),
             ("-1nm", "not a pixel size"),
-            ("1/nm", "no unit"),
+            ("1/nm", "not a unit"),
         ] {
             let message = pixel_size(text).unwrap_err();
             assert!(message.contains(word), "{text}: {message}");

@@ -479,7 +479,7 @@ fn killed_at_any_step_nothing_of_the_users_is_lost_and_there_is_a_result() {
             assert_eq!(labels(&target), expected, "after step {steps}");
             assert_eq!(target.join("late.txt").exists(), steps >= 8, "after step {steps}");
             let said = notes.join("\n");
-            assert_eq!(said.contains("earlier result is back"), steps == 5, "{steps}: {said}");
+            assert_eq!(said.contains("had moved aside, is back"), steps == 5, "{steps}: {said}");
             let moved = (1..=5).contains(&steps) || steps >= 8;
             assert_eq!(said.contains("and is back"), moved, "{steps}: {said}");
             make(&target, true, "third").unwrap();
