@@ -68,7 +68,7 @@ class Result:
         self.image = scene(*shape, dtype)
         write_image(image, self.image, size)
         self.folder = folder / f"{name}.stemseg"
-        options = ["--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4", "--starts", "1"]
+        options = ["--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4", "--restarts", "1"]
         formats = ["--format", "tiff,npy,ome-zarr,hspy", "--labels", labels]
         command = [stemseg, "segment", image, "-k", str(clusters), "--device", "cpu", "--quiet"]
         subprocess.run([*command, *options, *formats], check=True)
