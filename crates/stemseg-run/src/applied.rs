@@ -21,8 +21,6 @@ pub struct Applied {
     model: Model,
     source: ModelFile,
     scale: Scale,
-    /// Names of its families.
-    families: Vec<String>,
 }
 
 impl Applied {
@@ -37,9 +35,7 @@ impl Applied {
         let model = Model::load(&path)?;
         let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = |family| serde_json::json!(family)["family"].as_str().map(str::to_owned);
-        let families = model.parameters.families.iter().filter_map(name).collect();
-        Ok(Self { model, source: ModelFile { path, sha256 }, scale, families })
+        Ok(Self { model, source: ModelFile { path, sha256 }, scale })
     }
 
     /// The model.
@@ -87,7 +83,7 @@ fn file(place: &Path) -> Result<PathBuf> {
 
 impl Method for Applied {
     fn families(&self) -> Vec<&str> {
-        self.families.iter().map(String::as_str).collect()
+        self.model.parameters.families.iter().map(|family| family.name()).collect()
     }
 
     fn clusters(&self) -> Vec<usize> {
