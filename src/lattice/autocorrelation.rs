@@ -1,5 +1,6 @@
 //! Autocorrelation of a window by fast Fourier transform.
 
+use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
@@ -21,7 +22,9 @@ pub(super) struct Autocorrelation {
     /// Side of the transform: lags up to `reach` do not wrap around.
     size: usize,
     transforms: Transforms,
-    /// Largest lag on either axis, px.
+    /// Waves at the lags, where there are more of them than pixels.
+    between: Option<Between>,
+    /// Largest lag on either axis, in steps.
     pub(super) reach: usize,
     /// The taper's own autocorrelation `[2 reach + 1, 2 reach + 1]`.
     overlap: Array2<f64>,
@@ -37,14 +40,14 @@ struct Transforms {
 
 /// One window's autocorrelation: 1 at no lag.
 pub(super) struct Map {
-    /// `[2 reach + 1, 2 reach + 1]`, no lag in the middle.
+    /// `[2 reach + 1, 2 reach + 1]`, in steps of lag, no lag in the middle.
     pub(super) values: Array2<f64>,
     /// Sum of squares of the window about its mean.
     pub(super) energy: f64,
 }
 
 impl Map {
-    /// Its value at a `lag` between pixels; nothing beyond its reach.
+    /// Its value at a `lag` between steps; nothing beyond its reach.
     pub(super) fn at(&self, lag: Vector) -> Option<f64> {
         let reach = (self.values.nrows() / 2) as f64;
         let [row, col] = lag.map(|x| x + reach);
@@ -63,13 +66,17 @@ impl Map {
 }
 
 impl Autocorrelation {
-    pub(super) fn new(side: usize) -> Self {
+    /// Of windows of `side` px, at up to `reach` lags along an axis, of which a pixel has
+    /// `steps`; lags reach less than half of a window.
+    pub(super) fn new(side: usize, steps: usize, reach: usize) -> Self {
         let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / side as f64;
         let taper: Vec<f64> = (0..side).map(|i| angle(i).sin().powi(2)).collect();
-        let reach = side / 2 - 2;
-        let size = fast_size(side + reach);
+        let reach = reach.min((side / 2 - 2) * steps);
+        let size = fast_size(side + reach.div_ceil(steps));
         let overlap = Array2::zeros((0, 0));
-        let mut this = Self { taper, size, transforms: Transforms::new(size), reach, overlap };
+        let between = (steps > 1).then(|| Between::new(size, steps, reach));
+        let transforms = Transforms::new(size);
+        let mut this = Self { taper, size, transforms, between, reach, overlap };
         let ones = Array2::from_shape_fn((side, side), |(r, c)| this.taper[r] * this.taper[c]);
         this.overlap = this.raw(&ones);
         this
@@ -124,9 +131,18 @@ impl Autocorrelation {
 
     /// Sums of products of pixels by lag, times the size of the field.
     fn raw(&self, window: &Array2<f64>) -> Array2<f64> {
+        let powers = self.powers(window);
+        match &self.between {
+            Some(between) => between.sums(&powers),
+            None => self.back(powers),
+        }
+    }
+
+    /// Power spectrum `[size / 2 + 1, size]`: columns of the field's spectrum along lines.
+    fn powers(&self, window: &Array2<f64>) -> Array2<f64> {
         let (n, half) = (self.size, self.size / 2 + 1);
-        let Transforms { row, col, col_back, row_back } = &self.transforms;
-        // Columns of the spectrum lie along lines; rows that are all zeros stay so.
+        let Transforms { row, col, .. } = &self.transforms;
+        // Rows that are all zeros stay so.
         let mut spectrum = vec![Complex::default(); half * n];
         let (mut pixels, mut line) = (row.make_input_vec(), row.make_output_vec());
         for (r, values) in window.outer_iter().enumerate() {
@@ -135,11 +151,19 @@ impl Autocorrelation {
             row.process(&mut pixels, &mut line).expect("lines are as long as planned");
             line.iter().enumerate().for_each(|(c, &v)| spectrum[c * n + r] = v);
         }
-        for line in spectrum.chunks_exact_mut(n) {
-            col.process(line);
-            line.iter_mut().for_each(|v| *v = Complex::new(v.norm_sqr(), 0.0));
-            col_back.process(line);
-        }
+        spectrum.chunks_exact_mut(n).for_each(|line| col.process(line));
+        let powers = spectrum.iter().map(Complex::norm_sqr).collect();
+        Array2::from_shape_vec((half, n), powers).expect("one for each wave")
+    }
+
+    /// What has these `powers`, at whole pixels.
+    fn back(&self, powers: Array2<f64>) -> Array2<f64> {
+        let (n, half) = (self.size, self.size / 2 + 1);
+        let Transforms { col_back, row_back, .. } = &self.transforms;
+        let mut spectrum: Vec<Complex<f64>> =
+            powers.iter().map(|&power| Complex::new(power, 0.0)).collect();
+        spectrum.chunks_exact_mut(n).for_each(|line| col_back.process(line));
+        let (mut line, mut pixels) = (row_back.make_input_vec(), row_back.make_output_vec());
         let side = 2 * self.reach + 1;
         let lag = |i: usize| (i + n - self.reach) % n;
         let mut products = Array2::zeros((side, side));
@@ -154,6 +178,51 @@ impl Autocorrelation {
             to.iter_mut().enumerate().for_each(|(c, to)| *to = pixels[lag(c)]);
         }
         products
+    }
+}
+
+/// The sums of waves at lags between pixels: what a field of finer pixels would have.
+struct Between {
+    /// Cosine and sine of waves along the columns, lags along lines: `[reach + 1, size]`.
+    down: [Array2<f64>; 2],
+    /// The same along the rows, `[size / 2 + 1, 2 reach + 1]`; waves that stand for two
+    /// count twice.
+    along: [Array2<f64>; 2],
+}
+
+impl Between {
+    fn new(size: usize, steps: usize, reach: usize) -> Self {
+        let turn = |wave: f64, lag: f64| TAU * wave * lag / (steps * size) as f64;
+        // Waves from the middle of the spectrum on have negative frequencies.
+        let signed = |wave: usize| match 2 * wave > size {
+            true => wave as f64 - size as f64,
+            false => wave as f64,
+        };
+        let down = |of: fn(f64) -> f64| {
+            Array2::from_shape_fn((reach + 1, size), |(lag, wave)| {
+                of(turn(signed(wave), lag as f64))
+            })
+        };
+        let along = |of: fn(f64) -> f64| {
+            Array2::from_shape_fn((size / 2 + 1, 2 * reach + 1), |(wave, lag)| {
+                let twice = if wave == 0 || 2 * wave == size { 1.0 } else { 2.0 };
+                twice * of(turn(wave as f64, lag as f64 - reach as f64))
+            })
+        };
+        Self { down: [down(f64::cos), down(f64::sin)], along: [along(f64::cos), along(f64::sin)] }
+    }
+
+    /// What has these `powers`, at all lags.
+    fn sums(&self, powers: &Array2<f64>) -> Array2<f64> {
+        let [cos, sin] = &self.along;
+        let [down_cos, down_sin] = self.down.each_ref().map(|waves| waves.dot(&powers.t()));
+        let below = down_cos.dot(cos) - down_sin.dot(sin);
+        // The map is even: what lies above is what lies below, turned round.
+        let (reach, side) = (below.nrows() - 1, below.ncols());
+        Array2::from_shape_fn((side, side), |(r, c)| match r.checked_sub(reach) {
+            Some(lag) => below[(lag, c)],
+            None => below[(reach - r, side - 1 - c)],
+        })
     }
 }
 
@@ -186,7 +255,7 @@ mod tests {
 
     #[test]
     fn it_is_the_sum_of_products() {
-        let transform = Autocorrelation::new(32);
+        let transform = Autocorrelation::new(32, 1, 14);
         let window = Array2::from_shape_fn((32, 32), |(r, c)| ((r * 7 + c * c) % 13) as f64);
         let raw = transform.raw(&window);
         for [dr, dc] in [[0, 0], [3, 5], [14, 0], [-2, 9]] {
@@ -199,6 +268,27 @@ mod tests {
             // Neither way scales by the size of the field.
             let found = raw[at] / (transform.size * transform.size) as f64;
             assert!((found - sum).abs() < 1e-6, "{dr} {dc}: {found} {sum}");
+        }
+    }
+
+    #[test]
+    fn between_pixels_it_is_that_of_the_waves() {
+        let window = |side: usize| {
+            Array2::from_shape_fn((side, side), |(r, c)| (1.9 * r as f64 + 0.4 * c as f64).cos())
+        };
+        let [whole, finer] = [1, 4].map(|steps| Autocorrelation::new(48, steps, 10 * steps));
+        let [whole, finer] = [whole.of(window(48).view()), finer.of(window(48).view())];
+        for r in 0..=20 {
+            for c in 0..=20 {
+                let (one, other) = (whole.values[(r, c)], finer.values[(4 * r, 4 * c)]);
+                assert!((one - other).abs() < 1e-9, "{r} {c}: {one} {other}");
+            }
+        }
+        // Half a pixel further the wave has gone on.
+        for [r, c] in [[0.5, 0.0], [1.25, -0.75], [-2.0, 3.5]] {
+            let found = finer.at([4.0 * r, 4.0 * c]).unwrap();
+            let expected = (1.9 * r + 0.4 * c).cos();
+            assert!((found - expected).abs() < 0.02, "{r} {c}: {found} {expected}");
         }
     }
 }

@@ -28,27 +28,33 @@ use serde::Serialize;
 
 use crate::image::gaussian;
 use autocorrelation::Autocorrelation;
-pub use period::{Period, period};
+pub use period::{Period, Survey, period, survey};
 pub use repetition::{Repetition, Source};
 
 /// A vector as rows and columns, px.
 pub type Vector = [f64; 2];
 
-/// Side of a window, px.
-const WINDOW: usize = 96;
 /// Smallest image side that is looked at, px.
 const LEAST: usize = 32;
 /// Most windows along one axis.
 const MOST_WINDOWS: usize = 10;
-/// Standard deviation of the smoothing that takes noise out, px.
-const SMOOTHING: f64 = 1.2;
-/// Fewest windows that make a crystal, and the least share of all of them.
+/// Lags along one axis that are looked at, at most.
+const REACH: usize = 46;
+/// Fewest windows that make a crystal, the share of all of them from which on they are many, and
+/// fewest where they are not.
 const LEAST_VOTES: usize = 2;
-const LEAST_SHARE: f64 = 0.06;
+const MANY: f64 = 0.06;
+const LEAST_FEW: usize = 3;
 /// How many times the autocorrelation of noise in a window, root mean square, a lattice of one
 /// window must have at its shortest vectors: the highest of the hundred or so independent
 /// lags of noise have 3 times. The more windows agree, the less is chance.
 const BEYOND_CHANCE: f64 = 5.0;
+/// The same where a few of many windows agree, which some do by chance.
+const FAR_BEYOND_CHANCE: f64 = 10.0;
+/// What each window must have where lags are finer than pixels, unless this share of the windows
+/// agree: noise has a ring about each pixel there, at two or three of them.
+const EACH_BEYOND_CHANCE: f64 = 5.5;
+const MOST_OF_THEM: f64 = 0.25;
 
 /// One crystal lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -66,6 +72,11 @@ pub struct Lattice {
 }
 
 impl Lattice {
+    /// The same in an image of so many times the pixels along an axis.
+    fn enlarged(self, times: f64) -> Self {
+        Self { vectors: self.vectors.map(|v| v.map(|x| times * x)), ..self }
+    }
+
     /// The shortest lattice vector within `tolerance` radians of the line at `angle`
     /// (`row = r sin`, `col = r cos`), by its length in px.
     pub fn period_along(&self, angle: f64, tolerance: f64) -> Option<f64> {
@@ -81,48 +92,86 @@ impl Lattice {
     }
 }
 
+/// How finely an image is looked at. Lengths in px.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// Side of a window.
+    side: usize,
+    /// Steps of lag that a pixel has: peaks can be told apart from about 5 steps on.
+    steps: usize,
+    /// Standard deviation of the smoothing that takes noise out.
+    smoothing: f64,
+    /// Standard deviation of the Gaussian whose mean is taken off: what changes more slowly
+    /// than any lattice whose vectors the lags reach.
+    background: Option<f64>,
+}
+
+/// Periods of 5 to 45 px.
+const WHOLE: Look = Look { side: 96, steps: 1, smoothing: 1.2, background: None };
+/// Of 2.5 to 22 px, and of 2 to 11 px.
+const FINER: [Look; 2] = [
+    Look { side: 64, steps: 2, smoothing: 0.6, background: Some(8.0) },
+    Look { side: 48, steps: 4, smoothing: 0.45, background: Some(4.0) },
+];
+
+impl Look {
+    /// The lattices of `image`; lengths in px.
+    fn lattices(
+        &self,
+        image: ArrayView2<'_, f32>,
+        mask: Option<ArrayView2<'_, bool>>,
+    ) -> Vec<Lattice> {
+        let (rows, cols) = image.dim();
+        let side = self.side.min(rows).min(cols);
+        if side < LEAST {
+            return Vec::new();
+        }
+        let mut smooth = gaussian::smoothed_but(image, mask, self.smoothing);
+        if let Some(sigma) = self.background {
+            smooth -= &gaussian::smoothed_but(image, mask, sigma);
+        }
+        let smooth = smooth.mapv(f64::from);
+        let starts = |size: usize| -> Vec<usize> {
+            let room = size - side;
+            let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
+            (0..count).map(|i| i * room / count.saturating_sub(1).max(1)).collect()
+        };
+        let cols = starts(cols);
+        let places: Vec<[usize; 2]> =
+            starts(rows).iter().flat_map(|&r| cols.iter().map(move |&c| [r, c])).collect();
+        let transform = Autocorrelation::new(side, self.steps, REACH);
+        let windows = places.par_iter().filter_map(|&[r, c]| {
+            let place = s![r..r + side, c..c + side];
+            let mask = mask.as_ref().map(|mask| mask.slice(place));
+            match mask.filter(|mask| mask.iter().any(|&out| out)) {
+                Some(mask) => transform.of_part(smooth.slice(place), mask),
+                None => Some(transform.of(smooth.slice(place))),
+            }
+        });
+        let windows: Vec<_> = windows.collect();
+        if windows.is_empty() {
+            return Vec::new();
+        }
+        let votes = votes(&windows, &transform, self.smoothing * self.steps as f64);
+        let found = crystals(votes, windows.len(), self.chance(side), self.steps > 1);
+        found.into_iter().map(|lattice| lattice.enlarged(1.0 / self.steps as f64)).collect()
+    }
+
+    /// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root
+    /// of its independent pixels, of which a Gaussian makes one of `2 pi smoothing^2`, and of
+    /// which the Hann window leaves the share `(3/8)^4 / (35/128)^2`.
+    fn chance(&self, side: usize) -> f64 {
+        let hann = (3.0_f64 / 8.0).powi(4) / (35.0_f64 / 128.0).powi(2);
+        let each = (std::f64::consts::TAU * self.smoothing * self.smoothing).max(1.0);
+        (each / (hann * (side * side) as f64)).sqrt()
+    }
+}
+
 /// The lattices of `image` `[rows, cols]` (any mean and variance), the one that most
 /// windows have first; none where nothing repeats. Pixels where `mask` `[rows, cols]` is
 /// true are left out, and windows of which they are most do not vote.
 pub fn find(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Vec<Lattice> {
-    let (rows, cols) = image.dim();
-    let side = WINDOW.min(rows).min(cols);
-    if side < LEAST {
-        return Vec::new();
-    }
-    let smooth = gaussian::smoothed_but(image, mask, SMOOTHING).mapv(f64::from);
-    let starts = |size: usize| -> Vec<usize> {
-        let room = size - side;
-        let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
-        (0..count).map(|i| i * room / count.saturating_sub(1).max(1)).collect()
-    };
-    let cols = starts(cols);
-    let places: Vec<[usize; 2]> =
-        starts(rows).iter().flat_map(|&r| cols.iter().map(move |&c| [r, c])).collect();
-    let transform = Autocorrelation::new(side);
-    let windows = places.par_iter().filter_map(|&[r, c]| {
-        let place = s![r..r + side, c..c + side];
-        let mask = mask.as_ref().map(|mask| mask.slice(place));
-        match mask.filter(|mask| mask.iter().any(|&out| out)) {
-            Some(mask) => transform.of_part(smooth.slice(place), mask),
-            None => Some(transform.of(smooth.slice(place))),
-        }
-    });
-    let windows: Vec<_> = windows.collect();
-    if windows.is_empty() {
-        return Vec::new();
-    }
-    let votes = votes(&windows, &transform);
-    crystals(votes, windows.len(), chance(side))
-}
-
-/// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root of
-/// its independent pixels, of which a Gaussian makes one of `2 pi SMOOTHING^2`, and of which
-/// the Hann window leaves the share `(3/8)^4 / (35/128)^2`.
-fn chance(side: usize) -> f64 {
-    let hann = (3.0_f64 / 8.0).powi(4) / (35.0_f64 / 128.0).powi(2);
-    let each = std::f64::consts::TAU * SMOOTHING * SMOOTHING;
-    (each / (hann * (side * side) as f64)).sqrt()
+    WHOLE.lattices(image, mask)
 }
 
 /// A window's lattice.
@@ -133,13 +182,19 @@ struct Vote {
     reflections: f64,
 }
 
-/// The lattices of the windows that have contrast and repeat.
-fn votes(windows: &[autocorrelation::Map], transform: &Autocorrelation) -> Vec<Vote> {
+/// The lattices of the windows that have contrast and repeat, of an image smoothed with this
+/// standard deviation in steps of lag.
+fn votes(
+    windows: &[autocorrelation::Map],
+    transform: &Autocorrelation,
+    smoothing: f64,
+) -> Vec<Vote> {
     let mut energies: Vec<f64> = windows.iter().map(|w| w.energy).collect();
     energies.sort_by(f64::total_cmp);
     let least = 0.2 * energies[energies.len() / 2];
     let lively = windows.par_iter().filter(|w| w.energy > least && w.energy > 0.0);
-    let found: Vec<Vote> = lively.filter_map(|map| peaks::lattice(map, transform)).collect();
+    let found: Vec<Vote> =
+        lively.filter_map(|map| peaks::lattice(map, transform, smoothing)).collect();
     let mut strengths: Vec<f64> = found.iter().map(|v| v.strength).collect();
     strengths.sort_by(f64::total_cmp);
     let Some(&strong) = strengths.get(strengths.len() * 9 / 10) else { return found };
@@ -147,20 +202,27 @@ fn votes(windows: &[autocorrelation::Map], transform: &Autocorrelation) -> Vec<V
 }
 
 /// Lattices that enough votes agree on, the most frequent first; `chance` is the
-/// autocorrelation that noise has in a window.
-fn crystals(mut votes: Vec<Vote>, windows: usize, chance: f64) -> Vec<Lattice> {
-    let least = LEAST_VOTES.max((LEAST_SHARE * windows as f64).ceil() as usize).min(windows);
-    let mut found = Vec::new();
+/// autocorrelation that noise has in a window, which lags finer than pixels (`between`) show
+/// more of. Lattices of few windows count where there are no others.
+fn crystals(mut votes: Vec<Vote>, windows: usize, chance: f64, between: bool) -> Vec<Lattice> {
+    let many = (MANY * windows as f64).ceil() as usize;
+    let (mut frequent, mut rare) = (Vec::new(), Vec::new());
     loop {
         let agreeing = |vote: &Vote| votes.iter().filter(|v| agree(vote, v).is_some()).count();
         // The first of equals.
         let best = votes.iter().map(|v| (agreeing(v), v)).rev().max_by_key(|(count, _)| *count);
+        let least = LEAST_VOTES.min(windows);
         let Some((count, &seed)) = best.filter(|(count, _)| *count >= least) else {
-            return found;
+            return if frequent.is_empty() { rare } else { frequent };
         };
         let mean = mean_lattice(&seed, &votes);
-        if mean.strength * (count as f64).sqrt() >= BEYOND_CHANCE * chance {
-            found.push(Lattice { share: count as f64 / windows as f64, ..mean });
+        let (share, few) = (count as f64 / windows as f64, count < many);
+        let beyond = if between || few { FAR_BEYOND_CHANCE } else { BEYOND_CHANCE };
+        let each = if between && share < MOST_OF_THEM { EACH_BEYOND_CHANCE } else { 0.0 };
+        let least = (beyond / (count as f64).sqrt()).max(each) * chance;
+        if mean.strength >= least && !(few && count < LEAST_FEW) {
+            let found = if few { &mut rare } else { &mut frequent };
+            found.push(Lattice { share, ..mean });
         }
         votes.retain(|vote| agree(&seed, vote).is_none());
     }

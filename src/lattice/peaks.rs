@@ -21,8 +21,8 @@ struct Peak {
     height: f64,
 }
 
-/// The lattice of a window.
-pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<Vote> {
+/// The lattice of a window, in steps of lag, of an image smoothed with this standard deviation.
+pub(super) fn lattice(map: &Map, transform: &Autocorrelation, smoothing: f64) -> Option<Vote> {
     let reach = transform.reach as isize;
     let value = |r: isize, c: isize| map.values[((r + reach) as usize, (c + reach) as usize)];
     let half_width = half_width(&map.values, reach);
@@ -49,7 +49,7 @@ pub(super) fn lattice(map: &Map, transform: &Autocorrelation) -> Option<Vote> {
         return None;
     }
     let vectors = super::reduced(vectors);
-    Some(Vote { vectors, strength, reflections: reflections(map, vectors)? })
+    Some(Vote { vectors, strength, reflections: reflections(map, vectors, smoothing)? })
 }
 
 /// Radius where the mean falls to half of that at 1 px: inside, a column correlates with

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-use super::{LEAST, Lattice, find, length};
+use super::{FINER, LEAST, Lattice, WHOLE, length};
 use crate::image::gaussian::counted;
 
 /// Times that the image is halved: lattices are found up to about 45 px in each.
@@ -34,45 +34,75 @@ pub struct Period {
     pub share: f64,
 }
 
-/// Period of the crystals in `image` `[rows, cols]` (any mean and variance); nothing where
-/// nothing repeats. Pixels where `mask` `[rows, cols]` is true are left out.
-pub fn period(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Option<Period> {
-    let mut best: Option<Period> = None;
-    let mut reduced = image.to_owned();
-    let mut mask = mask.map(|mask| mask.to_owned());
-    for halvings in 0..=HALVINGS {
-        if halvings > 0 {
-            (reduced, mask) = match mask {
-                Some(mask) => {
-                    let (reduced, mask) = halved_but(reduced.view(), mask.view());
-                    (reduced, Some(mask))
-                }
-                None => (halved(reduced.view()), None),
-            };
+/// What repeats in an image, as [`survey`] finds it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survey {
+    /// The crystal lattices, the one that most windows have first; lengths in px.
+    pub lattices: Vec<Lattice>,
+    /// One period for the whole image; nothing where nothing repeats.
+    pub period: Option<Period>,
+}
+
+impl Survey {
+    /// Takes these in place of what is known, where nothing is or they are `better`.
+    fn take(&mut self, lattices: Vec<Lattice>, better: fn(&Period, &Period) -> bool) {
+        let Some(period) = of(&lattices) else { return };
+        if self.period.is_none_or(|known| better(&period, &known)) {
+            *self = Self { lattices, period: Some(period) };
         }
+    }
+}
+
+/// What repeats in `image` `[rows, cols]` (any mean and variance). Pixels where `mask`
+/// `[rows, cols]` is true are left out, and windows of which they are most do not vote.
+///
+/// The image is looked at as it is, halved again and again, and between its pixels, and
+/// what shows its lattices best counts.
+pub fn survey(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Survey {
+    let mut best = Survey::default();
+    best.take(WHOLE.lattices(image, mask), better);
+    for look in FINER {
+        // Nothing can be clearer than that all windows have the same lattice.
+        if best.period.is_none_or(|period| CLEARER * period.clarity < 1.0) {
+            best.take(look.lattices(image, mask), clearer);
+        }
+    }
+    let (mut reduced, mut reduced_mask) = (image.to_owned(), mask.map(|mask| mask.to_owned()));
+    for halvings in 1..=HALVINGS {
+        (reduced, reduced_mask) = match reduced_mask {
+            Some(mask) => {
+                let (reduced, mask) = halved_but(reduced.view(), mask.view());
+                (reduced, Some(mask))
+            }
+            None => (halved(reduced.view()), None),
+        };
         // Too small to be looked at, and all that come after.
         if reduced.nrows().min(reduced.ncols()) < LEAST {
             break;
         }
-        let Some(period) = of(&find(reduced.view(), mask.as_ref().map(|mask| mask.view()))) else {
-            continue;
-        };
+        let found = WHOLE.lattices(reduced.view(), reduced_mask.as_ref().map(|mask| mask.view()));
         let times = f64::from(2_u32.pow(halvings));
-        let (length, shortest) = (times * period.length, times * period.shortest);
-        let period = Period { length, shortest, ..period };
-        if best.is_none_or(|finer| better(&period, &finer)) {
-            best = Some(period);
-        }
+        best.take(found.into_iter().map(|lattice| lattice.enlarged(times)).collect(), better);
     }
     best
 }
 
+/// Period of the crystals in `image`, as [`survey`] finds it.
+pub fn period(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) -> Option<Period> {
+    survey(image, mask).period
+}
+
+/// Whether one look shows lattices better than another by far.
+fn clearer(one: &Period, other: &Period) -> bool {
+    one.clarity > CLEARER * other.clarity
+}
+
 /// Whether a coarser image shows the lattices better than a finer one.
 fn better(coarser: &Period, finer: &Period) -> bool {
-    let clearer = |times: f64| coarser.clarity > times * finer.clarity;
     // Where the coarser image has lost the shortest, a longer one may be a moire of its pixels.
     let same = (coarser.shortest / finer.shortest - 1.0).abs() < SAME;
-    clearer(CLEARER) || (same && clearer(AS_CLEAR) && coarser.length > LONGER * finer.length)
+    let as_clear = coarser.clarity > AS_CLEAR * finer.clarity;
+    clearer(coarser, finer) || (same && as_clear && coarser.length > LONGER * finer.length)
 }
 
 /// The period of which `SHARE` of the windows with a lattice have it or a longer one.

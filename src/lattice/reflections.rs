@@ -7,7 +7,7 @@
 use std::f64::consts::TAU;
 
 use super::autocorrelation::Map;
-use super::{SMOOTHING, Vector, combined};
+use super::{Vector, combined};
 
 /// Places along one axis of the cell.
 const PLACES: usize = 16;
@@ -17,8 +17,9 @@ const ORDERS: isize = 4;
 const MOST: f64 = 8.0;
 
 /// How many pairs of reflections carry the contrast of the lattice that `vectors` span;
-/// nothing where the `map` of autocorrelation does not have it.
-pub(super) fn reflections(map: &Map, vectors: [Vector; 2]) -> Option<f64> {
+/// nothing where the `map` of autocorrelation does not have it. The image was smoothed with
+/// a standard deviation of `smoothing`; all lengths are steps of lag.
+pub(super) fn reflections(map: &Map, vectors: [Vector; 2], smoothing: f64) -> Option<f64> {
     let folded = folded(map, vectors)?;
     let [a, b] = reciprocal(vectors);
     let (mut sum, mut squares) = (0.0, 0.0);
@@ -28,7 +29,7 @@ pub(super) fn reflections(map: &Map, vectors: [Vector; 2]) -> Option<f64> {
                 continue;
             }
             let g = combined([a, b], [h as f64, k as f64]).map(|x| TAU * x);
-            let smoothed = (-SMOOTHING * SMOOTHING * (g[0] * g[0] + g[1] * g[1])).exp();
+            let smoothed = (-smoothing * smoothing * (g[0] * g[0] + g[1] * g[1])).exp();
             let power = power(&folded, h, k).max(0.0) / smoothed.max(1.0 / MOST);
             sum += power;
             squares += power * power;
@@ -80,6 +81,8 @@ mod tests {
 
     use super::*;
 
+    const SMOOTHING: f64 = 1.2;
+
     /// Autocorrelation of a smoothed image with pairs of reflections of these powers at
     /// `(h, k)` of a square cell of 12 px.
     fn map(reflections: &[([f64; 2], f64)]) -> Map {
@@ -98,7 +101,8 @@ mod tests {
     #[test]
     fn reflections_are_counted_by_what_they_carry() {
         let vectors = [[12.0, 0.0], [0.0, 12.0]];
-        let of = |reflections: &[_]| super::reflections(&map(reflections), vectors).unwrap();
+        let of =
+            |reflections: &[_]| super::reflections(&map(reflections), vectors, SMOOTHING).unwrap();
         let (a, b, ab) = ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]);
         let close = |found: f64, expected: f64| {
             // Straight lines between lags make weak reflections of higher orders.
@@ -112,13 +116,15 @@ mod tests {
         // Strong ones count for more: (1 + 0.5)^2 / (1 + 0.25).
         close(of(&[(a, 0.6), (b, 0.3)]), 1.8);
         // Whatever vectors span the lattice.
-        let skew = super::reflections(&map(&[(a, 0.4), (b, 0.4)]), [[12.0, 0.0], [12.0, 12.0]]);
+        let skew = {
+            super::reflections(&map(&[(a, 0.4), (b, 0.4)]), [[12.0, 0.0], [12.0, 12.0]], SMOOTHING)
+        };
         close(skew.unwrap(), 2.0);
     }
 
     #[test]
     fn a_lattice_that_the_map_does_not_hold_has_none() {
         let map = map(&[([1.0, 0.0], 1.0)]);
-        assert_eq!(reflections(&map, [[90.0, 0.0], [0.0, 90.0]]), None);
+        assert_eq!(reflections(&map, [[90.0, 0.0], [0.0, 90.0]], SMOOTHING), None);
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let read = stemseg_run::read(&args.file, &args.input.input())?;
             bar.remarks(&read.remarks);
             let (pixels, mask) = (read.micrograph.pixels(), read.micrograph.mask());
-            Some(lattice::find(pixels, mask.map(|mask| mask.view())))
+            Some(lattice::survey(pixels, mask.map(|mask| mask.view())).lattices)
         }
         false => None,
     };
