@@ -96,6 +96,21 @@ pub fn cluster(
     Ok(Clustering { restarts: options.restarts, ..best })
 }
 
+/// Clusters `points` `[N, q]` from these `centroids` `[k, q]` on: nothing is random.
+///
+/// # Errors
+/// As [`cluster`].
+pub fn from(
+    points: ArrayView2<'_, f32>,
+    centroids: Array2<f64>,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Clustering> {
+    check_distinct(points, centroids.nrows())?;
+    let points = points.as_standard_layout();
+    Run::new(points.view(), backend, progress)?.lloyd(centroids)
+}
+
 /// Gives each of `points` `[N, q]` to the nearest of `centroids` `[k, q]`, which stay where
 /// they are.
 ///

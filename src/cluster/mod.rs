@@ -3,7 +3,8 @@
 
 pub mod choose;
 pub mod confidence;
-pub mod continuum;
 pub mod gap;
 pub mod kmeans;
+pub mod levels;
 pub mod overlaps;
+pub mod split;

@@ -5,7 +5,7 @@ mod file;
 
 use std::path::Path;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Model {
         if let Some(model) = &found.model {
             return (**model).clone();
         }
-        let Patterns { clustering, map, within_variance, gaps, .. } = patterns;
+        let Patterns { clustering, map, columns, within_variance, gaps, .. } = patterns;
         let clusters = clustering.centroids.nrows();
         let separation = |one: usize, other: usize| {
             let known = gaps.separations().map(|all| all[(one, other)]);
@@ -128,9 +128,8 @@ impl Model {
         list.sort_by_key(|p| p.label);
         let params = found.plan.params().clone();
         // The features that this number of clusters has.
-        let features = within_variance.len();
         let explained = &found.pca.report;
-        let components = found.pca.components.rows().into_iter().take(features);
+        let components = found.pca.components.slice(s![columns.clone(), ..]);
         Self {
             format: FORMAT,
             stemseg_version: env!("CARGO_PKG_VERSION").into(),
@@ -139,9 +138,9 @@ impl Model {
             pixel_size_nm: pixel_size,
             channels: found.plan.channel_names(),
             mean: found.pca.mean.to_vec(),
-            components: components.map(|row| row.to_vec()).collect(),
-            explained_variance: explained.explained_variance[..features].to_vec(),
-            explained_variance_ratio: explained.explained_variance_ratio[..features].to_vec(),
+            components: components.outer_iter().map(|row| row.to_vec()).collect(),
+            explained_variance: explained.explained_variance[columns.clone()].to_vec(),
+            explained_variance_ratio: explained.explained_variance_ratio[columns.clone()].to_vec(),
             within_variance: within_variance.to_vec(),
             patterns: list,
         }

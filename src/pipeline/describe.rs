@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::Result;
 use crate::backend::{Backend, Describe};
+use crate::cluster::split::Field;
 use crate::plan::{Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::maf::Differences;
@@ -12,6 +13,10 @@ use crate::sites::Band;
 
 /// Most memory that one band is worked on in, bytes: a step of progress.
 pub const BAND_BYTES: u64 = 256 << 20;
+
+/// Sites whose components are kept until it is known what tells patterns apart; more are
+/// described once more.
+const MOST_KEPT: usize = 200_000;
 
 /// Sites whose covariance has forty good directions, about.
 const MOST_SUMMED: usize = 16_000;
@@ -94,6 +99,29 @@ impl<'a> Describing<'a> {
             first += band.len();
         }
         Ok((sums, features))
+    }
+
+    /// Fills in `field` what `map` gives its sites; the components `[sites, q]` of all sites, row by
+    /// row, where they are few enough to be kept.
+    pub(crate) fn field(
+        &mut self,
+        field: &mut Field,
+        map: &Pca,
+        progress: &dyn Progress,
+    ) -> Result<Option<Array2<f32>>> {
+        let sites = self.plan.sites().grid().len();
+        let mut all = (sites <= MOST_KEPT).then(|| Array2::zeros((sites, map.features())));
+        let bands = self.bands.clone();
+        for (done, band) in bands.iter().enumerate() {
+            progress.step(done as u64, bands.len() as u64)?;
+            self.session.project(band, map)?;
+            let components = self.session.features()?;
+            field.add(band, components.view());
+            if let Some(all) = &mut all {
+                all.slice_mut(s![band.sites(), ..]).assign(&components);
+            }
+        }
+        Ok(all)
     }
 
     /// The features of all sites under `map`, `[sites, q]`, sites row by row.

@@ -1,62 +1,53 @@
 //! Second step: what is learnt of an image. A map from descriptors to features, how many
 //! patterns there are, and where their centres lie.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 
 use super::Describing;
-use crate::Result;
 use crate::backend::Backend;
-use crate::cluster::choose::{self, Choice};
+use crate::cluster::choose::Choice;
 use crate::cluster::confidence;
-use crate::cluster::continuum;
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
-use crate::image::micrograph::Micrograph;
-use crate::plan::{Plan, Reduce};
-use crate::progress::{Progress, Unseen};
-use crate::reduce::pca::{Moments, Pca};
+use crate::cluster::split::{self, Field, Part, Tree};
+use crate::plan::{FAMILY_COMPONENTS, Params, Plan, Reduce};
+use crate::progress::Progress;
+use crate::reduce::pca::{Block, Moments, Pca};
+use crate::{Error, Result};
 
 /// Sites that one task multiplies.
 const CHUNK: usize = 1024;
 
-/// The map from descriptors to features, and the features `[sites, q]` of all sites, from the
-/// `moments` of the descriptors.
+/// What tells the patterns of an image apart, and the features `[sites, q]` of all sites, from
+/// the `moments` of the descriptors.
 ///
 /// # Errors
-/// What [`Pca::of_blocks`], [`Differences::factors`](crate::reduce::maf::Differences::factors)
-/// and the backend report; [`Error::Interrupted`](crate::Error::Interrupted).
-pub fn features(
+/// What [`Pca::of_blocks`] and the backend report; [`Error::Image`] where nothing varies;
+/// [`Error::Interrupted`].
+pub fn patterns(
     moments: &Moments,
     sites: &mut Describing<'_>,
     progress: &dyn Progress,
-) -> Result<(Pca, Array2<f32>)> {
+) -> Result<(Found, Array2<f32>)> {
     let plan = sites.plan();
-    let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
     if plan.params().reduce == Reduce::Pca {
+        let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
         let features = sites.features(&pca, progress)?;
-        return Ok((pca, features));
+        return Ok((Found::of_components(pca, plan), features));
     }
-    let (differences, components) = sites.differences(&pca, progress)?;
-    let (factors, values) = differences.factors(plan.factors())?;
-    let reduced = pca.combined(&factors, &values);
-    let features = match components.nrows() == plan.sites().grid().len() {
+    let basis = Basis::new(moments, plan)?;
+    let mut field = basis.field(plan, plan.sites().grid().len());
+    let components = sites.field(&mut field, &basis.pca, progress)?;
+    progress.stage("choose");
+    let found = Found::new(&field, &basis, plan, progress)?;
+    let features = match components {
         // All sites are there: no need to describe them once more.
-        true => combined(&components, &factors, &pca, &reduced),
-        false => sites.features(&reduced, progress)?,
+        Some(components) => found.combined(&components),
+        None => sites.features(&found.pca, progress)?,
     };
-    Ok((reduced, features))
-}
-
-/// The features `[sites, f]` under `reduced`, which are the combinations `factors` `[f, p]` of
-/// the `components` `[sites, p]` of `pca`.
-pub(crate) fn combined(
-    components: &Array2<f32>,
-    factors: &Array2<f64>,
-    pca: &Pca,
-    reduced: &Pca,
-) -> Array2<f32> {
-    let signs = signs(factors, pca, reduced);
-    products(components, &(factors * &signs).mapv(|v| v as f32))
+    Ok((found, features))
 }
 
 /// 1 or -1 for each factor: with which sign it became a component of `reduced`.
@@ -75,42 +66,167 @@ fn products(features: &Array2<f32>, factors: &Array2<f32>) -> Array2<f32> {
     to
 }
 
-/// How many patterns the features `points` `[active sites, q]` of `micrograph` show.
-///
-/// # Errors
-/// As [`choose::choose`].
-pub fn number_of_patterns(
-    micrograph: &Micrograph,
-    plan: &Plan,
-    pca: &Pca,
-    points: ArrayView2<'_, f32>,
-    progress: &dyn Progress,
-) -> Result<Choice> {
-    let values = &pca.report.explained_variance;
-    let brightness = continuum::brightness(micrograph, plan);
-    let (sites, seed) = (plan.sites(), plan.params().seed);
-    choose::choose(points, values, brightness.as_ref(), sites, seed, &Unseen(progress))
+/// A basis of the descriptors that patterns are looked for in, and what is known of the sites.
+pub(crate) struct Basis {
+    /// The components of each family by itself.
+    pub(crate) pca: Pca,
+    parts: Vec<Part>,
 }
 
-/// Clusters of `points` `[active sites, q]`, and the variance of each feature about their
-/// centroids, `[q]`.
+impl Basis {
+    /// From the `moments` of the descriptors of `plan`.
+    ///
+    /// # Errors
+    /// As [`Pca::new`].
+    pub(crate) fn new(moments: &Moments, plan: &Plan) -> Result<Self> {
+        let (blocks, alone): (Vec<_>, Vec<_>) = plan.families_alone().into_iter().unzip();
+        let pca = Pca::of_each(moments, FAMILY_COMPONENTS, &blocks)?;
+        let mut first = 0;
+        let part = |(block, alone): (&Block, bool)| {
+            let columns = first..first + block.channels.len().min(FAMILY_COMPONENTS);
+            first = columns.end;
+            Part { columns, weight: block.weight, alone }
+        };
+        let parts = blocks.iter().zip(alone).map(part).collect();
+        Ok(Self { pca, parts })
+    }
+
+    /// The sites of `plan` as they are looked at for patterns, without their components, where all
+    /// images together have so many `sites`.
+    pub(crate) fn field(&self, plan: &Plan, sites: usize) -> Field {
+        Field::new(plan.sites(), self.parts.clone(), sites)
+    }
+}
+
+/// What tells patterns apart.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Found {
+    /// The numbers of patterns.
+    pub numbers: Vec<Number>,
+    /// Why this number, where it was chosen.
+    pub choice: Option<Choice>,
+    /// The map from descriptors to all features.
+    pub pca: Pca,
+    /// The same as combinations of the basis, `[q, p]`.
+    pub(crate) directions: Array2<f64>,
+}
+
+/// One number of patterns.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Number {
+    /// The number.
+    pub clusters: usize,
+    /// Which of the features tell the patterns apart.
+    pub columns: Range<usize>,
+    /// Their centres along these, `[k, q]`, where regions were split; else clusters are looked for.
+    pub centroids: Option<Array2<f64>>,
+}
+
+impl Found {
+    /// The principal components, all of which count whatever the number.
+    pub(crate) fn of_components(pca: Pca, plan: &Plan) -> Self {
+        let columns = 0..pca.features();
+        let number =
+            |&clusters: &usize| Number { clusters, columns: columns.clone(), centroids: None };
+        let numbers = plan.params().clusters.iter().map(number).collect();
+        Self { numbers, choice: None, directions: Array2::eye(pca.features()), pca }
+    }
+
+    /// The features `[sites, q]` of `components` `[sites, p]` of the basis.
+    pub(crate) fn combined(&self, components: &Array2<f32>) -> Array2<f32> {
+        products(components, &self.directions.mapv(|v| v as f32))
+    }
+
+    /// For the `clusters` that are asked for, or as many as the sites of `field` show.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) where nothing varies;
+    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    pub(crate) fn new(
+        field: &Field,
+        basis: &Basis,
+        plan: &Plan,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let mut numbers = plan.params().clusters.clone();
+        let mut tree = Tree::new(field);
+        let mut choice = None;
+        if numbers.is_empty() {
+            let most = split::most(field.sites());
+            tree.grow(most, split::CLEAR, progress)?;
+            let chosen = Choice::new(tree.splits.clone(), tree.next(), most);
+            numbers.push(chosen.clusters);
+            choice = Some(chosen);
+        } else {
+            let most = numbers.iter().copied().max().unwrap_or(1);
+            tree.grow(most, split::LEAST, progress)?;
+        }
+        let mut rows: Vec<Array2<f64>> = Vec::new();
+        let mut first = 0;
+        let mut of = |clusters: usize| -> Result<Number> {
+            let refined = tree.patterns(clusters);
+            let (directions, centroids) = match refined {
+                Some(refined) => (refined.directions, Some(refined.centroids)),
+                None => (tree.factors(clusters.max(2)).ok_or_else(nothing_varies)?, None),
+            };
+            let columns = first..first + directions.nrows();
+            first = columns.end;
+            rows.push(directions);
+            Ok(Number { clusters, columns, centroids })
+        };
+        let mut numbers = numbers.into_iter().map(&mut of).collect::<Result<Vec<_>>>()?;
+        // Two that can be drawn against each other, whatever the number.
+        if first < 2 {
+            rows.extend(tree.factors(2));
+        }
+        let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
+        let directions = concatenate(Axis(0), &views).expect("all are combinations of the basis");
+        let pca = basis.pca.combined(&directions, &tree.variations(&directions));
+        let signs = signs(&directions, &basis.pca, &pca);
+        for Number { columns, centroids, .. } in &mut numbers {
+            if let Some(centroids) = centroids {
+                *centroids *= &signs.slice(s![columns.clone(), ..]).t();
+            }
+        }
+        Ok(Self { numbers, choice, pca, directions: &directions * &signs })
+    }
+}
+
+fn nothing_varies() -> Error {
+    Error::Image(
+        "neighbouring sites do not differ, or there are too few of them; give a smaller `stride`, or \
+         `reduce = pca`"
+            .into(),
+    )
+}
+
+/// Clusters of `points` `[active sites, q]`, the features that tell this `number` of patterns
+/// apart, and the variance of each about their centroids, `[q]`.
 ///
 /// # Errors
 /// As [`kmeans::cluster`].
 pub fn clusters(
     points: ArrayView2<'_, f32>,
-    clusters: usize,
+    number: &Number,
     plan: &Plan,
     backend: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<(Clustering, Array1<f64>)> {
-    // Factors vary little from site to site anyway: there the least inertia is right.
-    let pairs = match plan.params().reduce {
-        Reduce::Pca => Pairs::of(plan.sites()),
-        Reduce::Maf => Pairs::default(),
+    let clustering = match &number.centroids {
+        Some(centroids) => kmeans::from(points, centroids.clone(), backend, progress)?,
+        None => {
+            // Factors vary little from site to site anyway: there the least inertia is right.
+            let pairs = match plan.params().reduce {
+                Reduce::Pca => Pairs::of(plan.sites()),
+                Reduce::Maf => Pairs::default(),
+            };
+            let Params { restarts, seed, .. } = *plan.params();
+            let options = Options { clusters: number.clusters, restarts, seed };
+            kmeans::cluster(points, &pairs, options, backend, progress)?
+        }
     };
-    let options = Options { clusters, restarts: plan.params().restarts, seed: plan.params().seed };
-    let clustering = kmeans::cluster(points, &pairs, options, backend, progress)?;
     let within_variance = confidence::within_variance(points, &clustering);
     Ok((clustering, within_variance))
 }

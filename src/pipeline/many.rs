@@ -4,26 +4,27 @@
 //! [merged](crate::reduce::pca::Moments::merge) with others: the sums of the images of a film,
 //! or of chunks on many machines, give the same model as those of all images in one place.
 //!
-//! 1. [`Describing::moments`] of each image, merged: [`Pca::of_blocks`].
-//! 2. [`Describing::differences`] of each image under these components, merged:
-//!    [`Differences::factors`].
+//! 1. [`Describing::moments`] of each image, merged: the components of each family.
+//! 2. The images' sites, side by side, are parted into patterns.
 //! 3. The features of the images' sites, evenly taken from all, are clustered.
 //! 4. The images are labelled with that, which gives the order of the labels.
 
+use std::ops::Range;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
+use super::fit::{Basis, Found};
 use super::{Clusters, Describing, Segmentation, fit};
 use crate::backend::Backend;
-use crate::cluster::confidence;
 use crate::cluster::gap::Gaps;
-use crate::cluster::kmeans::{self, Clustering, Options, Pairs, SUBSAMPLE};
+use crate::cluster::kmeans::{self, Clustering, SUBSAMPLE};
+use crate::cluster::split::Field;
 use crate::image::micrograph::Micrograph;
 use crate::labels::label_map::Numbering;
 use crate::lattice::Repetition;
 use crate::model::Model;
 use crate::plan::{Plan, Reduce};
 use crate::progress::Progress;
-use crate::reduce::maf::Differences;
 use crate::reduce::pca::{Moments, Pca};
 use crate::{Error, Result};
 
@@ -55,58 +56,56 @@ pub fn fit(
         let reason = "they do not have the same channels; give all the same parameters";
         return Err(Error::parameter("images", images.len(), reason));
     }
-    let pca = map(images, backend, progress)?;
-    let features = each(images, backend, progress, |sites| sites.features(&pca, progress))?;
-    let points: Vec<_> = images
-        .iter()
-        .zip(&features)
-        .map(|(image, features)| image.plan.sites().keep_active(features))
-        .collect();
-
-    progress.stage("choose");
-    let mut clusters = first.plan.params().clusters.first().copied();
-    if clusters.is_none() {
-        for (image, points) in images.iter().zip(&points) {
-            let Planned { micrograph, plan, .. } = image;
-            let choice = fit::number_of_patterns(micrograph, plan, &pca, points.view(), progress)?;
-            clusters = clusters.max(Some(choice.clusters));
-        }
-    }
-    let clusters = clusters.unwrap_or(1);
-    let kept = first.plan.features_for(clusters, pca.features());
-    let points: Vec<Array2<f32>> =
-        points.iter().map(|points| points.slice(s![.., ..kept]).to_owned()).collect();
-
-    progress.stage("cluster");
-    let sample = sample(&points);
-    let params = first.plan.params();
-    let options = Options { clusters, restarts: params.restarts, seed: params.seed };
-    let clustering = kmeans::cluster(sample.view(), &Pairs::default(), options, backend, progress)?;
-    let within_variance = confidence::within_variance(sample.view(), &clustering);
-    numbered(images, &points, pca, &clustering, within_variance, backend)
-}
-
-/// The map from descriptors to features that suits all images.
-fn map(images: &[Planned<'_>], backend: &dyn Backend, progress: &dyn Progress) -> Result<Pca> {
-    let plan = &images[0].plan;
     progress.stage("describe");
-    let mut moments = Moments::zero(plan.channels());
+    let mut moments = Moments::zero(first.plan.channels());
     for of_image in each(images, backend, progress, |sites| sites.moments(progress))? {
         moments.merge(&of_image);
     }
     progress.stage("pca");
-    let pca = Pca::of_blocks(&moments, plan.components(), &plan.blocks())?;
+    let found = found(images, &moments, backend, progress)?;
+    let [number] = &found.numbers[..] else {
+        let reason = "give one number; a model has one";
+        return Err(Error::parameter("clusters", found.numbers.len(), reason));
+    };
+    let features = each(images, backend, progress, |sites| sites.features(&found.pca, progress))?;
+    let points: Vec<Array2<f32>> = images
+        .iter()
+        .zip(&features)
+        .map(|(image, features)| {
+            let active = image.plan.sites().keep_active(features);
+            active.slice(s![.., number.columns.clone()]).to_owned()
+        })
+        .collect();
+
+    progress.stage("cluster");
+    let sample = sample(&points);
+    let (clustering, within_variance) =
+        fit::clusters(sample.view(), number, &first.plan, backend, progress)?;
+    let columns = number.columns.clone();
+    numbered(images, &points, (found.pca, columns), &clustering, within_variance, backend)
+}
+
+/// What tells the patterns of all images apart.
+fn found(
+    images: &[Planned<'_>],
+    moments: &Moments,
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Found> {
+    let plan = &images[0].plan;
     if plan.params().reduce == Reduce::Pca {
-        return Ok(pca);
+        let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
+        return Ok(Found::of_components(pca, plan));
     }
-    let mut sums = Differences::zero(pca.features());
-    for of_image in each(images, backend, progress, |sites| {
-        sites.differences(&pca, progress).map(|(sums, _)| sums)
-    })? {
-        sums.merge(&of_image);
-    }
-    let (factors, values) = sums.factors(plan.factors())?;
-    Ok(pca.combined(&factors, &values))
+    let basis = Basis::new(moments, plan)?;
+    let sites = images.iter().map(|image| image.plan.sites().grid().len()).sum();
+    let fields = each(images, backend, progress, |described| {
+        let mut field = basis.field(described.plan(), sites);
+        described.field(&mut field, &basis.pca, progress)?;
+        Ok(field)
+    })?;
+    progress.stage("choose");
+    Found::new(&Field::beside(fields), &basis, plan, progress)
 }
 
 /// What `give` gives of the sites of each image, in succession.
@@ -138,7 +137,7 @@ fn sample(points: &[Array2<f32>]) -> Array2<f32> {
 fn numbered(
     images: &[Planned<'_>],
     points: &[Array2<f32>],
-    pca: Pca,
+    (pca, columns): (Pca, Range<usize>),
     clustering: &Clustering,
     within_variance: Array1<f64>,
     backend: &dyn Backend,
@@ -169,7 +168,7 @@ fn numbered(
     }
     let (labelled, own) = last.expect("there is an image");
     let first = &images[0];
-    let mut patterns = labelled.patterns(own, within_variance, &first.plan, None);
+    let mut patterns = labelled.patterns(own, within_variance, columns, &first.plan, None);
     // By size, as one image's are; names of the first numbering become those of the second.
     let numbers = Numbering::Order(first.plan.params().order).labels(&areas);
     let mut order: Vec<usize> = (0..clusters).collect();

@@ -7,6 +7,7 @@ pub mod fit;
 pub(crate) mod label;
 pub mod many;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -27,6 +28,7 @@ use crate::progress::Progress;
 use crate::reduce::pca::Pca;
 use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
+use fit::Found;
 use label::{Clusters, Labelled};
 
 pub(crate) use describe::summed;
@@ -79,6 +81,8 @@ pub struct Patterns {
     pub clustering: Clustering,
     /// Labels of sites and pixels.
     pub map: LabelMap,
+    /// Which of the image's features tell them apart: those that centroids have.
+    pub columns: Range<usize>,
     /// Variance of each feature about the centroids, pooled, `[q]`.
     pub within_variance: Array1<f64>,
     /// Membership of each active site in its cluster, `[active sites]`, 0 to 1.
@@ -97,10 +101,8 @@ pub struct Patterns {
 pub struct Timings {
     /// From the image in memory to the last descriptor or covariance sum.
     pub describe: Duration,
-    /// Eigenvectors and projection.
+    /// Projection, and what tells patterns apart.
     pub pca: Duration,
-    /// Choosing the number of clusters.
-    pub choose: Duration,
     /// All runs of k-means.
     pub cluster: Duration,
     /// Site labels to pixel labels.
@@ -148,46 +150,36 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let (pca, features) = fit::features(&moments, &mut sites, progress)?;
+    let (found, features) = fit::patterns(&moments, &mut sites, progress)?;
     timings.pca = clock.lap();
 
     let points = plan.sites().keep_active(&features);
-    let (mut numbers, mut choice) = (plan.params().clusters.clone(), None);
-    if numbers.is_empty() {
-        progress.stage("choose");
-        let chosen = fit::number_of_patterns(micrograph, &plan, &pca, points.view(), progress)?;
-        numbers.push(chosen.clusters);
-        choice = Some(chosen);
-        timings.choose = clock.lap();
-    }
+    let Found { numbers, choice, pca, .. } = found;
     let mut results = Vec::with_capacity(numbers.len());
-    for &clusters in &numbers {
+    for number in &numbers {
         progress.stage("cluster");
-        let points = points.slice(s![.., ..plan.features_for(clusters, pca.features())]);
+        let points = points.slice(s![.., number.columns.clone()]);
         let points = points.as_standard_layout();
         let (clustering, within_variance) =
-            fit::clusters(points.view(), clusters, &plan, backend, progress)?;
+            fit::clusters(points.view(), number, &plan, backend, progress)?;
         timings.cluster += clock.lap();
-        let found = Clusters {
+        let clusters = Clusters {
             points: points.view(),
             clustering: &clustering,
             within_variance: &within_variance,
             numbering: &Numbering::Order(plan.params().order),
             gaps: None,
         };
-        let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
-        results.push(labelled.patterns(
-            clustering,
-            within_variance,
-            &plan,
-            also.repetition.as_ref(),
-        ));
+        let repetition = also.repetition.as_ref();
+        let labelled = clusters.label(&plan, micrograph.absent(), repetition);
+        let columns = number.columns.clone();
+        results.push(labelled.patterns(clustering, within_variance, columns, &plan, repetition));
         timings.upsample += clock.lap();
     }
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
     // What was done, for those who do it again.
-    let plan = plan.with_clusters(numbers);
+    let plan = plan.with_clusters(numbers.iter().map(|number| number.clusters).collect());
     Ok(Segmentation {
         plan,
         features,
@@ -248,8 +240,9 @@ pub(crate) fn predict(
         gaps: Some(gaps),
     };
     let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
+    let (columns, repetition) = (0..points.ncols(), also.repetition.as_ref());
     let mut results =
-        vec![labelled.patterns(clustering, within_variance, &plan, also.repetition.as_ref())];
+        vec![labelled.patterns(clustering, within_variance, columns, &plan, repetition)];
     timings.upsample = clock.lap();
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
@@ -272,13 +265,23 @@ impl Labelled {
         self,
         clustering: Clustering,
         within_variance: Array1<f64>,
+        columns: Range<usize>,
         plan: &Plan,
         repetition: Option<&Repetition>,
     ) -> Patterns {
         let Self { map, memberships, gaps } = self;
         let warnings = warnings::patterns::patterns(&map, plan.spacing(), &gaps, repetition);
         let separability = Array1::default(0);
-        Patterns { clustering, map, within_variance, memberships, separability, gaps, warnings }
+        Patterns {
+            clustering,
+            map,
+            columns,
+            within_variance,
+            memberships,
+            separability,
+            gaps,
+            warnings,
+        }
     }
 }
 

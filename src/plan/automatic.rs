@@ -35,7 +35,7 @@ const LONGER: f64 = 1.35;
 const CLEAR: f64 = 0.5;
 
 /// Distance of neighbouring sites, px of the resampled image.
-const STRIDE: usize = 8;
+pub(crate) const STRIDE: usize = 8;
 /// Standard deviation of the window of translations, and their distance, px.
 const WINDOW: f64 = 11.0;
 const SPACING: f64 = 1.1 * PERIOD / 4.0;

@@ -17,6 +17,7 @@ use crate::sites::{Extent, SiteGrid, Sites};
 use crate::{Error, Result};
 
 pub use self::outline::Outline;
+pub(crate) use self::params::FAMILY_COMPONENTS;
 pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Order, Params, Reduce};
 
 /// Everything a run needs in addition to pixels.
@@ -63,7 +64,8 @@ impl Plan {
             );
             return Err(Error::parameter("descriptor", format!("{channels} channels"), reason));
         }
-        params.components = params.reduce.components(params.components, channels);
+        params.components =
+            params.reduce.components(params.components, families.iter().map(Family::channels));
         let tile = tile_size(&families, channels, grid.stride);
         let reach = families.iter().map(|family| family.reach(grid.stride));
         let sites = Sites::new(shape, grid, tile, reach.fold(margin, Extent::max))
@@ -151,22 +153,6 @@ impl Plan {
         self.params.components
     }
 
-    /// How many autocorrelation factors are kept: one for each cluster, two at least.
-    pub(crate) fn factors(&self) -> usize {
-        match self.params.clusters.is_empty() {
-            true => MOST_CHOSEN,
-            false => self.params.clusters.iter().copied().fold(2, usize::max),
-        }
-    }
-
-    /// How many of `features` count where there are `clusters`.
-    pub(crate) fn features_for(&self, clusters: usize, features: usize) -> usize {
-        match self.params.reduce {
-            Reduce::Pca => features,
-            Reduce::Maf => features.min(clusters.max(2)),
-        }
-    }
-
     /// The families' channels, which PCA balances against each other; none where
     /// there is one family alone.
     pub fn blocks(&self) -> Vec<Block> {
@@ -181,6 +167,16 @@ impl Plan {
             Block { channels, weight }
         };
         self.families.iter().zip(weights).map(block).collect()
+    }
+
+    /// The families' channels, whatever their number, each with whether patterns are looked for in
+    /// its descriptors alone as well.
+    pub(crate) fn families_alone(&self) -> Vec<(Block, bool)> {
+        let one = || vec![Block { channels: 0..self.channels(), weight: 1.0 }];
+        let blocks = if self.families.len() == 1 { one() } else { self.blocks() };
+        // Harmonics see what slow changes of translations hide.
+        let alone = self.params.families.iter().map(|f| matches!(f, FamilyParams::Harmonic(_)));
+        blocks.into_iter().zip(alone).collect()
     }
 
     /// Number of channels of all families together, D.

@@ -14,9 +14,9 @@ const MOST_CLUSTERS: usize = 65_534;
 /// Most clusters that are tried where their number is chosen.
 pub const MOST_CHOSEN: usize = 8;
 
-/// How many principal components autocorrelation factors are made of, where there are as
+/// How many principal components of each family patterns are looked for in, where it has as
 /// many channels.
-const FACTOR_COMPONENTS: usize = 40;
+pub(crate) const FAMILY_COMPONENTS: usize = 60;
 
 /// What pixels get that lie outside the cells of the site grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -54,11 +54,16 @@ pub enum Reduce {
 }
 
 impl Reduce {
-    /// How many principal components of this many `channels` are kept where `wanted` are.
-    pub(super) fn components(self, wanted: Components, channels: usize) -> Components {
+    /// How many principal components of families with these `channels` are kept where `wanted`
+    /// are.
+    pub(super) fn components(
+        self,
+        wanted: Components,
+        channels: impl Iterator<Item = usize>,
+    ) -> Components {
         match self {
             Self::Pca => wanted,
-            Self::Maf => Components::Count(channels.min(FACTOR_COMPONENTS)),
+            Self::Maf => Components::Count(channels.map(|own| own.min(FAMILY_COMPONENTS)).sum()),
         }
     }
 }

@@ -120,11 +120,6 @@ impl Differences {
         self.differences += &other.differences;
     }
 
-    /// Mean noise of all features together: half their mean squared difference.
-    pub(crate) fn noise(&self) -> f64 {
-        self.differences.diag().sum() / (2.0 * self.pairs.max(1.0))
-    }
-
     /// The factors `[f, p]` of these features, at most `keep` of them, best first, and
     /// how much each of all varies for a noise of 1.
     ///
@@ -167,14 +162,14 @@ fn sites(px: f64, stride: usize) -> usize {
 
 /// Steps to the other sites of differences, for sites `stride` px apart: down, right and
 /// along both diagonals.
-fn steps(stride: usize) -> [(usize, isize); 4] {
+pub(crate) fn steps(stride: usize) -> [(usize, isize); 4] {
     let (straight, aslant) = (lag(stride), sites(LAG / std::f64::consts::SQRT_2, stride));
     let right = |sites: usize| sites as isize;
     [(straight, 0), (0, right(straight)), (aslant, right(aslant)), (aslant, -right(aslant))]
 }
 
 /// Eigenvectors of a symmetric matrix, in columns, and eigenvalues, falling.
-fn falling(matrix: &Mat<f64>) -> Result<(Mat<f64>, Vec<f64>)> {
+pub(crate) fn falling(matrix: &Mat<f64>) -> Result<(Mat<f64>, Vec<f64>)> {
     let p = matrix.nrows();
     let eigen = matrix
         .self_adjoint_eigen(Side::Lower)

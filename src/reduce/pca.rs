@@ -142,6 +142,39 @@ impl Pca {
         Ok(Self { mean, components, report: Explained::new(&variance, kept, total, false) })
     }
 
+    /// The components of each family by itself, at most `most` of each, one family after the
+    /// other: `blocks` names their channels. Nothing is scaled.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn of_each(moments: &Moments, most: usize, blocks: &[Block]) -> Result<Self> {
+        let own = |Block { channels, .. }: &Block| {
+            let part = ndarray::s![channels.clone()];
+            let own = Moments {
+                count: moments.count,
+                sum: moments.sum.slice(part).to_owned(),
+                products: moments
+                    .products
+                    .slice(ndarray::s![channels.clone(), channels.clone()])
+                    .to_owned(),
+            };
+            Self::new(&own, Components::Count(most))
+        };
+        let each = blocks.iter().map(own).collect::<Result<Vec<_>>>()?;
+        let kept = each.iter().map(Self::features).sum();
+        let mut components = Array2::zeros((kept, moments.sum.len()));
+        let (mut first, mut values) = (0, Vec::with_capacity(kept));
+        for (own, Block { channels, .. }) in each.iter().zip(blocks) {
+            let part = ndarray::s![first..first + own.features(), channels.clone()];
+            components.slice_mut(part).assign(&own.components);
+            first += own.features();
+            values.extend(&own.report.explained_variance);
+        }
+        let total = values.iter().sum();
+        let mean = &moments.sum / moments.count as f64;
+        Ok(Self { mean, components, report: Explained::new(&values, kept, total, false) })
+    }
+
     /// Scaled channels as they are: where there are no more of them than components.
     fn identity(
         mean: Array1<f64>,

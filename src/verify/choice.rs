@@ -1,37 +1,24 @@
-//! The number of patterns that is chosen from either backend's features.
+//! The numbers of patterns that either backend's components show.
 
 use super::Stage;
-use super::factors::Features;
-use crate::Result;
-use crate::image::micrograph::Micrograph;
-use crate::pipeline::fit;
-use crate::plan::Plan;
-use crate::progress::Progress;
+use crate::pipeline::fit::{Found, Number};
 
-/// The stage, and the number that the trusted backend's features show.
-pub(super) fn compare(
-    micrograph: &Micrograph,
-    plan: &Plan,
-    features: &Features,
-    progress: &dyn Progress,
-) -> Result<(Stage, usize)> {
-    let choose = |side: usize| {
-        let points = plan.sites().keep_active(&features.values[side]);
-        let map = &features.maps[side];
-        fit::number_of_patterns(micrograph, plan, map, points.view(), progress)
-    };
-    let [own, other] = [choose(0)?, choose(1)?];
-    let pair = [own.clusters, other.clusters].map(|clusters| clusters as f64);
-    let stage = Stage {
+/// The stage.
+pub(super) fn compare(own: &Found, other: &Found) -> Stage {
+    let most = |found: &Found| found.numbers.iter().map(|number| number.clusters).max();
+    let pair = [own, other].map(|found| most(found).unwrap_or_default() as f64);
+    // Whether regions were parted or clusters looked for.
+    let parted = |number: &Number| (number.clusters, number.centroids.is_some());
+    let same = own.numbers.iter().map(parted).eq(other.numbers.iter().map(parted));
+    Stage {
         name: "choice",
-        values: 1,
+        values: own.numbers.len() as u64,
         worst: (pair[0] - pair[1]).abs(),
-        place: format!("the number of patterns, decided by {:?}", own.decided_by).to_lowercase(),
+        place: "the number of patterns, and how they were found".into(),
         pair,
         bound: 0.0,
-        reason: "a whole number, which stays unless a criterion is within rounding of its limit"
+        reason: "a whole number, which stays unless a boundary's clarity is within rounding of its limit"
             .into(),
-        passed: own.clusters == other.clusters,
-    };
-    Ok((stage, own.clusters))
+        passed: same,
+    }
 }

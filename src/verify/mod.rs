@@ -29,7 +29,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::backend::{Backend, DeviceInfo};
 use crate::image::micrograph::Micrograph;
-use crate::pipeline::fit;
+use crate::pipeline::fit::{self, Basis, Found, Number};
 use crate::plan::{Params, Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::pca::Pca;
@@ -94,22 +94,14 @@ pub fn verify(
     let plan = plan.with_budget(budget);
     let image = plan.image(micrograph)?;
 
-    let (mut stages, features) = features(&plan, image.view(), [reference, checked], progress)?;
-
-    let mut numbers = plan.params().clusters.clone();
-    if numbers.is_empty() {
-        progress.stage("choose");
-        let (stage, clusters) = choice::compare(micrograph, &plan, &features, progress)?;
-        stages.push(stage);
-        numbers.push(clusters);
-    }
+    let (mut stages, features, numbers) =
+        features(&plan, image.view(), [reference, checked], progress)?;
 
     progress.stage("cluster");
-    for clusters in numbers {
-        let kept = plan.features_for(clusters, features.values[0].ncols());
-        let features = features.of(&plan, s![.., ..kept]);
+    for number in &numbers {
+        let features = features.of(&plan, s![.., number.columns.clone()]);
         let points = features.values[0].view();
-        let (found, variance) = fit::clusters(points, clusters, &plan, reference, progress)?;
+        let (found, variance) = fit::clusters(points, number, &plan, reference, progress)?;
         let centroids = found.centroids.mapv(|v| v as f32);
         stages.extend(assignment::compare(points, centroids.view(), reference, checked)?);
         let patterns = labels::Patterns { found, variance, features, plan: &plan };
@@ -124,17 +116,24 @@ pub fn verify(
     })
 }
 
-/// The stages up to the features of all sites, and these.
+/// The stages up to the features of all sites, these, and the numbers of patterns.
 fn features(
     plan: &Plan,
     image: ndarray::ArrayView2<'_, f32>,
     backends: [&dyn Backend; 2],
     progress: &dyn Progress,
-) -> Result<(Vec<Stage>, Features)> {
+) -> Result<(Vec<Stage>, Features, Vec<Number>)> {
     progress.stage("describe");
     let mut sides = Sides::new(image, plan, backends)?;
     let moments = sides.moments(progress)?;
-    let pca = Pca::of_blocks(&moments[0], plan.components(), &plan.blocks())?;
+    let basis = match plan.params().reduce {
+        Reduce::Pca => None,
+        Reduce::Maf => Some(Basis::new(&moments[0], plan)?),
+    };
+    let pca = match &basis {
+        None => Pca::of_blocks(&moments[0], plan.components(), &plan.blocks())?,
+        Some(basis) => basis.pca.clone(),
+    };
 
     progress.stage("compare");
     let mut blocks = Blocks::new(plan, &pca).with_summed(&sides.summed);
@@ -143,18 +142,21 @@ fn features(
     stages.push(compare_moments(&moments[0], &moments[1], &blocks, plan));
     let [own, others] = sides.features(&pca, progress)?;
     let mut stage = blocks.features(&own, &others);
-    let values = [own, others];
-    if plan.params().reduce == Reduce::Pca {
+    let components = Features { values: [own, others], bounds: blocks.into_bounds() };
+    let Some(basis) = basis else {
         stages.push(stage);
-        let features = Features::of_components(values, blocks.into_bounds(), &pca);
-        return Ok((stages, features));
-    }
+        return Ok((stages, components, Found::of_components(pca, plan).numbers));
+    };
     stage.name = "components";
     stages.push(stage);
-    let components = Features::of_components(values, blocks.into_bounds(), &pca);
-    let (of_factors, features) = components.combined(&pca, &mut sides, progress)?;
-    stages.extend(of_factors);
-    Ok((stages, features))
+    progress.stage("choose");
+    let found = [0, 1].map(|side| components.found(side, &basis, plan, progress));
+    let [own, others] = found;
+    let (own, others) = (own?, others?);
+    stages.push(choice::compare(&own, &others));
+    let (stage, features) = components.combined(&own, plan);
+    stages.push(stage);
+    Ok((stages, features, own.numbers))
 }
 
 fn site(plan: &Plan, i: usize) -> String {

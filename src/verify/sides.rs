@@ -32,11 +32,6 @@ impl<'a> Sides<'a> {
         Ok(Self { plan, bands, summed, sessions: [one?, other?] })
     }
 
-    /// The sites and how they are described.
-    pub(super) fn plan(&self) -> &'a Plan {
-        self.plan
-    }
-
     /// The sums of either.
     pub(super) fn moments(&mut self, progress: &dyn Progress) -> Result<[Moments; 2]> {
         for (done, band) in self.summed.iter().enumerate() {

@@ -328,8 +328,6 @@ pub struct TimingsMs {
     pub describe: f64,
     /// Eigenvectors and projection.
     pub pca: f64,
-    /// Choosing the number of clusters.
-    pub choose: f64,
     /// k-means, all restarts.
     pub cluster: f64,
     /// Site labels to pixel labels.
@@ -404,7 +402,6 @@ impl TimingsMs {
         Self {
             describe: ms(timings.describe),
             pca: ms(timings.pca),
-            choose: ms(timings.choose),
             cluster: ms(timings.cluster),
             upsample: ms(timings.upsample),
             separability: ms(timings.separability),

@@ -178,7 +178,6 @@ fn stages(times: &TimingsMs) -> [(&'static str, f64); 9] {
         ("read", times.read),
         ("describe", times.describe),
         ("PCA", times.pca),
-        ("choose", times.choose),
         ("cluster", times.cluster),
         ("upsample", times.upsample),
         ("separability", times.separability),
@@ -189,7 +188,7 @@ fn stages(times: &TimingsMs) -> [(&'static str, f64); 9] {
 
 /// From the image in memory to the labels, ms.
 fn computing(times: &TimingsMs) -> f64 {
-    times.describe + times.pca + times.choose + times.cluster + times.upsample
+    times.describe + times.pca + times.cluster + times.upsample
 }
 
 fn times(times: &TimingsMs) -> Markup {

@@ -1,0 +1,236 @@
+//! Two crystals, or one that changes slowly: what tells a step from a slope.
+//!
+//! A bent, strained or drifting crystal, a wedge and contamination make features that change
+//! over the whole image, often by more than two phases differ. What they cannot make are two
+//! **levels**: a feature that is the same deep inside either part and goes from one value to the
+//! other where they meet.
+//!
+//! The two classes of a feature over the sites are those of Otsu (A threshold selection
+//! method from gray-level histograms, IEEE Transactions on Systems, Man, and Cybernetics 9,
+//! 62-66, 1979) of the smoothed feature, with the threshold made anew from the classes'
+//! cores; [`Levels`] is how far apart they are, how sharp the step is, and how deep both
+//! reach.
+
+use ndarray::{Array2, Zip};
+use serde::Serialize;
+
+use crate::image::gaussian;
+use crate::labels::regions;
+
+/// Standard deviation that features are smoothed with, depth of a core, and how far from the
+/// boundary a site still shows what happens there, px of the resampled image.
+const SMOOTHING: f64 = 16.0;
+pub(crate) const CORE: f64 = 17.6;
+const NEAR: f64 = 25.6;
+/// Sites of a core, at least.
+pub(crate) const CORE_SITES: usize = 12;
+/// How many times the threshold is made anew.
+const ROUNDS: usize = 3;
+/// Bins of the histogram, and share of the sites beyond either end of it.
+const BINS: usize = 256;
+const TAIL: f64 = 0.001;
+
+/// What the two classes of a feature are like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Levels {
+    /// Distance of the means of the classes' cores, in the root of their mean variance,
+    /// smoothed.
+    pub separation: f64,
+    /// The share of that distance which is gone through near the boundary: 1 for a step, a
+    /// little for a slope.
+    pub step: f64,
+    /// Share of a class that is core, the lesser of both: small for strips and slivers.
+    pub depth: f64,
+}
+
+impl Levels {
+    /// All of it in one number: high only where the levels are far apart, the step is sharp
+    /// and neither class is made of strips.
+    pub fn strength(&self) -> f64 {
+        self.separation * self.step * self.depth.powi(2)
+    }
+}
+
+/// A region in two.
+#[derive(Debug, Clone)]
+pub(crate) struct Division {
+    /// What the two classes are like.
+    pub(crate) levels: Levels,
+    /// The sites of the class with the higher values, `[site rows, site cols]`.
+    pub(crate) high: Array2<bool>,
+}
+
+/// The classes of a feature over the sites, `[site rows, site cols]`, of which those that are
+/// `present` take part; they are `stride` px apart. Nothing where there are no two classes with
+/// cores.
+pub(crate) fn division(
+    feature: &Array2<f32>,
+    present: &Array2<bool>,
+    stride: f64,
+) -> Option<Division> {
+    let raw = Zip::from(feature).and(present).map_collect(|&v, &p| if p { v } else { 0.0 });
+    let smooth = smoothed(&raw, present, SMOOTHING / stride);
+    let values: Vec<f32> =
+        smooth.iter().zip(present).filter_map(|(&v, &p)| p.then_some(v)).collect();
+    let mut threshold = otsu(values)?;
+    let mut found = None;
+    for _ in 0..ROUNDS {
+        let high = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v > threshold);
+        let low = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v <= threshold);
+        let [low, high] = [low, high].map(|own| Class::new(own, &smooth, CORE / stride));
+        let (low, high) = (low?, high?);
+        threshold = ((low.mean + high.mean) / 2.0) as f32;
+        found = Some((low, high));
+    }
+    let (low, high) = found?;
+    let apart = high.mean - low.mean;
+    let spread = (0.5 * (low.variance + high.variance)).sqrt();
+    let step = high.mean_near(&low, &raw, stride) - low.mean_near(&high, &raw, stride);
+    let levels = Levels {
+        separation: apart / spread.max(1e-9 * apart),
+        step: step / apart,
+        depth: low.depth.min(high.depth),
+    };
+    Some(Division { levels, high: high.own })
+}
+
+/// The sites of one class.
+struct Class {
+    own: Array2<bool>,
+    mean: f64,
+    variance: f64,
+    depth: f64,
+}
+
+impl Class {
+    /// Its core is deeper than `radius` sites, from the image's border as well.
+    fn new(own: Array2<bool>, smooth: &Array2<f32>, radius: f64) -> Option<Self> {
+        let (rows, cols) = own.dim();
+        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
+        others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&own.mapv(|own| !own));
+        let depth = regions::distance(&others)?;
+        let (mut core, mut inside) = (Vec::new(), 0);
+        for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
+            if f64::from(depth[(r + 1, c + 1)]) > radius {
+                core.push(f64::from(smooth[(r, c)]));
+            }
+            inside += usize::from(is_inside((r, c), own.dim(), radius));
+        }
+        if core.len() < CORE_SITES {
+            return None;
+        }
+        let n = core.len() as f64;
+        let mean = core.iter().sum::<f64>() / n;
+        let variance = core.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        Some(Self { own, mean, variance, depth: (n / inside.max(1) as f64).min(1.0) })
+    }
+
+    /// Mean of the feature `raw`, unsmoothed, near the boundary with `other`; that of the core
+    /// where there is no such site.
+    fn mean_near(&self, other: &Self, raw: &Array2<f32>, stride: f64) -> f64 {
+        let depth = regions::distance(&other.own).expect("a class has sites");
+        let near = |at: (usize, usize)| {
+            let inside = is_inside(at, depth.dim(), CORE / stride);
+            self.own[at] && inside && f64::from(depth[at]) <= NEAR / stride
+        };
+        let values = raw.indexed_iter().filter(|(at, _)| near(*at)).map(|(_, &v)| f64::from(v));
+        let (count, sum) = values.fold((0, 0.0), |(count, sum), v| (count + 1, sum + v));
+        if count > 0 { sum / f64::from(count) } else { self.mean }
+    }
+}
+
+/// Whether a site lies `margin` sites or more from the border.
+fn is_inside((r, c): (usize, usize), (rows, cols): (usize, usize), margin: f64) -> bool {
+    r.min(rows - 1 - r).min(c).min(cols - 1 - c) as f64 >= margin.ceil()
+}
+
+/// `values` under a Gaussian of `sigma` sites, over the sites that are `present`.
+fn smoothed(values: &Array2<f32>, present: &Array2<bool>, sigma: f64) -> Array2<f32> {
+    let mut smooth = gaussian::smoothed(values.view(), sigma);
+    if present.iter().any(|present| !present) {
+        let weight = present.mapv(|present| if present { 1.0 } else { 0.0 });
+        let weight = gaussian::smoothed(weight.view(), sigma);
+        smooth.zip_mut_with(&weight, |value, &weight| *value /= weight.max(1e-6));
+    }
+    smooth
+}
+
+/// The threshold between two classes of `values` that lie furthest apart for their sizes.
+fn otsu(mut values: Vec<f32>) -> Option<f32> {
+    values.sort_by(f32::total_cmp);
+    let quantile = |share: f64| values.get((share * (values.len() - 1) as f64) as usize).copied();
+    let (least, most) = (quantile(TAIL)?, quantile(1.0 - TAIL)?);
+    let width = f64::from(most - least) / BINS as f64;
+    if width.is_nan() || width <= 0.0 {
+        return None;
+    }
+    let mut bins = [0.0_f64; BINS];
+    for &value in values.iter().filter(|value| (least..=most).contains(value)) {
+        bins[((f64::from(value - least) / width) as usize).min(BINS - 1)] += 1.0;
+    }
+    let total: f64 = bins.iter().sum();
+    let moment: f64 = bins.iter().enumerate().map(|(i, n)| i as f64 * n).sum();
+    let (mut below, mut sum, mut best) = (0.0, 0.0, (0.0, 0));
+    for (i, n) in bins.iter().enumerate().take(BINS - 1) {
+        below += n;
+        sum += i as f64 * n;
+        let above = total - below;
+        if below > 0.0 && above > 0.0 {
+            let between = (moment * below / total - sum).powi(2) / (below * above);
+            if between > best.0 {
+                best = (between, i);
+            }
+        }
+    }
+    Some((f64::from(least) + width * (best.1 + 1) as f64) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feature over 64 x 64 sites with a little noise.
+    fn feature(value: impl Fn(f64, f64) -> f64) -> Array2<f32> {
+        let mut state = 3_u64;
+        Array2::from_shape_fn((64, 64), |(r, c)| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let noise = (state >> 40) as f64 / (1 << 24) as f64 - 0.5;
+            (value(r as f64 / 63.0, c as f64 / 63.0) + 0.5 * noise) as f32
+        })
+    }
+
+    fn strength(feature: &Array2<f32>) -> f64 {
+        let present = Array2::from_elem(feature.dim(), true);
+        division(feature, &present, 8.0).map_or(0.0, |division| division.levels.strength())
+    }
+
+    #[test]
+    fn two_levels_are_two_crystals_and_slopes_are_one() {
+        let two = feature(|_, c| if c < 0.4 { 0.0 } else { 1.0 });
+        let present = Array2::from_elem(two.dim(), true);
+        let Division { levels, high } = division(&two, &present, 8.0).unwrap();
+        assert!(levels.separation > 10.0 && levels.step > 0.9 && levels.depth > 0.9, "{levels:?}");
+        assert!(high.indexed_iter().all(|((_, c), &high)| high == (c as f64 / 63.0 >= 0.4)));
+        // Bend, strain, drift, and a spot.
+        let spot = |r: f64, c: f64| (-((r - 0.5).powi(2) + (c - 0.4).powi(2)) / 0.03).exp();
+        for slow in [feature(|r, c| r + 0.5 * c), feature(|r, _| (5.0 * r).cos()), feature(spot)] {
+            let (slow, two) = (strength(&slow), strength(&two));
+            assert!(slow < 2.5 && two > 10.0, "{slow} and {two}");
+        }
+        assert_eq!(strength(&Array2::ones((64, 64))), 0.0, "nothing varies");
+        // Bands are no crystals, however far apart their levels lie.
+        let bands = strength(&feature(|_, c| if (16.0 * c) as usize % 4 == 0 { 0.0 } else { 9.0 }));
+        assert!(bands < 2.5, "{bands}");
+    }
+
+    #[test]
+    fn absent_sites_do_not_count() {
+        let mut with_hole = feature(|_, c| if c < 0.5 { 0.0 } else { 1.0 });
+        let mut present = Array2::from_elem(with_hole.dim(), true);
+        let whole = division(&with_hole, &present, 8.0).unwrap().levels;
+        with_hole.slice_mut(ndarray::s![10..20, 25..40]).fill(f32::NAN);
+        present.slice_mut(ndarray::s![10..20, 25..40]).fill(false);
+        let found = division(&with_hole, &present, 8.0).unwrap().levels;
+        assert!((found.step - whole.step).abs() < 0.1, "{found:?} instead of {whole:?}");
+    }
+}

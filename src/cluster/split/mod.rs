@@ -1,0 +1,209 @@
+//! Patterns by splitting: what is one crystal, and what is two, decided region by region.
+//!
+//! The whole image is one region at first. Of each region factors are made anew
+//! ([`region`]): what varies most over it for what varies from site to site, under two
+//! regularisers, of all families together and of those that are looked at alone. Each factor
+//! cuts the region in two ([`levels`]); how clearly is one number, high only
+//! where two levels lie far apart, step from one to the other at the boundary, and both fill
+//! regions that are deep. The region that is cut most clearly is split ([`refine`] draws the
+//! boundary), and so on, until no cut is clear enough: so many patterns there are. Nothing is
+//! random.
+//!
+//! One crystal that bends, strains, drifts or gets thicker has factors that vary a lot, but none
+//! with two levels; a weak difference inside one of two phases shows in the factors of that
+//! phase, whatever the other does.
+
+mod field;
+mod refine;
+mod region;
+
+use ndarray::{Array2, Zip};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::Result;
+use crate::cluster::levels::{self, CORE_SITES, Division, Levels};
+use crate::plan::MOST_CHOSEN;
+use crate::progress::Progress;
+pub(crate) use field::{Field, Part};
+use refine::OUTSIDE;
+pub(crate) use refine::Refined;
+use region::Sums;
+
+/// Strength of a cut from which on it parts two crystals, where their number is chosen. On
+/// simulated scenes the strongest cut through one crystal has 2.5, the weakest between two 3.2;
+/// see `ACCURACY.md`.
+pub const CLEAR: f64 = 2.8;
+/// Strength below which a cut is not made even where a number of patterns is asked for.
+pub(crate) const LEAST: f64 = 0.5;
+/// Rounds of refining, of two patterns inside a region and of all together.
+const ROUNDS: usize = 2;
+const ROUNDS_OF_ALL: usize = 3;
+
+/// A cut of a region in two.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Split {
+    /// What the two sides are like.
+    #[serde(flatten)]
+    pub levels: Levels,
+    /// How clear it is: [`Levels::strength`].
+    pub strength: f64,
+    /// Share of the image's sites that the region had, 0 to 1.
+    pub share: f64,
+}
+
+/// The regions of an image as they are split one after the other.
+pub(crate) struct Tree<'a> {
+    field: &'a Field,
+    /// Sums over the whole image.
+    whole: Option<Sums>,
+    /// Region of each site, [`OUTSIDE`] where it takes no part.
+    labels: Array2<u16>,
+    /// The clearest cut of each region; none where there is none at all.
+    cuts: Vec<Option<Cut>>,
+    /// The splits that were made, and the regions before the first and after each.
+    pub(crate) splits: Vec<Split>,
+    steps: Vec<Array2<u16>>,
+}
+
+struct Cut {
+    split: Split,
+    /// The sites of one side.
+    side: Array2<bool>,
+}
+
+impl<'a> Tree<'a> {
+    /// One region.
+    pub(crate) fn new(field: &'a Field) -> Self {
+        let labels = field.present.mapv(|present| if present { 0 } else { OUTSIDE });
+        let steps = vec![labels.clone()];
+        let whole = Sums::of(field, &field.present);
+        let mut this = Self { field, whole, labels, cuts: Vec::new(), splits: Vec::new(), steps };
+        this.cuts.push(this.cut(0));
+        this
+    }
+
+    /// The clearest cut that can be made next.
+    pub(crate) fn next(&self) -> Option<Split> {
+        self.clearest().map(|(_, cut)| cut.split)
+    }
+
+    /// Splits until there are so many regions or no cut has this strength.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    pub(crate) fn grow(&mut self, most: usize, least: f64, progress: &dyn Progress) -> Result<()> {
+        while self.cuts.len() < most {
+            progress.check()?;
+            let Some((region, cut)) = self.clearest() else { break };
+            if cut.split.strength < least {
+                break;
+            }
+            let (split, side) = (cut.split, cut.side.clone());
+            let new = self.cuts.len() as u16;
+            self.labels.zip_mut_with(&side, |label, &side| {
+                if side {
+                    *label = new;
+                }
+            });
+            self.splits.push(split);
+            self.steps.push(self.labels.clone());
+            self.cuts.push(None);
+            self.cuts[region] = self.cut(region as u16);
+            let cut = self.cut(new);
+            self.cuts[usize::from(new)] = cut;
+        }
+        Ok(())
+    }
+
+    /// The regions as so many patterns: one more than splits that were made; nothing where there
+    /// are not as many.
+    pub(crate) fn patterns(&self, patterns: usize) -> Option<Refined> {
+        let labels = self.steps.get(patterns - 1).filter(|_| patterns > 1)?;
+        let sums = self.whole.as_ref()?;
+        refine::refined(self.field, sums, labels.clone(), patterns, ROUNDS_OF_ALL)
+    }
+
+    /// So many combinations of components that vary most over the whole image for what varies
+    /// from site to site, `[f, p]`; nothing where no two sites are a period apart, or nothing
+    /// varies.
+    pub(crate) fn factors(&self, count: usize) -> Option<Array2<f64>> {
+        let parts: Vec<&Part> = self.field.parts.iter().collect();
+        let factors = self.whole.as_ref()?.usual_factors(&parts, count)?;
+        let dim = (factors.ncols(), factors.nrows());
+        Some(Array2::from_shape_fn(dim, |(f, i)| factors[(i, f)]))
+    }
+
+    /// How much each of the combinations `along` `[f, p]` of components varies over the whole image
+    /// for what it differs by from site to site.
+    pub(crate) fn variations(&self, along: &Array2<f64>) -> Vec<f64> {
+        let of = |row| self.whole.as_ref().map_or(0.0, |whole| whole.variation(row));
+        along.outer_iter().map(of).collect()
+    }
+
+    /// The region with the clearest cut, the first of equals.
+    fn clearest(&self) -> Option<(usize, &Cut)> {
+        let cuts = self.cuts.iter().enumerate().filter_map(|(i, cut)| Some((i, cut.as_ref()?)));
+        cuts.rev().max_by(|a, b| a.1.split.strength.total_cmp(&b.1.split.strength))
+    }
+
+    /// The clearest cut of a region.
+    fn cut(&self, region: u16) -> Option<Cut> {
+        let field = self.field;
+        let own = self.labels.mapv(|label| label == region);
+        let count = own.iter().filter(|&&own| own).count();
+        if count < 4 * CORE_SITES {
+            return None;
+        }
+        let sums = Sums::of(field, &own)?;
+        let all: Vec<&Part> = field.parts.iter().collect();
+        let mut views = vec![all.clone()];
+        if all.len() > 1 {
+            views.extend(all.iter().filter(|part| part.alone).map(|part| vec![*part]));
+        }
+        let factors: Vec<_> = views.iter().flat_map(|parts| sums.factors(parts)).collect();
+        let columns: usize = factors.iter().map(|factors| factors.ncols()).sum();
+        let mut map = Array2::<f32>::zeros((field.values.ncols(), columns));
+        let all = factors.iter().flat_map(|factors| factors.col_iter());
+        for (mut to, factor) in map.columns_mut().into_iter().zip(all) {
+            to.iter_mut().zip(factor.iter()).for_each(|(to, &v)| *to = v as f32);
+        }
+        let values = field.values.dot(&map);
+        let divisions: Vec<Option<Division>> = (0..columns)
+            .into_par_iter()
+            .map(|f| {
+                let feature =
+                    values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
+                levels::division(&feature, &own, field.scale() as f64)
+            })
+            .collect();
+        // The first of equals.
+        let best = divisions
+            .into_iter()
+            .flatten()
+            .rev()
+            .max_by(|a, b| a.levels.strength().total_cmp(&b.levels.strength()))?;
+        let all = field.present.iter().filter(|&&present| present).count();
+        let (levels, share) = (best.levels, count as f64 / all.max(1) as f64);
+        let split = Split { levels, strength: levels.strength(), share };
+        let side = self.drawn(&sums, &own, best.high);
+        Some(Cut { split, side })
+    }
+
+    /// One side of a cut, its boundary drawn anew in all families.
+    fn drawn(&self, sums: &Sums, own: &Array2<bool>, high: Array2<bool>) -> Array2<bool> {
+        let label = |own: bool, high: bool| if own { u16::from(high) } else { OUTSIDE };
+        let labels = Zip::from(own).and(&high).map_collect(|&own, &high| label(own, high));
+        let refined = refine::refined(self.field, sums, labels, 2, ROUNDS);
+        let side = refined.map(|refined| refined.labels.mapv(|label| label == 1));
+        let size = |side: &Array2<bool>| side.iter().filter(|&&side| side).count();
+        let all = size(own);
+        side.filter(|side| size(side).min(all - size(side)) >= CORE_SITES).unwrap_or(high)
+    }
+}
+
+/// Most regions that are made where their number is chosen: no more than have cores.
+pub(crate) fn most(sites: usize) -> usize {
+    MOST_CHOSEN.min(sites / CORE_SITES).max(1)
+}

@@ -1,0 +1,216 @@
+//! Patterns of a region made anew: along the lines between their cores, in units of what varies
+//! from site to site.
+
+use faer::Mat;
+use ndarray::{Array2, ArrayView1, Axis, Zip};
+use rayon::prelude::*;
+
+use super::field::{Field, Part};
+use super::region::{REGULARISERS, Sums};
+use crate::cluster::levels::CORE;
+use crate::image::gaussian;
+use crate::labels::regions::{self, STEEPNESS, TEMPER};
+use crate::plan::automatic;
+use crate::reduce::maf;
+
+/// Class of a site that lies outside of the region.
+pub(super) const OUTSIDE: u16 = u16::MAX;
+
+/// Most iterations of Lloyd's.
+const ITERATIONS: usize = 30;
+
+/// Patterns of a region.
+#[derive(Debug, Clone)]
+pub(crate) struct Refined {
+    /// Pattern of each site, `[rows, cols]`, [`OUTSIDE`] where there is none.
+    pub(super) labels: Array2<u16>,
+    /// Combinations of components that tell them apart, `[f, p]`, at most one fewer than there
+    /// are patterns.
+    pub(crate) directions: Array2<f64>,
+    /// Centres of the patterns along these, `[k, f]`.
+    pub(crate) centroids: Array2<f64>,
+}
+
+/// The `patterns` of `labels` `[rows, cols]` after so many `rounds`; nothing where one of them has
+/// no sites left, or none differs.
+pub(super) fn refined(
+    field: &Field,
+    sums: &Sums,
+    mut labels: Array2<u16>,
+    patterns: usize,
+    rounds: usize,
+) -> Option<Refined> {
+    let parts: Vec<&Part> = field.parts.iter().collect();
+    let whitened = sums.whitened(&parts, REGULARISERS[0])?;
+    let own: Vec<usize> =
+        labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
+    let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
+        whitened[(i, j)] as f32
+    });
+    let points = field.values.select(Axis(0), &own).dot(&map);
+    let mut found = None;
+    for _ in 0..rounds {
+        let means = core_means(&points, &labels, &own, patterns, field.scale())?;
+        let between = between(&means)?;
+        let along = points.dot(&between.mapv(|v| v as f32).t());
+        let (centroids, distances) = lloyd(&along, means.dot(&between.t()))?;
+        let classes = classes(&labels, &own, &distances, along.ncols(), field.scale());
+        let directions = Array2::from_shape_fn((between.nrows(), whitened.nrows()), |(f, i)| {
+            (0..whitened.ncols()).map(|q| whitened[(i, q)] * between[(f, q)]).sum()
+        });
+        found = Some((directions, centroids));
+        labels = classes;
+    }
+    let (directions, centroids) = found?;
+    let all = (0..patterns as u16).all(|pattern| labels.iter().any(|&label| label == pattern));
+    all.then_some(Refined { labels, directions, centroids })
+}
+
+/// Means of the points `[n, q]` in the cores of the patterns, `[k, q]`.
+fn core_means(
+    points: &Array2<f32>,
+    labels: &Array2<u16>,
+    own: &[usize],
+    patterns: usize,
+    stride: usize,
+) -> Option<Array2<f64>> {
+    let mut means = Array2::zeros((patterns, points.ncols()));
+    for pattern in 0..patterns {
+        let (rows, cols) = labels.dim();
+        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
+        let other = labels.mapv(|label| usize::from(label) != pattern);
+        others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&other);
+        let depth = regions::distance(&others)?;
+        let depth = |at: usize| depth[(at / cols + 1, at % cols + 1)];
+        let deepest = own.iter().map(|&at| depth(at)).fold(0.0, f32::max);
+        let radius = ((CORE / stride as f64) as f32).min(0.7 * deepest);
+        let (mut sum, mut count) = (vec![0.0_f64; points.ncols()], 0);
+        for (&at, point) in
+            own.iter().zip(points.outer_iter()).filter(|(at, _)| depth(**at) > radius)
+        {
+            debug_assert_eq!(usize::from(labels[(at / cols, at % cols)]), pattern);
+            sum.iter_mut().zip(point).for_each(|(to, &v)| *to += f64::from(v));
+            count += 1;
+        }
+        if count == 0 {
+            return None;
+        }
+        means.row_mut(pattern).assign(&(ndarray::Array1::from(sum) / f64::from(count)));
+    }
+    Some(means)
+}
+
+/// Orthonormal rows `[f, q]` that span the differences of `means` `[k, q]`.
+fn between(means: &Array2<f64>) -> Option<Array2<f64>> {
+    let away = means - &means.mean_axis(Axis(0))?;
+    let k = means.nrows();
+    let gram = Mat::from_fn(k, k, |i, j| away.row(i).dot(&away.row(j)));
+    let (vectors, values) = maf::falling(&gram).ok()?;
+    let kept = values.iter().take(k - 1).take_while(|&&v| v > 1e-12 * values[0] && v > 0.0).count();
+    let row = |(f, q): (usize, usize)| -> f64 {
+        let along: f64 = (0..k).map(|i| vectors[(i, f)] * away[(i, q)]).sum();
+        along / values[f].sqrt()
+    };
+    (kept > 0).then(|| Array2::from_shape_fn((kept, means.ncols()), row))
+}
+
+/// Lloyd's iterations from `centroids` `[k, f]` on: these, and squared distances `[n, k]` of the
+/// points `[n, f]`. Nothing where a centroid has no point left.
+fn lloyd(points: &Array2<f32>, mut centroids: Array2<f64>) -> Option<(Array2<f64>, Array2<f64>)> {
+    let k = centroids.nrows();
+    let mut labels: Vec<usize> = Vec::new();
+    for _ in 0..ITERATIONS {
+        let nearest: Vec<usize> =
+            points.outer_iter().map(|point| regions::best(scores(point, &centroids))).collect();
+        if nearest == labels {
+            break;
+        }
+        labels = nearest;
+        let (mut sums, mut counts) = (Array2::<f64>::zeros(centroids.dim()), vec![0.0; k]);
+        for (point, &label) in points.outer_iter().zip(&labels) {
+            sums.row_mut(label).zip_mut_with(&point, |to, &v| *to += f64::from(v));
+            counts[label] += 1.0;
+        }
+        if counts.contains(&0.0) {
+            return None;
+        }
+        centroids = Array2::from_shape_fn(sums.dim(), |at| sums[at] / counts[at.0]);
+    }
+    let mut distances = Array2::zeros((points.nrows(), k));
+    for (mut to, point) in distances.outer_iter_mut().zip(points.outer_iter()) {
+        for (to, score) in to.iter_mut().zip(scores(point, &centroids)) {
+            *to = -f64::from(score);
+        }
+    }
+    Some((centroids, distances))
+}
+
+/// Minus the squared distances of a point from the centroids.
+fn scores<'a>(
+    point: ArrayView1<'a, f32>,
+    centroids: &'a Array2<f64>,
+) -> impl Iterator<Item = f32> + 'a {
+    centroids.outer_iter().map(move |centroid| {
+        let terms = point.iter().zip(centroid).map(|(&p, c)| (f64::from(p) - c).powi(2));
+        -terms.sum::<f64>() as f32
+    })
+}
+
+/// Patterns of the region after memberships are averaged and patterns confined to the
+/// surroundings of their cores, as [`regions`] does it for a whole image.
+fn classes(
+    labels: &Array2<u16>,
+    own: &[usize],
+    distances: &Array2<f64>,
+    features: usize,
+    stride: usize,
+) -> Array2<u16> {
+    let (k, cols) = (distances.ncols(), labels.ncols());
+    let least = |row: ArrayView1<'_, f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
+    let within: f64 = distances.outer_iter().map(least).sum::<f64>();
+    let variance = (within / (distances.nrows() * features) as f64).max(1e-12);
+    let steep = f64::from(TEMPER) * 0.5 * STEEPNESS / variance;
+    let mut memberships = vec![Array2::<f32>::zeros(labels.dim()); k];
+    for (&at, row) in own.iter().zip(distances.outer_iter()) {
+        let least = least(row);
+        let likelihoods: Vec<f64> = row.iter().map(|d| (steep * (least - d)).exp()).collect();
+        let sum: f64 = likelihoods.iter().sum();
+        for (map, likelihood) in memberships.iter_mut().zip(likelihoods) {
+            map[(at / cols, at % cols)] = (likelihood / sum) as f32;
+        }
+    }
+    let smoothing = automatic::smoothing(1.0, stride);
+    let averaged: Vec<Array2<f32>> =
+        memberships.par_iter().map(|map| gaussian::smoothed(map.view(), smoothing.sigma)).collect();
+    let highest = |at: (usize, usize), may: &dyn Fn(usize) -> bool| {
+        let value = |c: usize| if may(c) { averaged[c][at] } else { -1.0 };
+        regions::best((0..k).map(value)) as u16
+    };
+    let of = |found: &dyn Fn((usize, usize)) -> u16| {
+        Array2::from_shape_fn(labels.dim(), |at| match labels[at] {
+            OUTSIDE => OUTSIDE,
+            _ => found(at),
+        })
+    };
+    let free = of(&|at| highest(at, &|_| true));
+    let to_cores: Vec<Option<Array2<f32>>> = (0..k as u16)
+        .into_par_iter()
+        .map(|pattern| {
+            let others = free.mapv(|label| label != OUTSIDE && label != pattern);
+            let depth = regions::distance(&others)?;
+            let own = |label: u16, depth: f32| if label == pattern { depth } else { 0.0 };
+            let depth =
+                Zip::from(&free).and(&depth).map_collect(|&label, &depth| own(label, depth));
+            let deepest = depth.fold(0.0_f32, |a, &b| a.max(b));
+            let radius = (smoothing.core as f32).min(0.7 * deepest);
+            regions::distance(&depth.mapv(|depth| depth > radius))
+        })
+        .collect();
+    let reach = (smoothing.core + smoothing.slack) as f32;
+    of(&|at| {
+        let way = |c: usize| to_cores[c].as_ref().map_or(f32::INFINITY, |way| way[at]);
+        let nearest = (0..k).map(way).fold(f32::INFINITY, f32::min);
+        // Where there is one pattern alone, it may be everywhere.
+        highest(at, &|c| nearest.is_infinite() || way(c) <= nearest + reach)
+    })
+}

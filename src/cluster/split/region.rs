@@ -1,0 +1,173 @@
+//! What varies over a region much and from site to site little: factors made from the sites
+//! of the region alone.
+
+use faer::{Mat, Side};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView1, s};
+use rayon::prelude::*;
+
+use super::field::{Field, Part};
+use crate::reduce::maf;
+
+/// How many principal components factors are made of.
+const COMPONENTS: usize = 40;
+/// Factors of each kind that are looked at.
+const FACTORS: usize = 3;
+/// Shares of the mean noise that are added to that of every direction, see [`maf`]: little
+/// noise finds what differs weakly, more of it what is certain.
+pub(super) const REGULARISERS: [f64; 2] = [0.5, 0.03];
+
+/// Covariance of the components in a region, and half that of their differences between
+/// sites about a period apart.
+pub(super) struct Sums {
+    covariance: Mat<f64>,
+    noise: Mat<f64>,
+}
+
+/// What one row of sites adds to the sums.
+struct Row {
+    count: f64,
+    pairs: f64,
+    sum: Vec<f64>,
+    products: Array2<f32>,
+    differences: Array2<f32>,
+}
+
+impl Sums {
+    /// Over the sites of `field` in `region` `[rows, cols]`; nothing where no two of them are a
+    /// period apart.
+    pub(super) fn of(field: &Field, region: &Array2<bool>) -> Option<Self> {
+        let p = field.values.ncols();
+        let rows: Vec<Row> =
+            (0..field.dim().0).into_par_iter().map(|row| Row::of(field, region, row)).collect();
+        let mut products = Array2::<f64>::zeros((p, p));
+        let mut differences = Array2::<f64>::zeros((p, p));
+        let (mut sum, mut count, mut pairs) = (vec![0.0; p], 0.0, 0.0);
+        // One by one, so that nothing depends on threads.
+        for row in &rows {
+            products.zip_mut_with(&row.products, |to, &v| *to += f64::from(v));
+            differences.zip_mut_with(&row.differences, |to, &v| *to += f64::from(v));
+            sum.iter_mut().zip(&row.sum).for_each(|(to, v)| *to += v);
+            count += row.count;
+            pairs += row.pairs;
+        }
+        if count < 2.0 || pairs < 2.0 {
+            return None;
+        }
+        let mean: Vec<f64> = sum.iter().map(|v| v / count).collect();
+        let covariance = Mat::from_fn(p, p, |i, j| products[(i, j)] / count - mean[i] * mean[j]);
+        let noise = Mat::from_fn(p, p, |i, j| differences[(i, j)] / (2.0 * pairs));
+        Some(Self { covariance, noise })
+    }
+
+    /// The principal components of `parts`, each scaled by its whole variance in the region:
+    /// `[p, q]`, with the scales in them.
+    fn components(&self, parts: &[&Part]) -> Option<Mat<f64>> {
+        let p = self.covariance.nrows();
+        let mut scales = vec![0.0; p];
+        for part in parts {
+            let total: f64 = part.columns.clone().map(|i| self.covariance[(i, i)]).sum();
+            let scale = if total > 0.0 { part.weight / total.sqrt() } else { 0.0 };
+            part.columns.clone().for_each(|i| scales[i] = scale);
+        }
+        let scaled = Mat::from_fn(p, p, |i, j| scales[i] * scales[j] * self.covariance[(i, j)]);
+        let eigen = scaled.self_adjoint_eigen(Side::Lower).ok()?;
+        let variance = |c: usize| eigen.S()[p - 1 - c];
+        let kept =
+            (0..p.min(COMPONENTS)).take_while(|&c| variance(c) > 1e-12 * variance(0)).count();
+        (kept > 0).then(|| Mat::from_fn(p, kept, |i, c| scales[i] * eigen.U()[(i, p - 1 - c)]))
+    }
+
+    /// The leading factors of `parts` under each of [`REGULARISERS`]: `[p, factors]`.
+    pub(super) fn factors(&self, parts: &[&Part]) -> Vec<Mat<f64>> {
+        let Some(components) = self.components(parts) else { return Vec::new() };
+        let of = |&regulariser: &f64| self.leading(&components, regulariser, FACTORS);
+        REGULARISERS.iter().filter_map(of).collect()
+    }
+
+    /// So many leading factors of all `parts` under the usual regulariser: `[p, factors]`.
+    pub(super) fn usual_factors(&self, parts: &[&Part], count: usize) -> Option<Mat<f64>> {
+        self.leading(&self.components(parts)?, REGULARISERS[0], count)
+    }
+
+    fn leading(&self, components: &Mat<f64>, regulariser: f64, count: usize) -> Option<Mat<f64>> {
+        let within = |of: &Mat<f64>| components.transpose() * of * components;
+        let whitening = whitening(&within(&self.noise), regulariser)?;
+        let covariance = within(&self.covariance);
+        let (vectors, _) =
+            maf::falling(&(whitening.transpose() * &covariance * &whitening)).ok()?;
+        let kept = count.min(vectors.ncols());
+        let vectors = Mat::from_fn(vectors.nrows(), kept, |i, j| vectors[(i, j)]);
+        Some(components * whitening * vectors)
+    }
+
+    /// How much the combination `along` `[p]` of the components varies for what it differs by from
+    /// site to site.
+    pub(super) fn variation(&self, along: ArrayView1<'_, f64>) -> f64 {
+        let of = |matrix: &Mat<f64>| -> f64 {
+            let row = |i: usize| -> f64 {
+                along.iter().enumerate().map(|(j, w)| matrix[(i, j)] * w).sum()
+            };
+            along.iter().enumerate().map(|(i, w)| w * row(i)).sum()
+        };
+        of(&self.covariance) / of(&self.noise).max(f64::MIN_POSITIVE)
+    }
+
+    /// The principal components of all parts in units of their noise: `[p, q]`.
+    pub(super) fn whitened(&self, parts: &[&Part], regulariser: f64) -> Option<Mat<f64>> {
+        let components = self.components(parts)?;
+        let noise = components.transpose() * &self.noise * &components;
+        Some(&components * whitening(&noise, regulariser)?)
+    }
+}
+
+/// Directions, in columns, in which `noise` and so much of its mean is 1.
+fn whitening(noise: &Mat<f64>, regulariser: f64) -> Option<Mat<f64>> {
+    let q = noise.nrows();
+    let ridge = regulariser * (0..q).map(|i| noise[(i, i)]).sum::<f64>() / q as f64;
+    let regular = Mat::from_fn(q, q, |i, j| noise[(i, j)] + if i == j { ridge } else { 0.0 });
+    let (vectors, values) = maf::falling(&regular).ok()?;
+    let least = *values.last()?;
+    (least > 0.0).then(|| Mat::from_fn(q, q, |i, j| vectors[(i, j)] / values[j].sqrt()))
+}
+
+impl Row {
+    fn of(field: &Field, region: &Array2<bool>, row: usize) -> Self {
+        let (rows, cols) = field.dim();
+        let p = field.values.ncols();
+        let own: Vec<usize> = (0..cols).filter(|&c| region[(row, c)]).collect();
+        let at = |r: usize, c: usize| field.values.row(r * cols + c);
+        let mut lines = Array2::<f32>::zeros((own.len(), p));
+        for (mut line, &c) in lines.outer_iter_mut().zip(&own) {
+            line.assign(&at(row, c));
+        }
+        let sum = lines.columns().into_iter().map(|v| v.iter().map(|&v| f64::from(v)).sum());
+        let mut this = Self {
+            count: own.len() as f64,
+            pairs: 0.0,
+            sum: sum.collect(),
+            products: Array2::zeros((p, p)),
+            differences: Array2::zeros((p, p)),
+        };
+        general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut this.products);
+        for (down, right) in maf::steps(field.stride) {
+            let mut pairs = 0;
+            for &c in &own {
+                let Some(other) = c.checked_add_signed(right).filter(|&c| c < cols) else {
+                    continue;
+                };
+                if row + down >= rows || !region[(row + down, other)] {
+                    continue;
+                }
+                let (one, other) = (at(row, c), at(row + down, other));
+                let differences = one.iter().zip(other).map(|(a, b)| a - b);
+                lines.row_mut(pairs).iter_mut().zip(differences).for_each(|(to, v)| *to = v);
+                pairs += 1;
+            }
+            this.pairs += pairs as f64;
+            let lines = lines.slice(s![..pairs, ..]);
+            general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut this.differences);
+        }
+        this
+    }
+}
