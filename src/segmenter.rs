@@ -236,11 +236,7 @@ impl Segmenter {
         let mut params = match &self.method {
             Method::Given(params) => params.clone(),
             Method::Auto => {
-                let sampling = match self.period {
-                    Some(period) => Sampling { period, target: automatic::PERIOD },
-                    None => automatic::sampling(found),
-                };
-                automatic::params(sampling, Vec::new())
+                automatic::params(automatic::sampling_for(self.period, found), Vec::new())
             }
         };
         self.change(&mut params)?;

@@ -121,7 +121,7 @@ mod tests {
     use crate::cluster::levels::Levels;
 
     fn split(strength: f64) -> Split {
-        let levels = Levels { separation: strength, step: 1.0, depth: 1.0 };
+        let levels = Levels { separation: strength, step: 1.0, depth: 1.0, trend: 0.0 };
         Split { levels, strength, share: 1.0 }
     }
 

@@ -24,6 +24,8 @@ pub(crate) const CORE: f64 = 17.6;
 const NEAR: f64 = 25.6;
 /// Sites of a core, at least.
 pub(crate) const CORE_SITES: usize = 12;
+/// How much of the variance of a core counts that is not a trend across it.
+const DISORDER: f64 = 0.7;
 /// How many times the threshold is made anew.
 const ROUNDS: usize = 3;
 /// Bins of the histogram, and share of the sites beyond either end of it.
@@ -34,13 +36,17 @@ const TAIL: f64 = 0.001;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Levels {
     /// Distance of the means of the classes' cores, in the root of their mean variance,
-    /// smoothed.
+    /// smoothed. A trend across a core counts for all of that, disorder for less: two levels may
+    /// be as rough as they like, but what changes steadily has none.
     pub separation: f64,
     /// The share of that distance which is gone through near the boundary: 1 for a step, a
     /// little for a slope.
     pub step: f64,
     /// Share of a class that is core, the lesser of both: small for strips and slivers.
     pub depth: f64,
+    /// Share of the cores' variance that is a trend across them: what changes steadily from
+    /// place to place, 0 to 1. The rest is disorder.
+    pub trend: f64,
 }
 
 impl Levels {
@@ -84,12 +90,13 @@ pub(crate) fn division(
     }
     let (low, high) = found?;
     let apart = high.mean - low.mean;
-    let spread = (0.5 * (low.variance + high.variance)).sqrt();
+    let spread = (0.5 * (low.spread() + high.spread())).sqrt();
     let step = high.mean_near(&low, &raw, stride) - low.mean_near(&high, &raw, stride);
     let levels = Levels {
         separation: apart / spread.max(1e-9 * apart),
         step: step / apart,
         depth: low.depth.min(high.depth),
+        trend: (low.trend + high.trend) / (low.variance + high.variance).max(f64::MIN_POSITIVE),
     };
     Some(Division { levels, high: high.own })
 }
@@ -99,20 +106,28 @@ struct Class {
     own: Array2<bool>,
     mean: f64,
     variance: f64,
+    /// The part of the variance that a trend explains.
+    trend: f64,
     depth: f64,
 }
 
 impl Class {
+    /// The variance of its core, of which disorder counts for less than a trend.
+    fn spread(&self) -> f64 {
+        self.trend + DISORDER * (self.variance - self.trend)
+    }
+
     /// Its core is deeper than `radius` sites, from the image's border as well.
     fn new(own: Array2<bool>, smooth: &Array2<f32>, radius: f64) -> Option<Self> {
         let (rows, cols) = own.dim();
         let mut others = Array2::from_elem((rows + 2, cols + 2), true);
         others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&own.mapv(|own| !own));
         let depth = regions::distance(&others)?;
-        let (mut core, mut inside) = (Vec::new(), 0);
+        let (mut core, mut places, mut inside) = (Vec::new(), Vec::new(), 0);
         for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
             if f64::from(depth[(r + 1, c + 1)]) > radius {
                 core.push(f64::from(smooth[(r, c)]));
+                places.push([r as f64, c as f64]);
             }
             inside += usize::from(is_inside((r, c), own.dim(), radius));
         }
@@ -122,7 +137,8 @@ impl Class {
         let n = core.len() as f64;
         let mean = core.iter().sum::<f64>() / n;
         let variance = core.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        Some(Self { own, mean, variance, depth: (n / inside.max(1) as f64).min(1.0) })
+        let trend = variance * trend(&core, &places);
+        Some(Self { own, mean, variance, trend, depth: (n / inside.max(1) as f64).min(1.0) })
     }
 
     /// Mean of the feature `raw`, unsmoothed, near the boundary with `other`; that of the core
@@ -137,6 +153,42 @@ impl Class {
         let (count, sum) = values.fold((0, 0.0), |(count, sum), v| (count + 1, sum + v));
         if count > 0 { sum / f64::from(count) } else { self.mean }
     }
+}
+
+/// Share of the variance of `values` that a polynomial of second order in their `places`
+/// explains, beyond what it explains of noise.
+fn trend(values: &[f64], places: &[[f64; 2]]) -> f64 {
+    const TERMS: usize = 6;
+    let n = values.len() as f64;
+    let mean = |of: &dyn Fn(usize) -> f64| (0..values.len()).map(of).sum::<f64>() / n;
+    let centre = [mean(&|i| places[i][0]), mean(&|i| places[i][1])];
+    let spread = [0, 1].map(|axis| {
+        mean(&|i| (places[i][axis] - centre[axis]).powi(2)).sqrt().max(f64::MIN_POSITIVE)
+    });
+    let terms = |i: usize| {
+        let [r, c] = [0, 1].map(|axis| (places[i][axis] - centre[axis]) / spread[axis]);
+        [1.0, r, c, r * r, r * c, c * c]
+    };
+    // Orthogonal terms by Gram and Schmidt, so that shares add up.
+    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(TERMS);
+    for term in 0..TERMS {
+        let mut of: Vec<f64> = (0..values.len()).map(|i| terms(i)[term]).collect();
+        for known in &basis {
+            let along: f64 = of.iter().zip(known).map(|(a, b)| a * b).sum();
+            of.iter_mut().zip(known).for_each(|(a, b)| *a -= along * b);
+        }
+        let norm = of.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if norm > 1e-6 * n.sqrt() {
+            basis.push(of.into_iter().map(|v| v / norm).collect());
+        }
+    }
+    let average = mean(&|i| values[i]);
+    let total: f64 = values.iter().map(|v| (v - average).powi(2)).sum();
+    let of = |term: &Vec<f64>| -> f64 {
+        term.iter().zip(values).map(|(t, v)| t * v).sum::<f64>().powi(2)
+    };
+    let explained: f64 = basis.iter().skip(1).map(of).sum();
+    if total <= 0.0 { 0.0 } else { (explained / total).min(1.0) }
 }
 
 /// Whether a site lies `margin` sites or more from the border.

@@ -27,6 +27,8 @@ pub const LARGER_PERIOD: f64 = 21.0;
 /// more where the image is too coarse to show them.
 const ONE_COLUMN: f64 = 3.4;
 const SEVERAL: f64 = 3.9;
+/// Periods that differ by a smaller share are one.
+const SAME: f64 = 0.03;
 /// How many times as long as the shortest period in the image a cell of several is.
 const LONGER: f64 = 1.35;
 /// Clarity of the lattices from which on windows hold less of a period: where crystals are
@@ -74,6 +76,14 @@ pub fn sampling(period: Option<Period>) -> Sampling {
         None => Sampling { period: PERIOD, target: PERIOD },
         Some(period) => Sampling { period: period.length, target: target(period) },
     }
+}
+
+/// The same where `given` is the period, px, and another may have been found: one that is the
+/// found one changes nothing.
+pub fn sampling_for(given: Option<f64>, found: Option<Period>) -> Sampling {
+    let Some(period) = given else { return sampling(found) };
+    let same = |found: &Period| (period / found.length - 1.0).abs() < SAME;
+    Sampling { period, target: found.filter(same).map_or(PERIOD, target) }
 }
 
 /// Period to resample to, whole px: the larger, the more a cell holds, resolved or not.

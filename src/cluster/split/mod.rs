@@ -31,9 +31,9 @@ pub(crate) use refine::Refined;
 use region::Sums;
 
 /// Strength of a cut from which on it parts two crystals, where their number is chosen. On
-/// simulated scenes the strongest cut through one crystal has 2.5, the weakest between two 3.2;
-/// see `ACCURACY.md`.
-pub const CLEAR: f64 = 2.8;
+/// simulated scenes of one crystal the strongest has 2.4, on those of more the weakest between two
+/// of them 3.7; see `ACCURACY.md`.
+pub const CLEAR: f64 = 2.65;
 /// Strength below which a cut is not made even where a number of patterns is asked for.
 pub(crate) const LEAST: f64 = 0.5;
 /// Rounds of refining, of two patterns inside a region and of all together.

@@ -176,10 +176,7 @@ impl Settings {
         let mut remarks = Remarks::default();
         // Looked for in any case: one that was given may be far from it.
         let found = automatic::period(micrograph);
-        let sampling = match given {
-            Some(period) => Sampling { period, target: automatic::PERIOD },
-            None => automatic::sampling(found),
-        };
+        let sampling = automatic::sampling_for(given, found);
         if given.is_none() {
             remarks.note(found_in_words(found.is_some(), sampling));
         }
