@@ -43,10 +43,11 @@ pub fn main() -> Result<()> {
     let pixels = plan.image(&micrograph)?;
     let mut sites = Describing::new(pixels.view(), &plan, &device)?;
     let moments = sites.moments(&Silent)?;
-    let (map, features) = fit::features(&moments, &mut sites, &Silent)?;
-    let (clusters, variance) = fit::clusters(features.view(), 2, &plan, &device, &Silent)?;
-    println!("{} features explain {:.1} %", map.features(), {
-        100.0 * map.report.explained_variance_ratio.iter().sum::<f64>()
+    let (found, features) = fit::patterns(&moments, &mut sites, &Silent)?;
+    let number = &found.numbers[0];
+    let (clusters, variance) = fit::clusters(features.view(), number, &plan, &device, &Silent)?;
+    println!("{} features explain {:.1} %", found.pca.features(), {
+        100.0 * found.pca.report.explained_variance_ratio.iter().sum::<f64>()
     });
     println!("k-means took {} iterations; variances {variance:.3}", clusters.iterations);
 

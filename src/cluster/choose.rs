@@ -122,7 +122,7 @@ mod tests {
 
     fn split(strength: f64) -> Split {
         let levels = Levels { separation: strength, step: 1.0, depth: 1.0, trend: 0.0 };
-        Split { levels, strength, share: 1.0 }
+        Split::new(levels, 1.0)
     }
 
     #[test]

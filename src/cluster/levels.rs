@@ -94,7 +94,7 @@ pub(crate) fn division(
     let step = high.mean_near(&low, &raw, stride) - low.mean_near(&high, &raw, stride);
     let levels = Levels {
         separation: apart / spread.max(1e-9 * apart),
-        step: step / apart,
+        step: (step / apart).min(1.0),
         depth: low.depth.min(high.depth),
         trend: (low.trend + high.trend) / (low.variance + high.variance).max(f64::MIN_POSITIVE),
     };

@@ -178,8 +178,10 @@ impl Found {
         };
         let mut numbers = numbers.into_iter().map(&mut of).collect::<Result<Vec<_>>>()?;
         // Two that can be drawn against each other, whatever the number.
-        if first < 2 {
-            rows.extend(tree.factors(2));
+        if first < 2
+            && let Some(factors) = tree.factors(2)
+        {
+            rows.push(factors.slice(s![factors.nrows().saturating_sub(1).., ..]).to_owned());
         }
         let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
         let directions = concatenate(Axis(0), &views).expect("all are combinations of the basis");

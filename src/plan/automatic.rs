@@ -3,8 +3,8 @@
 //! Everything is measured in periods of the crystals: the image is resampled so that
 //! they repeat every [`PERIOD`] pixels ([`crate::image::sampling`]), and all sizes are fixed
 //! there. Sites are described by centred translations, which put boundaries where they
-//! are, and by harmonics, which see what no autocorrelation does; autocorrelation
-//! factors of both ([`crate::reduce::maf`]) are clustered, and regions need a core
+//! are, and by harmonics, which see what no autocorrelation does; the image is parted
+//! region by region ([`crate::cluster::split`]), and regions need a core
 //! ([`crate::labels::regions`]). What each step is worth is measured in `ACCURACY.md`.
 
 use crate::descriptor::harmonic::Pool;

@@ -48,8 +48,8 @@ pub enum Reduce {
     /// The principal components, see [`pca`](crate::reduce::pca).
     #[default]
     Pca,
-    /// As many maximum autocorrelation factors as there are clusters, see
-    /// [`maf`](crate::reduce::maf).
+    /// Maximum autocorrelation factors, made region by region, see
+    /// [`split`](crate::cluster::split).
     Maf,
 }
 

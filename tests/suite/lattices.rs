@@ -1,8 +1,13 @@
 //! The lattices of simulated crystals are found, whatever the noise.
 
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Luma};
 use libtest_mimic::{Failed, Trial};
+use ndarray::{Array2, Axis, concatenate, s};
 use stemseg::Silent;
+use stemseg::image::micrograph::{Micrograph, Screening};
 use stemseg::lattice::{self, Lattice, Vector};
+use stemseg::plan::automatic;
 use stemseg::sites::Extent;
 use stemseg_simulate::{Scene, Settings, simulate};
 
@@ -35,6 +40,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test(title, move || scene(words, dose, least))
     };
     let mut trials: Vec<Trial> = SCENES.into_iter().map(of_scene).collect();
+    for scene in ["tilt-boundary", "plane-group p4mm", "square-hexagonal"] {
+        let title = format!("lattices::period_of_{}_stays", scene.replace(' ', "_"));
+        trials.push(Trial::test(title, move || stays(scene)));
+    }
+    trials.push(Trial::test("lattices::noise_has_none_at_any_sampling", noise));
     trials.extend(data::needs_shared("lattices", || {
         let of_file = |(name, lengths): (&'static str, [f64; 2])| {
             Trial::test(format!("lattices::of_{name}"), move || file(name, lengths))
@@ -72,6 +82,78 @@ fn scene(words: &[&str], dose: f64, least: usize) -> Result<(), Failed> {
         true => Ok(()),
         false => Err(format!("{known} of {truth:?} found: {found:?}").into()),
     }
+}
+
+/// Whatever is done to an image that leaves its crystals as they are changes the period by 3 % at
+/// most, and so does giving back the one that was found.
+fn stays(scene: &str) -> Result<(), Failed> {
+    let words: Vec<String> = scene.split(' ').map(str::to_owned).collect();
+    let scene = Scene::new(&words[0], &words[1..], None)?;
+    let settings = Settings { size: Extent::square(480), seed: 5, ..Default::default() };
+    let image = simulate(&scene, &settings, &Silent)?.image;
+    let period = |image: &Array2<f32>| -> Result<lattice::Period, Failed> {
+        let micrograph = Micrograph::screened(image.view(), Screening::default())?;
+        Ok(automatic::period(&micrograph).ok_or("nothing repeats")?)
+    };
+    let found = period(&image)?;
+    let mut bordered = Array2::zeros((560, 540));
+    bordered.slice_mut(s![40..520, 30..510]).assign(&image);
+    let turned = image.t().slice(s![.., ..;-1]).to_owned();
+    let tiled = concatenate(Axis(1), &[image.view(), image.view()])?;
+    let cases = [
+        ("a crop", image.slice(s![60..400, 100..]).to_owned(), 1.0),
+        ("turned", turned, 1.0),
+        ("tiled", tiled, 1.0),
+        ("with a border", bordered, 1.0),
+        ("1.5 times", enlarged(&image, 1.5), 1.5),
+        ("3 times", enlarged(&image, 3.0), 3.0),
+        ("half", enlarged(&image, 0.5), 0.5),
+    ];
+    for (name, image, times) in cases {
+        let ratio = period(&image)?.length / found.length / times;
+        if (ratio - 1.0).abs() > 0.03 {
+            return Err(format!("{name}: {ratio} times {found:?}").into());
+        }
+    }
+    match automatic::sampling_for(Some(found.length), Some(found))
+        == automatic::sampling(Some(found))
+    {
+        true => Ok(()),
+        false => Err("the period given back changes the sampling".into()),
+    }
+}
+
+fn enlarged(image: &Array2<f32>, times: f64) -> Array2<f32> {
+    let (rows, cols) = image.dim();
+    let most = image.iter().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
+    let grey = ImageBuffer::<Luma<f32>, _>::from_fn(cols as u32, rows as u32, |x, y| {
+        Luma([0.5 + 0.4 * image[(y as usize, x as usize)] / most])
+    });
+    let to = |size: usize| (size as f64 * times).round() as u32;
+    let large = imageops::resize(&grey, to(cols), to(rows), FilterType::CatmullRom);
+    Array2::from_shape_fn((to(rows) as usize, to(cols) as usize), |(r, c)| {
+        large.get_pixel(c as u32, r as u32)[0]
+    })
+}
+
+fn noise() -> Result<(), Failed> {
+    for seed in 1..12_u64 {
+        let mut state = seed;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1 << 24) as f32
+        };
+        let side = 64 + 40 * (seed as usize % 7);
+        // Of all pixels alike, and of few that are bright, as electrons are counted.
+        let even = Array2::from_shape_fn((side, side), |_| random());
+        let counts = even.mapv(|v| if v > 0.97 { 1.0 } else { 0.0 });
+        for image in [even, counts] {
+            if let Some(found) = lattice::survey(image.view(), None).period {
+                return Err(format!("{found:?} in {side} px of noise, seed {seed}").into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn file(name: &str, lengths: [f64; 2]) -> Result<(), Failed> {

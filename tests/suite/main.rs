@@ -7,6 +7,7 @@
 //!   `../shared`) its trials are ignored, unless `STEMSEG_TESTS_DATA` names one or
 //!   `CI` is set: then a missing file fails; `STEMSEG_TESTS_DATA=off` leaves them out.
 
+mod accuracy;
 mod automatic;
 mod borders;
 mod cases;
@@ -43,6 +44,7 @@ fn main() {
         println!("GPU trials: {}", devices.describe());
     }
     let mut trials = cases::trials(&devices);
+    trials.extend(accuracy::trials());
     trials.extend(contract::trials(&devices));
     trials.extend(families::trials(&devices));
     trials.extend(automatic::trials(&devices));

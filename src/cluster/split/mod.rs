@@ -53,6 +53,13 @@ pub struct Split {
     pub share: f64,
 }
 
+impl Split {
+    /// Of a region with this share of the image's sites, whose sides are like that.
+    pub fn new(levels: Levels, share: f64) -> Self {
+        Self { levels, strength: levels.strength(), share }
+    }
+}
+
 /// The regions of an image as they are split one after the other.
 pub(crate) struct Tree<'a> {
     field: &'a Field,
@@ -185,8 +192,7 @@ impl<'a> Tree<'a> {
             .rev()
             .max_by(|a, b| a.levels.strength().total_cmp(&b.levels.strength()))?;
         let all = field.present.iter().filter(|&&present| present).count();
-        let (levels, share) = (best.levels, count as f64 / all.max(1) as f64);
-        let split = Split { levels, strength: levels.strength(), share };
+        let split = Split::new(best.levels, count as f64 / all.max(1) as f64);
         let side = self.drawn(&sums, &own, best.high);
         Some(Cut { split, side })
     }

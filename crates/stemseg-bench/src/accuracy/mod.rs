@@ -18,8 +18,9 @@ pub use samples::{Sample, samples};
 
 /// How the images are segmented and judged.
 pub struct Settings<'a> {
-    /// The parameters for an image with this number of true labels.
-    pub params: &'a dyn Fn(&Micrograph, usize) -> Result<Params>,
+    /// The parameters for an image with this number of true labels; for none, where the number of
+    /// patterns is chosen: nothing where the method does not.
+    pub params: &'a dyn Fn(&Micrograph, Option<usize>) -> Result<Option<Params>>,
     /// What is compared.
     pub metrics: metrics::Options,
 }
@@ -37,8 +38,11 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Means over the images.
     pub mean: Scores,
-    /// The least of all, of displacements the largest.
+    /// The least of all, of displacements and of what has no data the largest.
     pub worst: Scores,
+    /// Share of the images whose true number of labels is chosen; nothing where the method does
+    /// not.
+    pub right_number: Option<f64>,
 }
 
 /// One image.
@@ -46,8 +50,11 @@ pub struct Report {
 pub struct Row {
     /// Its [name](Sample::name).
     pub name: String,
-    /// Number of true labels, which was the number of clusters.
+    /// Number of true labels, which was the number of clusters, unless that is 1: then it was
+    /// chosen, where the method does so.
     pub clusters: usize,
+    /// The number that is chosen where none is given; nothing where the method does not.
+    pub chosen: Option<usize>,
     /// How well they were found.
     #[serde(flatten)]
     pub scores: Scores,
@@ -86,6 +93,7 @@ pub fn run(
         metrics: settings.metrics,
         mean: mean(&rows),
         worst: worst(&rows),
+        right_number: right_number(&rows),
         rows,
     })
 }
@@ -97,16 +105,27 @@ fn judge(
     progress: &dyn Progress,
 ) -> Result<Row> {
     let (micrograph, truth) = sample.read()?;
-    let begun = Instant::now();
-    let params = (settings.params)(&micrograph, truth.clusters)?;
-    let plan = Plan::new(params, &micrograph)?;
-    let found =
-        pipeline::segment(&micrograph, plan, backend, &Unseen(progress), Default::default())?;
-    let segment_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let segment = |clusters: Option<usize>| {
+        let begun = Instant::now();
+        let Some(params) = (settings.params)(&micrograph, clusters)? else { return Ok(None) };
+        let plan = Plan::new(params, &micrograph)?;
+        let progress = &Unseen(progress);
+        let found = pipeline::segment(&micrograph, plan, backend, progress, Default::default())?;
+        Ok(Some((found, begun.elapsed().as_secs_f64() * 1e3)))
+    };
+    let chosen = segment(None)?;
+    let number = chosen.as_ref().map(|(found, _)| found.results[0].map.areas.len());
+    // Of one crystal it says nothing that one pattern was found where one was asked for.
+    let found = match chosen {
+        Some(found) if truth.clusters == 1 || number == Some(truth.clusters) => Some(found),
+        _ => segment(Some(truth.clusters))?,
+    };
+    let (found, segment_ms) = found.expect("a number was given");
     let labels = found.results[0].map.pixels();
     Ok(Row {
         name: sample.name.clone(),
         clusters: truth.clusters,
+        chosen: number,
         scores: metrics::score(truth.labels.view(), labels.view(), &settings.metrics)?,
         segment_ms,
         channels: found.plan.channels(),
@@ -147,10 +166,21 @@ fn over(
         |get: fn(&Scores) -> f64| of(&rows.iter().map(|r| get(&r.scores)).collect::<Vec<_>>());
     let displacements: Vec<f64> =
         rows.iter().filter_map(|row| row.scores.boundary_displacement).collect();
+    let labelled: Vec<f64> =
+        rows.iter().filter_map(|row| row.scores.labelled_without_data).collect();
+    let ious: Vec<f64> = rows.iter().flat_map(|row| row.scores.ious.iter().copied()).collect();
     Scores {
         adjusted_rand_index: all(|s| s.adjusted_rand_index),
         mean_iou: all(|s| s.mean_iou),
+        ious: vec![of(&ious)],
         boundary_f1: all(|s| s.boundary_f1),
         boundary_displacement: (!displacements.is_empty()).then(|| of_displacement(&displacements)),
+        labelled_without_data: (!labelled.is_empty()).then(|| of_displacement(&labelled)),
     }
+}
+
+fn right_number(rows: &[Row]) -> Option<f64> {
+    let right = rows.iter().map(|row| Some(f64::from(u8::from(row.chosen? == row.clusters))));
+    let right = right.collect::<Option<Vec<_>>>()?;
+    Some(mean_of(&right))
 }

@@ -8,6 +8,7 @@ use ndarray::Array2;
 use stemseg::image::micrograph::{Micrograph, Screening};
 use stemseg::{Error, Result};
 use stemseg_files::read;
+use stemseg_simulate::metrics;
 
 /// An image with its true labels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +21,13 @@ pub struct Sample {
     pub truth: PathBuf,
 }
 
+/// What a label map has where a pixel holds no data, so that it must get no label; a label like
+/// others where the one before is there as well.
+const NO_DATA: i64 = 255;
+
 /// True labels.
 pub(super) struct Truth {
-    /// `[rows, cols]`, from 0 without gaps.
+    /// `[rows, cols]`, from 0 without gaps; [`metrics::NO_DATA`] where a pixel holds none.
     pub(super) labels: Array2<u16>,
     /// How many there are.
     pub(super) clusters: usize,
@@ -40,7 +45,7 @@ const LABELS: &str = "labels";
 /// its words.
 ///
 /// In the folder itself an image `NAME.npy` (or TIFF) has its truth in
-/// `NAME_labels.npy`, or in that of the name without its last word (`tilt_mid.npy`:
+/// `NAME_labels.npy` or `NAME.labels.npy`, or in that of the name without its last word (`tilt_mid.npy`:
 /// `tilt_labels.npy`); `image.npy` has it in `labels.npy`. So do the folders in it
 /// that hold an `image`, as `stemseg simulate` writes them.
 ///
@@ -105,13 +110,17 @@ impl Truth {
             return Err(Error::unreadable(path, reason));
         }
         let mut numbers: BTreeMap<i64, u16> = values.iter().map(|&v| (v as i64, 0)).collect();
+        if !numbers.contains_key(&(NO_DATA - 1)) {
+            numbers.remove(&NO_DATA);
+        }
         let clusters = numbers.len();
-        if clusters > usize::from(u16::MAX) {
+        if clusters >= usize::from(metrics::NO_DATA) {
             let reason = format!("it has {clusters} labels; give a map of labels, not an image");
             return Err(Error::unreadable(path, reason));
         }
         numbers.values_mut().zip(0..).for_each(|(number, i)| *number = i);
-        Ok(Self { labels: values.mapv(|v| numbers[&(v as i64)]), clusters })
+        let label = |v: f64| numbers.get(&(v as i64)).copied().unwrap_or(metrics::NO_DATA);
+        Ok(Self { labels: values.mapv(label), clusters })
     }
 }
 
@@ -139,14 +148,15 @@ fn image_in(folder: &Path) -> Option<PathBuf> {
 fn is_image(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let stem = stem(path);
-    let labels = stem == LABELS || stem.ends_with(&format!("_{LABELS}"));
+    let ends = |mark: char| stem.ends_with(&format!("{mark}{LABELS}"));
+    let labels = stem == LABELS || ends('_') || ends('.');
     ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e)) && !labels
 }
 
 /// The labels of an image.
 fn truth_of(image: &Path) -> Result<PathBuf> {
     let stem = stem(image);
-    let mut names = vec![format!("{stem}_{LABELS}.npy")];
+    let mut names = vec![format!("{stem}_{LABELS}.npy"), format!("{stem}.{LABELS}.npy")];
     names.extend(stem.rsplit_once('_').map(|(stem, _)| format!("{stem}_{LABELS}.npy")));
     if stem == IMAGE {
         names.insert(0, format!("{LABELS}.npy"));

@@ -169,4 +169,22 @@ impl Args {
     pub(super) fn params(&self, micrograph: &Micrograph, clusters: usize) -> Result<Params> {
         Ok(self.chosen(clusters)?.choose(micrograph)?.params)
     }
+
+    /// The parameters for `micrograph` and this number of patterns; for none, those with which it is
+    /// chosen, where the method does so.
+    ///
+    /// # Errors
+    /// As [`params`](Self::params).
+    pub(super) fn params_to_judge(
+        &self,
+        micrograph: &Micrograph,
+        clusters: Option<usize>,
+    ) -> Result<Option<Params>> {
+        let params = self.params(micrograph, clusters.unwrap_or(1))?;
+        Ok(match clusters {
+            Some(_) => Some(params),
+            None if params.reduce == Reduce::Pca => None,
+            None => Some(Params { clusters: Vec::new(), ..params }),
+        })
+    }
 }

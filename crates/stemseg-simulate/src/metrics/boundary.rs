@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 use rstar::RTree;
 
+use super::NO_DATA;
 use stemseg::cluster::overlaps::Overlaps;
 use stemseg::{Error, Result};
 
@@ -62,10 +63,12 @@ impl BoundaryAgreement {
     }
 }
 
-/// Pixels whose right or lower neighbour has another label.
+/// Pixels whose right or lower neighbour has another label; where either is [`NO_DATA`], there
+/// is no boundary.
 pub fn boundary(labels: ArrayView2<'_, u16>) -> Vec<Pixel> {
+    let other = |l: u16, label: u16| l != label && l != NO_DATA && label != NO_DATA;
     let differs = |&((r, c), &label): &((usize, usize), &u16)| {
-        [(r, c + 1), (r + 1, c)].iter().any(|&at| labels.get(at).is_some_and(|&l| l != label))
+        [(r, c + 1), (r + 1, c)].iter().any(|&at| labels.get(at).is_some_and(|&l| other(l, label)))
     };
     labels.indexed_iter().filter(differs).map(|((r, c), _)| [r as i64, c as i64]).collect()
 }

@@ -36,10 +36,16 @@ pub fn matching(overlaps: &Overlaps) -> Vec<Option<usize>> {
 /// Mean over the true labels of the intersection over union with the found
 /// label that [stands for it](matching); 0 for one that has none.
 pub fn mean_iou(overlaps: &Overlaps) -> f64 {
+    let ious = matched_ious(overlaps);
+    ious.iter().sum::<f64>() / ious.len().max(1) as f64
+}
+
+/// Intersection over union of each true label with the found one that [stands for
+/// it](matching); 0 for one that has none.
+pub fn matched_ious(overlaps: &Overlaps) -> Vec<f64> {
     let ious = ious(overlaps);
     let matching = matching(overlaps);
-    let shared = matching.iter().enumerate().filter_map(|(i, j)| j.map(|j| ious[(i, j)]));
-    shared.sum::<f64>() / matching.len().max(1) as f64
+    matching.iter().enumerate().map(|(i, j)| j.map_or(0.0, |j| ious[(i, j)])).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! How well the default settings do on images with known labels, scene by scene: a constant that
+//! changes shows here, whichever way it changes accuracy.
+//!
+//! `stemseg bench --accuracy` prints the same figures for the folders of the shared data.
+
+use libtest_mimic::{Failed, Trial};
+use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::image::micrograph::{Micrograph, Screening};
+use stemseg::pipeline::{self, Segmentation};
+use stemseg::{Plan, Silent, plan::automatic};
+use stemseg_simulate::metrics::{self, NO_DATA};
+
+use stemseg_testing::data;
+
+/// How far an index may be from the one that is written here: another processor rounds otherwise.
+const OFF: f64 = 0.005;
+
+/// Images of `data/kinds`: how many patterns they hold, how many are found where no number is given,
+/// and the adjusted Rand index where it is.
+const KINDS: [(&str, usize, usize, f64); 37] = [
+    ("tilt_2_4px", 2, 2, 0.994),
+    ("lattices_2_4px", 2, 3, 0.991),
+    ("tilt_2_8px", 2, 2, 0.994),
+    ("lattices_2_8px", 2, 2, 0.992),
+    ("tilt_3_3px", 2, 2, 0.995),
+    ("lattices_3_3px", 2, 2, 0.990),
+    ("tilt_4_0px", 2, 2, 0.994),
+    ("lattices_4_0px", 2, 2, 0.990),
+    ("tilt_4_8px", 2, 2, 0.993),
+    ("lattices_4_8px", 2, 2, 0.992),
+    ("tilt_96px", 2, 2, 0.871),
+    ("particle_small_cell", 2, 2, 0.974),
+    ("particle_medium_cell", 2, 2, 0.983),
+    ("polar_180", 2, 2, 0.921),
+    ("polar_90", 2, 2, 0.862),
+    ("order_beside_third", 3, 3, 0.965),
+    ("lamellae", 2, 2, 0.933),
+    ("one_bent", 1, 1, 1.000),
+    ("one_strained", 1, 1, 1.000),
+    ("one_wedge", 1, 1, 1.000),
+    ("one_spot", 1, 1, 1.000),
+    ("one_drift_4", 1, 1, 1.000),
+    ("one_drift_8", 1, 1, 1.000),
+    ("one_flyback", 1, 1, 1.000),
+    ("two_bent", 2, 2, 0.979),
+    ("two_drift_8", 2, 2, 0.988),
+    ("two_low_angle", 2, 2, 0.946),
+    ("z_contrast", 2, 2, 0.820),
+    ("glass", 2, 2, 0.947),
+    ("rows_saturated", 2, 2, 0.986),
+    ("one_hot_pixel", 2, 2, 0.985),
+    ("rows_sentinel", 2, 2, 0.986),
+    ("nan_border", 2, 2, 0.987),
+    ("zero_corners", 2, 2, 0.985),
+    ("weak_inversion", 2, 2, 0.979),
+    ("bright_dark", 2, 2, 0.969),
+    ("noise", 1, 1, 1.000),
+];
+
+/// The same of `data/sim`, at mid noise.
+const SCENES: [(&str, usize, usize, f64); 14] = [
+    ("a_tilt_gb_fcc110_mid", 2, 2, 0.984),
+    ("b_rectangular_oblique_mid", 2, 2, 0.944),
+    ("b_square_hexagonal_mid", 2, 2, 0.986),
+    ("c_homometric_p3m1_p6mm_mid", 2, 2, 0.973),
+    ("c_p2mm_p2_mid", 2, 2, 0.918),
+    ("c_p31m_p3m1_mid", 2, 2, 0.984),
+    ("c_p4mm_p4_mid", 2, 2, 0.984),
+    ("d_chiral_mirror_domains_mid", 2, 2, 0.990),
+    ("d_inversion_domains_mos2_mid", 2, 2, 0.969),
+    ("e_twin_stacking_fault_mid", 3, 3, 0.913),
+    ("f_L12_precipitates_mid", 2, 2, 0.910),
+    ("g_crystal_amorphous_vacuum_mid", 3, 3, 0.966),
+    ("h_polycrystal_6_mid", 6, 6, 0.962),
+    ("i_pm_pg_mid", 2, 2, 0.962),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    data::needs_shared("accuracy", || {
+        let kinds = KINDS.map(|row| (format!("data/kinds/{}", row.0), ".labels", row));
+        let scenes = SCENES
+            .map(|row| (format!("data/sim/{}", row.0.trim_end_matches("_mid")), "_labels", row));
+        let trial = |(truth, ending, row): (String, &str, (&'static str, usize, usize, f64))| {
+            let folder = truth.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let (image, truth) =
+                (format!("{folder}/{}.npy", row.0), format!("{truth}{ending}.npy"));
+            Trial::test(format!("accuracy::of_{}", row.0), move || pinned(&image, &truth, row))
+        };
+        kinds.into_iter().chain(scenes).map(trial).collect()
+    })
+}
+
+fn pinned(
+    image: &str,
+    truth: &str,
+    (_, patterns, chosen, index): (&str, usize, usize, f64),
+) -> Result<(), Failed> {
+    let path = data::shared().join(image);
+    let values = data::load2(&path)?.mapv(|v| v as f32);
+    let micrograph = Micrograph::screened(values.view(), Screening::default())?;
+    let truth = data::load2(&data::shared().join(truth))?;
+    let truth = truth.mapv(|label| if label == 255.0 { NO_DATA } else { label as u16 });
+    let auto = segmented(&micrograph, Vec::new())?;
+    let number = auto.results[0].map.areas.len();
+    if number != chosen {
+        return Err(format!("{number} patterns instead of {chosen}: {:?}", auto.choice).into());
+    }
+    let found = match number == patterns || patterns == 1 {
+        true => auto,
+        false => segmented(&micrograph, vec![patterns])?,
+    };
+    let labels = found.results[0].map.pixels();
+    let scores = metrics::score(truth.view(), labels.view(), &metrics::Options::default())?;
+    if scores.labelled_without_data.is_some_and(|share| share > 0.0) {
+        return Err("pixels without data have a label".into());
+    }
+    match (scores.adjusted_rand_index - index).abs() < OFF {
+        true => Ok(()),
+        false => Err(format!("index {:.4} instead of {index}", scores.adjusted_rand_index).into()),
+    }
+}
+
+fn segmented(micrograph: &Micrograph, clusters: Vec<usize>) -> Result<Segmentation, Failed> {
+    let params = automatic::params(automatic::sampling(automatic::period(micrograph)), clusters);
+    let plan = Plan::new(params, micrograph)?;
+    let backend: &dyn Backend = &Cpu::new();
+    Ok(pipeline::segment(micrograph, plan, backend, &Silent, Default::default())?)
+}
