@@ -23,8 +23,8 @@ use crate::{Error, Result};
 
 /// Share of the mean noise that is added to the noise of every direction: without it, a
 /// direction in which hardly anything varies, the noise least of all, would come first. The
-/// limits by which a number of patterns is chosen ([`crate::cluster::choose`]) were set on
-/// factors with this share; whoever changes it has to set them anew.
+/// limit by which a number of patterns is chosen ([`crate::cluster::split::CLEAR`]) was set on
+/// factors with this share; whoever changes it has to set that anew.
 pub(crate) const REGULARISER: f64 = 0.5;
 /// Distance of the other site of a difference, px: about a period.
 const LAG: f64 = 18.0;

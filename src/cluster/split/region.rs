@@ -15,7 +15,7 @@ const COMPONENTS: usize = 40;
 const FACTORS: usize = 3;
 /// Shares of the mean noise that are added to that of every direction, see [`maf`]: little
 /// noise finds what differs weakly, more of it what is certain.
-pub(super) const REGULARISERS: [f64; 2] = [0.5, 0.03];
+pub(super) const REGULARISERS: [f64; 2] = [maf::REGULARISER, 0.03];
 
 /// Covariance of the components in a region, and half that of their differences between
 /// sites about a period apart.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stemseg::backend::DeviceChoice;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
+use stemseg::plan::Reduce;
 use stemseg::{Params, Result};
 use stemseg_bench::timing::{Settings, Stage};
 use stemseg_run::length;

@@ -173,7 +173,7 @@ fn flatten(name: &str, value: &Value, entries: &mut Vec<(String, String)>) {
 }
 
 /// The stages of the computation.
-fn stages(times: &TimingsMs) -> [(&'static str, f64); 9] {
+fn stages(times: &TimingsMs) -> [(&'static str, f64); 8] {
     [
         ("read", times.read),
         ("describe", times.describe),

@@ -13,7 +13,7 @@ use stemseg::cluster::overlaps::Overlaps;
 use stemseg::{Error, Result};
 
 pub use boundary::{BoundaryAgreement, boundary};
-pub use matching::{ious, matching, mean_iou};
+pub use matching::{ious, matched_ious, matching, mean_iou};
 
 /// True label of a pixel that holds no data: it does not count in what is compared, but must
 /// have got no label, 0.
@@ -87,7 +87,7 @@ pub fn score(
     Ok(Scores {
         adjusted_rand_index: overlaps.adjusted_rand_index(),
         mean_iou: mean_iou(&overlaps),
-        ious: matching::matched_ious(&overlaps),
+        ious: matched_ious(&overlaps),
         boundary_f1: boundaries.f1,
         boundary_displacement: boundaries.displacement,
         labelled_without_data: labelled_without_data(truth, found),
