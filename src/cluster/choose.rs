@@ -51,7 +51,7 @@ pub struct Measure {
 }
 
 impl Choice {
-    /// What these `splits` and the `next` one lead to, where at most so many patterns were looked
+    /// What these `splits` and the `next` one lead to, where at most this number of patterns was looked
     /// for.
     pub fn new(splits: Vec<Split>, next: Option<Split>, most: usize) -> Self {
         let clusters = splits.len() + 1;

@@ -271,7 +271,7 @@ mod tests {
         }
         assert_eq!(strength(&Array2::ones((64, 64))), 0.0, "nothing varies");
         // Bands are no crystals, however far apart their levels lie.
-        let bands = strength(&feature(|_, c| if (16.0 * c) as usize % 4 == 0 { 0.0 } else { 9.0 }));
+        let bands = strength(&feature(|_, c| if (64.0 * c) as usize % 16 < 5 { 0.0 } else { 9.0 }));
         assert!(bands < 2.5, "{bands}");
     }
 

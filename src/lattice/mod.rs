@@ -38,6 +38,10 @@ pub type Vector = [f64; 2];
 const LEAST: usize = 32;
 /// Most windows along one axis.
 const MOST_WINDOWS: usize = 10;
+/// Pixels show nothing shorter, px.
+const LEAST_PERIOD: f64 = 2.0;
+/// Share of the largest contrast of a window below which another's may be rounding.
+const ROUNDING: f64 = 1e-8;
 /// Lags along one axis that are looked at, at most.
 const REACH: usize = 46;
 /// Fewest windows that make a crystal, the share of all of them from which on they are many, and
@@ -72,7 +76,7 @@ pub struct Lattice {
 }
 
 impl Lattice {
-    /// The same in an image of so many times the pixels along an axis.
+    /// The same in an image with this many times the pixels along an axis.
     fn enlarged(self, times: f64) -> Self {
         Self { vectors: self.vectors.map(|v| v.map(|x| times * x)), ..self }
     }
@@ -126,6 +130,10 @@ impl Look {
         if side < LEAST {
             return Vec::new();
         }
+        // Rounding is relative to the values, and would be all there is of an even image.
+        let level = image.mean().unwrap_or_default();
+        let image = image.mapv(|v| v - level);
+        let image = image.view();
         let mut smooth = gaussian::smoothed_but(image, mask, self.smoothing);
         if let Some(sigma) = self.background {
             smooth -= &gaussian::smoothed_but(image, mask, sigma);
@@ -154,7 +162,8 @@ impl Look {
         }
         let votes = votes(&windows, &transform, self.smoothing * self.steps as f64);
         let found = crystals(votes, windows.len(), self.chance(side), self.steps > 1);
-        found.into_iter().map(|lattice| lattice.enlarged(1.0 / self.steps as f64)).collect()
+        let found = found.into_iter().map(|lattice| lattice.enlarged(1.0 / self.steps as f64));
+        found.filter(|lattice| length(lattice.vectors[0]) >= LEAST_PERIOD).collect()
     }
 
     /// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root
@@ -191,7 +200,8 @@ fn votes(
 ) -> Vec<Vote> {
     let mut energies: Vec<f64> = windows.iter().map(|w| w.energy).collect();
     energies.sort_by(f64::total_cmp);
-    let least = 0.2 * energies[energies.len() / 2];
+    let most = energies.last().copied().unwrap_or_default();
+    let least = (0.2 * energies[energies.len() / 2]).max(ROUNDING * most);
     let lively = windows.par_iter().filter(|w| w.energy > least && w.energy > 0.0);
     let found: Vec<Vote> =
         lively.filter_map(|map| peaks::lattice(map, transform, smoothing)).collect();

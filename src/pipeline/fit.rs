@@ -92,7 +92,7 @@ impl Basis {
     }
 
     /// The sites of `plan` as they are looked at for patterns, without their components, where all
-    /// images together have so many `sites`.
+    /// images together have this many `sites`.
     pub(crate) fn field(&self, plan: &Plan, sites: usize) -> Field {
         Field::new(plan.sites(), self.parts.clone(), sites)
     }

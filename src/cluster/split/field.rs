@@ -39,7 +39,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Of `sites`, without their components yet; there are so many sites in `all`.
+    /// Of `sites`, without their components yet; `all` is the number of sites of all images.
     pub(crate) fn new(sites: &Sites, parts: Vec<Part>, all: usize) -> Self {
         let count = sites.grid().count;
         let step = (all as f64 / MOST_SITES).sqrt().ceil().max(1.0) as usize;

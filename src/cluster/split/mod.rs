@@ -6,7 +6,7 @@
 //! cuts the region in two ([`levels`]); how clearly is one number, high only
 //! where two levels lie far apart, step from one to the other at the boundary, and both fill
 //! regions that are deep. The region that is cut most clearly is split ([`refine`] draws the
-//! boundary), and so on, until no cut is clear enough: so many patterns there are. Nothing is
+//! boundary), and so on, until no cut is clear enough: that many patterns there are. Nothing is
 //! random.
 //!
 //! One crystal that bends, strains, drifts or gets thicker has factors that vary a lot, but none
@@ -96,7 +96,7 @@ impl<'a> Tree<'a> {
         self.clearest().map(|(_, cut)| cut.split)
     }
 
-    /// Splits until there are so many regions or no cut has this strength.
+    /// Splits until there are `most` regions or no cut has this strength.
     ///
     /// # Errors
     /// [`Error::Interrupted`](crate::Error::Interrupted).
@@ -124,7 +124,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// The regions as so many patterns: one more than splits that were made; nothing where there
+    /// The regions as this number of patterns, one more than splits that were made; nothing where there
     /// are not as many.
     pub(crate) fn patterns(&self, patterns: usize) -> Option<Refined> {
         let labels = self.steps.get(patterns - 1).filter(|_| patterns > 1)?;

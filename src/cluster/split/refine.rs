@@ -31,7 +31,7 @@ pub(crate) struct Refined {
     pub(crate) centroids: Array2<f64>,
 }
 
-/// The `patterns` of `labels` `[rows, cols]` after so many `rounds`; nothing where one of them has
+/// The `patterns` of `labels` `[rows, cols]` after this number of `rounds`; nothing where one of them has
 /// no sites left, or none differs.
 pub(super) fn refined(
     field: &Field,

@@ -1,7 +1,6 @@
 //! What PCA made of the descriptors: its components, and where the sites lie in them.
 
 use maud::{Markup, html};
-use ndarray::ArrayView1;
 use plotters::prelude::*;
 
 use super::Content;
@@ -87,7 +86,8 @@ fn scree(content: &Content<'_>) -> Markup {
     })
 }
 
-/// Sites in the plane of the first two features, in the colours of their labels.
+/// Sites in the plane of two features, in the colours of their labels: of the first two that tell
+/// the patterns apart, or of the one that does and another.
 fn scatter(content: &Content<'_>) -> Markup {
     let points = points(content);
     let total = content.patterns.clustering.labels.len();
@@ -99,9 +99,10 @@ fn scatter(content: &Content<'_>) -> Markup {
         low - room..high + room
     };
     let format = |value: &f64| significant(*value, 2);
-    let x = Axis { range: range(|p| p.0), title: "feature 1", labels: 6, format: &format };
-    let y = Axis { range: range(|p| p.1), title: "feature 2", labels: 6, format: &format };
-    let drawing = plot("Sites in the plane of the first two features", x, y, |chart| {
+    let [first, second] = plane(content).map(|feature| format!("feature {}", feature + 1));
+    let x = Axis { range: range(|p| p.0), title: &first, labels: 6, format: &format };
+    let y = Axis { range: range(|p| p.1), title: &second, labels: 6, format: &format };
+    let drawing = plot("Sites in the plane of two features", x, y, |chart| {
         let dot = |point: &Point| Circle::new(point.at, 4, rgb(point.label).mix(0.6).filled());
         chart.draw_series(points.iter().map(dot))?;
         for Point { at, label } in centroids(content) {
@@ -117,15 +118,24 @@ fn scatter(content: &Content<'_>) -> Markup {
         figure {
             (drawing)
             figcaption {
-                "Sites by their first two features, in the colours of their labels"
+                "Sites by two of their features, in the colours of their labels"
                 @if points.len() < total { ": " (count(points.len() as u64)) " of " (count(total as u64)) }
-                ". Circles are the centroids."
+                ". Circles are the means of the patterns."
             }
         }
     }
 }
 
-/// Something in the plane of the first two features.
+/// The two features that are drawn against each other.
+fn plane(content: &Content<'_>) -> [usize; 2] {
+    let columns = &content.patterns.columns;
+    let first = columns.start;
+    // All features but one are those of other numbers of patterns.
+    let other = if first + 1 < content.found.features.ncols() { first + 1 } else { first - 1 };
+    [first, other]
+}
+
+/// Something in the plane of two features.
 struct Point {
     at: (f64, f64),
     label: u16,
@@ -136,10 +146,13 @@ fn points(content: &Content<'_>) -> Vec<Point> {
     let Content { found, patterns, .. } = content;
     let features = found.plan.sites().keep_active(&found.features);
     let labels = &patterns.clustering.labels;
-    let point = |site: usize| Point {
-        at: (f64::from(features[(site, 0)]), f64::from(features[(site, 1)])),
-        label: patterns.map.label_of[labels[site] as usize],
+    let plane = plane(content);
+    let at = |site: usize| {
+        let [x, y] = plane.map(|feature| f64::from(features[(site, feature)]));
+        (x, y)
     };
+    let point =
+        |site: usize| Point { at: at(site), label: patterns.map.label_of[labels[site] as usize] };
     let sites: Vec<usize> = match labels.len() {
         few if few <= MOST_POINTS => (0..few).collect(),
         // Steps of the golden ratio: evenly spread, and no label is drawn last.
@@ -150,13 +163,24 @@ fn points(content: &Content<'_>) -> Vec<Point> {
     sites.into_iter().map(point).collect()
 }
 
-/// The clusters' centroids, those of the first labels.
+/// Means of the patterns' sites, those of the first labels.
 fn centroids(content: &Content<'_>) -> Vec<Point> {
-    let patterns = content.patterns;
-    let rows = patterns.clustering.centroids.rows().into_iter();
-    let point = |(row, &label): (ArrayView1<'_, f64>, &u16)| Point { at: (row[0], row[1]), label };
-    let all = rows.zip(&patterns.map.label_of).map(point);
-    all.filter(|point| usize::from(point.label) <= MOST_CENTROIDS).collect()
+    let Content { found, patterns, .. } = content;
+    let features = found.plan.sites().keep_active(&found.features);
+    let plane = plane(content);
+    let mut sums = vec![([0.0; 2], 0.0); patterns.map.label_of.len()];
+    for (site, &cluster) in patterns.clustering.labels.iter().enumerate() {
+        let (sum, count) = &mut sums[cluster as usize];
+        let own = plane.map(|feature| f64::from(features[(site, feature)]));
+        sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        *count += 1.0;
+    }
+    let there = sums.iter().zip(&patterns.map.label_of).filter(|((_, count), _)| *count > 0.0);
+    let point = |(&([x, y], count), &label): (&([f64; 2], f64), &u16)| Point {
+        at: (x / count, y / count),
+        label,
+    };
+    there.map(point).filter(|point| usize::from(point.label) <= MOST_CENTROIDS).collect()
 }
 
 fn rgb(label: u16) -> RGBColor {
