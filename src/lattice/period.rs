@@ -13,6 +13,10 @@ const CLEARER: f64 = 1.25;
 /// the coarser image's lattices must be compared with the finer one's.
 const LONGER: f64 = 1.5;
 const AS_CLEAR: f64 = 0.8;
+/// Length of a lattice vector, px, below which it may be a multiple of one that whole pixels do not
+/// show, and how many times as long that is at most.
+const SHORT: f64 = 8.0;
+const SHORTER: f64 = 0.75;
 /// Least share of the windows with a lattice that have this period or a longer one: what an
 /// ordered phase has, whose cell is a multiple of the others'.
 const SHARE: f64 = 0.15;
@@ -63,8 +67,9 @@ pub fn survey(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) ->
     best.take(WHOLE.lattices(image, mask), better);
     for look in FINER {
         // Nothing can be clearer than that all windows have the same lattice.
-        if best.period.is_none_or(|period| CLEARER * period.clarity < 1.0) {
-            best.take(look.lattices(image, mask), clearer);
+        let may = |known: Period| CLEARER * known.clarity < 1.0 || known.shortest < SHORT;
+        if best.period.is_none_or(may) {
+            best.take(look.lattices(image, mask), shows);
         }
     }
     let (mut reduced, mut reduced_mask) = (image.to_owned(), mask.map(|mask| mask.to_owned()));
@@ -95,6 +100,13 @@ pub fn period(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) ->
 /// Whether one look shows lattices better than another by far.
 fn clearer(one: &Period, other: &Period) -> bool {
     one.clarity > CLEARER * other.clarity
+}
+
+/// Whether a look between the pixels shows the lattices better than one at whole pixels.
+fn shows(between: &Period, whole: &Period) -> bool {
+    // At whole pixels a short period is seen where some number of it falls on one.
+    let multiple = whole.shortest < SHORT && between.shortest < SHORTER * whole.shortest;
+    clearer(between, whole) || (multiple && between.clarity > AS_CLEAR * whole.clarity)
 }
 
 /// Whether a coarser image shows the lattices better than a finer one.

@@ -309,7 +309,11 @@ fn every_new_stage_shows_a_backend_that_is_wrong() {
     shows(params(), exchanged, &["scores", "labels"]);
     // Nothing but noise has one pattern.
     let noise = |f: &mut Array2<f32>| {
-        f.iter_mut().enumerate().for_each(|(i, v)| *v = ((i * 7919) % 1009) as f32);
+        let mut state = 11_u64;
+        f.mapv_inplace(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32
+        });
     };
     shows(automatic(&two_crystals(), Vec::new()), noise, &["choice"]);
     // Labels and sums by which clusters are made.
