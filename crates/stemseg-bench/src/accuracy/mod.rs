@@ -16,11 +16,14 @@ use stemseg_simulate::metrics::{self, Scores};
 
 pub use samples::{Sample, samples};
 
+/// Parameters for an image and a number of patterns.
+pub type ParamsFor<'a> = dyn Fn(&Micrograph, Option<usize>) -> Result<Option<Params>> + 'a;
+
 /// How the images are segmented and judged.
 pub struct Settings<'a> {
     /// The parameters for an image with this number of true labels; for none, where the number of
     /// patterns is chosen: nothing where the method does not.
-    pub params: &'a dyn Fn(&Micrograph, Option<usize>) -> Result<Option<Params>>,
+    pub params: &'a ParamsFor<'a>,
     /// What is compared.
     pub metrics: metrics::Options,
 }
