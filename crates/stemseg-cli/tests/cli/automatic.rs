@@ -65,7 +65,7 @@ fn an_image_without_a_lattice_is_segmented_and_says_so() {
 fn a_period_that_is_given_is_taken() {
     let place = Place::with_scene();
     let (map, parameters) = run(&place, "px", &[("--period", "6")]);
-    assert_eq!(parameters["sampling"], json!({ "period": 6.0, "target": 16.0 }));
+    assert_eq!(parameters["sampling"], json!({ "period": 6.0, "target": 14.0 }));
     assert_eq!(place.json("px/summary.json")["notes"], json!([]));
     let with_unit = [("--period", "0.6nm"), ("--pixel-size", "0.1nm")];
     assert_eq!(run(&place, "nm", &with_unit).0, map);
@@ -136,7 +136,7 @@ fn features_are_factors_or_components() {
     let (_, maf) = run(&place, "maf", &[save]);
     assert_eq!((&maf["reduce"], features("maf")), (&json!("maf"), 2));
     let kept = |parameters: &Value| parameters["components"]["count"].clone();
-    assert_eq!(kept(&maf), json!(40), "the components that the factors are made of");
+    assert_eq!(kept(&maf), json!(84), "24 of translations, and 60 of harmonics");
     let (_, pca) = run(&place, "pca", &[save, ("--reduce", "pca")]);
     assert_eq!((&pca["reduce"], features("pca")), (&json!("pca"), 5));
     assert_eq!(kept(&pca), json!(5));
@@ -294,8 +294,8 @@ fn features_are_what_the_model_makes_of_the_descriptors() {
     let mean = numbers(&model["mean"]);
     let components: Vec<Vec<f64>> =
         model["components"].as_array().unwrap().iter().map(numbers).collect();
-    assert_eq!((shape[2] as usize, components.len()), (mean.len(), 3));
-    let sites = descriptors.chunks_exact(mean.len()).zip(features.chunks_exact(3));
+    assert_eq!((shape[2] as usize, components.len()), (mean.len(), 2));
+    let sites = descriptors.chunks_exact(mean.len()).zip(features.chunks_exact(2));
     for (site, (descriptor, features)) in sites.enumerate() {
         for (component, &feature) in components.iter().zip(features) {
             let terms = descriptor.iter().zip(&mean).zip(component);

@@ -227,7 +227,7 @@ fn the_cpu_went_on(place: &Place, output: &Output, expected: &[u8], words: &[&st
 fn every_nth_dispatch_left_out_is_noticed(arguments: &[&str]) {
     let place = Place::with_scene();
     let [spare, ..] = spare(arguments);
-    for n in 2..=17 {
+    for n in 2..=12 {
         let output = segment(&place, &named(arguments), &dropping(n, spare));
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "every {n}th: {said}");
@@ -236,7 +236,7 @@ fn every_nth_dispatch_left_out_is_noticed(arguments: &[&str]) {
     }
     // It is the check that notices: without it the program knows nothing.
     let arguments = [&named(arguments)[..], &["--check", "off"]].concat();
-    let output = segment(&place, &arguments, &dropping(17, spare));
+    let output = segment(&place, &arguments, &dropping(12, spare));
     let said = text(&output.stderr);
     assert!(!said.contains("workgroups"), "{said}");
 }
@@ -245,7 +245,7 @@ fn auto_repeats_on_the_cpu_what_was_wrong(arguments: &[&str]) {
     let place = Place::with_scene();
     let expected = labels_of_the_cpu(&place, arguments);
     let [spare, ..] = spare(arguments);
-    for n in [2, 9, 17] {
+    for n in [2, 7, 12] {
         let output = segment(&place, arguments, &dropping(n, spare));
         the_cpu_went_on(&place, &output, &expected, &["wrong result in stage", "workgroups"]);
     }
