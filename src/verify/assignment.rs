@@ -41,7 +41,7 @@ pub(super) fn compare(
         // The distance that was reported, and that of the label that was reported.
         let nearest = to(i, labels[i]);
         let (own, said) = (to(i, others[i]), f64::from(distances[i]));
-        let farther = said.is_nan() || (own - said).abs() > (nearest - own).abs();
+        let farther = said.is_nan() || (said - nearest).abs() > (own - nearest).abs();
         let chosen = if farther { said } else { own };
         worst.add([nearest, chosen], bound, (i, 0));
     }
