@@ -142,8 +142,8 @@ impl Found {
     /// For the `clusters` that are asked for, or as many as the sites of `field` show.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) where nothing varies;
-    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    /// [`Error::Image`] where nothing varies;
+    /// [`Error::Interrupted`].
     pub(crate) fn new(
         field: &Field,
         basis: &Basis,

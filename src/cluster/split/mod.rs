@@ -1,11 +1,11 @@
 //! Patterns by splitting: what is one crystal, and what is two, decided region by region.
 //!
 //! The whole image is one region at first. Of each region factors are made anew
-//! ([`region`]): what varies most over it for what varies from site to site, under two
+//! (`region.rs`): what varies most over it for what varies from site to site, under two
 //! regularisers, of all families together and of those that are looked at alone. Each factor
 //! cuts the region in two ([`levels`]); how clearly is one number, high only
 //! where two levels lie far apart, step from one to the other at the boundary, and both fill
-//! regions that are deep. The region that is cut most clearly is split ([`refine`] draws the
+//! regions that are deep. The region that is cut most clearly is split (`refine.rs` draws the
 //! boundary), and so on, until no cut is clear enough: that many patterns there are. Nothing is
 //! random.
 //!
@@ -87,7 +87,8 @@ impl<'a> Tree<'a> {
         let steps = vec![labels.clone()];
         let whole = Sums::of(field, &field.present);
         let mut this = Self { field, whole, labels, cuts: Vec::new(), splits: Vec::new(), steps };
-        this.cuts.push(this.cut(0));
+        let cut = this.whole.as_ref().and_then(|sums| this.cut(&field.present, sums));
+        this.cuts.push(cut);
         this
     }
 
@@ -116,10 +117,8 @@ impl<'a> Tree<'a> {
             });
             self.splits.push(split);
             self.steps.push(self.labels.clone());
-            self.cuts.push(None);
-            self.cuts[region] = self.cut(region as u16);
-            let cut = self.cut(new);
-            self.cuts[usize::from(new)] = cut;
+            self.cuts[region] = self.cut_of(region as u16);
+            self.cuts.push(self.cut_of(new));
         }
         Ok(())
     }
@@ -156,14 +155,18 @@ impl<'a> Tree<'a> {
     }
 
     /// The clearest cut of a region.
-    fn cut(&self, region: u16) -> Option<Cut> {
-        let field = self.field;
+    fn cut_of(&self, region: u16) -> Option<Cut> {
         let own = self.labels.mapv(|label| label == region);
+        self.cut(&own, &Sums::of(self.field, &own)?)
+    }
+
+    /// The clearest cut through the sites of `own`, which have these `sums`.
+    fn cut(&self, own: &Array2<bool>, sums: &Sums) -> Option<Cut> {
+        let field = self.field;
         let count = own.iter().filter(|&&own| own).count();
         if count < 4 * CORE_SITES {
             return None;
         }
-        let sums = Sums::of(field, &own)?;
         let all: Vec<&Part> = field.parts.iter().collect();
         let mut views = vec![all.clone()];
         if all.len() > 1 {
@@ -182,7 +185,7 @@ impl<'a> Tree<'a> {
             .map(|f| {
                 let feature =
                     values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
-                levels::division(&feature, &own, field.scale() as f64)
+                levels::division(&feature, own, field.scale() as f64)
             })
             .collect();
         // The first of equals.
@@ -193,7 +196,7 @@ impl<'a> Tree<'a> {
             .max_by(|a, b| a.levels.strength().total_cmp(&b.levels.strength()))?;
         let all = field.present.iter().filter(|&&present| present).count();
         let split = Split::new(best.levels, count as f64 / all.max(1) as f64);
-        let side = self.drawn(&sums, &own, best.high);
+        let side = self.drawn(sums, own, best.high);
         Some(Cut { split, side })
     }
 
