@@ -6,7 +6,7 @@
 
 use ndarray::{ArcArray2, Array1, Array2, Array3, Axis};
 
-use super::factors::Features;
+use super::features::Features;
 use super::scores;
 use super::worst::Worst;
 use super::{Stage, site};

@@ -3,7 +3,7 @@
 //! All that [`segment`](crate::pipeline::segment) makes of an image up to the labels of pixels
 //! is made of what both backends give, and compared. What backends compute, they compute from
 //! the same input: descriptors, sums, features, assignments, each value against what rounding
-//! may do to it (`descriptor/rounding.rs`). What the host makes of that (factors, the choice of
+//! may do to it (`descriptor/rounding.rs`). What the host makes of that (the choice of
 //! k, scores, labels, confidence) it makes once of either backend's features, against what
 //! follows from the bounds of these. Both describe the same image: where it is resampled, the
 //! host has done that for both.
@@ -14,7 +14,7 @@
 mod assignment;
 mod blocks;
 mod choice;
-mod factors;
+mod features;
 mod labels;
 mod moments;
 mod scores;
@@ -34,7 +34,7 @@ use crate::plan::{Params, Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::pca::Pca;
 pub(crate) use blocks::Blocks;
-use factors::Features;
+use features::Features;
 pub(crate) use moments::compare as compare_moments;
 use sides::Sides;
 
@@ -54,7 +54,7 @@ pub struct Report {
 /// One stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stage {
-    /// The family whose descriptors were compared; or `moments`; `components` and `factors`
+    /// The family whose descriptors were compared; or `moments`; `components` and `choice`
     /// where these are made; `features`; `choice` where k is chosen; and for each k
     /// `assignment`, `sums` of its clusters, `scores` where labels are interpolated, `labels`
     /// and `confidence`.

@@ -63,10 +63,10 @@ impl Features {
         (stage, Self { values, bounds })
     }
 
-    /// How far the combinations `factors` `[f, q]` of these features may be apart, `[sites, f]`.
-    fn bounds_of(&self, factors: &Array2<f64>) -> Array2<f32> {
-        let weights = factors.mapv(|weight| weight.abs() as f32);
-        let sums = (rounding::sum(factors.ncols()) + 2.0 * EPS) as f32;
+    /// How far the combinations `directions` `[f, q]` of these features may be apart, `[sites, f]`.
+    fn bounds_of(&self, directions: &Array2<f64>) -> Array2<f32> {
+        let weights = directions.mapv(|weight| weight.abs() as f32);
+        let sums = (rounding::sum(directions.ncols()) + 2.0 * EPS) as f32;
         let mut off = self.values[0].mapv(|value| 2.0 * sums * value.abs());
         off += &self.bounds;
         off.dot(&weights.t())
