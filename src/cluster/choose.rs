@@ -87,7 +87,7 @@ impl Choice {
             true => String::new(),
             false => format!(
                 "each has a boundary at which a feature steps from one level to another (clarity \
-                 {weakest:.1} and more; {limit:.1} is enough)"
+                 {weakest:.1} and more; {limit:.2} is enough)"
             ),
         };
         let further = match next {
@@ -106,7 +106,7 @@ impl Choice {
             (Criterion::Levels, true) => match next {
                 Some(next) => format!(
                     "{number}: nothing steps from one level to another; the clearest boundary has a clarity \
-                     of {:.1}, and {limit:.1} would be enough for two",
+                     of {:.1}, and {limit:.2} would be enough for two",
                     next.strength
                 ),
                 None => format!("{number}: nothing varies over the image that could part it"),

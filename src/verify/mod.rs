@@ -55,7 +55,7 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 pub struct Stage {
     /// The family whose descriptors were compared; or `moments`; `components` and `choice`
-    /// where these are made; `features`; `choice` where k is chosen; and for each k
+    /// where regions are parted; `features`; and for each k
     /// `assignment`, `sums` of its clusters, `scores` where labels are interpolated, `labels`
     /// and `confidence`.
     pub name: &'static str,
