@@ -86,8 +86,32 @@ pub(crate) fn trials() -> Vec<Trial> {
                 (format!("{folder}/{}.npy", row.0), format!("{truth}{ending}.npy"));
             Trial::test(format!("accuracy::of_{}", row.0), move || pinned(&image, &truth, row))
         };
-        kinds.into_iter().chain(scenes).map(trial).collect()
+        let mut trials: Vec<Trial> = kinds.into_iter().chain(scenes).map(trial).collect();
+        trials.push(Trial::test("accuracy::of_weak_inversion_in_strong_noise", weak_in_noise));
+        trials
     })
+}
+
+/// What is lost in the translations' noise, harmonics alone find.
+fn weak_in_noise() -> Result<(), Failed> {
+    let folder = data::shared().join("data/kinds");
+    let mut values = data::load2(&folder.join("weak_inversion.npy"))?.mapv(|v| v as f32);
+    let deviation = values.std(0.0);
+    let mut state = 3_u64;
+    // Twelve of them have a variance of 1.
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    values.mapv_inplace(|v| v + 2.0 * deviation * (0..12).map(|_| uniform()).sum::<f32>());
+    let truth = data::load2(&folder.join("weak_inversion.labels.npy"))?.mapv(|label| label as u16);
+    let found = segmented(&Micrograph::screened(values.view(), Screening::default())?, Vec::new())?;
+    let labels = found.results[0].map.pixels();
+    let scores = metrics::score(truth.view(), labels.view(), &metrics::Options::default())?;
+    match scores.adjusted_rand_index {
+        0.6.. => Ok(()),
+        index => Err(format!("index {index:.3}: {:?}", found.choice).into()),
+    }
 }
 
 fn pinned(

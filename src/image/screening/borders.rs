@@ -6,6 +6,8 @@
 //!   of the image, or of what is absent already,
 //! - its edge with the image proper is at most twice as long as that: what surrounds a
 //!   convex picture has no longer one, while regions that come from noise are ragged,
+//! - it is not full of holes: letters leave most of a bar whole, while pixels without a count
+//!   that happen to be connected are next to others everywhere,
 //! - the picture ends there at full contrast: two and three pixels beyond the edge, values
 //!   are half as far from the constant as elsewhere in the image, or further. Vacuum that
 //!   was cut off at 0 fades, so it stays what it is, a part of the image.
@@ -23,6 +25,8 @@ const LEAST: usize = 64;
 const CONTACT: usize = 8;
 /// Longest edge, as a multiple of the sides at the border of the image.
 const EDGE: usize = 2;
+/// Most sides that a region has to what it encloses, as a multiple of its pixels.
+const LACE: f64 = 0.75;
 /// How far from the constant the picture is where it ends, as a share of how far it is
 /// elsewhere.
 const CONTRAST: f64 = 0.5;
@@ -81,8 +85,12 @@ struct Search<'a, T> {
     sample: Vec<f64>,
 }
 
-/// Sides of a region: pixels of it, each with the way out.
-type Edge = Vec<((usize, usize), [isize; 2])>;
+/// Sides of a region at the picture: pixels of it, each with the way out; and how many it has at
+/// what it encloses.
+struct Edge {
+    sides: Vec<((usize, usize), [isize; 2])>,
+    holes: usize,
+}
 
 impl<T: Pixel> Search<'_, T> {
     /// Large regions of equal pixels at the border.
@@ -128,15 +136,17 @@ impl<T: Pixel> Search<'_, T> {
     fn edge(&mut self, region: &Region) -> Edge {
         let most = (ENCLOSED * self.pixels.len() as f64) as usize;
         let shape = self.pixels.dim();
-        let mut edge = Edge::new();
+        let mut edge = Edge { sides: Vec::new(), holes: 0 };
         for at in flood::pixels(region) {
             for (way, next) in beside(at, shape) {
                 let Some(next) = next else { continue };
                 if matches!(self.state[next], FREE | SEEN) {
                     self.look(next, most);
                 }
-                if self.state[next] == PICTURE {
-                    edge.push((at, way));
+                match self.state[next] {
+                    PICTURE => edge.sides.push((at, way)),
+                    INSIDE => edge.holes += 1,
+                    _ => {}
                 }
             }
         }
@@ -157,7 +167,9 @@ impl<T: Pixel> Search<'_, T> {
 
     /// Whether the picture ends at the `edge` of a region, at once and nowhere else.
     fn ends(&self, region: &Region, edge: &Edge) -> bool {
-        if edge.is_empty() || edge.len() > EDGE * self.contact(region) {
+        let Edge { sides, holes } = edge;
+        let lace = *holes as f64 > LACE * flood::size(region) as f64;
+        if lace || sides.is_empty() || sides.len() > EDGE * self.contact(region) {
             return false;
         }
         let Some(value) = flood::pixels(region).next().map(|at| self.pixels[at].to_f64()) else {
@@ -168,11 +180,11 @@ impl<T: Pixel> Search<'_, T> {
             steps.into_iter().flatten()
         };
         let picture = |at: &(usize, usize)| matches!(self.state[*at], FREE | SEEN | PICTURE);
-        let there = edge.iter().flat_map(beyond).filter(picture);
+        let there = sides.iter().flat_map(beyond).filter(picture);
         let away = |v: f64| (v - value).abs();
         let mut there: Vec<f64> = there.map(|at| away(self.pixels[at].to_f64())).collect();
         there.retain(|v| v.is_finite());
-        if there.len() < edge.len() {
+        if there.len() < sides.len() {
             return false;
         }
         let mut elsewhere = self.sample.clone();
@@ -251,6 +263,17 @@ mod tests {
                 let expected = Array2::from_shape_fn((ROWS, COLS), out);
                 assert_eq!(borders(&picture(value, out)), Some(expected), "{name} of {value}");
             }
+        }
+    }
+
+    #[test]
+    fn pixels_without_a_count_are_no_border_however_many_there_are() {
+        for zeros in [50, 60, 65, 70, 80, 95] {
+            let image = Array2::from_shape_fn((ROWS, COLS), |at| {
+                let one = noise(at) % 100;
+                if one < zeros { 0 } else { 1 + (one % 3) as u16 }
+            });
+            assert_eq!(borders(&image), None, "{zeros} % without a count");
         }
     }
 
