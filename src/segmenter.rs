@@ -41,6 +41,7 @@ use crate::{Error, Result};
 pub struct Segmenter {
     method: Method,
     clusters: Vec<usize>,
+    most_clusters: Option<usize>,
     period: Option<f64>,
     smooth: Option<f64>,
     min_confidence: Option<f64>,
@@ -108,6 +109,12 @@ impl Segmenter {
     #[must_use]
     pub fn clusters(self, clusters: usize) -> Self {
         Self { clusters: vec![clusters], ..self }
+    }
+
+    /// No more than this number of patterns where their number is chosen, 8 by default.
+    #[must_use]
+    pub fn at_most(self, clusters: usize) -> Self {
+        Self { most_clusters: Some(clusters), ..self }
     }
 
     /// Period of the crystals, px of the image, instead of what its lattices say. Only
@@ -256,6 +263,7 @@ impl Segmenter {
         if !self.clusters.is_empty() {
             params.clusters = self.clusters.clone();
         }
+        params.most_clusters = self.most_clusters.unwrap_or(params.most_clusters);
         params.restarts = self.restarts.unwrap_or(params.restarts);
         params.seed = self.seed.unwrap_or(params.seed);
         if self.period.is_some() && matches!(self.method, Method::Given(_)) {

@@ -51,13 +51,13 @@ pub struct Measure {
 }
 
 impl Choice {
-    /// What these `splits` and the `next` one lead to, where at most this number of patterns was looked
-    /// for.
+    /// What these `splits` and the `next` one lead to, where at most this number of patterns was
+    /// looked for: 0 where there were too few sites for two.
     pub fn new(splits: Vec<Split>, next: Option<Split>, most: usize) -> Self {
         let clusters = splits.len() + 1;
         let further = next.filter(|next| next.strength >= CLEAR);
         let decided_by = match (further, most) {
-            (_, ..=1) => Criterion::Sites,
+            (_, 0) => Criterion::Sites,
             (Some(_), _) => Criterion::Most,
             (None, _) => Criterion::Levels,
         };
@@ -138,7 +138,10 @@ mod tests {
         assert_eq!(one.clusters, 1);
         assert!(one.reason.starts_with("1 pattern: nothing steps"), "{}", one.reason);
         assert_eq!(Choice::new(vec![], None, 8).decided_by, Criterion::Levels);
-        assert_eq!(Choice::new(vec![], None, 1).decided_by, Criterion::Sites);
+        assert_eq!(Choice::new(vec![], None, 0).decided_by, Criterion::Sites);
+        let limited = Choice::new(vec![], Some(split(8.0)), 1);
+        assert_eq!(limited.decided_by, Criterion::Most);
+        assert!(limited.reason.contains("no more were to be looked for"), "{}", limited.reason);
         let most = Choice::new(vec![split(9.0)], Some(split(8.0)), 2);
         assert_eq!((most.clusters, most.decided_by), (2, Criterion::Most));
         // The cuts that were made reach the limit, the next does not.

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use bytesize::ByteSize;
 
 use crate::backend::cpu;
-use crate::plan::{Components, Labels, MOST_CHOSEN, Plan};
+use crate::plan::{Components, Labels, Plan};
 use crate::{Error, Result};
 
 pub use limits::available;
@@ -170,9 +170,7 @@ impl Plan {
         // Scores of the patterns, and those averaged, where labels lie between sites.
         let patterns = match self.params().labels {
             Labels::Nearest => 0,
-            Labels::Interpolated { .. } => {
-                self.params().clusters.iter().copied().max().unwrap_or(MOST_CHOSEN)
-            }
+            Labels::Interpolated { .. } => self.params().most_patterns(),
         };
         let site = 4 * (copies * features + 2 * patterns + 8);
         REST + (self.sites().grid().len() * site) as u64

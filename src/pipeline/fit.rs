@@ -154,7 +154,7 @@ impl Found {
         let mut tree = Tree::new(field);
         let mut choice = None;
         if numbers.is_empty() {
-            let most = split::most(field.sites());
+            let most = split::most(field.sites(), plan.params().most_clusters);
             tree.grow(most, split::CLEAR, progress)?;
             let chosen = Choice::new(tree.splits.clone(), tree.next(), most);
             numbers.push(chosen.clusters);

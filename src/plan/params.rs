@@ -11,8 +11,15 @@ use crate::{Error, Result};
 /// Most clusters: labels are written as 16-bit integers, 0 being taken.
 const MOST_CLUSTERS: usize = 65_534;
 
-/// Most clusters that are tried where their number is chosen.
+/// Most clusters that are tried where their number is chosen and no other limit is given.
 pub const MOST_CHOSEN: usize = 8;
+
+/// Most clusters that can be asked to be tried there: labels of 8 bits stay what they are.
+const LARGEST_CHOSEN: usize = 254;
+
+fn most_chosen() -> usize {
+    MOST_CHOSEN
+}
 
 /// How many principal components of each family patterns are looked for in, where it has as
 /// many channels.
@@ -103,6 +110,9 @@ pub struct Params {
     /// Numbers of clusters, each giving a label map; empty: one that is
     /// [chosen](crate::cluster::choose).
     pub clusters: Vec<usize>,
+    /// Most patterns that there may be where their number is chosen.
+    #[serde(default = "most_chosen")]
+    pub most_clusters: usize,
     /// Restarts of k-means, of which one is kept.
     pub restarts: usize,
     /// Seed of every random choice.
@@ -130,6 +140,7 @@ impl Default for Params {
             stride: 5,
             components: Components::Count(5),
             clusters: vec![2],
+            most_clusters: MOST_CHOSEN,
             restarts: 10,
             seed: 0,
             border: Border::default(),
@@ -142,6 +153,11 @@ impl Default for Params {
 }
 
 impl Params {
+    /// The largest number of patterns that there can be.
+    pub fn most_patterns(&self) -> usize {
+        self.clusters.iter().copied().max().unwrap_or(self.most_clusters)
+    }
+
     /// Checks what needs no image.
     ///
     /// # Errors
@@ -192,6 +208,14 @@ impl Params {
             let reason = "their number is chosen from autocorrelation factors alone; give one, or \
                           `reduce = maf`";
             return Err(Error::parameter("clusters", "auto", reason));
+        }
+        if !(1..=LARGEST_CHOSEN).contains(&self.most_clusters) {
+            let reason = format!("from 1 to {LARGEST_CHOSEN} patterns can be looked for");
+            return Err(Error::parameter(
+                "clusters",
+                format!("auto:{}", self.most_clusters),
+                reason,
+            ));
         }
         for (i, &k) in self.clusters.iter().enumerate() {
             at_least_one("clusters", k)?;

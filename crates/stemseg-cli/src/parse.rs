@@ -61,31 +61,50 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
 /// A number of patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clusters {
-    /// What the image shows.
-    Auto,
+    /// What the image shows, no more than this number of them where one is given.
+    Auto(Option<usize>),
     Number(usize),
 }
 
-/// A number of patterns, or `auto`.
+/// A number of patterns, `auto`, or `auto:6` for no more than six.
 pub(super) fn clusters(text: &str) -> Result<Clusters, String> {
-    match text.trim() {
-        "auto" => Ok(Clusters::Auto),
-        number => whole(number).map(Clusters::Number),
+    match text.trim().split_once(':') {
+        Some(("auto", most)) => whole(most).map(|most| Clusters::Auto(Some(most))),
+        None if text.trim() == "auto" => Ok(Clusters::Auto(None)),
+        _ => whole(text).map(Clusters::Number),
     }
 }
 
-/// The numbers of patterns; none where the image says.
+/// Numbers of patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Numbers {
+    /// None where the image says.
+    pub(super) given: Vec<usize>,
+    /// The most that there may be where it does.
+    pub(super) most: Option<usize>,
+}
+
+impl Numbers {
+    /// One number.
+    pub(super) fn of(clusters: usize) -> Self {
+        Self { given: vec![clusters], most: None }
+    }
+}
+
+/// All that was `given` together.
 ///
 /// # Errors
 /// For `auto` among numbers.
-pub(super) fn numbers(given: &[Clusters]) -> stemseg::Result<Vec<usize>> {
-    let number = |given: &Clusters| match given {
-        Clusters::Auto => None,
-        Clusters::Number(number) => Some(*number),
-    };
-    let numbers: Vec<usize> = given.iter().filter_map(number).collect();
-    if numbers.len() < given.len() && given.len() > 1 {
-        let reason = "auto cannot be combined with numbers; give auto or numbers";
+pub(super) fn numbers(given: &[Clusters]) -> stemseg::Result<Numbers> {
+    let mut numbers = Numbers { given: Vec::new(), most: None };
+    for clusters in given {
+        match clusters {
+            Clusters::Auto(most) => numbers.most = *most,
+            Clusters::Number(number) => numbers.given.push(*number),
+        }
+    }
+    if numbers.given.len() < given.len() && given.len() > 1 {
+        let reason = "auto cannot be combined with others; give auto, or numbers";
         return Err(stemseg::Error::parameter("clusters", "auto", reason));
     }
     Ok(numbers)

@@ -8,7 +8,7 @@ use stemseg_run::{self as run, Settings};
 
 use super::args::ClusterArgs;
 use super::descriptor::DescriptorArgs;
-use super::parse;
+use super::parse::{self, Numbers};
 
 /// Everything that makes up the library's parameters but the number of clusters.
 #[derive(Args)]
@@ -82,12 +82,13 @@ impl SettingsArgs {
     ///
     /// # Errors
     /// As [`DescriptorArgs::settings`].
-    pub(super) fn settings(&self, clusters: Vec<usize>, otherwise: Preset) -> Result<Settings> {
+    pub(super) fn settings(&self, clusters: Numbers, otherwise: Preset) -> Result<Settings> {
         let PresetArgs { preset, period, reduce, smooth, min_confidence } = &self.preset;
         let mut settings = Settings::default();
         settings.descriptor = self.descriptor.settings()?;
         let implied = settings.descriptor.families.is_empty().then_some(otherwise);
-        settings.clusters = clusters;
+        settings.clusters = clusters.given;
+        settings.most_clusters = clusters.most.unwrap_or(settings.most_clusters);
         settings.preset = preset.or(implied).map(|preset| match preset {
             Preset::Auto => run::Preset::Auto,
             Preset::Pystem => run::Preset::Pystem,

@@ -297,7 +297,7 @@ fn difference(
     let Names { own, shared } = Names::of(output, file, plan.params().clusters.len() > 1);
     let kind = |&k: &usize| output.label_type_for(k.try_into().unwrap_or(u16::MAX));
     let numbers = match plan.params().clusters.is_empty() {
-        true => vec![stemseg::plan::MOST_CHOSEN],
+        true => vec![plan.params().most_clusters],
         false => plan.params().clusters.clone(),
     };
     let label_types = numbers.iter().map(|k| json!(kind(k))).collect();

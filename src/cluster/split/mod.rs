@@ -23,7 +23,6 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::cluster::levels::{self, CORE_SITES, Division, Levels};
-use crate::plan::MOST_CHOSEN;
 use crate::progress::Progress;
 pub(crate) use field::{Field, Part};
 use refine::OUTSIDE;
@@ -36,6 +35,8 @@ use region::Sums;
 pub const CLEAR: f64 = 2.65;
 /// Strength below which a cut is not made even where a number of patterns is asked for.
 pub(crate) const LEAST: f64 = 0.5;
+/// Sites of a region that can be cut, at least: two cores, and as much around them.
+const LEAST_SITES: usize = 4 * CORE_SITES;
 /// Rounds of refining, of two patterns inside a region and of all together.
 const ROUNDS: usize = 2;
 const ROUNDS_OF_ALL: usize = 3;
@@ -164,7 +165,7 @@ impl<'a> Tree<'a> {
     fn cut(&self, own: &Array2<bool>, sums: &Sums) -> Option<Cut> {
         let field = self.field;
         let count = own.iter().filter(|&&own| own).count();
-        if count < 4 * CORE_SITES {
+        if count < LEAST_SITES {
             return None;
         }
         let all: Vec<&Part> = field.parts.iter().collect();
@@ -212,7 +213,11 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Most regions that are made where their number is chosen: no more than have cores.
-pub(crate) fn most(sites: usize) -> usize {
-    MOST_CHOSEN.min(sites / CORE_SITES).max(1)
+/// Most regions that are made where their number is chosen and may be `wanted`: no more than have
+/// cores, and 0 where there are too few `sites` for any cut.
+pub(crate) fn most(sites: usize, wanted: usize) -> usize {
+    match sites < LEAST_SITES {
+        true => 0,
+        false => wanted.min(sites / CORE_SITES),
+    }
 }

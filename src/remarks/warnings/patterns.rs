@@ -105,8 +105,8 @@ fn no_gap(map: &LabelMap, gaps: &Gaps) -> Option<Warning> {
         names.push(format!("{} more pairs", pairs.len() - MOST));
     }
     let text = format!(
-        "patterns {} pass into one another without a gap: the boundary may be a cut through one crystal that \
-         bends, drifts or changes in thickness (separation {least:.1}; two crystals have {:.1} and more)",
+        "patterns {} lie close together (separation {least:.1}, where two crystals that are told apart easily have \
+         {:.1} and more): the boundary may be a cut through one crystal that bends, drifts or changes in thickness",
         names.join(", "),
         Gaps::CLEAR
     );

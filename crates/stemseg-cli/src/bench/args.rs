@@ -11,7 +11,7 @@ use stemseg_run::length;
 use stemseg_simulate::metrics;
 
 use crate::args::TalkArgs;
-use crate::parse;
+use crate::parse::{self, Numbers};
 use crate::settings::{Preset, SettingsArgs};
 
 const AFTER_HELP: &str = "\
@@ -139,7 +139,7 @@ impl Args {
             Some(_) => Preset::Auto,
             None => Preset::Pystem,
         };
-        self.settings.settings(vec![clusters], preset)
+        self.settings.settings(Numbers::of(clusters), preset)
     }
 
     /// Names of the families, for tables.

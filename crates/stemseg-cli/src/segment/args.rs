@@ -9,7 +9,7 @@ use stemseg::plan::{Border, Order};
 use stemseg_run::{Applied, Request};
 
 use super::run_args::RunArgs;
-use crate::parse::{self, Clusters};
+use crate::parse::{self, Clusters, Numbers};
 use crate::settings::{Preset, SettingsArgs};
 
 const EXAMPLES: &str = "\
@@ -54,7 +54,7 @@ Examples:
 pub(crate) struct Args {
     /// Number of patterns, several (2,3), or auto to find it.
     ///
-    /// auto takes as many as the image shows. Several numbers give a label map each; descriptors are computed once.
+    /// auto takes as many as the image shows, up to 8; auto:6 up to 6. Several numbers give a label map each; descriptors are computed once.
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<Clusters>,
 
@@ -124,7 +124,7 @@ impl Args {
     ///
     /// # Errors
     /// For `auto` among numbers.
-    fn clusters(&self) -> Result<Vec<usize>> {
+    fn clusters(&self) -> Result<Numbers> {
         parse::numbers(&self.clusters)
     }
 }

@@ -256,6 +256,38 @@ fn the_number_of_patterns_is_chosen_and_why_is_told() {
 }
 
 #[test]
+fn no_more_patterns_are_chosen_than_are_wanted() {
+    let place = Place::with_scene();
+    let job = Job::automatic().set("-k", "auto:1");
+    job.succeed(&place);
+    let choice = |out: &str| place.json(format!("{out}/summary.json"))["choice"].clone();
+    let one = choice("image.stemseg");
+    assert_eq!((&one["clusters"], &one["decided_by"]), (&json!(1), &json!("most")), "{one}");
+    let reason = one["reason"].as_str().unwrap();
+    assert!(reason.contains("no more were to be looked for, but the clearest"), "{reason}");
+    job.clone().set("--resume", FLAG).set("-k", "auto:2").refused(
+        &place,
+        "chosen",
+        &["most_clusters was 1, and is 2 now"],
+    );
+    job.clone().set("--out", "six").set("-k", "auto:6").succeed(&place);
+    assert_eq!(choice("six")["clusters"], 2);
+    for (given, said) in [
+        ("auto:0", "clusters = auto:0: from 1 to 254"),
+        ("auto:255", "from 1 to 254 patterns"),
+        ("auto:two", "'two' is not a whole number"),
+        ("automatic:2", "'automatic:2' is not a whole number"),
+    ] {
+        let output = job.clone().set("--out", "no").set("-k", given).run(&place);
+        assert!(
+            !output.status.success() && text(&output.stderr).contains(said),
+            "{given}: {}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
     let place = Place::with_scene();
     let job = Job::automatic().set("-k", "auto");

@@ -20,6 +20,8 @@ pub struct Settings {
     /// Numbers of patterns, each of which gives a label map; where there are none, as by
     /// default, each image shows how many there are.
     pub clusters: Vec<usize>,
+    /// Most patterns that there may be where the image shows how many, 8 by default.
+    pub most_clusters: usize,
     /// Where all else comes from; by default [`Preset::Auto`], or [`Preset::Pystem`] where
     /// families are named.
     pub preset: Option<Preset>,
@@ -47,9 +49,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let Params { restarts, seed, border, order, .. } = Params::default();
+        let Params { most_clusters, restarts, seed, border, order, .. } = Params::default();
         Self {
             clusters: Vec::new(),
+            most_clusters,
             preset: None,
             period: None,
             descriptor: DescriptorSettings::default(),
@@ -96,6 +99,7 @@ impl Settings {
             Preset::Auto => self.automatic(micrograph)?,
             Preset::Pystem => self.plain(micrograph)?,
         };
+        params.most_clusters = self.most_clusters;
         params.restarts = self.restarts;
         params.seed = self.seed;
         params.border = self.border;
