@@ -11,6 +11,8 @@
 //! cores; [`Levels`] is how far apart they are, how sharp the step is, and how deep both
 //! reach.
 
+use std::f64::consts::PI;
+
 use ndarray::{Array2, Zip};
 use serde::Serialize;
 
@@ -83,7 +85,7 @@ pub(crate) fn division(
     for _ in 0..ROUNDS {
         let high = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v > threshold);
         let low = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v <= threshold);
-        let [low, high] = [low, high].map(|own| Class::new(own, &smooth, CORE / stride));
+        let [low, high] = [low, high].map(|own| Class::new(own, &smooth, stride));
         let (low, high) = (low?, high?);
         threshold = ((low.mean + high.mean) / 2.0) as f32;
         found = Some((low, high));
@@ -117,8 +119,10 @@ impl Class {
         self.trend + DISORDER * (self.variance - self.trend)
     }
 
-    /// Its core is deeper than `radius` sites, from the image's border as well.
-    fn new(own: Array2<bool>, smooth: &Array2<f32>, radius: f64) -> Option<Self> {
+    /// Its core is deeper than [`CORE`], from the image's border as well; sites are `stride` px
+    /// apart.
+    fn new(own: Array2<bool>, smooth: &Array2<f32>, stride: f64) -> Option<Self> {
+        let radius = CORE / stride;
         let (rows, cols) = own.dim();
         let mut others = Array2::from_elem((rows + 2, cols + 2), true);
         others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&own.mapv(|own| !own));
@@ -129,16 +133,22 @@ impl Class {
                 core.push(f64::from(smooth[(r, c)]));
                 places.push([r as f64, c as f64]);
             }
-            inside += usize::from(is_inside((r, c), own.dim(), radius));
+            // Where there is no other class, all of these would be core.
+            let border = (r + 1).min(rows - r).min(c + 1).min(cols - c);
+            inside += usize::from(border as f64 > radius);
         }
         if core.len() < CORE_SITES {
             return None;
         }
         let n = core.len() as f64;
         let mean = core.iter().sum::<f64>() / n;
-        let variance = core.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        // Neighbours share what they are smoothed over; of few values that are independent, the
+        // spread comes out too small.
+        let independent = n * stride.powi(2) / (PI * SMOOTHING.powi(2));
+        let biased = core.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        let variance = biased * (1.0 + 1.0 / independent);
         let trend = variance * trend(&core, &places);
-        Some(Self { own, mean, variance, trend, depth: (n / inside.max(1) as f64).min(1.0) })
+        Some(Self { own, mean, variance, trend, depth: (n / inside as f64).min(1.0) })
     }
 
     /// Mean of the feature `raw`, unsmoothed, near the boundary with `other`; that of the core

@@ -4,6 +4,7 @@
 //! `stemseg bench --accuracy` prints the same figures for the folders of the shared data.
 
 use libtest_mimic::{Failed, Trial};
+use ndarray::Array2;
 use stemseg::backend::{Backend, cpu::Cpu};
 use stemseg::image::micrograph::{Micrograph, Screening};
 use stemseg::pipeline::{self, Segmentation};
@@ -88,8 +89,47 @@ pub(crate) fn trials() -> Vec<Trial> {
         };
         let mut trials: Vec<Trial> = kinds.into_iter().chain(scenes).map(trial).collect();
         trials.push(Trial::test("accuracy::of_weak_inversion_in_strong_noise", weak_in_noise));
+        trials.push(Trial::test("accuracy::of_small_crops_of_one_crystal", small_crops));
         trials
     })
+}
+
+/// A few periods of one crystal in noise are one pattern.
+fn small_crops() -> Result<(), Failed> {
+    const PERIOD: f64 = 12.0;
+    for (rows, cols) in [(72, 384), (384, 72), (80, 80), (96, 96), (96, 384)] {
+        for seed in 1..=3 {
+            let mut noise = noise_of(seed);
+            let (sin, cos) = (0.3 * seed as f64).sin_cos();
+            let image = Array2::from_shape_fn((rows, cols), |(r, c)| {
+                let (r, c) = (r as f64 / PERIOD, c as f64 / PERIOD);
+                let away = |along: f64| (along - along.round()) * PERIOD;
+                let (u, v) = (away(c * cos + r * sin), away(r * cos - c * sin));
+                (-(u * u + v * v) / 9.0).exp() as f32 + 0.2 * noise()
+            });
+            let found =
+                segmented(&Micrograph::screened(image.view(), Screening::default())?, vec![])?;
+            let choice = found.choice.ok_or("no number was chosen")?;
+            if choice.clusters != 1 {
+                let what = format!("{rows} x {cols} of seed {seed}: {}", choice.reason);
+                return Err(what.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of mean 0 and variance 1.
+fn noise_of(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed;
+    // Twelve of them have a variance of 1.
+    move || {
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+        };
+        (0..12).map(|_| uniform()).sum()
+    }
 }
 
 /// What is lost in the translations' noise, harmonics alone find.
@@ -97,13 +137,8 @@ fn weak_in_noise() -> Result<(), Failed> {
     let folder = data::shared().join("data/kinds");
     let mut values = data::load2(&folder.join("weak_inversion.npy"))?.mapv(|v| v as f32);
     let deviation = values.std(0.0);
-    let mut state = 3_u64;
-    // Twelve of them have a variance of 1.
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-    };
-    values.mapv_inplace(|v| v + 1.2 * deviation * (0..12).map(|_| uniform()).sum::<f32>());
+    let mut noise = noise_of(3);
+    values.mapv_inplace(|v| v + 1.2 * deviation * noise());
     let truth = data::load2(&folder.join("weak_inversion.labels.npy"))?.mapv(|label| label as u16);
     let found = segmented(&Micrograph::screened(values.view(), Screening::default())?, Vec::new())?;
     let labels = found.results[0].map.pixels();

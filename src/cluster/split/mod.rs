@@ -30,9 +30,9 @@ pub(crate) use refine::Refined;
 use region::Sums;
 
 /// Strength of a cut from which on it parts two crystals, where their number is chosen. On
-/// simulated scenes of one crystal the strongest has 2.4, on those of more the weakest between two
+/// simulated scenes of one crystal the strongest has 2.3, on those of more the weakest between two
 /// of them 3.7; see `ACCURACY.md`.
-pub const CLEAR: f64 = 2.65;
+pub const CLEAR: f64 = 2.35;
 /// Strength below which a cut is not made even where a number of patterns is asked for.
 pub(crate) const LEAST: f64 = 0.5;
 /// Sites of a region that can be cut, at least: two cores, and as much around them.

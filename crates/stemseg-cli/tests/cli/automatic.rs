@@ -318,7 +318,8 @@ fn features_are_what_the_model_makes_of_the_descriptors() {
     let saved = [("--save", "descriptors,features"), ("-k", "3")];
     run(&place, "out", &saved);
     let (shape, descriptors) = place.array::<f32>("out/descriptors.npy");
-    let (_, features) = place.array::<f32>("out/features.npy");
+    let (kept, features) = place.array::<f32>("out/features.npy");
+    let kept = kept[2] as usize;
     let model = place.json("out/model.json");
     let numbers = |value: &Value| -> Vec<f64> {
         value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
@@ -326,8 +327,8 @@ fn features_are_what_the_model_makes_of_the_descriptors() {
     let mean = numbers(&model["mean"]);
     let components: Vec<Vec<f64>> =
         model["components"].as_array().unwrap().iter().map(numbers).collect();
-    assert_eq!((shape[2] as usize, components.len()), (mean.len(), 2));
-    let sites = descriptors.chunks_exact(mean.len()).zip(features.chunks_exact(2));
+    assert_eq!((shape[2] as usize, components.len()), (mean.len(), kept));
+    let sites = descriptors.chunks_exact(mean.len()).zip(features.chunks_exact(kept));
     for (site, (descriptor, features)) in sites.enumerate() {
         for (component, &feature) in components.iter().zip(features) {
             let terms = descriptor.iter().zip(&mean).zip(component);

@@ -43,7 +43,7 @@ fn the_bars_are_of_the_boundaries_that_decided() {
 
 #[test]
 fn few_sites_have_a_reason_and_nothing_to_draw() {
-    let choice = Choice::new(Vec::new(), None, 1);
+    let choice = Choice::new(Vec::new(), None, 0);
     assert_eq!(choice.decided_by, Criterion::Sites);
     let section = of(&choice).into_string();
     assert!(section.contains(&choice.reason) && !section.contains("<svg"), "{section}");
