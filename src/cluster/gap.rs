@@ -13,6 +13,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
 
+use crate::cluster::split::CLEAR;
 use crate::image::gaussian;
 use crate::labels::regions;
 use crate::plan::automatic;
@@ -125,6 +126,19 @@ impl Gaps {
     /// nothing where all count as far apart.
     pub fn known(separations: Option<Array2<f64>>) -> Self {
         Self { separations }
+    }
+
+    /// The same, no pattern further from another than the cut between them is clear: `clarities`
+    /// `[k, k]` are strengths of cuts, of which [`CLEAR`] is where two are as likely as one.
+    #[must_use]
+    pub(crate) fn within(mut self, clarities: &Array2<f64>) -> Self {
+        if let Some(separations) = &mut self.separations {
+            let limit = |clarity: f64| EVEN * clarity / CLEAR;
+            separations.zip_mut_with(clarities, |separation, &clarity| {
+                *separation = separation.min(limit(clarity));
+            });
+        }
+        self
     }
 
     /// All separations, `[k, k]`, infinite on the diagonal; nothing where there are too many

@@ -122,14 +122,20 @@ pub struct Number {
     pub columns: Range<usize>,
     /// Their centres along these, `[k, q]`, where regions were split; else clusters are looked for.
     pub centroids: Option<Array2<f64>>,
+    /// Strength of the cut between each two of these, `[k, k]`.
+    pub clarities: Option<Array2<f64>>,
 }
 
 impl Found {
     /// The principal components, all of which count whatever the number.
     pub(crate) fn of_components(pca: Pca, plan: &Plan) -> Self {
         let columns = 0..pca.features();
-        let number =
-            |&clusters: &usize| Number { clusters, columns: columns.clone(), centroids: None };
+        let number = |&clusters: &usize| Number {
+            clusters,
+            columns: columns.clone(),
+            centroids: None,
+            clarities: None,
+        };
         let numbers = plan.params().clusters.iter().map(number).collect();
         Self { numbers, choice: None, directions: Array2::eye(pca.features()), pca }
     }
@@ -174,7 +180,8 @@ impl Found {
             let columns = first..first + directions.nrows();
             first = columns.end;
             rows.push(directions);
-            Ok(Number { clusters, columns, centroids })
+            let clarities = centroids.is_some().then(|| tree.clarities(clusters));
+            Ok(Number { clusters, columns, centroids, clarities })
         };
         let mut numbers = numbers.into_iter().map(&mut of).collect::<Result<Vec<_>>>()?;
         // Two that can be drawn against each other, whatever the number.

@@ -36,8 +36,17 @@ pub(crate) struct Clusters<'a> {
     pub(crate) within_variance: &'a Array1<f64>,
     /// Which label each cluster gets.
     pub(crate) numbering: &'a Numbering,
-    /// How far the clusters lie apart, where it is known; else it is measured.
-    pub(crate) gaps: Option<&'a Gaps>,
+    /// How far the clusters lie apart.
+    pub(crate) gaps: Apart<'a>,
+}
+
+/// How it is known how far clusters lie apart.
+#[derive(Clone, Copy)]
+pub(crate) enum Apart<'a> {
+    /// It is measured, and no more than the cuts between them are clear, where these are known.
+    Measured(Option<&'a Array2<f64>>),
+    /// From where they were found.
+    Known(&'a Gaps),
 }
 
 /// What labels of pixels are made of.
@@ -96,7 +105,11 @@ impl Clusters<'_> {
     fn gaps(&self, patterns: &Array2<Option<usize>>, plan: &Plan) -> Gaps {
         let measured =
             || Gaps::new(self.points, patterns, self.clustering.centroids.nrows(), plan.sites());
-        self.gaps.cloned().unwrap_or_else(measured)
+        match self.gaps {
+            Apart::Known(gaps) => gaps.clone(),
+            Apart::Measured(None) => measured(),
+            Apart::Measured(Some(clarities)) => measured().within(clarities),
+        }
     }
 }
 

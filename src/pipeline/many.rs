@@ -9,11 +9,10 @@
 //! 3. The features of the images' sites, evenly taken from all, are clustered.
 //! 4. The images are labelled with that, which gives the order of the labels.
 
-use std::ops::Range;
-
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
-use super::fit::{Basis, Found};
+use super::fit::{Basis, Found, Number};
+use super::label::Apart;
 use super::{Clusters, Describing, Segmentation, fit};
 use crate::backend::Backend;
 use crate::cluster::gap::Gaps;
@@ -81,8 +80,7 @@ pub fn fit(
     let sample = sample(&points);
     let (clustering, within_variance) =
         fit::clusters(sample.view(), number, &first.plan, backend, progress)?;
-    let columns = number.columns.clone();
-    numbered(images, &points, (found.pca, columns), &clustering, within_variance, backend)
+    numbered(images, &points, (&found.pca, number), &clustering, within_variance, backend)
 }
 
 /// What tells the patterns of all images apart.
@@ -137,7 +135,7 @@ fn sample(points: &[Array2<f32>]) -> Array2<f32> {
 fn numbered(
     images: &[Planned<'_>],
     points: &[Array2<f32>],
-    (pca, columns): (Pca, Range<usize>),
+    (pca, number): (&Pca, &Number),
     clustering: &Clustering,
     within_variance: Array1<f64>,
     backend: &dyn Backend,
@@ -155,7 +153,7 @@ fn numbered(
             clustering: &own,
             within_variance: &within_variance,
             numbering: &as_they_are,
-            gaps: None,
+            gaps: Apart::Measured(number.clarities.as_ref()),
         };
         let labelled = found.label(plan, micrograph.absent(), Some(repetition));
         for area in &labelled.map.areas {
@@ -168,7 +166,8 @@ fn numbered(
     }
     let (labelled, own) = last.expect("there is an image");
     let first = &images[0];
-    let mut patterns = labelled.patterns(own, within_variance, columns, &first.plan, None);
+    let mut patterns =
+        labelled.patterns(own, within_variance, number.columns.clone(), &first.plan, None);
     // By size, as one image's are; names of the first numbering become those of the second.
     let numbers = Numbering::Order(first.plan.params().order).labels(&areas);
     let mut order: Vec<usize> = (0..clusters).collect();
@@ -184,7 +183,7 @@ fn numbered(
     let found = Segmentation {
         plan: first.plan.clone(),
         features: Array2::zeros((0, 0)),
-        pca,
+        pca: pca.clone(),
         results: Vec::new(),
         choice: None,
         channel_maps: Vec::new(),

@@ -29,7 +29,7 @@ use crate::reduce::pca::Pca;
 use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
 use fit::Found;
-use label::{Clusters, Labelled};
+use label::{Apart, Clusters, Labelled};
 
 pub(crate) use describe::summed;
 pub use describe::{BAND_BYTES, Describing, bands};
@@ -168,7 +168,7 @@ pub fn segment(
             clustering: &clustering,
             within_variance: &within_variance,
             numbering: &Numbering::Order(plan.params().order),
-            gaps: None,
+            gaps: Apart::Measured(number.clarities.as_ref()),
         };
         let repetition = also.repetition.as_ref();
         let labelled = clusters.label(&plan, micrograph.absent(), repetition);
@@ -237,7 +237,7 @@ pub(crate) fn predict(
         clustering: &clustering,
         within_variance: &within_variance,
         numbering: &numbering,
-        gaps: Some(gaps),
+        gaps: Apart::Known(gaps),
     };
     let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
     let (columns, repetition) = (0..points.ncols(), also.repetition.as_ref());

@@ -17,7 +17,7 @@ use crate::descriptor::rounding::EPS;
 use crate::image::rows::Rows;
 use crate::labels::label_map::{LabelMap, Numbering};
 use crate::labels::regions;
-use crate::pipeline::label::{Clusters, Labelled};
+use crate::pipeline::label::{Apart, Clusters, Labelled};
 use crate::plan::{Labels, Plan, automatic};
 
 /// Patterns whose scores, logarithms of likelihoods, are this much below the best have no
@@ -32,6 +32,8 @@ pub(super) struct Patterns<'a> {
     pub(super) found: Clustering,
     /// Variance of each feature about the centroids, `[q]`.
     pub(super) variance: Array1<f64>,
+    /// Strength of the cut between each two of them, `[k, k]`, where regions were split.
+    pub(super) clarities: Option<&'a Array2<f64>>,
     /// Of the sites that take part.
     pub(super) features: Features,
     pub(super) plan: &'a Plan,
@@ -50,7 +52,7 @@ impl Patterns<'_> {
             clustering: &self.found,
             within_variance: &self.variance,
             numbering: &Numbering::Order(self.plan.params().order),
-            gaps: None,
+            gaps: Apart::Measured(self.clarities),
         };
         let own = own.label(self.plan, absent, None);
         // Clusters in the order of their labels, so that these stay.
@@ -60,7 +62,7 @@ impl Patterns<'_> {
             clustering: &kmeans::assign(others.view(), centroids.clone(), checked)?,
             within_variance: &self.variance,
             numbering: &Numbering::Given((1..=centroids.nrows() as u16).collect()),
-            gaps: Some(&own.gaps),
+            gaps: Apart::Known(&own.gaps),
         };
         let other = other.label(self.plan, absent, None);
         Ok(match (own.map.scores(), other.map.scores(), self.plan.params().labels) {

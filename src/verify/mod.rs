@@ -104,7 +104,8 @@ pub fn verify(
         let (found, variance) = fit::clusters(points, number, &plan, reference, progress)?;
         let centroids = found.centroids.mapv(|v| v as f32);
         stages.extend(assignment::compare(points, centroids.view(), reference, checked)?);
-        let patterns = labels::Patterns { found, variance, features, plan: &plan };
+        let clarities = number.clarities.as_ref();
+        let patterns = labels::Patterns { found, variance, clarities, features, plan: &plan };
         stages.extend(patterns.compare(micrograph.absent(), checked)?);
     }
     let passed = stages.iter().all(|s| s.passed);

@@ -72,6 +72,8 @@ pub(crate) struct Tree<'a> {
     cuts: Vec<Option<Cut>>,
     /// The splits that were made, and the regions before the first and after each.
     pub(crate) splits: Vec<Split>,
+    /// The region that each of them split.
+    parents: Vec<usize>,
     steps: Vec<Array2<u16>>,
 }
 
@@ -87,7 +89,15 @@ impl<'a> Tree<'a> {
         let labels = field.present.mapv(|present| if present { 0 } else { OUTSIDE });
         let steps = vec![labels.clone()];
         let whole = Sums::of(field, &field.present);
-        let mut this = Self { field, whole, labels, cuts: Vec::new(), splits: Vec::new(), steps };
+        let mut this = Self {
+            field,
+            whole,
+            labels,
+            cuts: Vec::new(),
+            splits: Vec::new(),
+            parents: Vec::new(),
+            steps,
+        };
         let cut = this.whole.as_ref().and_then(|sums| this.cut(&field.present, sums));
         this.cuts.push(cut);
         this
@@ -117,6 +127,7 @@ impl<'a> Tree<'a> {
                 }
             });
             self.splits.push(split);
+            self.parents.push(region);
             self.steps.push(self.labels.clone());
             self.cuts[region] = self.cut_of(region as u16);
             self.cuts.push(self.cut_of(new));
@@ -130,6 +141,12 @@ impl<'a> Tree<'a> {
         let labels = self.steps.get(patterns - 1).filter(|_| patterns > 1)?;
         let sums = self.whole.as_ref()?;
         refine::refined(self.field, sums, labels.clone(), patterns, ROUNDS_OF_ALL)
+    }
+
+    /// Strength of the cut between each two of this number of patterns, `[k, k]`, infinite on the
+    /// diagonal.
+    pub(crate) fn clarities(&self, patterns: usize) -> Array2<f64> {
+        clarities(&self.splits, &self.parents, patterns)
     }
 
     /// So many combinations of components that vary most over the whole image for what varies
@@ -213,11 +230,51 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// Strength of the cut between each two of this number of patterns, where the region of one of the
+/// `parents` is what each of the `splits` makes another one from.
+fn clarities(splits: &[Split], parents: &[usize], patterns: usize) -> Array2<f64> {
+    let mut between = Array2::from_elem((patterns, patterns), f64::INFINITY);
+    for (new, (split, &parent)) in (1..patterns).zip(splits.iter().zip(parents)) {
+        for other in 0..new {
+            // What was cut off earlier lies as far from the one part as from the other.
+            let clarity = if other == parent { split.strength } else { between[(parent, other)] };
+            between[(new, other)] = clarity;
+            between[(other, new)] = clarity;
+        }
+    }
+    between
+}
+
 /// Most regions that are made where their number is chosen and may be `wanted`: no more than have
 /// cores, and 0 where there are too few `sites` for any cut.
 pub(crate) fn most(sites: usize, wanted: usize) -> usize {
     match sites < LEAST_SITES {
         true => 0,
         false => wanted.min(sites / CORE_SITES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_lie_as_far_apart_as_the_cut_between_them_is_clear() {
+        let split = |separation: f64| {
+            Split::new(Levels { separation, step: 1.0, depth: 1.0, trend: 0.0 }, 1.0)
+        };
+        // 0 becomes 0 and 1, 1 becomes 1 and 2, 0 becomes 0 and 3.
+        let found = clarities(&[split(9.0), split(4.0), split(2.0)], &[0, 1, 0], 4);
+        for (pair, clarity) in [
+            ((0, 1), 9.0),
+            ((0, 2), 9.0),
+            ((1, 2), 4.0),
+            ((0, 3), 2.0),
+            ((1, 3), 9.0),
+            ((2, 3), 9.0),
+            ((3, 3), f64::INFINITY),
+        ] {
+            assert_eq!((found[pair], found[(pair.1, pair.0)]), (clarity, clarity), "{pair:?}");
+        }
     }
 }
