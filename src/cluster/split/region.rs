@@ -7,14 +7,10 @@ use ndarray::{Array2, ArrayView1, s};
 use rayon::prelude::*;
 
 use super::field::{Field, Part};
-use crate::plan::automatic;
 use crate::reduce::maf;
 
 /// How many principal components factors are made of.
 const COMPONENTS: usize = 40;
-/// Cells of a period by a period that a region must have for each component: with fewer, some
-/// combination of many components parts any few sites as one likes.
-const CELLS: f64 = 2.0;
 /// Factors of each kind that are looked at.
 const FACTORS: usize = 3;
 /// Shares of the mean noise that are added to that of every direction, see [`maf`]: little
@@ -26,8 +22,6 @@ pub(super) const REGULARISERS: [f64; 2] = [maf::REGULARISER, 0.03];
 pub(super) struct Sums {
     covariance: Mat<f64>,
     noise: Mat<f64>,
-    /// How many components the region has cells for.
-    most: usize,
 }
 
 /// What one row of sites adds to the sums.
@@ -63,9 +57,7 @@ impl Sums {
         let mean: Vec<f64> = sum.iter().map(|v| v / count).collect();
         let covariance = Mat::from_fn(p, p, |i, j| products[(i, j)] / count - mean[i] * mean[j]);
         let noise = Mat::from_fn(p, p, |i, j| differences[(i, j)] / (2.0 * pairs));
-        let cells = count * (field.stride as f64 / automatic::PERIOD).powi(2);
-        let most = COMPONENTS.min((cells / CELLS) as usize).max(1);
-        Some(Self { covariance, noise, most })
+        Some(Self { covariance, noise })
     }
 
     /// The principal components of `parts`, each scaled by its whole variance in the region:
@@ -81,7 +73,8 @@ impl Sums {
         let scaled = Mat::from_fn(p, p, |i, j| scales[i] * scales[j] * self.covariance[(i, j)]);
         let eigen = scaled.self_adjoint_eigen(Side::Lower).ok()?;
         let variance = |c: usize| eigen.S()[p - 1 - c];
-        let kept = (0..p.min(self.most)).take_while(|&c| variance(c) > 1e-12 * variance(0)).count();
+        let kept =
+            (0..p.min(COMPONENTS)).take_while(|&c| variance(c) > 1e-12 * variance(0)).count();
         (kept > 0).then(|| Mat::from_fn(p, kept, |i, c| scales[i] * eigen.U()[(i, p - 1 - c)]))
     }
 
