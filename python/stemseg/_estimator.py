@@ -159,6 +159,12 @@ class Segmenter:
             self.model_, self.segmentation_ = found.model, found
             self.labels_ = found.labels
         else:
+            sizes = {one.pixel_size for one in images}
+            if self.pixel_size is None and len(sizes) > 1:
+                raise ValueError(
+                    f"images of different pixel sizes ({sizes}, nm) cannot be fitted together; give "
+                    "those of one magnification, or pixel_size="
+                )
             pairs = [(_core_pixels(one), one.mask) for one in images]
             with shown(progress) as callback:
                 made = prepared(images[0], keywords)

@@ -260,7 +260,7 @@ class Segmentation:
     @property
     def colours(self) -> np.ndarray:
         """Red, green and blue of label 0 (black) and of each pattern, [k + 1, 3], 0 to 1."""
-        made = [[0, 0, 0], *(_core.colour(label) for label in range(1, self.n_patterns + 1))]
+        made = [[0, 0, 0], *(list(_core.colour(label)) for label in range(1, self.n_patterns + 1))]
         return np.array(made) / 255
 
     def plot(self, ax: Any = None, *, confidence: bool = False, alpha: float = 0.4):
