@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use numpy::{PyArray2, PyReadonlyArray2};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
+use stemseg::backend::cpu::Cpu;
+use stemseg::cluster::kmeans::{self as clustering, Pairs};
 use stemseg::lattice;
 use stemseg::sites::Extent;
 use stemseg_files::read::{self as files, Frame, Pixels};
@@ -184,3 +186,34 @@ pub(crate) fn fit(
         stemseg_run::fit(&inputs, &request, watch).map(Model).map_err(exception)
     })
 }
+
+/// k-means of `points` `[N, q]`, from `centroids` `[k, q]` where they are given: the cluster of each
+/// point, the centroids, the inertia and the number of iterations.
+#[pyfunction]
+#[pyo3(signature = (points, clusters, *, restarts=10, seed=0, centroids=None))]
+pub(crate) fn kmeans<'py>(
+    py: Python<'py>,
+    points: PyReadonlyArray2<'py, f32>,
+    clusters: usize,
+    restarts: usize,
+    seed: u64,
+    centroids: Option<PyReadonlyArray2<'py, f64>>,
+) -> PyResult<Clustered<'py>> {
+    let points = points.as_array().to_owned();
+    let centroids = centroids.map(|centroids| centroids.as_array().to_owned());
+    let found = watch::run(py, None, false, move |watch| {
+        let cpu = Cpu::new();
+        let options = clustering::Options { clusters, restarts, seed };
+        let found = match centroids {
+            Some(centroids) => clustering::from(points.view(), centroids, &cpu, watch),
+            None => clustering::cluster(points.view(), &Pairs::default(), options, &cpu, watch),
+        };
+        found.map_err(exception)
+    })?;
+    let labels = PyArray1::from_vec(py, found.labels);
+    let centroids = PyArray2::from_owned_array(py, found.centroids);
+    Ok((labels, centroids, found.inertia, found.iterations))
+}
+
+/// What [`kmeans`] gives.
+type Clustered<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<f64>>, f64, usize);

@@ -24,7 +24,7 @@ mod _core {
     use super::found::{Found, segment};
     #[pymodule_export]
     use super::functions::{
-        colour, command, devices, entries, fit, lattices, read, scores, simulate, version,
+        colour, command, devices, entries, fit, kmeans, lattices, read, scores, simulate, version,
     };
     #[pymodule_export]
     use super::model::Model;
