@@ -114,7 +114,7 @@ def test_labels_lie_where_they_were_found(name):
     right = stemseg.simulate("plane-group", "p6mm", size=192, cell=18, dose=None, gradient=0)[0]
     image, truth = left.copy(), np.zeros((192, 192), int)
     image[:, 96:], truth[:, 96:] = right[:, 96:], 1
-    made = segmentationSTEM(descriptor_name=name, window_x=12, window_y=12, radius=12, stride=4)
+    made = segmentationSTEM(descriptor_name=name, window_x=14, window_y=14, radius=14, stride=2)
     labels = made.perform_clustering(image)
     changes = np.abs(np.diff(labels[60:130], axis=1)).argmax(axis=1)
     assert abs(np.median(changes) - 96) < 10, np.median(changes)
