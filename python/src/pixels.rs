@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use numpy::{Element as NumpyElement, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{
+    Element as NumpyElement, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use stemseg_run::{Element, Input, Read};
@@ -25,9 +27,11 @@ impl Source {
         name: PathBuf,
     ) -> PyResult<Self> {
         Ok(match image.cast::<PyUntypedArray>() {
-            Ok(pixels) => {
-                Self::Array { pixels: pixels.clone().unbind(), mask: mask.map(|m| m.clone().unbind()), name }
-            }
+            Ok(pixels) => Self::Array {
+                pixels: pixels.clone().unbind(),
+                mask: mask.map(|m| m.clone().unbind()),
+                name,
+            },
             Err(_) => Self::File(image.extract()?),
         })
     }
@@ -46,7 +50,8 @@ impl Source {
             Self::File(path) => stemseg_run::read(path, options).map_err(exception),
             Self::Array { pixels, mask, name } => Python::attach(|py| {
                 let array = pixels.bind(py);
-                let read = Reading { py, mask: mask.as_ref().map(|mask| mask.bind(py)), name, options };
+                let read =
+                    Reading { py, mask: mask.as_ref().map(|mask| mask.bind(py)), name, options };
                 read.any(array)
             }),
         }

@@ -123,7 +123,8 @@ pub(crate) fn run<T: Send + 'static>(
                     let receiver = next.lock();
                     while let Ok(receiver) = &receiver
                         && !matches!(receiver.recv(), Ok(Event::Done(_)) | Err(_))
-                    {}
+                    {
+                    }
                 });
             }
             return Err(error);

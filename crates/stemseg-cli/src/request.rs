@@ -77,9 +77,8 @@ mod tests {
     use super::*;
 
     fn of(options: &[(&str, Option<&str>)]) -> Result<Result<Request, stemseg::Error>, Refused> {
-        let own = |&(name, value): &(&str, Option<&str>)| {
-            (name.to_owned(), value.map(ToOwned::to_owned))
-        };
+        let own =
+            |&(name, value): &(&str, Option<&str>)| (name.to_owned(), value.map(ToOwned::to_owned));
         request("image.npy".as_ref(), &options.iter().map(own).collect::<Vec<_>>())
     }
 

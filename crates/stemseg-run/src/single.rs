@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, ArrayView2, s};
 use serde_json::{Map, Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::image::micrograph::Micrograph;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Plan;
 use stemseg::sites::Band;
 use stemseg::threads::beside;
 use stemseg::wording::Text;
-use stemseg::image::micrograph::Micrograph;
 use stemseg::{Error, Model, Result, Segmenter, memory};
 use stemseg_files::write::ResultFolder;
 use stemseg_report::summary::ModelFile;
@@ -266,9 +266,8 @@ mod tests {
             Single::segment(input.unwrap(), &request.settings, &request, also, &Silent).unwrap();
         let other = place.path().join("other.stemseg");
         single.write(&other, &Output::default(), &Silent).unwrap();
-        let of = |folder: &str, name: &str| {
-            std::fs::read(place.path().join(folder).join(name)).unwrap()
-        };
+        let of =
+            |folder: &str, name: &str| std::fs::read(place.path().join(folder).join(name)).unwrap();
         for name in ["labels.npy", "labels.tif", "confidence.tif", "model.json", "overlay.png"] {
             assert!(of("grain.stemseg", name) == of("other.stemseg", name), "{name}");
         }
