@@ -138,7 +138,7 @@ class Segmenter:
         mask : array_like of bool, optional
             True where a pixel does not count; for several images one for all, or a list.
         """
-        self._images = []
+        self._images: list[Image] = []
         return self._fit(*_images(X, mask))
 
     def partial_fit(self, X: Any, y: Any = None, *, mask: Any = None) -> Segmenter:
@@ -169,9 +169,9 @@ class Segmenter:
             with shown(progress) as callback:
                 made = prepared(images[0], keywords)
                 self.model_ = Model(_core.fit(pairs, made, progress=callback))
-            found = [self._labelled(one) for one in images]
-            self.segmentation_ = found[0]
-            self.labels_ = _stacked([one.labels for one in found])
+            each = [self._labelled(one) for one in images]
+            self.segmentation_ = each[0]
+            self.labels_ = _stacked([one.labels for one in each])
         self._images = images
         self.n_patterns_ = self.model_.n_patterns
         self.period_ = self.model_.period

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ def array(data: Any) -> np.ndarray:
         pixels = pixels.astype(np.float64)
     if not pixels.dtype.isnative:
         pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-    return pixels
+    # Arrays that lie in messages between processes need not be aligned.
+    return pixels if pixels.flags.aligned else pixels.copy()
 
 
 def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -125,7 +127,7 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     return made
 
 
-def pixel_size(units: tuple[str | None, str | None], scales: tuple[float, float]):
+def pixel_size(units: Iterable[str | None], scales: Iterable[float]) -> tuple[float, float] | None:
     """Rows and columns in nm, or None where ``units`` are no lengths.
 
     Raises
@@ -133,19 +135,17 @@ def pixel_size(units: tuple[str | None, str | None], scales: tuple[float, float]
     ValueError
         For reciprocal units: no micrograph has them.
     """
-    factors = []
-    for unit in units:
+    sizes = []
+    for unit, scale in zip(units, scales, strict=True):
         text = str(unit or "").strip()
         if text.startswith("1/") or text.endswith(("^-1", "-1", "⁻¹")) or text in ("mrad", "rad"):
             raise ValueError(
                 f"the axes are in {text}, so this is a diffraction pattern or a transform; give an "
                 "image, or correct the units of its axes"
             )
-        factors.append(UNITS.get(text))
-    if None in factors:
-        return None
-    sizes = tuple(abs(float(s)) * f for s, f in zip(scales, factors, strict=True))
-    return sizes if all(np.isfinite(sizes)) and all(size > 0 for size in sizes) else None
+        sizes.append(abs(float(scale)) * UNITS.get(text, np.nan))
+    rows, cols = sizes
+    return (rows, cols) if all(np.isfinite(sizes)) and min(sizes) > 0 else None
 
 
 def _of_hyperspy(signal: Any, found: Image):
@@ -172,7 +172,8 @@ def _of_xarray(data: Any, found: Image):
             f"the DataArray has the dimensions {data.dims}; give one image of it, for example "
             f"data.isel({data.dims[0]}=0)"
         )
-    units, scales = [], []
+    units: list[str | None] = []
+    scales: list[float] = []
     for dim in data.dims:
         if dim not in data.coords or data.sizes[dim] < 2:
             units.append(None)
@@ -182,6 +183,6 @@ def _of_xarray(data: Any, found: Image):
         even = np.allclose(steps, steps[0], rtol=1e-3)
         units.append(data.coords[dim].attrs.get("units") if even else None)
         scales.append(steps[0])
-    found.pixel_size = pixel_size(tuple(units), tuple(scales))
+    found.pixel_size = pixel_size(units, scales)
     found.name = str(data.name or "array")
     return data.data

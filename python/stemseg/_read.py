@@ -214,7 +214,7 @@ def simulate(
     """
     if boundary not in ("curved", "straight"):
         raise ValueError(f"boundary={boundary!r}: give \"curved\" or \"straight\"")
-    rows, cols = (size, size) if np.ndim(size) == 0 else size
+    rows, cols = size if isinstance(size, (tuple, list)) else (size, size)
     image, labels, _ = _core.simulate(
         scene, size=(int(rows), int(cols)), groups=list(groups), grains=grains, cell=cell, dose=dose,
         jitter=jitter, background=background, gradient=gradient, straight=boundary == "straight",

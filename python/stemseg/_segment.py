@@ -121,7 +121,7 @@ def run(
             made,
             mask=taken.mask,
             name=taken.name,
-            model=model and model._core,
+            model=None if model is None else model._core,
             scale=scale,
             descriptors=descriptors,
             progress=callback,

@@ -124,10 +124,10 @@ class KMeans:
             self.inertia_ = float(((points - self.cluster_centers_[self.labels_]) ** 2).sum())
             self.n_iter_ = 1
             return self
-        number = seed(self.random_state)
+        number = "".join(text or "" for _, text in seed(self.random_state))
         labels, self.cluster_centers_, self.inertia_, self.n_iter_ = _core.kmeans(
             points, self.n_clusters, restarts=self.n_init,
-            seed=int(number[0][1]) if number else 0, centroids=centres,
+            seed=int(number or 0), centroids=centres,
         )
         self.labels_ = labels.astype(np.int32)
         return self
@@ -293,7 +293,7 @@ class segmentationSTEM:  # noqa: N801 - the name that users have in their notebo
             core = _core.segment(pixels, options(keywords), descriptors=True)
         self._take_grid(core, pixels.shape)
         labels = core.site_labels()
-        self._descriptors = core.descriptors().reshape(*labels.shape, -1)
+        self._descriptors = np.asarray(core.descriptors()).reshape(*labels.shape, -1)
         self._active = labels > 0
         return self._descriptors
 
@@ -319,6 +319,7 @@ class segmentationSTEM:  # noqa: N801 - the name that users have in their notebo
         self._margin = (grid["margin"]["rows"], grid["margin"]["cols"])
         self._stride = grid["stride"]
         name = self._descriptor()
+        self._translation_vectors: np.ndarray | None
         if name == "preselected_translations":
             self._translation_vectors = np.asarray(self.paras["preselected_translations"])
         elif name == "local_correlation_map":

@@ -72,7 +72,7 @@ def test_the_command_is_the_program(tmp_path):
     assert run("segment", "a.npy", "--strife").returncode == 2
 
 
-@pytest.mark.parametrize("kind", ["fortran", "strided", "reversed", "read-only", "big-endian", "masked", "list"])
+@pytest.mark.parametrize("kind", ["fortran", "strided", "reversed", "read-only", "big-endian", "unaligned", "field", "masked", "list"])
 def test_any_memory_is_read(scene, kind):
     image = scene[0][:160, :160].astype(np.float32)
     expected = stemseg.segment(image, 2, device="cpu").labels
@@ -88,6 +88,12 @@ def test_any_memory_is_read(scene, kind):
         given.flags.writeable = False
     elif kind == "big-endian":
         given = image.astype(">f4")
+    elif kind == "unaligned":
+        given = np.frombuffer(b"x" + image.tobytes(), np.uint8)[1:].view(np.float32).reshape(image.shape)
+        assert not given.flags.aligned
+    elif kind == "field":
+        given = np.zeros(image.shape, [("flag", "u1"), ("value", "f4")])["value"]
+        given[:] = image
     elif kind == "masked":
         given = np.ma.masked_array(image, np.zeros(image.shape, bool))
     else:

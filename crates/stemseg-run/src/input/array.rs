@@ -139,8 +139,8 @@ mod tests {
     fn an_array_is_what_a_file_of_it_would_be() {
         let pixels = Array2::from_shape_fn((40, 60), |(r, c)| ((r * 31 + c * 17) % 251) as u16);
         let mask = Array2::from_shape_fn((40, 60), |(r, _)| r < 3);
-        let mut options = Options::default();
-        options.region = Some(region("2:,:50").unwrap());
+        let region = Some(region("2:,:50").unwrap());
+        let options = Options { region, ..Options::default() };
         let read =
             Read::of_array(pixels.t().t(), Some(mask.view()), "a.npy".as_ref(), &options).unwrap();
         assert_eq!(read.micrograph.shape(), (38, 50));
