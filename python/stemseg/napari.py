@@ -45,7 +45,7 @@ def _layers(path: Path) -> list[Layer]:
         if len(shape) == 3:
             data = _lazy(path, number, tuple(shape))
         else:
-            data = np.asarray(imread(path, image=number))
+            data = np.asarray(imread(path, image_index=number))
         about = {"name": entry["name"] or path.stem, "metadata": {"stemseg": {"path": str(path), "image": number}}}
         if entry["pixel_size_nm"]:
             about |= _scaled(entry["pixel_size_nm"], len(shape))
@@ -63,15 +63,15 @@ def _scaled(size: Sequence[float], axes: int) -> dict[str, Any]:
 
 def _lazy(path: Path, number: int, shape: tuple[int, ...]) -> Any:
     """A stack whose frames are read one by one."""
-    first = np.asarray(imread(path, image=number, frame=0))
+    first = np.asarray(imread(path, image_index=number, frame=0))
     try:
         import dask.array as da
     except ImportError:
-        return np.stack([np.asarray(imread(path, image=number, frame=i)) for i in range(shape[0])])
+        return np.stack([np.asarray(imread(path, image_index=number, frame=i)) for i in range(shape[0])])
 
     def frame(block_info: Any = None) -> np.ndarray:
         index = block_info[None]["array-location"][0][0]
-        return np.asarray(imread(path, image=number, frame=index))[None]
+        return np.asarray(imread(path, image_index=number, frame=index))[None]
 
     chunks = ((1,) * shape[0], (first.shape[0],), (first.shape[1],))
     return da.map_blocks(frame, chunks=chunks, dtype=first.dtype, meta=np.empty((0, 0, 0), first.dtype))
