@@ -140,6 +140,7 @@ def pixel_size_of(layer: Any) -> tuple[float, float] | None:
 def segment_widget() -> Any:
     """Image, patterns, period, smoothing, device; progress, and a button that ends the run."""
     from magicgui import magicgui
+    from magicgui.widgets import PushButton
     from napari.layers import Image
     from napari.qt.threading import thread_worker
     from napari.utils.notifications import show_warning
@@ -147,20 +148,12 @@ def segment_widget() -> Any:
 
     state: dict[str, Any] = {"stop": False}
 
-    @magicgui(
-        call_button="Segment",
-        patterns={"min": 0, "max": 64, "tooltip": "0: as many as the image shows"},
-        period={"min": 0.0, "max": 1000.0, "tooltip": "px; 0: found in the image"},
-        smooth={"min": 0.0, "max": 100.0, "step": 0.25},
-        device={"choices": ["auto", "cpu", "gpu"]},
-        progress={"widget_type": "ProgressBar", "min": 0, "max": 100, "label": "", "value": 0},
-    )
-    def widget(
-        viewer: Viewer, image: Image, patterns: int = 0, period: float = 0.0, smooth: float = 1.0,
+    def run(
+        viewer, image, patterns: int = 0, period: float = 0.0, smooth: float = 1.0,
         device: str = "auto", progress: int = 0,
     ) -> None:
         pixels, state["stop"] = frame_of(image, viewer), False
-        settings = {
+        settings: dict[str, Any] = {
             "period": period or None, "smooth": smooth, "device": device,
             "pixel_size": pixel_size_of(image),
         }
@@ -191,8 +184,17 @@ def segment_widget() -> Any:
         worker.errored.connect(lambda _: setattr(widget.progress, "max", 100))
         worker.start()
 
-    from magicgui.widgets import PushButton
-
+    # Types themselves: those in texts are looked up where these imports are not.
+    run.__annotations__ = {"viewer": Viewer, "image": Image, "patterns": int, "period": float, "smooth": float, "device": str, "progress": int}
+    widget = magicgui(
+        run,
+        call_button="Segment",
+        patterns={"min": 0, "max": 64, "tooltip": "0: as many as the image shows"},
+        period={"min": 0.0, "max": 1000.0, "tooltip": "px; 0: found in the image"},
+        smooth={"min": 0.0, "max": 100.0, "step": 0.25},
+        device={"choices": ["auto", "cpu", "gpu"]},
+        progress={"widget_type": "ProgressBar", "min": 0, "max": 100, "label": "", "value": 0},
+    )
     cancel = PushButton(text="Cancel")
     cancel.changed.connect(lambda _: state.update(stop=True))
     widget.append(cancel)
@@ -209,15 +211,16 @@ def apply_widget() -> Any:
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
-    @magicgui(call_button="Apply", model={"mode": "r", "tooltip": "model.json, or a result's summary.json"})
-    def widget(viewer: Viewer, image: Image, patterns: Labels | None = None, model: Path = Path()) -> None:
+    def run(viewer, image, patterns=None, model=Path()) -> None:
         own = patterns.metadata.get("stemseg", {}).get("model") if patterns is not None else None
         used = own if own is not None else Model.load(model)
         found = used.segment(frame_of(image, viewer), pixel_size=pixel_size_of(image))
         for data, about, kind in layers_of(found, image):
             getattr(viewer, f"add_{kind}")(data, **about)
 
-    return widget
+    run.__annotations__ = {"viewer": Viewer, "image": Image, "patterns": Labels | None, "model": Path}
+    tooltip = "model.json, or a result's summary.json; not needed where patterns has a model"
+    return magicgui(run, call_button="Apply", model={"mode": "r", "tooltip": tooltip})
 
 
 def write_labels(path: str, layers: list[Layer]) -> list[str]:

@@ -1,5 +1,10 @@
 """The napari plugin, on a viewer without a window."""
 
+import importlib.util
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import library, needed
@@ -66,3 +71,49 @@ def test_samples_and_writers(viewer, found, tmp_path):
     assert written == [str(tmp_path / "labels.npy")]
     np.testing.assert_array_equal(np.load(written[0]), found.labels)
     assert [path.name for path in tmp_path.iterdir()] == ["labels.npy"]
+
+
+WINDOW = """
+import time, numpy as np, stemseg, napari
+from qtpy.QtWidgets import QApplication
+
+viewer = napari.Viewer(show=False)
+image, _ = stemseg.simulate("square-hexagonal", size=200)
+viewer.add_image(image, name="grain", scale=(0.02, 0.02), units=("nm", "nm"))
+widget = stemseg.napari.segment_widget()
+viewer.window.add_dock_widget(widget, name="Segment")
+widget.patterns.value, widget.device.value = 2, "cpu"
+widget()
+until = time.time() + 60
+while len(viewer.layers) < 3 and time.time() < until:
+    QApplication.processEvents()
+    time.sleep(0.01)
+expected = stemseg.segment(image, 2, pixel_size=0.02, device="cpu")
+np.testing.assert_array_equal(viewer.layers[1].data, expected.labels)
+apply = stemseg.napari.apply_widget()
+viewer.window.add_dock_widget(apply, name="Apply")
+apply.image.value, apply.patterns.value = viewer.layers[0], viewer.layers[1]
+apply()
+np.testing.assert_array_equal(viewer.layers[3].data, expected.model.predict(image, pixel_size=0.02))
+widget()
+widget[-1].changed.emit(True)  # Cancel
+until = time.time() + 5
+while time.time() < until:
+    QApplication.processEvents()
+    time.sleep(0.01)
+assert len(viewer.layers) == 5, viewer.layers
+print("shown")
+viewer.close()
+"""
+
+
+@pytest.mark.timeout(180)
+def test_widgets_in_a_window(tmp_path):
+    """Needs xvfb and a binding of Qt, which most machines of tests lack."""
+    if shutil.which("xvfb-run") is None or not any(importlib.util.find_spec(name) for name in ("PyQt6", "PySide6")):
+        pytest.skip("no xvfb-run, or no PyQt6")
+    script = tmp_path / "window.py"
+    script.write_text(WINDOW)
+    command = ["xvfb-run", "-a", "-s", "-screen 0 1400x900x24", sys.executable, script]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ran.stdout.strip().endswith("shown"), ran.stderr[-2000:]
