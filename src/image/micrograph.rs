@@ -37,8 +37,8 @@ pub struct Micrograph {
 
 /// A pixel type that can give up a common offset exactly.
 ///
-/// Integers subtract in 128-bit integers, floats in f64: the difference is
-/// narrowed to f32 only once it is small.
+/// Integers of 64 bits subtract in 128, all others in f64, which is as exact for those of 32 bits
+/// and fewer: the difference is narrowed to f32 only once it is small.
 pub trait Pixel: Copy + Send + Sync {
     /// The value as f64 (rounded for integers beyond 2^53).
     fn to_f64(self) -> f64;
@@ -48,7 +48,19 @@ pub trait Pixel: Copy + Send + Sync {
     const INTEGER: bool;
 }
 
-macro_rules! integer_pixel {
+macro_rules! pixel {
+    ($integer:literal: $($t:ty),*) => {$(
+        impl Pixel for $t {
+            const INTEGER: bool = $integer;
+            fn to_f64(self) -> f64 { f64::from(self) }
+            fn minus(self, offset: f64) -> f32 { (f64::from(self) - offset) as f32 }
+        }
+    )*};
+}
+pixel!(true: u8, i8, u16, i16, u32, i32);
+pixel!(false: half::f16, f32, f64);
+
+macro_rules! wide_pixel {
     ($($t:ty),*) => {$(
         impl Pixel for $t {
             const INTEGER: bool = true;
@@ -57,18 +69,7 @@ macro_rules! integer_pixel {
         }
     )*};
 }
-integer_pixel!(u8, i8, u16, i16, u32, i32, u64, i64);
-
-macro_rules! float_pixel {
-    ($($t:ty),*) => {$(
-        impl Pixel for $t {
-            const INTEGER: bool = false;
-            fn to_f64(self) -> f64 { f64::from(self) }
-            fn minus(self, offset: f64) -> f32 { (f64::from(self) - offset) as f32 }
-        }
-    )*};
-}
-float_pixel!(half::f16, f32, f64);
+wide_pixel!(u64, i64);
 
 impl Micrograph {
     /// Takes the mean off `pixels` `[rows, cols]` in their own type and narrows

@@ -22,6 +22,8 @@ pub(super) struct Autocorrelation {
     /// Side of the transform: lags up to `reach` do not wrap around.
     size: usize,
     transforms: Transforms,
+    /// Of a map.
+    of_maps: Transforms,
     /// Waves at the lags, where there are more of them than pixels.
     between: Option<Between>,
     /// Largest lag on either axis, in steps.
@@ -76,7 +78,8 @@ impl Autocorrelation {
         let overlap = Array2::zeros((0, 0));
         let between = (steps > 1).then(|| Between::new(size, steps, reach));
         let transforms = Transforms::new(size);
-        let mut this = Self { taper, size, transforms, between, reach, overlap };
+        let of_maps = Transforms::new(fast_size(2 * reach + 1));
+        let mut this = Self { taper, size, transforms, of_maps, between, reach, overlap };
         let ones = Array2::from_shape_fn((side, side), |(r, c)| this.taper[r] * this.taper[c]);
         this.overlap = this.raw(&ones);
         this
@@ -131,29 +134,24 @@ impl Autocorrelation {
 
     /// Sums of products of pixels by lag, times the size of the field.
     fn raw(&self, window: &Array2<f64>) -> Array2<f64> {
-        let powers = self.powers(window);
+        let powers = self.transforms.powers(window);
         match &self.between {
             Some(between) => between.sums(&powers),
             None => self.back(powers),
         }
     }
 
-    /// Power spectrum `[size / 2 + 1, size]`: columns of the field's spectrum along lines.
-    fn powers(&self, window: &Array2<f64>) -> Array2<f64> {
-        let (n, half) = (self.size, self.size / 2 + 1);
-        let Transforms { row, col, .. } = &self.transforms;
-        // Rows that are all zeros stay so.
-        let mut spectrum = vec![Complex::default(); half * n];
-        let (mut pixels, mut line) = (row.make_input_vec(), row.make_output_vec());
-        for (r, values) in window.outer_iter().enumerate() {
-            pixels.fill(0.0);
-            pixels.iter_mut().zip(values).for_each(|(to, &v)| *to = v);
-            row.process(&mut pixels, &mut line).expect("lines are as long as planned");
-            line.iter().enumerate().for_each(|(c, &v)| spectrum[c * n + r] = v);
-        }
-        spectrum.chunks_exact_mut(n).for_each(|line| col.process(line));
-        let powers = spectrum.iter().map(Complex::norm_sqr).collect();
-        Array2::from_shape_vec((half, n), powers).expect("one for each wave")
+    /// Powers of the waves in a window that has this `map`, `[n / 2 + 1, n]`, where `n` is at
+    /// least the side of the map and the steps of lag of one period: along lines those with as many
+    /// periods down the columns. A Hann window keeps them apart.
+    pub(super) fn spectrum(&self, map: &Map) -> Array2<f64> {
+        let side = map.values.nrows();
+        let taper =
+            |i: usize| (std::f64::consts::PI * (i as f64 + 0.5) / side as f64).sin().powi(2);
+        let tapered = Array2::from_shape_fn(map.values.dim(), |(r, c)| {
+            taper(r) * taper(c) * map.values[(r, c)]
+        });
+        self.of_maps.powers(&tapered).mapv(f64::sqrt)
     }
 
     /// What has these `powers`, at whole pixels.
@@ -235,6 +233,25 @@ impl Transforms {
             col_back: complex.plan_fft_inverse(size),
             row_back: real.plan_fft_inverse(size),
         }
+    }
+
+    /// Power spectrum `[size / 2 + 1, size]`: columns of the field's spectrum along lines.
+    fn powers(&self, window: &Array2<f64>) -> Array2<f64> {
+        let Self { row, col, .. } = self;
+        let n = col.len();
+        let half = n / 2 + 1;
+        // Rows that are all zeros stay so.
+        let mut spectrum = vec![Complex::default(); half * n];
+        let (mut pixels, mut line) = (row.make_input_vec(), row.make_output_vec());
+        for (r, values) in window.outer_iter().enumerate() {
+            pixels.fill(0.0);
+            pixels.iter_mut().zip(values).for_each(|(to, &v)| *to = v);
+            row.process(&mut pixels, &mut line).expect("lines are as long as planned");
+            line.iter().enumerate().for_each(|(c, &v)| spectrum[c * n + r] = v);
+        }
+        spectrum.chunks_exact_mut(n).for_each(|line| col.process(line));
+        let powers = spectrum.iter().map(Complex::norm_sqr).collect();
+        Array2::from_shape_vec((half, n), powers).expect("one for each wave")
     }
 }
 

@@ -17,6 +17,7 @@
 //! ```
 
 mod autocorrelation;
+mod fringes;
 mod peaks;
 mod period;
 mod reflections;
@@ -59,6 +60,8 @@ const FAR_BEYOND_CHANCE: f64 = 10.0;
 /// agree: noise has a ring about each pixel there, at two or three of them.
 const EACH_BEYOND_CHANCE: f64 = 5.5;
 const MOST_OF_THEM: f64 = 0.25;
+/// Share of the windows from which on those that repeat in one direction alone are fringes.
+const FRINGES: f64 = 0.25;
 
 /// One crystal lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -71,7 +74,8 @@ pub struct Lattice {
     /// Mean autocorrelation at its shortest vectors, 0 to 1.
     pub strength: f64,
     /// How many pairs of Bragg reflections carry its contrast, `(sum p)^2 / sum p^2` of
-    /// their powers: 2 to 3.7 where a cell holds one column.
+    /// their powers: 2 to 3.7 where a cell holds one column, and exactly 1 for
+    /// [fringes](Self::is_fringes).
     pub reflections: f64,
 }
 
@@ -79,6 +83,12 @@ impl Lattice {
     /// The same in an image with this many times the pixels along an axis.
     fn enlarged(self, times: f64) -> Self {
         Self { vectors: self.vectors.map(|v| v.map(|x| times * x)), ..self }
+    }
+
+    /// Whether it repeats in one direction alone. One vector is the distance of the fringes across
+    /// them; the other, as long along them, stands for nothing in the image.
+    pub fn is_fringes(&self) -> bool {
+        self.reflections == 1.0
     }
 
     /// The shortest lattice vector within `tolerance` radians of the line at `angle`
@@ -203,8 +213,12 @@ fn votes(
     let most = energies.last().copied().unwrap_or_default();
     let least = (0.2 * energies[energies.len() / 2]).max(ROUNDING * most);
     let lively = windows.par_iter().filter(|w| w.energy > least && w.energy > 0.0);
-    let found: Vec<Vote> =
-        lively.filter_map(|map| peaks::lattice(map, transform, smoothing)).collect();
+    let seen: Vec<peaks::Seen> = lively.map(|map| peaks::seen(map, transform, smoothing)).collect();
+    // A crystal seen along its rows has windows like fringes too, but not all over the image.
+    let once = seen.iter().filter(|seen| seen.fringes.is_some()).count();
+    let fringes = once as f64 >= FRINGES * windows.len() as f64;
+    let vote = |seen: &peaks::Seen| seen.fringes.filter(|_| fringes).or(seen.lattice);
+    let found: Vec<Vote> = seen.iter().filter_map(vote).collect();
     let mut strengths: Vec<f64> = found.iter().map(|v| v.strength).collect();
     strengths.sort_by(f64::total_cmp);
     let Some(&strong) = strengths.get(strengths.len() * 9 / 10) else { return found };

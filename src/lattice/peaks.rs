@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::autocorrelation::{Autocorrelation, Map};
+use super::fringes::{Repeats, repeats};
 use super::reflections::reflections;
 use super::{Vector, Vote, combined, length};
 
@@ -10,6 +11,10 @@ use super::{Vector, Vote, combined, length};
 const PERIOD: f64 = 0.85;
 /// Lowest mean peak of a lattice; noise has peaks too, but not where they belong.
 const LEAST_STRENGTH: f64 = 0.1;
+/// Reflections up to which a lattice may be fringes, whose ridges have peaks by chance.
+const FEW: f64 = 1.45;
+/// Reflections up to which peaks are by chance where the strongest wave is longer than a window.
+const ONE: f64 = 1.35;
 /// Sine of the least angle between two vectors of a lattice.
 const LEAST_SINE: f64 = 0.25;
 
@@ -21,8 +26,33 @@ struct Peak {
     height: f64,
 }
 
-/// The lattice of a window, in steps of lag, of an image smoothed with this standard deviation.
-pub(super) fn lattice(map: &Map, transform: &Autocorrelation, smoothing: f64) -> Option<Vote> {
+/// What a window may show, in steps of lag.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// By the peaks of its autocorrelation.
+    pub(super) lattice: Option<Vote>,
+    /// By its power spectrum, where that is in doubt.
+    pub(super) fringes: Option<Vote>,
+}
+
+/// What the window of this autocorrelation shows, of an image smoothed with this standard deviation.
+pub(super) fn seen(map: &Map, transform: &Autocorrelation, smoothing: f64) -> Seen {
+    let lattice = lattice(map, transform, smoothing);
+    let doubtful = |at_most: f64| lattice.is_none_or(|vote| vote.reflections <= at_most);
+    if !doubtful(FEW) {
+        return Seen { lattice, fringes: None };
+    }
+    match repeats(map, transform) {
+        Repeats::Once(vote) => {
+            Seen { lattice, fringes: Some(vote).filter(|vote| vote.strength >= LEAST_STRENGTH) }
+        }
+        Repeats::Otherwise => Seen { lattice, fringes: None },
+        Repeats::Slowly => Seen { lattice: lattice.filter(|_| !doubtful(ONE)), fringes: None },
+    }
+}
+
+/// The lattice of a window whose autocorrelation has peaks in two directions.
+fn lattice(map: &Map, transform: &Autocorrelation, smoothing: f64) -> Option<Vote> {
     let reach = transform.reach as isize;
     let value = |r: isize, c: isize| map.values[((r + reach) as usize, (c + reach) as usize)];
     let half_width = half_width(&map.values, reach);

@@ -90,6 +90,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         let mut trials: Vec<Trial> = kinds.into_iter().chain(scenes).map(trial).collect();
         trials.push(Trial::test("accuracy::of_weak_inversion_in_strong_noise", weak_in_noise));
         trials.push(Trial::test("accuracy::of_small_crops_of_one_crystal", small_crops));
+        for cells in [0, 2, 3, 6] {
+            let name = format!("accuracy::of_a_boundary_phase_{cells}_cells_wide");
+            trials.push(Trial::test(name, move || boundary_phase(cells)));
+        }
         trials
     })
 }
@@ -119,6 +123,39 @@ fn small_crops() -> Result<(), Failed> {
     match cut.len() {
         ..=1 => Ok(()),
         _ => Err(cut.join("\n").into()),
+    }
+}
+
+/// Between two grains lies a phase of its own, whose strip is so many cells wide: a pattern where
+/// it is there, as wide as it is, and none where the grains meet.
+fn boundary_phase(cells: usize) -> Result<(), Failed> {
+    const CELL: f64 = 16.0;
+    let mut noise = noise_of(5);
+    let (mut image, mut truth) = (Array2::zeros((400, 400)), Array2::zeros((400, 400)));
+    let column = |at: [f64; 2]| {
+        let [u, v] = at.map(|x| (x - x.round()) * CELL);
+        (-(u * u + v * v) / 13.0).exp()
+    };
+    for ((row, col), value) in image.indexed_iter_mut() {
+        let (r, c) = (row as f64 / CELL, col as f64 / CELL);
+        let from = c - 12.5 + 0.6 * (r / 5.0).sin();
+        let (sin, cos) = 30_f64.to_radians().sin_cos();
+        let (label, signal) = match 2.0 * from {
+            twice if twice < -(cells as f64) => (1, column([r, c])),
+            twice if twice >= cells as f64 => (2, column([r * cos - c * sin, r * sin + c * cos])),
+            // Two columns in a cell.
+            _ => (3, column([r, c]) + 0.7 * column([r + 0.5, c + 0.5])),
+        };
+        truth[(row, col)] = label;
+        *value = signal as f32 + 0.2 * noise();
+    }
+    let found = segmented(&Micrograph::screened(image.view(), Screening::default())?, vec![])?;
+    let labels = found.results[0].map.pixels();
+    let scores = metrics::score(truth.view(), labels.view(), &metrics::Options::default())?;
+    let right = found.results[0].map.areas.len() == if cells == 0 { 2 } else { 3 };
+    match scores.adjusted_rand_index {
+        0.95.. if right => Ok(()),
+        index => Err(format!("index {index:.3}: {:?}", found.choice).into()),
     }
 }
 

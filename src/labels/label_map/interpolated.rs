@@ -6,6 +6,10 @@ use super::UNLABELLED;
 use crate::cluster::gap::Mixing;
 use crate::labels::regions;
 
+/// How far the logarithm of a likelihood must lie below that of the best for it to be lost in the
+/// rounding of their sum, whatever the number of patterns: `254 exp(-24) < 2^-26`.
+const LOST: f32 = 24.0;
+
 /// Where a row or column of pixels lies: the site before, and the way to the next, 0 to 1.
 pub(super) type Place = (usize, f32);
 
@@ -91,10 +95,17 @@ impl Interpolated {
     /// How sure the pixels of a row are of their label: its share of all likelihoods.
     pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
         let line = self.line(&self.scores, row);
-        let sites = self.scores.dim().2;
-        let mut scores = vec![0.0; self.scores.dim().0];
+        let (patterns, _, sites) = self.scores.dim();
+        let at = |site: usize| line[site..].iter().copied().step_by(sites);
+        let alone: Vec<Option<usize>> = (0..sites).map(|site| alone(at(site))).collect();
+        let mut scores = vec![0.0; patterns];
         for (&(left, along), to) in self.cols.iter().zip(to) {
             let right = (left + 1).min(sites - 1);
+            // Differences of scores are linear in between: no other counts all the way.
+            if let Some(best) = alone[left].filter(|_| alone[left] == alone[right]) {
+                *to = self.mixing.share(best, best);
+                continue;
+            }
             interpolate(&line, sites, (left, right, along), &mut scores);
             *to = self.membership(&scores, regions::best(scores.iter().copied()));
         }
@@ -125,6 +136,16 @@ impl Interpolated {
         }
         line
     }
+}
+
+/// The pattern with one of the `scores` beside which the likelihoods of all others are lost in the
+/// rounding of the sum; nothing where none is.
+fn alone(scores: impl Iterator<Item = f32> + Clone) -> Option<usize> {
+    let best = regions::best(scores.clone());
+    let highest = scores.clone().nth(best)?;
+    let others = scores.enumerate().filter(|(pattern, _)| *pattern != best);
+    let next = others.fold(f32::NEG_INFINITY, |next, (_, score)| next.max(score));
+    (highest - next >= LOST).then_some(best)
 }
 
 /// Scores `along` the way between two sites of a `line` `[k][sites]`.
@@ -185,6 +206,30 @@ mod tests {
             labels.iter().for_each(|&label| seen[usize::from(label)] = true);
         }
         assert_eq!(seen, [false, true, true, true]);
+    }
+
+    #[test]
+    fn memberships_where_one_pattern_is_alone_are_those_of_all_likelihoods() {
+        // From far apart to near, and the other way round.
+        let far = |k: usize, c: usize| -30.0 * (k as f32 - c as f32 / 4.0).abs();
+        let scores = Array3::from_shape_fn((3, 4, 9), |(k, r, c)| far(k, c) - (r * k) as f32);
+        let lines = (between(16, 4, 0.2, 0.0), between(90, 9, 0.1, 0.0));
+        let mixed =
+            Mixing::of(Array2::from_shape_fn((3, 3), |(i, j)| if i == j { 0.8 } else { 0.1 }));
+        let map = Interpolated::new(scores, lines, 0.0, mixed);
+        let (mut found, mut certain) = ([0.0; 90], 0);
+        for row in 0..16 {
+            map.memberships(row, &mut found);
+            let line = map.line(&map.scores, row);
+            for (&(left, along), found) in map.cols.iter().zip(found) {
+                let mut scores = [0.0; 3];
+                interpolate(&line, 9, (left, left + 1, along), &mut scores);
+                let expected = map.membership(&scores, regions::best(scores.iter().copied()));
+                assert_eq!(found, expected);
+                certain += usize::from(found == 0.8);
+            }
+        }
+        assert!((100..1400).contains(&certain), "{certain}");
     }
 
     #[test]

@@ -162,12 +162,20 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A lattice in words: vectors as rows and columns, lengths, angle.
+/// A lattice in words: vectors as rows and columns, lengths, angle; or fringes.
 fn lattice(lattice: &Lattice) -> String {
     let [a, b] = lattice.vectors;
     let length = |v: [f64; 2]| v[0].hypot(v[1]);
     let angle = ((a[0] * b[0] + a[1] * b[1]) / (length(a) * length(b))).clamp(-1.0, 1.0).acos();
     let vector = |v: [f64; 2]| format!("({:+.2}, {:+.2})", v[0], v[1]);
+    if lattice.is_fringes() {
+        return format!(
+            "fringes: {:.2} px apart, one direction alone; in {:.0} % of the windows, strength {:.2}",
+            length(a),
+            100.0 * lattice.share,
+            lattice.strength
+        );
+    }
     format!(
         "lattice: {} and {} px (rows, columns), {:.2} and {:.2} px long, {:.1} deg apart; in {:.0} % of the windows, strength {:.2}, {:.1} pairs of reflections",
         vector(a),
