@@ -13,7 +13,7 @@ use crate::term::Term;
 use crate::weak::{Moments, Samples};
 
 pub(crate) use self::search::levels;
-pub(crate) use self::select::{Choice, Fit, choose};
+pub(crate) use self::select::{Choice, EXPLAINED, Fit, choose};
 
 /// Share of a column that columns before it must leave unexplained.
 const DISTINCT: f64 = 1e-9;
@@ -81,16 +81,26 @@ impl Problem {
         self.total.left_noise
     }
 
-    /// Errors of the zero model, block by block.
-    pub(crate) fn zeros(&self) -> Vec<f64> {
-        self.blocks.iter().map(|block| block.left).collect()
-    }
-
     /// Errors of an equation with the terms `set` in each block, its coefficients from the
     /// others; none where terms cannot be told apart.
     pub(crate) fn held_out(&self, set: &[usize]) -> Option<Vec<f64>> {
         let pairs = self.blocks.iter().zip(&self.others);
         pairs.map(|(block, others)| Some(error(block, set, &fit(others, set)?))).collect()
+    }
+
+    /// How uncertain the coefficients of an equation with the terms `set` are: variances by the
+    /// jackknife (fits without one block) times the squares of the terms, relative to the square
+    /// of the left side.
+    pub(crate) fn uncertainty(&self, set: &[usize]) -> Option<f64> {
+        let all = without_noise(&self.total, set)?;
+        let mut sum = 0.0;
+        for others in &self.others {
+            let without = without_noise(others, set)?;
+            let squares = all.iter().zip(&without).map(|(a, b)| (a - b).powi(2));
+            sum += squares.zip(set).map(|(d, &a)| d * self.total.right[(a, a)]).sum::<f64>();
+        }
+        let count = self.others.len() as f64;
+        Some(sum * (count - 1.0) / count / self.zero())
     }
 
     /// What noise alone makes of the error of an equation.
@@ -178,16 +188,18 @@ fn explained(moments: &Moments, set: &[usize]) -> Option<f64> {
 }
 
 /// Least squares without the share of noise in the terms, which makes coefficients too small;
-/// plain ones where noise is most of what tells the terms apart.
-fn corrected(moments: &Moments, set: &[usize]) -> Option<Vec<f64>> {
+/// none where noise is most of what tells the terms apart.
+fn without_noise(moments: &Moments, set: &[usize]) -> Option<Vec<f64>> {
     let plain = part(&moments.right, set);
-    let noise = part(&moments.right_noise, set);
     let llt = decomposed(&plain)?;
-    let without = decomposed(&(&plain - &noise)).filter(|without| {
-        let pivots = (0..set.len()).map(|i| without.L()[(i, i)] / llt.L()[(i, i)]);
-        pivots.into_iter().all(|ratio| ratio * ratio > 0.3)
-    });
-    Some(solved(without.as_ref().unwrap_or(&llt), moments, set))
+    let without = decomposed(&(&plain - &part(&moments.right_noise, set)))?;
+    let kept = |i: usize| (without.L()[(i, i)] / llt.L()[(i, i)]).powi(2) > 0.3;
+    (0..set.len()).all(kept).then(|| solved(&without, moments, set))
+}
+
+/// The same, or plain least squares where that cannot be.
+fn corrected(moments: &Moments, set: &[usize]) -> Option<Vec<f64>> {
+    without_noise(moments, set).or_else(|| fit(moments, set))
 }
 
 /// Sum of squares of left side minus terms.

@@ -12,6 +12,7 @@ mod samples;
 use rayon::prelude::*;
 
 use self::fields::Fields;
+pub(crate) use self::fields::{columns_by, rows_by};
 pub(crate) use self::noise::Differences;
 pub(crate) use self::samples::{Moments, Samples};
 use crate::bump::{bump, dot};

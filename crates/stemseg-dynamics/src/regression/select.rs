@@ -69,10 +69,15 @@ pub(crate) fn choose(problem: &Problem, levels: &[Level], independent: f64) -> O
     }
 }
 
-/// Mean difference of block errors over its standard error.
+/// Mean over blocks of how much smaller the errors of the `better` are, over its standard error.
+/// Differences are relative to the sum of the two, so that no block outweighs the others.
 fn sureness(worse: &[f64], better: &[f64]) -> f64 {
     let count = worse.len() as f64;
-    let differences: Vec<f64> = worse.iter().zip(better).map(|(a, b)| a - b).collect();
+    let relative = |(a, b): (&f64, &f64)| match a.abs() + b.abs() {
+        0.0 => 0.0,
+        sum => (a - b) / sum,
+    };
+    let differences: Vec<f64> = worse.iter().zip(better).map(relative).collect();
     let mean = differences.iter().sum::<f64>() / count;
     let square = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>();
     let error = (square / (count - 1.0).max(1.0) / count).sqrt();
@@ -84,6 +89,14 @@ fn sureness(worse: &[f64], better: &[f64]) -> f64 {
 
 fn surely(worse: &Fit, better: &Fit) -> bool {
     sureness(&worse.blocks, &better.blocks) > SURE
+}
+
+impl Problem {
+    /// Whether errors of blocks are surely below those of the zero model.
+    pub(crate) fn surely_better(&self, blocks: &[f64]) -> bool {
+        let zeros: Vec<f64> = self.blocks.iter().map(|block| block.left).collect();
+        sureness(&zeros, blocks) > SURE
+    }
 }
 
 /// Of the equations of one size whose errors are the same within what is sure, the simplest.
@@ -124,8 +137,8 @@ mod tests {
     #[test]
     fn sureness_is_that_of_paired_differences() {
         assert_eq!(sureness(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
-        // Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3).
-        let got = sureness(&[2.0, 4.0, 6.0], &[1.0, 2.0, 3.0]);
+        // Differences 1/2, 1/3, 1/6: mean 1/3, standard error 1 / (6 sqrt(3)).
+        let got = sureness(&[3.0, 20.0, 7.0], &[1.0, 10.0, 5.0]);
         assert!((got - 2.0 * 3.0_f64.sqrt()).abs() < 1e-12, "{got}");
     }
 }

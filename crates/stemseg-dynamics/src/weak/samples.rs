@@ -29,6 +29,8 @@ pub(crate) struct Samples {
     pub(crate) moments: Vec<Moments>,
     /// Mean square of what changes: gradients times the half width of a bump.
     pub(crate) activity: f64,
+    /// Sums of squares and products of the gradients: xx, xy, yy.
+    pub(crate) gradients: [f64; 3],
     /// How many bumps fit side by side where something changes.
     pub(crate) independent: f64,
 }
@@ -101,6 +103,7 @@ impl Samples {
             block: Vec::new(),
             moments: Vec::new(),
             activity: 0.0,
+            gradients: [0.0; 3],
             independent: 0.0,
         };
         let mut places = Vec::new();
@@ -121,6 +124,9 @@ impl Samples {
                 let (row, col) = (place / averages.cols.len(), place % averages.cols.len());
                 samples.at.push([part.middle, averages.rows[row], averages.cols[col]]);
                 samples.activity += part.activity[i] * part.activity[i];
+                let [x, y] = part.gradients[i];
+                let products = [x * x, x * y, y * y];
+                samples.gradients.iter_mut().zip(products).for_each(|(sum, p)| *sum += p);
                 places.push(place);
             }
         }
@@ -205,6 +211,8 @@ struct Part {
     right: Vec<f64>,
     /// How much changes: gradients in space and time, times the half widths of the bump.
     activity: Vec<f64>,
+    /// By x and y.
+    gradients: Vec<[f64; 2]>,
 }
 
 impl Part {
@@ -234,6 +242,7 @@ impl Part {
             left: Vec::new(),
             right: Vec::new(),
             activity: Vec::new(),
+            gradients: Vec::new(),
         };
         for place in 0..averages.places() {
             if !range.clone().all(|frame| averages.present(frame, place)) {
@@ -241,8 +250,10 @@ impl Part {
             }
             let mut left = sum(moving, 0, place);
             let mut activity = (left * time as f64).powi(2);
-            for (&channel, velocity) in gradients.iter().zip(drift) {
+            let mut both = [0.0; 2];
+            for (axis, (&channel, velocity)) in gradients.iter().zip(drift).enumerate() {
                 let gradient = sum(still, channel, place);
+                both[axis] = gradient;
                 left += velocity * gradient;
                 activity += (gradient * averages.space as f64).powi(2);
             }
@@ -250,6 +261,7 @@ impl Part {
             part.left.push(left);
             part.right.extend(numbers.iter().map(|&channel| sum(still, channel, place)));
             part.activity.push(activity.sqrt());
+            part.gradients.push(both);
         }
         part
     }
