@@ -13,6 +13,7 @@ use super::out_of_memory::AtWork;
 use super::progress::Bar;
 use super::{Failure, print, print_words};
 pub(super) use args::Args;
+pub(super) use film::error as film_error;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {

@@ -10,8 +10,8 @@ use crate::term::{Factor, Jet, Term};
 
 /// Steps within a frame at most; an equation that needs more is not simulated.
 const MOST_STEPS: f64 = 400.0;
-/// Pixels times steps at most.
-const MOST_WORK: f64 = 4e9;
+/// Pixels times steps times terms at most: some seconds.
+const MOST_WORK: f64 = 6e7;
 /// A value beyond which the solution has blown up.
 const BLOWN_UP: f64 = 10.0;
 

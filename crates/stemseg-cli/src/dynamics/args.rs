@@ -60,7 +60,7 @@ pub(crate) struct Args {
     pub(super) label: Option<u16>,
 
     /// Known velocity of the whole film, px a frame: X,Y.
-    #[arg(long, default_value = "0,0", value_name = "X,Y", value_parser = velocity, allow_hyphen_values = true, help_heading = "Equation")]
+    #[arg(long, default_value = "0,0", value_name = "X,Y", value_parser = parse::pair, allow_hyphen_values = true, help_heading = "Equation")]
     drift: [f64; 2],
 
     /// Terms to try, such as Phi^2,Phi_xx; with + before the first, in addition to the usual ones.
@@ -129,21 +129,13 @@ impl Args {
 
     /// What is looked for.
     pub(super) fn options(&self, units: Option<Units>) -> Result<Options> {
-        let mut options = Options { drift: self.drift, units, seed: self.seed, ..Options::default() };
+        let mut options =
+            Options { drift: self.drift, units, seed: self.seed, ..Options::default() };
         match self.terms()? {
             Some((terms, true)) => options.more_terms = terms,
             Some((terms, false)) => options.terms = Some(terms),
             None => {}
         }
         Ok(options)
-    }
-}
-
-/// Two numbers.
-fn velocity(text: &str) -> Result<[f64; 2], String> {
-    let parts: Option<Vec<f64>> = text.split(',').map(|part| parse::number(part).ok()).collect();
-    match parts.as_deref() {
-        Some(&[x, y]) => Ok([x, y]),
-        _ => Err(format!("'{text}' is not a velocity; give X,Y in px a frame, such as 0.3,-0.2")),
     }
 }

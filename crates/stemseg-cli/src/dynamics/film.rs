@@ -22,7 +22,8 @@ pub(super) fn read(args: &Args, bar: &Bar) -> Result<(Film, Option<Units>)> {
     let entry = file.entries()[number].clone();
     let values = entry.shape.iter().fold(4, |product: u64, &n| product.saturating_mul(n as u64));
     if values > MOST_BYTES {
-        let reason = format!("the film takes {} GiB as f32; give one of at most 16 GiB", values >> 30);
+        let reason =
+            format!("the film takes {} GiB as f32; give one of at most 16 GiB", values >> 30);
         return Err(Error::unreadable(&args.file, reason));
     }
     match entry.frames() {
@@ -76,7 +77,8 @@ fn stack(
             return Err(Error::unreadable(&args.file, "frames are of different sizes"));
         }
         let values = pixels.to_f64();
-        film.index_axis_mut(Axis(0), frame).zip_mut_with(&values, |out, &value| *out = value as f32);
+        film.index_axis_mut(Axis(0), frame)
+            .zip_mut_with(&values, |out, &value| *out = value as f32);
     }
     let film = film.ok_or_else(|| Error::unreadable(&args.file, "it has no frames"))?;
     Film::new(film, args.label).map_err(error(&args.file))
@@ -113,7 +115,7 @@ fn line_units(args: &Args) -> Result<Option<Units>> {
 }
 
 /// An error of the search as one of the program, with the file's name.
-pub(super) fn error(file: &Path) -> impl Fn(stemseg_dynamics::Error) -> Error {
+pub(crate) fn error(file: &Path) -> impl Fn(stemseg_dynamics::Error) -> Error {
     move |error| match error {
         stemseg_dynamics::Error::Parameter { name, value, reason } => {
             Error::Parameter { name, value, reason }

@@ -50,14 +50,16 @@ fn verdict(verdict: Verdict) -> &'static str {
 fn facts(content: &DynamicsContent<'_>) -> Markup {
     let answer = &content.found.answer;
     let [frames, rows, cols] = content.film.dim();
-    let size = if content.film.is_line() { format!("{cols} px") } else { format!("{rows} x {cols} px") };
+    let size =
+        if content.film.is_line() { format!("{cols} px") } else { format!("{rows} x {cols} px") };
     let share = match answer.zero_model_error > 0.0 {
         true => percent((answer.error / answer.zero_model_error).powi(2).min(1.0)),
         false => "-".into(),
     };
-    let front = answer.front.as_ref().map_or("-".into(), |front| {
-        format!("{} px/frame", significant(front.speed, 3))
-    });
+    let front = answer
+        .front
+        .as_ref()
+        .map_or("-".into(), |front| format!("{} px/frame", significant(front.speed, 3)));
     let facts = [
         ("film", format!("{frames} frames of {size}")),
         ("terms", answer.written.terms.len().to_string()),
@@ -70,9 +72,11 @@ fn facts(content: &DynamicsContent<'_>) -> Markup {
 
 /// The equation, its coefficients, and why it is the one.
 fn equation(answer: &Answer) -> Markup {
-    let written = |written: &Written| html! {
-        pre.command { (written.equation) }
-        p.note { "in " (written.units) }
+    let written = |written: &Written| {
+        html! {
+            pre.command { (written.equation) }
+            p.note { "in " (written.units) }
+        }
     };
     let body = html! {
         (written(&answer.written))
@@ -143,9 +147,15 @@ fn choice(answer: &Answer) -> Markup {
 fn run(answer: &Answer) -> Markup {
     let library: Vec<String> = answer.library.iter().map(ToString::to_string).collect();
     let mut entries = vec![
-        ("bumps".to_owned(), format!("{} frames and {} px half width", answer.bumps.time, answer.bumps.space)),
+        (
+            "bumps".to_owned(),
+            format!("{} frames and {} px half width", answer.bumps.time, answer.bumps.space),
+        ),
         ("terms that were tried".to_owned(), library.join(", ")),
-        ("root mean square of Phi_t".to_owned(), format!("{} a frame", significant(answer.zero_model_error, 3))),
+        (
+            "root mean square of Phi_t".to_owned(),
+            format!("{} a frame", significant(answer.zero_model_error, 3)),
+        ),
         ("of it noise".to_owned(), format!("{} a frame", significant(answer.zero_model_noise, 3))),
         ("error of the equation".to_owned(), format!("{} a frame", significant(answer.error, 3))),
     ];

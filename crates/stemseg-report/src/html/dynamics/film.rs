@@ -29,8 +29,6 @@ pub(super) fn whole_section(content: &DynamicsContent<'_>) -> Markup {
     section("film", "Film and simulation", &body)
 }
 
-
-
 /// A film of a line: time goes down.
 fn line(content: &DynamicsContent<'_>) -> Markup {
     let [frames, _, cols] = content.film.dim();

@@ -37,7 +37,9 @@ pub(super) fn coefficients(answer: &Answer) -> Markup {
     let seconds: Vec<(usize, f64)> = answer
         .second_ways
         .iter()
-        .flat_map(|way| way.coefficients.iter().enumerate().map(|(i, &value)| (i, relative(i, value))))
+        .flat_map(|way| {
+            way.coefficients.iter().enumerate().map(|(i, &value)| (i, relative(i, value)))
+        })
         .collect();
     let bars = (0..terms.len()).flat_map(|i| [1.0 - 2.0 * deviation(i), 1.0 + 2.0 * deviation(i)]);
     let name = |at: &f64| match (at.fract().abs() < 1e-6, terms.get((*at - 1.0) as usize)) {
@@ -53,18 +55,24 @@ pub(super) fn coefficients(answer: &Answer) -> Markup {
         labels: 5,
         format: &format,
     };
-    let drawing = plot("coefficients with their deviations", x, y, |chart| {
-        for i in 0..terms.len() {
-            let at = (i + 1) as f64;
-            let ends = [1.0 - 2.0 * deviation(i), 1.0 + 2.0 * deviation(i)];
-            chart.draw_series([PathElement::new(ends.map(|end| (at, end)), ACCENT.stroke_width(6))])?;
-        }
-        chart.draw_series((1..=terms.len()).map(|i| Circle::new((i as f64, 1.0), 12, ACCENT.filled())))?;
-        chart.draw_series(
-            seconds.iter().map(|&(i, value)| TriangleMarker::new((i as f64 + 1.15, value), 14, INK.filled())),
-        )?;
-        Ok(())
-    });
+    let drawing =
+        plot("coefficients with their deviations", x, y, |chart| {
+            for i in 0..terms.len() {
+                let at = (i + 1) as f64;
+                let ends = [1.0 - 2.0 * deviation(i), 1.0 + 2.0 * deviation(i)];
+                chart.draw_series([PathElement::new(
+                    ends.map(|end| (at, end)),
+                    ACCENT.stroke_width(6),
+                )])?;
+            }
+            chart.draw_series(
+                (1..=terms.len()).map(|i| Circle::new((i as f64, 1.0), 12, ACCENT.filled())),
+            )?;
+            chart.draw_series(seconds.iter().map(|&(i, value)| {
+                TriangleMarker::new((i as f64 + 1.15, value), 14, INK.filled())
+            }))?;
+            Ok(())
+        });
     html! {
         figure {
             (drawing)
@@ -88,11 +96,13 @@ pub(super) fn pareto(answer: &Answer) -> Markup {
     let all = points.iter().chain(&noise).map(|p| p.1).chain([zero]);
     let power = |value: &f64| significant(10_f64.powf(*value), 2);
     let last = points.len() as f64;
-    let x = Axis { range: -0.3..last + 0.4, title: "terms", labels: points.len() + 1, format: &whole };
+    let x =
+        Axis { range: -0.3..last + 0.4, title: "terms", labels: points.len() + 1, format: &whole };
     let y = Axis { range: range(all), title: "error of Phi_t a frame", labels: 6, format: &power };
     let drawing = plot("error against number of terms", x, y, |chart| {
         chart.draw_series([PathElement::new(noise.clone(), MUTED.stroke_width(4))])?;
-        let line: Vec<(f64, f64)> = std::iter::once((0.0, zero)).chain(points.iter().copied()).collect();
+        let line: Vec<(f64, f64)> =
+            std::iter::once((0.0, zero)).chain(points.iter().copied()).collect();
         chart.draw_series([PathElement::new(line.clone(), INK.stroke_width(3))])?;
         chart.draw_series(line.into_iter().map(|at| Circle::new(at, 7, INK.filled())))?;
         let chosen = answer.pareto.iter().zip(&points).filter(|(c, _)| c.recommended);
