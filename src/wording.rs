@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 60] = [
+pub const SETTINGS: [&str; 61] = [
     "angles",
     "axes",
     "border",
@@ -69,6 +69,7 @@ pub const SETTINGS: [&str; 60] = [
     "spectrum-scale",
     "stride",
     "table",
+    "terms",
     "translations",
     "variance",
     "window",

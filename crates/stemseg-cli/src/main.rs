@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod descriptor;
 mod devices;
+mod dynamics;
 #[cfg(test)]
 mod fuzz;
 mod generate;
@@ -37,6 +38,7 @@ Examples:
   stemseg devices                             the GPUs, and the one that is used
   stemseg verify grain.npy                    whether the GPU gives the CPU's result
   stemseg simulate tilt-boundary              a micrograph with its true label map
+  stemseg dynamics memberships.npy            the equation of motion in a segmented film
   stemseg bench --image grain.npy             how long each stage takes with this image
 
 Exit codes: 0 done; 1 a run failed (memory, threads, disk, device, one image of several, a
@@ -56,6 +58,7 @@ enum Command {
     Apply(Box<segment::ApplyArgs>),
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
+    Dynamics(Box<dynamics::Args>),
     Simulate(Box<simulate::Args>),
     Bench(Box<bench::Args>),
     Devices(devices::Args),
@@ -164,6 +167,7 @@ fn prepared(command: &Command) -> Result<(), Failure> {
     let talk = match command {
         Command::Segment(args) => &args.run.talk,
         Command::Apply(args) => &args.run.talk,
+        Command::Dynamics(args) => &args.talk,
         Command::Simulate(args) => &args.talk,
         Command::Verify(args) => &args.talk,
         Command::Info(args) => &args.talk,
@@ -180,6 +184,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Segment(args) => segment::run(args),
         Command::Apply(args) => segment::apply(args),
+        Command::Dynamics(args) => dynamics::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Info(args) => info::run(args),

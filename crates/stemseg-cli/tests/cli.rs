@@ -19,6 +19,8 @@ mod descriptors;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
+#[path = "cli/dynamics.rs"]
+mod dynamics;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/generate.rs"]

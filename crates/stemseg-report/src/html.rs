@@ -7,6 +7,7 @@ mod boundaries;
 mod channels;
 mod choice;
 mod document;
+mod dynamics;
 mod features;
 mod index;
 mod labels;
@@ -24,6 +25,7 @@ use super::summary::Summary;
 use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
+pub use dynamics::{DynamicsContent, dynamics_page};
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
 
