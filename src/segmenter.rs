@@ -194,6 +194,18 @@ impl Segmenter {
     /// # Errors
     /// As [`segment`](Self::segment); [`Error::Parameter`] where there is no image.
     pub fn fit_many<I: Image>(&self, images: &[I]) -> Result<Model> {
+        self.fit_many_watched(images, &Silent)
+    }
+
+    /// The same, where `progress` is told how far it is and says whether to go on.
+    ///
+    /// # Errors
+    /// As [`fit_many`](Self::fit_many); [`Error::Interrupted`].
+    pub fn fit_many_watched<I: Image>(
+        &self,
+        images: &[I],
+        progress: &dyn Progress,
+    ) -> Result<Model> {
         let micrographs = images.iter().map(|image| image.micrograph());
         let micrographs = micrographs.collect::<Result<Vec<_>>>()?;
         let Some((first, others)) = micrographs.split_first() else {
@@ -206,7 +218,7 @@ impl Segmenter {
             let (plan, repetition) = self.like(&planned[0], micrograph)?;
             planned.push(pipeline::many::Planned { micrograph, plan, repetition });
         }
-        pipeline::many::fit(&planned, backend, &Silent)
+        pipeline::many::fit(&planned, backend, progress)
     }
 
     /// The plan for `micrograph` with the parameters of the `first` image, resampled so that

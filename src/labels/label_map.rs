@@ -174,6 +174,17 @@ impl LabelMap {
         Some(self.sites.indexed_iter().filter_map(of).collect())
     }
 
+    /// Membership of the pixels of a row in the pattern of each label from 1 on, `[k, cols]`: 0 to
+    /// 1, and all of a pixel add up to 1; 0 for absent pixels. Nothing where labels are those of
+    /// the nearest sites.
+    pub fn memberships_of_row(&self, row: usize) -> Option<Array2<f32>> {
+        let mut all = self.interpolated.as_ref()?.all_memberships(row);
+        all.outer_iter_mut().for_each(|mut pattern| {
+            self.cells.blank(row, pattern.as_slice_mut().expect("rows of a new array"));
+        });
+        Some(all)
+    }
+
     /// The scores that labels are interpolated from, smoothed and confined, by label from 1
     /// on, `[k, site rows, site cols]`; nothing where there are none.
     pub(crate) fn scores(&self) -> Option<&Array3<f32>> {

@@ -8,7 +8,12 @@ use crate::{Error, Result};
 
 pub(super) fn load(path: &Path) -> Result<Model> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    let value: serde_json::Value = serde_json::from_str(&text)
+    parse(&text, path)
+}
+
+/// The model in `text`, which is that of `path`.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Model> {
+    let value: serde_json::Value = serde_json::from_str(text)
         .map_err(|e| Error::unreadable(path, format!("it is not JSON: {e}")))?;
     match value["format"].as_u64() {
         Some(version) if version == u64::from(FORMAT) => {}
@@ -40,12 +45,15 @@ pub(super) fn save(model: &Model, path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
         .map_err(Error::io(path))?;
-    let text = serde_json::to_string_pretty(model).expect("a model has no keys but strings");
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .map_err(Error::io(path))?;
+    file.write_all(text(model).as_bytes()).map_err(Error::io(path))?;
     file.persist(path).map_err(|e| Error::io(path)(e.error))?;
     Ok(())
+}
+
+/// The content of a model's file.
+pub(super) fn text(model: &Model) -> String {
+    let text = serde_json::to_string_pretty(model).expect("a model has no keys but strings");
+    text + "\n"
 }
 
 /// Whether the parts of `model` fit together.

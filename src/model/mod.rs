@@ -209,6 +209,19 @@ impl Model {
         file::save(self, path.as_ref())
     }
 
+    /// The model in `text`, the content of a model's file; errors name it `place`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), except for those of files.
+    pub fn from_json(text: &str, place: impl AsRef<Path>) -> Result<Self> {
+        file::parse(text, place.as_ref())
+    }
+
+    /// What [`save`](Self::save) writes.
+    pub fn to_json(&self) -> String {
+        file::text(self)
+    }
+
     /// The schema that every `model.json` follows (JSON Schema 2020-12).
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()

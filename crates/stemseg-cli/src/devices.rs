@@ -77,7 +77,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     print_words(&lines.join("\n"))
 }
 
-fn list() -> Result<Listing, Failure> {
+/// What `stemseg devices --json` prints.
+///
+/// # Errors
+/// As [`backend::open`] has.
+pub fn devices() -> Result<serde_json::Value, stemseg::Error> {
+    Ok(serde_json::json!(list()?))
+}
+
+fn list() -> Result<Listing, stemseg::Error> {
     let mut devices: Vec<Device> = adapter::adapters().iter().map(tried).collect();
     let real = |device: &&Device| device.passes && device.info.kind != SOFTWARE;
     let taken = devices.iter().find(real).map(|device| device.info.clone());

@@ -16,11 +16,10 @@ use bytesize::ByteSize;
 use stemseg::memory;
 use stemseg_files::write::remove_unfinished;
 
-#[global_allocator]
-static ALLOCATOR: Careful = Careful;
-
-/// The system's allocator, which ends the run where it has nothing more to give.
-struct Careful;
+/// The system's allocator, which ends the run where it has nothing more to give; for programs to
+/// name as theirs.
+#[derive(Debug)]
+pub struct Careful;
 
 /// Let go at the end, so that there is memory to say why.
 static RESERVE: Mutex<Vec<u8>> = Mutex::new(Vec::new());

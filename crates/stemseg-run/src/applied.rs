@@ -38,6 +38,13 @@ impl Applied {
         Ok(Self { model, source: ModelFile { path, sha256 }, scale })
     }
 
+    /// This model, which results call `name`.
+    pub fn of(model: Model, name: &Path, scale: Scale) -> Self {
+        let digest = Sha256::digest(model.to_json());
+        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { model, source: ModelFile { path: name.to_path_buf(), sha256 }, scale }
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model

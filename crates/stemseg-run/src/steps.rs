@@ -240,6 +240,7 @@ impl Computed {
         let _at_work = AtWork::new(shared.observer, &file);
         let options = &shared.request.output;
         let model = shared.method.model();
+        let input = &input;
         let writing = Writing { options, input, repetition, model, device, started, read };
         let summary = writing.write(&found, &folder, shared.observer);
         let mut summary = summary.map_err(|error| folder.named(error))?;

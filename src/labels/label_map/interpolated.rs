@@ -111,6 +111,23 @@ impl Interpolated {
         }
     }
 
+    /// Membership of the pixels of a row in each pattern, `[k, cols]`.
+    pub(super) fn all_memberships(&self, row: usize) -> Array2<f32> {
+        let mut all = self.between_sites(&self.scores, row);
+        for mut pixel in all.columns_mut() {
+            let scores = pixel.to_vec();
+            // From the best score on, so that no likelihood is beyond numbers.
+            let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let whole: f32 = scores.iter().map(|score| (score - best).exp()).sum();
+            let share = |score: f32| (score - best).exp() / whole;
+            for (of, to) in pixel.iter_mut().enumerate() {
+                let mixed = scores.iter().enumerate();
+                *to = mixed.map(|(p, &score)| share(score) * self.mixing.share(p, of)).sum();
+            }
+        }
+        all
+    }
+
     /// Membership in pattern `of`, 0 to 1: of the shares in all likelihoods, whose logarithms
     /// are `scores`, what is one in that pattern.
     pub(super) fn membership(&self, scores: &[f32], of: usize) -> f32 {
@@ -187,6 +204,24 @@ mod tests {
         assert_eq!(sure, [0.5; 9]);
         mixed.labels(0, &mut labels);
         assert_eq!(labels, [0; 9]);
+    }
+
+    #[test]
+    fn memberships_in_all_patterns_are_those_of_labels_and_add_up() {
+        let scores = Array3::from_shape_fn((3, 2, 3), |(k, r, c)| ((5 * k + 3 * r + c) % 7) as f32);
+        let lines = (between(4, 2, 0.3, 0.0), between(7, 3, 0.3, 0.0));
+        let mixing = Mixing::of(ndarray::array![[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.0, 0.0, 1.0]]);
+        let map = Interpolated::new(scores, lines, 0.0, mixing);
+        for row in 0..4 {
+            let (mut labels, mut sure) = ([0; 7], [0.0; 7]);
+            map.labels(row, &mut labels);
+            map.memberships(row, &mut sure);
+            for (col, all) in map.all_memberships(row).columns().into_iter().enumerate() {
+                assert!((all.sum() - 1.0).abs() < 1e-5, "{all}");
+                let own = all[usize::from(labels[col]) - 1];
+                assert!((own - sure[col]).abs() < 1e-5, "{own} {}", sure[col]);
+            }
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Args {
     ///
     /// # Errors
     /// As [`SettingsArgs::settings`], and for `auto` among numbers of patterns.
-    pub(super) fn request(&self) -> Result<Request> {
+    pub(crate) fn request(&self) -> Result<Request> {
         let mut request = self.run.request();
         request.settings = self.settings.settings(self.clusters()?, Preset::Auto)?;
         request.settings.border = match self.border {

@@ -52,7 +52,7 @@ impl ReportArgs {
 /// The command line as it was given, with the program's name alone.
 fn command() -> Vec<String> {
     let mut words: Vec<String> =
-        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        crate::words().iter().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(program) = words.first_mut() {
         *program = "stemseg".into();
     }

@@ -1,5 +1,6 @@
 //! [`Input`]: how an image is read.
 
+pub(crate) mod array;
 pub(crate) mod no_data;
 pub(crate) mod read;
 pub(crate) mod region;

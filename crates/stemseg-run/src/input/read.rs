@@ -30,6 +30,16 @@ pub struct Read {
 }
 
 impl Read {
+    pub(super) fn new(
+        micrograph: Micrograph,
+        dtype: &'static str,
+        summary: Input,
+        remarks: Remarks,
+        files: Stamps,
+    ) -> Self {
+        Self { micrograph, dtype, summary, remarks, files }
+    }
+
     /// The checksum that `summary` says it has; takes it where that was not done when the
     /// image was read.
     ///
@@ -225,7 +235,7 @@ fn checksum(files: &Stamps) -> Result<String> {
     Ok(hexadecimal(&hasher.finalize()))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");

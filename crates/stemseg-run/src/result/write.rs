@@ -24,7 +24,7 @@ use crate::Read;
 /// A result in the making: everything that it says in addition to what was found.
 pub(crate) struct Writing<'a> {
     pub(crate) options: &'a Output,
-    pub(crate) input: Read,
+    pub(crate) input: &'a Read,
     pub(crate) repetition: Repetition,
     /// What labelled the image, where nothing was fitted.
     pub(crate) model: Option<ModelFile>,
@@ -92,7 +92,7 @@ impl Writing<'_> {
         Ok(as_map(&whole))
     }
 
-    fn summary(&self, found: &Segmentation, index: usize) -> Summary {
+    pub(crate) fn summary(&self, found: &Segmentation, index: usize) -> Summary {
         let patterns = &found.results[index];
         let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
@@ -122,7 +122,7 @@ impl Writing<'_> {
             write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
         });
         let stem = stem(&self.input.summary.path);
-        let (input, kind) = (&self.input, summary.label_type);
+        let (input, kind) = (self.input, summary.label_type);
         let labelled = Labelled { stem: &stem, input, patterns, kind, summary };
         let mut files = vec![("overlay.png".to_owned(), overlay_to)];
         files.extend(labelled.files(&self.options.formats));

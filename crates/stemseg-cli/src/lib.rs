@@ -1,5 +1,6 @@
 //! The `stemseg` command, one file per subcommand, which turns its arguments into a checked job
-//! and runs it; see `stemseg --help`.
+//! and runs it; see `stemseg --help`. The program is [`run()`]; other front ends of stemseg, such
+//! as the Python module, run it too, and make [requests](request()) of options.
 
 mod args;
 mod bench;
@@ -13,6 +14,7 @@ mod info;
 mod out_of_memory;
 mod parse;
 mod progress;
+mod request;
 mod segment;
 mod settings;
 mod signals;
@@ -20,14 +22,18 @@ mod simulate;
 mod spelling;
 mod verify;
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use stemseg::{Error, threads};
 use stemseg_report::visible::visible;
 
+pub use self::devices::devices;
+pub use self::out_of_memory::Careful;
 use self::progress::Bar;
+pub use self::request::{Refused, request};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -116,15 +122,27 @@ impl From<stemseg::Error> for Failure {
     }
 }
 
-/// Parses the arguments, runs the command, reports, and gives the exit code.
-fn main() -> ExitCode {
+/// The words of the command line, the program's name first.
+static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// The words of the command line that is run, the program's name first.
+pub(crate) fn words() -> &'static [OsString] {
+    WORDS.get().map_or(&[], Vec::as_slice)
+}
+
+/// The program: parses the `words` of a command line, the program's name first, runs the command,
+/// reports, and gives the exit code. For a process of its own: signals and the memory that is put
+/// aside are the program's, and arguments that are refused end it.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     signals::quiet_drivers();
     out_of_memory::prepare();
     signals::errors_for_signals();
-    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let words = WORDS.get_or_init(|| words.into_iter().collect());
+    let parsed =
+        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
     let command = parsed.unwrap_or_else(|error| refuse(&error)).command;
-    let (code, error) = match prepared(&command).and_then(|()| run(&command)) {
-        Ok(()) => return ExitCode::SUCCESS,
+    let (code, error) = match prepared(&command).and_then(|()| carry_out(&command)) {
+        Ok(()) => return 0,
         Err(Failure::Usage(error)) => (2, error),
         Err(Failure::Run(error)) => (1, error),
         Err(Failure::Interrupted) => (130, anyhow::anyhow!("interrupted; nothing was written")),
@@ -133,17 +151,17 @@ fn main() -> ExitCode {
     // Where even stderr is gone, the exit code is all there is to say.
     // Names of files are in it: whatever they hold, it stays one line.
     let _ = writeln!(std::io::stderr(), "stemseg: {}", visible(&error.to_string()));
-    ExitCode::from(code)
+    code
 }
 
 /// Ends the program as [`clap`] does, with what was wrong with the arguments, or with the
 /// help that they ask for.
 fn refuse(error: &clap::Error) -> ! {
-    let hostile = |word: std::ffi::OsString| {
+    let hostile = |word: &OsString| {
         let word = word.to_string_lossy();
         visible(&word) != word
     };
-    if !error.use_stderr() || !std::env::args_os().any(hostile) {
+    if !error.use_stderr() || !words().iter().any(hostile) {
         error.exit();
     }
     // Without clap's colours, which could not be told from those of an argument.
@@ -180,7 +198,7 @@ fn prepared(command: &Command) -> Result<(), Failure> {
     Ok(())
 }
 
-fn run(command: &Command) -> Result<(), Failure> {
+fn carry_out(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Segment(args) => segment::run(args),
         Command::Apply(args) => segment::apply(args),
