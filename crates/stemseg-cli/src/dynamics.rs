@@ -6,6 +6,7 @@ mod output;
 
 use serde_json::Value;
 use stemseg::Progress;
+use stemseg_files::read::ImageFile;
 use stemseg_files::write::ResultFolder;
 use stemseg_run::sweep_beside;
 
@@ -20,11 +21,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     let bar = Bar::new(&args.talk);
     let _at_work = AtWork::new(&args.file);
+    let file = ImageFile::open(&args.file)?;
     let target = args.target();
     sweep_beside([&*target], &|note| bar.note(note));
     let folder = ResultFolder::create(&target, args.force, &output::planned())?;
     bar.stage("read");
-    let (film, units) = film::read(args, &bar)?;
+    let (film, units) = film::read(args, file, &bar)?;
     bar.stage("dynamics");
     let options = args.options(units)?;
     let stop = || bar.check().is_err();

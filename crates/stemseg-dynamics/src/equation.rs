@@ -6,10 +6,10 @@ use crate::answer::{
     Answer, Candidate, Coefficient, Forward, Found, SecondWay, Units, Verdict, Written, number,
 };
 use crate::film::Film;
-use crate::find::{Looked, looked};
+use crate::find::{Looked, looked, refined};
 use crate::forward::{self, Refused};
 use crate::front::{self, Front};
-use crate::regression::{Choice, EXPLAINED, Fit, choose, levels};
+use crate::regression::{Choice, EXPLAINED, Fit, Problem, choose, levels};
 use crate::strong;
 use crate::term::{Factor, Term, library};
 use crate::{Error, Result};
@@ -91,14 +91,18 @@ pub fn find(film: &Film, options: &Options, stop: &(dyn Fn() -> bool + Sync)) ->
     };
     let fit = &choice.front[choice.chosen];
     let verdict = verdict(fit, &seen, noise / zero);
-    let mut answer = written(film, options, &seen, &choice, &levels, verdict);
+    let better = match verdict {
+        Verdict::NothingMoves => None,
+        _ => refined(film, &seen, &fit.set, options.drift, stop)?,
+    };
+    let mut answer = written(options, &seen, &choice, &levels, verdict, better.as_ref());
     answer.notes.splice(0..0, notes);
     answer.front = measured;
     if stop() {
         return Err(Error::Interrupted);
     }
     let set: Vec<(Term, f64)> = match verdict {
-        Verdict::Equation => coefficients(&seen, fit),
+        Verdict::Equation => best_coefficients(&seen, fit, better.as_ref()),
         _ => Vec::new(),
     };
     let mut simulated = None;
@@ -162,14 +166,24 @@ fn coefficients(seen: &Looked, fit: &Fit) -> Vec<(Term, f64)> {
     fit.set.iter().zip(values).map(|(&term, value)| (seen.problem.terms[term], value)).collect()
 }
 
+/// Those of independent samples, where these are better.
+fn best_coefficients(seen: &Looked, fit: &Fit, better: Option<&Problem>) -> Vec<(Term, f64)> {
+    let mut all = coefficients(seen, fit);
+    let numbers: Vec<usize> = (0..all.len()).collect();
+    if let Some(values) = better.and_then(|problem| problem.coefficients(&numbers)) {
+        all.iter_mut().zip(values).for_each(|((_, coefficient), value)| *coefficient = value);
+    }
+    all
+}
+
 /// The answer's numbers, without what follows from them.
 fn written(
-    film: &Film,
     options: &Options,
     seen: &Looked,
     choice: &Choice,
     levels: &[Vec<Vec<usize>>],
     verdict: Verdict,
+    better: Option<&Problem>,
 ) -> Answer {
     let fit = &choice.front[choice.chosen];
     let rms =
@@ -179,10 +193,19 @@ fn written(
         _ => written.clone(),
     };
     let equation = |fit: &Fit, sure: bool| {
-        let values = coefficients(seen, fit);
+        let values = match sure {
+            true => best_coefficients(seen, fit, better),
+            false => coefficients(seen, fit),
+        };
         let spread = sure.then(|| {
             let rivals = levels.iter().find(|level| level[0].len() == fit.set.len());
-            seen.problem.spread(&fit.set, rivals.map_or(&[], |level| &level[..]), options.seed)
+            let rivals = rivals.map_or(&[][..], |level| &level[..]);
+            let mut spread = seen.problem.spread(&fit.set, rivals, options.seed);
+            if let Some(problem) = better {
+                let numbers: Vec<usize> = (0..fit.set.len()).collect();
+                spread.deviations = problem.spread(&numbers, &[], options.seed).deviations;
+            }
+            spread
         });
         let terms = values.iter().enumerate().map(|(i, &(term, coefficient))| Coefficient {
             term,
@@ -223,7 +246,7 @@ fn written(
         drift: options.drift,
         second_ways: Vec::new(),
         front: None,
-        forward: film.is_line().then_some(None).flatten(),
+        forward: None,
     }
 }
 

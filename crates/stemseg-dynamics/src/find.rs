@@ -3,7 +3,7 @@
 use crate::film::Film;
 use crate::regression::Problem;
 use crate::term::{Factor, Term};
-use crate::weak::{Averages, Differences, Samples, Scale};
+use crate::weak::{Averages, Differences, Samples, Scale, whitened};
 use crate::{Error, Result};
 
 /// Relative variance below which narrower bumps are kept.
@@ -60,6 +60,8 @@ pub(crate) fn looked(
     let differences = Differences::of(film);
     let core = core(terms);
     let mut best: Option<(f64, Scale)> = None;
+    // Most samples at any width, and whether any bump lies where all values are.
+    let (mut most, mut whole) = (0, false);
     for space in spaces(film) {
         let averages = Averages::new(film, space, &core, differences.clone(), check)?;
         if averages.places() == 0 {
@@ -67,6 +69,8 @@ pub(crate) fn looked(
         }
         for time in times(film) {
             let samples = Samples::new(&averages, time, &core, drift);
+            most = most.max(samples.left.len());
+            whole |= samples.looked > 0;
             if samples.left.len() <= 2 * core.len() {
                 continue;
             }
@@ -80,21 +84,30 @@ pub(crate) fn looked(
             }
         }
     }
-    let Some((_, scale)) = best else { return Ok(None) };
+    let Some((_, scale)) = best else {
+        return match (whole, most) {
+            (false, _) => Err(Error::Film(
+                "no part of the film is without absent values for long enough; fill them, or cut them off".into(),
+            )),
+            (true, 0) => Ok(None),
+            (true, most) => Err(few(terms, most)),
+        };
+    };
     let averages = Averages::new(film, scale.space, terms, differences, check)?;
     let samples = Samples::new(&averages, scale.time, terms, drift);
     if samples.left.len() <= terms.len() {
-        return Err(Error::parameter(
-            "terms",
-            terms.len(),
-            format!(
-                "the film gives {} samples where something changes; give fewer `terms`, or a longer film",
-                samples.left.len()
-            ),
-        ));
+        return Err(few(terms, samples.left.len()));
     }
     let problem = Problem::new(&samples);
     Ok(Some(Looked { scale, samples, problem }))
+}
+
+/// More terms than samples.
+fn few(terms: &[Term], samples: usize) -> Error {
+    let reason = format!(
+        "the film gives {samples} samples where something changes; give fewer `terms`, or a longer film"
+    );
+    Error::parameter("terms", terms.len(), reason)
 }
 
 /// Terms none of which is a combination of those before it.
@@ -107,4 +120,39 @@ fn independent_terms(problem: &Problem) -> Vec<usize> {
         }
     }
     set
+}
+
+/// The same terms with samples whose noise is independent, where that determines their
+/// coefficients better: a problem of these terms alone.
+pub(crate) fn refined(
+    film: &Film,
+    looked: &Looked,
+    set: &[usize],
+    drift: [f64; 2],
+    check: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Problem>> {
+    let terms: Vec<Term> = set.iter().map(|&term| looked.problem.terms[term]).collect();
+    let all: Vec<usize> = (0..terms.len()).collect();
+    let mut least = looked.problem.relative_variance(set).unwrap_or(f64::INFINITY);
+    let mut best = None;
+    let Scale { time, space } = looked.scale;
+    let [_, rows, cols] = film.dim();
+    let side = if film.is_line() { cols } else { rows.min(cols) };
+    let differences = Differences::of(film);
+    for space in [space, space + space / 2, 2 * space] {
+        if space > side / 6 {
+            continue;
+        }
+        let averages = Averages::new(film, space, &terms, differences.clone(), check)?;
+        let samples = Samples::new(&averages, time, &terms, drift);
+        let Some(moments) = whitened(&averages, time, &terms, &samples, drift) else { break };
+        let problem = Problem::of(&terms, &moments);
+        if let Some(variance) = problem.relative_variance(&all)
+            && variance < least
+        {
+            least = variance;
+            best = Some(problem);
+        }
+    }
+    Ok(best)
 }

@@ -41,9 +41,15 @@ pub(crate) struct Spread {
 
 impl Problem {
     pub(crate) fn new(samples: &Samples) -> Self {
-        let total = samples.total();
+        Self::of(&samples.terms, &samples.moments)
+    }
+
+    /// From the sums of `terms` over each block.
+    pub(crate) fn of(terms: &[Term], moments: &[Moments]) -> Self {
+        let mut total = Moments::zero(terms.len());
+        moments.iter().for_each(|block| total.add(block, 1.0));
         let count = total.count.max(1) as f64;
-        let scale: Vec<f64> = (0..samples.terms.len())
+        let scale: Vec<f64> = (0..terms.len())
             .map(|a| (total.right[(a, a)] / count).sqrt())
             .map(|scale| if scale > 0.0 { scale } else { 1.0 })
             .collect();
@@ -58,7 +64,7 @@ impl Problem {
             }
             out
         };
-        let blocks: Vec<Moments> = samples.moments.iter().map(scaled).collect();
+        let blocks: Vec<Moments> = moments.iter().map(scaled).collect();
         let total = scaled(&total);
         let others = blocks
             .iter()
@@ -68,7 +74,7 @@ impl Problem {
                 others
             })
             .collect();
-        Self { terms: samples.terms.clone(), scale, blocks, total, others }
+        Self { terms: terms.to_vec(), scale, blocks, total, others }
     }
 
     /// Sum of squares of the left side: the error of the equation that nothing changes.
@@ -101,6 +107,19 @@ impl Problem {
         }
         let count = self.others.len() as f64;
         Some(sum * (count - 1.0) / count / self.zero())
+    }
+
+    /// Sum of the relative variances of the coefficients of the terms `set`, by the jackknife; none
+    /// where noise is more than a fifth of what tells them apart.
+    pub(crate) fn relative_variance(&self, set: &[usize]) -> Option<f64> {
+        let all = clean(&self.total, set, 0.8)?;
+        let mut sum = 0.0;
+        for others in &self.others {
+            let without = clean(others, set, 0.5)?;
+            sum += all.iter().zip(&without).map(|(a, b)| (b / a - 1.0).powi(2)).sum::<f64>();
+        }
+        let count = self.others.len() as f64;
+        Some(sum * (count - 1.0) / count)
     }
 
     /// What noise alone makes of the error of an equation.
@@ -188,13 +207,18 @@ fn explained(moments: &Moments, set: &[usize]) -> Option<f64> {
 }
 
 /// Least squares without the share of noise in the terms, which makes coefficients too small;
-/// none where noise is most of what tells the terms apart.
-fn without_noise(moments: &Moments, set: &[usize]) -> Option<Vec<f64>> {
+/// none where that leaves less than the share `least` of what tells the terms apart.
+fn clean(moments: &Moments, set: &[usize], least: f64) -> Option<Vec<f64>> {
     let plain = part(&moments.right, set);
     let llt = decomposed(&plain)?;
     let without = decomposed(&(&plain - &part(&moments.right_noise, set)))?;
-    let kept = |i: usize| (without.L()[(i, i)] / llt.L()[(i, i)]).powi(2) > 0.3;
+    let kept = |i: usize| (without.L()[(i, i)] / llt.L()[(i, i)]).powi(2) > least;
     (0..set.len()).all(kept).then(|| solved(&without, moments, set))
+}
+
+/// The same where noise is not most of it.
+fn without_noise(moments: &Moments, set: &[usize]) -> Option<Vec<f64>> {
+    clean(moments, set, 0.3)
 }
 
 /// The same, or plain least squares where that cannot be.

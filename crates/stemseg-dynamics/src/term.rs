@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// Highest power of `Phi` that a term may have.
 pub const MOST_POWER: u8 = 5;
 
-/// What stands beside the power of `Phi`. x counts columns and y rows.
+/// What stands next to the power of `Phi`. x counts columns and y rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Factor {
     /// Nothing: the term is the power alone.

@@ -8,6 +8,7 @@
 mod fields;
 mod noise;
 mod samples;
+mod whitened;
 
 use rayon::prelude::*;
 
@@ -15,6 +16,7 @@ use self::fields::Fields;
 pub(crate) use self::fields::{columns_by, rows_by};
 pub(crate) use self::noise::Differences;
 pub(crate) use self::samples::{Moments, Samples};
+pub(crate) use self::whitened::whitened;
 use crate::bump::{bump, dot};
 use crate::film::Film;
 use crate::term::{Factor, Term};

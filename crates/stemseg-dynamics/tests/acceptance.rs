@@ -1,44 +1,15 @@
 //! Films whose equation is known, from simulation to equation: terms, coefficients, verdicts.
-//!
-//! The film of a simulated recording lies in the folder of shared data (`STEMSEG_TESTS_DATA`); its
-//! trial is ignored where that is not there.
 
 use std::time::Instant;
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use ndarray::{Array2, Array3, s};
 use stemseg_dynamics::phase_field::{Equation, Noise, Settings, simulate};
 use stemseg_dynamics::{Answer, Error, Film, Found, Options, Units, Verdict, find};
-use stemseg_testing::data;
+
+type Failed = Box<dyn std::error::Error>;
 
 /// Time that a run may take, s; tests are built without all optimisation and run side by side.
 const PATIENCE: f64 = 60.0;
-
-fn main() {
-    let arguments = Arguments::from_args();
-    let mut trials = vec![
-        Trial::test("wave_clean", || wave(0.0, 0.02)),
-        Trial::test("wave_noise_2", || wave(0.02, 0.03)),
-        Trial::test("wave_noise_5", || wave(0.05, 0.06)),
-        Trial::test("other_waves", other_waves),
-        Trial::test("steady_wave", steady_wave),
-        Trial::test("carried_boundary", carried_boundary),
-        Trial::test("straight_boundary", straight_boundary),
-        Trial::test("allen_cahn", allen_cahn),
-        Trial::test("diffusion", diffusion),
-        Trial::test("curvature", curvature),
-        Trial::test("growth_along_the_normal", growth),
-        Trial::test("nothing_moves", nothing_moves),
-        Trial::test("no_equation", no_equation),
-        Trial::test("drift", drift),
-        Trial::test("labels", labels),
-        Trial::test("absent_values", absent_values),
-        Trial::test("bad_input", bad_input),
-        Trial::test("same_bits", same_bits),
-    ];
-    trials.extend(data::needs_shared("video", || vec![Trial::test("video", video)]));
-    libtest_mimic::run(&arguments, trials).exit();
-}
 
 fn film_of(settings: &Settings) -> Result<Film, Failed> {
     Ok(Film::new(simulate(settings)?, None)?)
@@ -94,7 +65,7 @@ fn white(deviation: f64) -> Noise {
 }
 
 /// The published example, from a sharp step.
-fn wave(noise: f64, within: f64) -> Result<(), Failed> {
+fn the_wave(noise: f64, within: f64) -> Result<(), Failed> {
     let film = film_of(&Settings { noise: white(noise), seed: 1, ..Settings::new(WAVE) })?;
     let answer = found(&film, &in_time())?.answer;
     let right = [("Phi_xx", 10.0), ("Phi^3", -1.0), ("Phi^2", 1.9), ("Phi", -0.9)];
@@ -109,7 +80,23 @@ fn wave(noise: f64, within: f64) -> Result<(), Failed> {
     }
 }
 
+#[test]
+fn wave_clean() -> Result<(), Failed> {
+    the_wave(0.0, 0.02)
+}
+
+#[test]
+fn wave_noise_2() -> Result<(), Failed> {
+    the_wave(0.02, 0.03)
+}
+
+#[test]
+fn wave_noise_5() -> Result<(), Failed> {
+    the_wave(0.05, 0.06)
+}
+
 /// Other coefficients, seeds and grids than those of the published example.
+#[test]
 fn other_waves() -> Result<(), Failed> {
     for (seed, diffusivity, threshold, noise) in
         [(3, 4.0, 0.3, 0.02), (4, 6.0, 0.75, 0.02), (5, 15.0, 0.1, 0.0)]
@@ -130,6 +117,7 @@ fn other_waves() -> Result<(), Failed> {
 }
 
 /// A wave that keeps its shape: its velocity, and that no more can be told.
+#[test]
 fn steady_wave() -> Result<(), Failed> {
     let speed = -(10.0_f64 / 2.0).sqrt() * (2.0 * 0.9 - 1.0);
     for noise in [0.0, 0.02, 0.05] {
@@ -147,6 +135,7 @@ fn steady_wave() -> Result<(), Failed> {
 }
 
 /// A wavy boundary under the noise of a soft segmentation.
+#[test]
 fn carried_boundary() -> Result<(), Failed> {
     for (seed, x, y, deviation) in [(0, 1.5, 0.7, 0.5), (1, -0.8, 0.5, 0.5), (2, 1.0, -1.0, 0.7)] {
         let noise = Noise::Soft { deviation, radius: 3.0 };
@@ -164,6 +153,7 @@ fn carried_boundary() -> Result<(), Failed> {
 }
 
 /// Of a straight boundary only the speed along its normal can be known.
+#[test]
 fn straight_boundary() -> Result<(), Failed> {
     let values = Array3::from_shape_fn((30, 96, 96), |(t, r, c)| {
         let along = 0.8 * c as f64 + 0.6 * r as f64 - 0.9 * t as f64;
@@ -174,6 +164,7 @@ fn straight_boundary() -> Result<(), Failed> {
     noted(&answer, "0.900 px a frame, the normal 37 deg")
 }
 
+#[test]
 fn allen_cahn() -> Result<(), Failed> {
     for (noise, diffusivity, rate) in [(0.0, 1.5, 0.12), (0.03, 1.5, 0.12), (0.03, 2.5, 0.2)] {
         let equation = Equation::AllenCahn { diffusivity, rate };
@@ -192,6 +183,7 @@ fn allen_cahn() -> Result<(), Failed> {
     Ok(())
 }
 
+#[test]
 fn diffusion() -> Result<(), Failed> {
     for (seed, noise, diffusivity) in [(1, 0.0, 1.5), (2, 0.03, 1.5), (3, 0.03, 0.6)] {
         let equation = Equation::Diffusion { diffusivity };
@@ -204,6 +196,7 @@ fn diffusion() -> Result<(), Failed> {
 }
 
 /// A term that is not in the library by itself.
+#[test]
 fn curvature() -> Result<(), Failed> {
     let settings = Settings::new(Equation::Curvature { mobility: 1.2 });
     let term = "kappa |grad Phi|";
@@ -213,6 +206,7 @@ fn curvature() -> Result<(), Failed> {
 }
 
 /// A disc that grows along its normal.
+#[test]
 fn growth() -> Result<(), Failed> {
     let values = Array3::from_shape_fn((30, 128, 128), |(t, r, c)| {
         let radius = (r as f64 - 63.0).hypot(c as f64 - 66.0);
@@ -222,6 +216,7 @@ fn growth() -> Result<(), Failed> {
     terms(&answer, &[("|grad Phi|", 0.8)], 0.05)
 }
 
+#[test]
 fn nothing_moves() -> Result<(), Failed> {
     let still = Settings::new(Equation::Advection { x: 0.0, y: 0.0 });
     let noises = [
@@ -241,6 +236,7 @@ fn nothing_moves() -> Result<(), Failed> {
 }
 
 /// Patches that pulse, each in its own time, obey no equation of the library.
+#[test]
 fn no_equation() -> Result<(), Failed> {
     let values = Array3::from_shape_fn((40, 96, 96), |(t, r, c)| {
         let (y, x) = (r as f64 / 14.0, c as f64 / 14.0);
@@ -257,6 +253,7 @@ fn no_equation() -> Result<(), Failed> {
 }
 
 /// A film that is carried as a whole by a known drift.
+#[test]
 fn drift() -> Result<(), Failed> {
     let settings = Settings::new(Equation::Advection { x: 1.1, y: 0.4 });
     let options = Options { drift: [0.3, -0.2], ..Options::default() };
@@ -264,6 +261,7 @@ fn drift() -> Result<(), Failed> {
     terms(&answer, &[("Phi_x", -0.8), ("Phi_y", -0.6)], 0.02)
 }
 
+#[test]
 fn labels() -> Result<(), Failed> {
     let settings = Settings::new(Equation::Advection { x: 1.0, y: 0.5 });
     let values = simulate(&settings)?.mapv(|value| f32::from(u8::from(value > 0.5)));
@@ -272,6 +270,7 @@ fn labels() -> Result<(), Failed> {
     terms(&answer, &[("Phi_x", -1.0), ("Phi_y", -0.5)], 0.05)
 }
 
+#[test]
 fn absent_values() -> Result<(), Failed> {
     let settings = Settings::new(Equation::Advection { x: 1.0, y: 0.5 });
     let mut values = simulate(&settings)?;
@@ -282,6 +281,7 @@ fn absent_values() -> Result<(), Failed> {
     terms(&answer, &[("Phi_x", -1.0), ("Phi_y", -0.5)], 0.02)
 }
 
+#[test]
 fn bad_input() -> Result<(), Failed> {
     let said = |error: Error, words: &str| match error.to_string().contains(words) {
         true => Ok(()),
@@ -312,6 +312,7 @@ fn bad_input() -> Result<(), Failed> {
 }
 
 /// The same bits, whatever the number of threads.
+#[test]
 fn same_bits() -> Result<(), Failed> {
     let noise = Noise::Soft { deviation: 0.5, radius: 2.0 };
     let settings =
@@ -326,74 +327,5 @@ fn same_bits() -> Result<(), Failed> {
     match with(1)? == with(3)? {
         true => Ok(()),
         false => Err("answers differ".into()),
-    }
-}
-
-/// A simulated recording: labels, smoothed, with the drift of the specimen taken out.
-fn video() -> Result<(), Failed> {
-    let folder = data::shared().join("data/video");
-    let labels = data::load(&folder.join("j_moving_boundary_labels.npy"))?;
-    let labels: Array3<f64> = labels.into_dimensionality()?;
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
-    let frames = manifest["frames"].as_array().ok_or("no frames")?;
-    let mut film = Array3::from_elem(labels.dim(), f32::NAN);
-    let mut fronts = Vec::new();
-    for (t, frame) in frames.iter().enumerate() {
-        let number = |value: &serde_json::Value| value.as_f64().ok_or("no number");
-        let shift = [number(&frame["drift_yx_px"][0])?, number(&frame["drift_yx_px"][1])?];
-        fronts.push(number(&frame["front_x_px_specimen"])?);
-        let smooth = smoothed(&labels.slice(s![t, .., ..]).to_owned(), 3.0);
-        moved(&smooth, shift, film.slice_mut(s![t, .., ..]));
-    }
-    let speed = slope(&fronts);
-    let answer = found(&Film::new(film, None)?, &Options::default())?.answer;
-    let x = answer.written.terms.iter().find(|c| c.term.to_string() == "Phi_x");
-    let got = -x.ok_or_else(|| answer.text())?.coefficient;
-    if (got / speed - 1.0).abs() > 0.1 {
-        return Err(format!("{got} for {speed}\n{}", answer.text()).into());
-    }
-    let front = answer.front.as_ref().ok_or("no front")?.speed;
-    match (front / speed - 1.0).abs() < 0.1 {
-        true => Ok(()),
-        false => Err(format!("followed: {front} for {speed}").into()),
-    }
-}
-
-fn slope(places: &[f64]) -> f64 {
-    let count = places.len() as f64;
-    let (time, place) = ((count - 1.0) / 2.0, places.iter().sum::<f64>() / count);
-    let each = || places.iter().enumerate().map(|(t, p)| (t as f64 - time, p - place));
-    each().map(|(t, p)| t * p).sum::<f64>() / each().map(|(t, _)| t * t).sum::<f64>()
-}
-
-/// Under a Gaussian.
-fn smoothed(image: &Array2<f64>, deviation: f64) -> Array2<f64> {
-    let half = (3.0 * deviation) as isize;
-    let weight = |i: isize| (-0.5 * (i as f64 / deviation).powi(2)).exp();
-    let total: f64 = (-half..=half).map(weight).sum();
-    let along = |image: &Array2<f64>| {
-        Array2::from_shape_fn(image.dim(), |(r, c)| {
-            let at = |i: isize| c.saturating_add_signed(i).min(image.ncols() - 1);
-            (-half..=half).map(|i| weight(i) * image[(r, at(i))]).sum::<f64>() / total
-        })
-    };
-    along(&along(image).t().to_owned()).t().to_owned()
-}
-
-/// `image` at `shift` (rows, columns) from each pixel, linearly between pixels; NaN beyond.
-fn moved(image: &Array2<f64>, shift: [f64; 2], mut out: ndarray::ArrayViewMut2<'_, f32>) {
-    let (rows, cols) = image.dim();
-    for ((r, c), out) in out.indexed_iter_mut() {
-        let (y, x) = (r as f64 + shift[0], c as f64 + shift[1]);
-        let (top, left) = (y.floor(), x.floor());
-        if top < 0.0 || left < 0.0 || top as usize + 1 >= rows || left as usize + 1 >= cols {
-            continue;
-        }
-        let at = |down: usize, right: usize| image[(top as usize + down, left as usize + right)];
-        let (v, u) = (y - top, x - left);
-        let upper = at(0, 0) * (1.0 - u) + at(0, 1) * u;
-        let lower = at(1, 0) * (1.0 - u) + at(1, 1) * u;
-        *out = (upper * (1.0 - v) + lower * v) as f32;
     }
 }

@@ -18,14 +18,14 @@ labels is taken as 0 and 1. x counts columns and y rows.
 The result is a folder FILM.dynamics/:
   equation.json    terms, coefficients, errors, all that was found
   equation.txt     the same in words; equation.tex: the equation in LaTeX
-  report.html      coefficients, choice of the terms, boundary, film beside its simulation
+  report.html      coefficients, choice of the terms, boundary, film next to its simulation
   simulated.npy    the equation, simulated from the first frame
 
 Examples:
   stemseg dynamics memberships.npy
   stemseg dynamics film.npy --pixel-size 0.02nm --frame-interval 0.5
   stemseg dynamics wave.npy --dx 1 --dt 0.02 --terms Phi,Phi^2,Phi^3,Phi_x,Phi_xx
-  stemseg dynamics film.npy --terms '+kappa |grad Phi|' --out curvature";
+  stemseg dynamics film.npy --terms +Phi^4,Phi_x^2 --out more";
 
 /// Find the equation of motion in a segmented film.
 #[derive(clap::Args)]

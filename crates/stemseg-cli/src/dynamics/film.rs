@@ -16,8 +16,7 @@ use crate::spelling;
 const MOST_BYTES: u64 = 1 << 34;
 
 /// The film with its units, where they are known.
-pub(super) fn read(args: &Args, bar: &Bar) -> Result<(Film, Option<Units>)> {
-    let mut file = ImageFile::open(&args.file)?;
+pub(super) fn read(args: &Args, mut file: ImageFile, bar: &Bar) -> Result<(Film, Option<Units>)> {
     let number = file.choose(args.image)?;
     let entry = file.entries()[number].clone();
     let values = entry.shape.iter().fold(4, |product: u64, &n| product.saturating_mul(n as u64));

@@ -10,6 +10,7 @@
 
 mod adapters;
 mod drivers;
+mod dynamics;
 mod faults;
 mod formats;
 mod warnings;
@@ -30,6 +31,7 @@ fn main() {
     }
     let mut trials = adapters::trials(&devices);
     trials.extend(drivers::trials());
+    trials.extend(dynamics::trials());
     trials.extend(faults::trials());
     trials.extend(formats::trials());
     trials.extend(warnings::trials());

@@ -92,7 +92,7 @@ mod tests {
     use crate::phase_field::{Equation, Noise, Settings, simulate};
 
     #[test]
-    fn noise_is_measured_beside_motion() {
+    fn noise_is_measured_next_to_motion() {
         let settings = Settings {
             noise: Noise::White { deviation: 0.03 },
             ..Settings::new(Equation::Advection { x: 1.0, y: 0.5 })

@@ -27,6 +27,8 @@ pub(crate) struct Samples {
     pub(crate) block: Vec<usize>,
     /// Sums of each block.
     pub(crate) moments: Vec<Moments>,
+    /// Places and times that were looked at.
+    pub(crate) looked: usize,
     /// Mean square of what changes: gradients times the half width of a bump.
     pub(crate) activity: f64,
     /// Sums of squares and products of the gradients: xx, xy, yy.
@@ -102,6 +104,7 @@ impl Samples {
             at: Vec::new(),
             block: Vec::new(),
             moments: Vec::new(),
+            looked: parts.iter().map(|part| part.places.len()).sum(),
             activity: 0.0,
             gradients: [0.0; 3],
             independent: 0.0,
@@ -178,13 +181,6 @@ impl Samples {
                 moments
             })
             .collect();
-    }
-
-    /// All blocks together.
-    pub(crate) fn total(&self) -> Moments {
-        let mut total = Moments::zero(self.terms.len());
-        self.moments.iter().for_each(|block| total.add(block, 1.0));
-        total
     }
 }
 

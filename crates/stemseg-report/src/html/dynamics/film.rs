@@ -1,4 +1,4 @@
-//! The film beside its simulation, and what the equation leaves.
+//! The film next to its simulation, and what the equation leaves.
 
 use maud::{Markup, html};
 use ndarray::{Array2, ArrayView2, Axis};
