@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks: format, lints, documentation, every test on the CPU and on a graphics
-# adapter, devices that fail and a second driver, results opened by other programs, and
-# the report in a browser. It installs Mesa's software Vulkan, Vulkan's headers and
+# adapter, devices that fail and a second driver, results opened by other programs, the
+# report in a browser, and the Python module in a clean environment. It installs Mesa's software Vulkan, Vulkan's headers and
 # validation layer, Python's venv and Chromium (which brings the second driver) where
 # they are missing and apt-get can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_FAULTS=off,
 # STEMSEG_TESTS_DRIVERS=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
@@ -59,3 +59,4 @@ RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-p
 cargo test --locked --workspace --no-fail-fast
 crates/stemseg-cli/tests/readers/run.sh
 crates/stemseg-cli/tests/browser/run.sh
+python/test.sh

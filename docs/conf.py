@@ -10,3 +10,4 @@ napoleon_google_docstring = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 exclude_patterns = ["_build"]
+html_theme_options = {"page_width": "1100px", "description": "Segments STEM micrographs by local symmetry"}

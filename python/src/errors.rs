@@ -14,7 +14,7 @@ const RENAMED: [(&str, &str); 7] = [
     ("clusters", "n_patterns"),
     ("components", "n_components"),
     ("force", "overwrite"),
-    ("frame", "frame"),
+    ("image", "image_index"),
     ("out", "path"),
     ("restarts", "n_init"),
     ("seed", "random_state"),

@@ -136,7 +136,7 @@ pub(crate) fn simulate<'py>(
     gradient: f64,
     straight: bool,
     seed: u64,
-) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<u16>>, String)> {
+) -> PyResult<Made<'py>> {
     let scene = Scene::new(scene, &groups, grains).map_err(exception)?;
     let boundary = if straight { Boundary::Straight } else { Boundary::Curved };
     let size = Extent { rows: size.0, cols: size.1 };
@@ -167,13 +167,11 @@ pub(crate) fn scores(
 #[pyo3(signature = (images, options, *, progress=None))]
 pub(crate) fn fit(
     py: Python<'_>,
-    images: Vec<(Bound<'_, PyAny>, Option<Bound<'_, PyArray2<bool>>>)>,
+    images: Vec<Given<'_>>,
     options: Options,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Model> {
-    let source = |(image, mask): &(Bound<'_, PyAny>, Option<Bound<'_, PyArray2<bool>>>)| {
-        Source::new(image, mask.as_ref(), "array".into())
-    };
+    let source = |(image, mask): &Given<'_>| Source::new(image, mask.as_ref(), "array".into());
     let sources = images.iter().map(source).collect::<PyResult<Vec<_>>>()?;
     let Some(first) = sources.first() else {
         return Err(PyValueError::new_err("there is no image; give at least one"));
@@ -214,6 +212,12 @@ pub(crate) fn kmeans<'py>(
     let centroids = PyArray2::from_owned_array(py, found.centroids);
     Ok((labels, centroids, found.inertia, found.iterations))
 }
+
+/// What [`simulate`] gives.
+type Made<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<u16>>, String);
+
+/// An image, a path or an array, with its mask.
+type Given<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyArray2<bool>>>);
 
 /// What [`kmeans`] gives.
 type Clustered<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<f64>>, f64, usize);

@@ -11,6 +11,7 @@ import numpy as np
 
 # Keywords that scikit-learn, scikit-image and HyperSpy have under these names.
 RENAMED = {
+    "image_index": "image",
     "n_patterns": "clusters",
     "n_components": "components",
     "n_init": "restarts",
@@ -19,7 +20,7 @@ RENAMED = {
 
 # Options that are about files, or say what Python says in another way.
 NOT_KEYWORDS = {
-    "clusters", "components", "restarts", "seed", "force", "format", "help", "jobs", "json", "k",
+    "clusters", "components", "image", "restarts", "seed", "force", "format", "help", "jobs", "json", "k",
     "labels", "like", "mask-invert", "no-report", "out", "overlay", "overlay-alpha", "quiet",
     "recursive", "resume", "save", "table", "verbose", "mask",
 }

@@ -53,7 +53,7 @@ def _restored(pixels: np.ndarray, size, about) -> Micrograph:
 
 
 def imread(
-    path: str | os.PathLike, *, image: int | None = None, frame: int | str | None = None
+    path: str | os.PathLike, *, image_index: int | None = None, frame: int | str | None = None
 ) -> Micrograph:
     """Read a micrograph of any format that stemseg knows, by its content.
 
@@ -61,7 +61,7 @@ def imread(
     ----------
     path : path
         dm3, dm4, ser, emi, EMD, MRC, hspy, zspy, TIFF, npy, npz, PNG, JPEG.
-    image : int, optional
+    image_index : int, optional
         Image of a file that holds several, from 0; by default the most likely one.
     frame : int or "mean", optional
         Frame of a stack, from 0, or the mean of all; by default the first.
@@ -82,7 +82,7 @@ def imread(
         frame = -1
     elif frame is not None and frame < 0:
         raise ValueError(f"frame={frame}: frames count from 0")
-    pixels, about = _core.read(os.fspath(path), image, frame)
+    pixels, about = _core.read(os.fspath(path), image_index, frame)
     made = json.loads(about)
     size = made.pop("pixel_size_nm")
     return _restored(pixels, size and tuple(size), made)

@@ -41,7 +41,7 @@ def segment(
     ----------
     image : path, array_like [rows, cols], Signal2D, DataArray or dask array
         Any real numbers, in any memory order; arrays are not copied. Of a file the most likely
-        image is taken (``image=``, ``frame=`` choose another). Axes of HyperSpy and xarray give the
+        image is taken (``image_index=``, ``frame=`` choose another). Axes of HyperSpy and xarray give the
         pixel size. A masked array is masked.
     n_patterns : int or "auto", default "auto"
         Number of patterns; "auto" takes as many as the image shows, up to 8 ("auto:6": up to 6).
@@ -70,7 +70,7 @@ def segment(
         Every option of ``stemseg segment`` that is about the method, with underscores:
         ``preset``, ``descriptor``, ``patch``, ``window``, ``stride``, ``max_points``, ``radius``,
         ``inner_stride``, ``folds``, ``axes``, ``reduce``, ``n_components``, ``n_init``, ``border``,
-        ``order``, ``nan``, ``outliers``, ``check``, ``image``, ``frame`` and others; lengths in px
+        ``order``, ``nan``, ``outliers``, ``check``, ``image_index``, ``frame`` and others; lengths in px
         or with a unit, pairs as tuples.
 
     Returns
@@ -110,7 +110,6 @@ def run(
     descriptors: bool = False,
 ) -> Segmentation:
     """Segments ``given`` with these keywords of `segment`."""
-    # An image of a file, not the one that is given.
     keywords = dict(keywords)
     progress, mask = keywords.pop("progress", None), keywords.pop("mask", None)
     taken = as_image(given, mask)
@@ -318,7 +317,7 @@ class Segmentation:
             of = self.summary["input"]
             frame = of["frame"]
             try:
-                pixels = np.asarray(imread(pixels, image=of["image"], frame=frame))
+                pixels = np.asarray(imread(pixels, image_index=of["image"], frame=frame))
             except OSError:
                 return None
         roi = self.summary["input"]["roi"]

@@ -4,6 +4,8 @@ import doctest
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT, library
@@ -56,3 +58,11 @@ def test_pages_name_what_there_is():
             importlib.import_module(path)
         except ImportError:
             assert hasattr(importlib.import_module(".".join(parts[:-1])), parts[-1]), path
+
+
+def test_the_site_builds(tmp_path):
+    library("sphinx")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", ROOT / "docs", tmp_path]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "n_patterns" in (tmp_path / "api.html").read_text(encoding="utf-8")

@@ -123,6 +123,12 @@ def test_reading(scene, tmp_path):
     np.testing.assert_allclose(stemseg.imread(tmp_path / "stack.npy", frame="mean"), 1.5 * scene[0])
     with pytest.raises(ValueError, match="frame"):
         stemseg.imread(tmp_path / "stack.npy", frame=7)
+    np.savez(tmp_path / "two.npz", a=scene[0], b=scene[0].T)
+    np.testing.assert_array_equal(stemseg.imread(tmp_path / "two.npz", image_index=1), scene[0].T)
+    one = stemseg.segment(tmp_path / "two.npz", 2, image_index=1, device="cpu")
+    np.testing.assert_array_equal(one.labels, stemseg.segment(scene[0].T, 2, device="cpu").labels)
+    with pytest.raises(ValueError, match="image_index=7"):
+        stemseg.segment(tmp_path / "two.npz", 2, image_index=7)
     assert stemseg.images_in(tmp_path / "stack.npy")[0]["shape"] == [2, 256, 256]
 
 
