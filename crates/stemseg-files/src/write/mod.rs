@@ -3,6 +3,7 @@
 
 mod content;
 mod folder;
+mod frame_file;
 #[cfg(feature = "hspy")]
 mod hspy;
 mod label_type;
@@ -18,6 +19,7 @@ pub use self::content::{OmeZarr, Signal};
 pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
 #[cfg(feature = "hspy")]
 pub use self::hspy::write_hspy;
+pub use self::frame_file::{FrameFile, LabelFrames};
 pub use self::label_type::LabelType;
 #[cfg(not(feature = "hspy"))]
 pub use self::left_out::write_hspy;
