@@ -8,6 +8,7 @@ mod channels;
 mod choice;
 mod document;
 mod features;
+mod film;
 mod index;
 mod labels;
 mod parts;
@@ -24,6 +25,7 @@ use super::summary::Summary;
 use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
+pub use film::{Curve, FilmPage, Picture, Plot, film};
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
 

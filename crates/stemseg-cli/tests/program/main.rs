@@ -12,6 +12,7 @@ mod adapters;
 mod drivers;
 mod faults;
 mod formats;
+mod series;
 mod warnings;
 
 #[path = "../cli/job.rs"]
@@ -32,6 +33,7 @@ fn main() {
     trials.extend(drivers::trials());
     trials.extend(faults::trials());
     trials.extend(formats::trials());
+    trials.extend(series::trials());
     trials.extend(warnings::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -28,5 +28,7 @@ pub use self::left_out::write_ome_zarr;
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
 #[cfg(feature = "zarr")]
 pub use self::ome_zarr::write_ome_zarr;
-pub use self::tiff::{write_counts_tiff, write_labels_tiff, write_map_tiff};
+pub use self::tiff::{
+    Stack, write_counts_tiff, write_labels_hyperstack, write_labels_tiff, write_map_tiff,
+};
 pub use self::unfinished::remove_unfinished;

@@ -6,29 +6,41 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use stemseg::remarks::Remarks;
 use stemseg::{Error, Progress, Result};
-use stemseg_files::write::ResultFolder;
+use stemseg_files::write::{LabelFrames, ResultFolder, Stack, write_labels_hyperstack};
+use stemseg_report::colours::colour;
 use stemseg_series::kinetics::{Velocity, line};
 
 use super::account::Account;
 use super::source::{Source, Status};
 use super::tables::{self, Along, boundary};
 use super::work::{self, Work};
-use super::{Film, Finished, SeriesRequest};
+use super::{Film, Finished, SeriesRequest, pictures};
 use crate::result::formats::Format;
 
+/// The labels for Fiji.
+const HYPERSTACK: &str = "labels.tif";
 /// How many frames a note names.
 const NAMED: usize = 8;
 /// How much stranger than the median frame one is that shows what the model does not know.
 const STRANGE: f64 = 2.0;
 
 /// Names of what the result will hold.
-pub(super) fn names(wanted: &SeriesRequest, target: &Path) -> Vec<String> {
-    let _ = target;
-    let mut names = vec![work::MODEL, work::KINETICS, work::DOMAINS, "summary.json"];
+pub(super) fn names(wanted: &SeriesRequest) -> Vec<String> {
+    let output = &wanted.request.output;
+    let mut names = vec![work::KINETICS, "summary.json", pictures::OVERLAY, pictures::SHEET];
+    names.extend(moved(wanted));
+    names.extend(output.formats.contains(&Format::Tiff).then_some(HYPERSTACK));
+    names.extend(output.report.then_some(pictures::REPORT));
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// What is in the unfinished film as it will be in the result.
+fn moved(wanted: &SeriesRequest) -> Vec<&'static str> {
+    let mut names = vec![work::MODEL, work::DOMAINS];
     names.extend(wanted.request.output.formats.contains(&Format::Npy).then_some(work::LABELS));
     names.extend(wanted.confidence.then_some(work::CONFIDENCE));
     names.extend(wanted.memberships.then_some(work::MEMBERSHIPS));
-    names.into_iter().map(str::to_owned).collect()
+    names
 }
 
 /// Says which frames are not labelled, or are not to be trusted.
@@ -105,14 +117,27 @@ fn write(
     film: &Film,
     progress: &dyn Progress,
 ) -> Result<Map<String, Value>> {
-    let _ = source;
     tables::write(&folder.path(work::KINETICS), &film.account, film.scales)?;
-    for name in names(wanted, Path::new("")) {
+    for name in moved(wanted) {
         progress.check()?;
-        if work.has(&name) && name != work::KINETICS {
-            link(&work.path(&name), &folder.path(&name))?;
-        }
+        link(&work.path(name), &folder.path(name))?;
     }
+    let most = film.model.clusters() as u16;
+    let kind = wanted.request.output.label_type_for(most);
+    let (frames, (rows, cols)) = (source.frames(), source.shape());
+    let mut labels = LabelFrames::open(&work.path(work::LABELS), [frames, rows, cols], kind)?;
+    if wanted.request.output.formats.contains(&Format::Tiff) {
+        let Film { scales, .. } = film;
+        let (pixel_size, interval_s) = (scales.size, scales.interval);
+        let stack = Stack { frames, most, kind, pixel_size, interval_s };
+        let mut frame = |number: usize| {
+            progress.check()?;
+            labels.read(number)
+        };
+        write_labels_hyperstack(&folder.path(HYPERSTACK), &stack, colour, &mut frame)?;
+    }
+    let place = |name: &str| folder.path(name);
+    pictures::write(wanted, source, &mut labels, film, (&place, progress))?;
     Ok(summary(wanted, source, film))
 }
 

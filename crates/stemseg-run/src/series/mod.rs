@@ -14,6 +14,7 @@
 mod account;
 mod finish;
 mod fit;
+mod pictures;
 mod source;
 mod stream;
 mod tables;
@@ -27,6 +28,7 @@ use stemseg::wording::Text;
 use stemseg::{Error, Model, Result};
 use stemseg_files::read::natural_order;
 use stemseg_files::write::{LabelFrames, ResultFolder};
+use stemseg_report::overlay::Style;
 
 use crate::applied::Applied;
 use crate::batch::images::{Images, Search};
@@ -106,8 +108,16 @@ impl SeriesRequest {
             return Err(Error::parameter("clusters", numbers.join(","), reason));
         }
         if request.output.formats.contains(&Format::Hspy) {
-            let reason = "films are written as tiff, npy and ome-zarr, which HyperSpy reads too";
+            let reason = "films are written as tiff and npy, which HyperSpy reads too";
             return Err(Error::parameter("format", "hspy", reason));
+        }
+        if request.output.formats.contains(&Format::OmeZarr) {
+            let reason = "films are not written as OME-Zarr yet; give tiff or npy";
+            return Err(Error::parameter("format", "ome-zarr", reason));
+        }
+        if request.output.overlay != Style::Tint {
+            let reason = "films are tinted; leave it out";
+            return Err(Error::parameter("overlay", "lines", reason));
         }
         if !(0.0..=Self::MOST_SMOOTH_TIME).contains(smooth_time) {
             let reason = format!("give 0 to {} frames", Self::MOST_SMOOTH_TIME);
@@ -173,7 +183,7 @@ pub fn series(
     let work_place = Work::place(&target);
     sweep_beside([&*target], &|note| observer.note(None, &Text::literal(note)));
     let mut source = Source::open(&files, &request.input)?;
-    let planned = finish::names(wanted, &target);
+    let planned = finish::names(wanted);
     let folder = ResultFolder::create(&target, request.output.force, &planned)?;
     let asked = asked(wanted, applied, &source);
     let mut work = Work::open(work_place, &asked, request.resume, request.output.force)?;

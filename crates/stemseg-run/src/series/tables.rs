@@ -54,6 +54,11 @@ impl Along {
         Self { direction }
     }
 
+    /// The direction, rows and columns, of length 1.
+    pub(crate) fn direction(&self) -> [f64; 2] {
+        self.direction
+    }
+
     pub(crate) fn at(&self, boundary: &Boundary) -> f64 {
         self.direction[0] * boundary.position[0] + self.direction[1] * boundary.position[1]
     }

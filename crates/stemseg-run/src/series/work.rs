@@ -81,10 +81,10 @@ impl Work {
                 Some(there) if resume && there == *asked => return Self::resumed(folder),
                 Some(there) if resume && !force => {
                     let differs = difference(&there, asked);
-                    return Err(in_the_way(&folder, &format!("is another ({differs})")));
+                    return Err(in_the_way(&folder, &format!("is another ({differs}); give")));
                 }
                 Some(_) if !force => {
-                    let words = "was begun; give `resume = true` to go on with it";
+                    let words = "was begun; give `resume = true` to go on with it,";
                     return Err(in_the_way(&folder, words));
                 }
                 None if fs::read_dir(&folder).is_ok_and(|mut any| any.next().is_some()) => {
@@ -193,9 +193,9 @@ fn remove(folder: &Path) -> Result<()> {
 
 fn in_the_way(folder: &Path, words: &str) -> Error {
     let reason = format!(
-        "the unfinished film there {words}, `force = true` to start over, or another `out` folder"
+        "the unfinished film there {words} `force = true` to start over, or another `out` folder"
     );
-    Error::parameter("out", folder.display(), reason.replace("), `force", "); give `force"))
+    Error::parameter("out", folder.display(), reason)
 }
 
 /// The first thing in which two requests differ.
