@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 61] = [
+pub const SETTINGS: [&str; 65] = [
     "angles",
     "axes",
     "border",
@@ -21,6 +21,7 @@ pub const SETTINGS: [&str; 61] = [
     "components",
     "descriptor",
     "device",
+    "fit",
     "folds",
     "force",
     "format",
@@ -29,6 +30,7 @@ pub const SETTINGS: [&str; 61] = [
     "grains",
     "image",
     "inner-stride",
+    "interval",
     "jobs",
     "labels",
     "lattice",
@@ -56,6 +58,7 @@ pub const SETTINGS: [&str; 61] = [
     "radius",
     "recursive",
     "reduce",
+    "register",
     "restarts",
     "resume",
     "rings",
@@ -65,6 +68,7 @@ pub const SETTINGS: [&str; 61] = [
     "seed",
     "size",
     "smooth",
+    "smooth-time",
     "spectrum",
     "spectrum-scale",
     "stride",

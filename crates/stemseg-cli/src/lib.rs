@@ -16,6 +16,7 @@ mod parse;
 mod progress;
 mod request;
 mod segment;
+mod series;
 mod settings;
 mod signals;
 mod simulate;
@@ -40,6 +41,7 @@ Examples:
   stemseg segment grain.npy                   label map, with as many patterns as the image shows
   stemseg segment grain.npy -k 2,3 --out r    two and three patterns, in r/k2 and r/k3
   stemseg apply --model grain.stemseg b.npy   the same patterns and labels in another image
+  stemseg series film.tif -k 2                a labelled film, and how fast its boundaries move
   stemseg info grain.npy --lattice            what the file holds, and the crystal lattices in it
   stemseg devices                             the GPUs, and the one that is used
   stemseg verify grain.npy                    whether the GPU gives the CPU's result
@@ -62,6 +64,7 @@ struct Cli {
 enum Command {
     Segment(Box<segment::Args>),
     Apply(Box<segment::ApplyArgs>),
+    Series(Box<series::Args>),
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
     Dynamics(Box<dynamics::Args>),
@@ -85,6 +88,10 @@ fn command() -> clap::Command {
     Cli::command()
         .mut_subcommand("segment", |segment| brief(segment.mut_args(unlike)))
         .mut_subcommand("apply", brief)
+        // A film takes all frames.
+        .mut_subcommand("series", |series| {
+            brief(series.mut_args(unlike)).mut_arg("frame", |arg| arg.hide(true))
+        })
         .mut_subcommand("verify", brief)
         .mut_subcommand("bench", brief)
 }
@@ -186,6 +193,7 @@ fn prepared(command: &Command) -> Result<(), Failure> {
         Command::Segment(args) => &args.run.talk,
         Command::Apply(args) => &args.run.talk,
         Command::Dynamics(args) => &args.talk,
+        Command::Series(args) => &args.talk,
         Command::Simulate(args) => &args.talk,
         Command::Verify(args) => &args.talk,
         Command::Info(args) => &args.talk,
@@ -203,6 +211,7 @@ fn carry_out(command: &Command) -> Result<(), Failure> {
         Command::Segment(args) => segment::run(args),
         Command::Apply(args) => segment::apply(args),
         Command::Dynamics(args) => dynamics::run(args),
+        Command::Series(args) => series::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Info(args) => info::run(args),

@@ -53,6 +53,8 @@ mod report;
 mod result;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/series.rs"]
+mod series;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/targets.rs"]

@@ -9,6 +9,7 @@ mod choice;
 mod document;
 mod dynamics;
 mod features;
+mod film;
 mod index;
 mod labels;
 mod parts;
@@ -26,6 +27,7 @@ use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
 pub use dynamics::{DynamicsContent, dynamics_page};
+pub use film::{Curve, FilmPage, Picture, Plot, film};
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
 

@@ -13,6 +13,7 @@ mod drivers;
 mod dynamics;
 mod faults;
 mod formats;
+mod series;
 mod warnings;
 
 #[path = "../cli/job.rs"]
@@ -34,6 +35,7 @@ fn main() {
     trials.extend(dynamics::trials());
     trials.extend(faults::trials());
     trials.extend(formats::trials());
+    trials.extend(series::trials());
     trials.extend(warnings::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
