@@ -12,8 +12,9 @@ use crate::args::TalkArgs;
 use crate::parse;
 
 const AFTER_HELP: &str = "\
-A film is a stack of memberships Phi(frame, row, column) between 0 and 1, or an array u(t, x). A stack of
-labels is taken as 0 and 1. x counts columns and y rows.
+A film is a stack of memberships Phi(frame, row, column) between 0 and 1, what series --save soft writes
+(memberships.npy, with --label N for pattern N), or an array u(t, x). A stack of labels is taken as 0 and 1.
+x counts columns and y rows.
 
 The result is a folder FILM.dynamics/:
   equation.json    terms, coefficients, errors, all that was found
@@ -22,7 +23,7 @@ The result is a folder FILM.dynamics/:
   simulated.npy    the equation, simulated from the first frame
 
 Examples:
-  stemseg dynamics memberships.npy
+  stemseg dynamics film.stemseg/memberships.npy --label 2
   stemseg dynamics film.npy --pixel-size 0.02nm --frame-interval 0.5
   stemseg dynamics wave.npy --dx 1 --dt 0.02 --terms Phi,Phi^2,Phi^3,Phi_x,Phi_xx
   stemseg dynamics film.npy --terms +Phi^4,Phi_x^2 --out more";
@@ -55,7 +56,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "T", value_parser = parse::number, allow_negative_numbers = true, help_heading = "Input")]
     pub(super) dt: Option<f64>,
 
-    /// Label of a stack of labels that is taken as 1 [default: the one whose area changes most].
+    /// Label of a stack of labels that is taken as 1, or pattern of memberships in several [default: what
+    /// changes most].
     #[arg(long, value_name = "N", value_parser = parse::whole::<u16>, allow_negative_numbers = true, help_heading = "Input")]
     pub(super) label: Option<u16>,
 

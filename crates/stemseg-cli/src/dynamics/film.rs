@@ -6,7 +6,7 @@ use ndarray::{Array2, Array3, Axis};
 use stemseg::wording::Text;
 use stemseg::{Error, Progress, Result};
 use stemseg_dynamics::{Film, Units};
-use stemseg_files::read::{Entry, ImageFile};
+use stemseg_files::read::{Entry, ImageFile, Planes};
 
 use super::Args;
 use crate::progress::Bar;
@@ -17,14 +17,12 @@ const MOST_BYTES: u64 = 1 << 34;
 
 /// The film with its units, where they are known.
 pub(super) fn read(args: &Args, mut file: ImageFile, bar: &Bar) -> Result<(Film, Option<Units>)> {
+    if let Some(planes) = Planes::open(&args.file)? {
+        return memberships(args, planes, bar);
+    }
     let number = file.choose(args.image)?;
     let entry = file.entries()[number].clone();
-    let values = entry.shape.iter().fold(4, |product: u64, &n| product.saturating_mul(n as u64));
-    if values > MOST_BYTES {
-        let reason =
-            format!("the film takes {} GiB as f32; give one of at most 16 GiB", values >> 30);
-        return Err(Error::unreadable(&args.file, reason));
-    }
+    check_size(args, &entry.shape)?;
     match entry.frames() {
         Some(frames) => {
             unused(args, &[("dx", args.dx.is_some()), ("dt", args.dt.is_some())], "a stack")?;
@@ -42,6 +40,66 @@ pub(super) fn read(args: &Args, mut file: ImageFile, bar: &Bar) -> Result<(Film,
             Ok((film, line_units(args)?))
         }
     }
+}
+
+/// Refuses a film `[frames, rows, cols]` that takes too much memory.
+fn check_size(args: &Args, shape: &[usize]) -> Result<()> {
+    let bytes = shape.iter().fold(4, |product: u64, &n| product.saturating_mul(n as u64));
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let reason = format!("the film takes {} GiB as f32; give one of at most 16 GiB", bytes >> 30);
+    Err(Error::unreadable(&args.file, reason))
+}
+
+/// The memberships in one pattern, of a film that has those in several.
+fn memberships(args: &Args, mut planes: Planes, bar: &Bar) -> Result<(Film, Option<Units>)> {
+    unused(args, &[("dx", args.dx.is_some()), ("dt", args.dt.is_some())], "a stack")?;
+    let [frames, patterns, rows, cols] = planes.shape();
+    check_size(args, &[frames, rows, cols])?;
+    let pattern = match args.label {
+        Some(label) if (1..=patterns).contains(&usize::from(label)) => usize::from(label) - 1,
+        Some(label) => {
+            let reason =
+                format!("the film has memberships in {patterns} patterns; give 1 to {patterns}");
+            return Err(Error::parameter("label", label, reason));
+        }
+        None => changing(&mut planes)?,
+    };
+    if args.label.is_none() && patterns > 1 {
+        bar.note(&format!("Phi is the membership in pattern {}, which changes most", pattern + 1));
+    }
+    let mut film = Array3::zeros((frames, rows, cols));
+    for (frame, mut out) in film.outer_iter_mut().enumerate() {
+        bar.step(frame as u64, frames as u64)?;
+        let (pixels, _) = planes.load(frame, pattern)?;
+        out.zip_mut_with(&pixels.to_f64(), |out, &value| *out = value as f32);
+    }
+    let film = Film::new(film, None).map_err(error(&args.file))?;
+    Ok((film, stack_units(args, &Entry::default())))
+}
+
+/// The pattern whose mean membership changes most from the first frame to the last.
+fn changing(planes: &mut Planes) -> Result<usize> {
+    let [frames, patterns, ..] = planes.shape();
+    let mut most = (0, f64::NEG_INFINITY);
+    if frames == 0 {
+        return Ok(0);
+    }
+    for pattern in 0..patterns {
+        let mut mean = |frame| -> Result<f64> {
+            let values = planes.load(frame, pattern)?.0.to_f64();
+            let there = values.iter().filter(|value| value.is_finite());
+            let (count, sum) = there.fold((0_u64, 0.0), |(n, sum), value| (n + 1, sum + value));
+            Ok(sum / count.max(1) as f64)
+        };
+        let change = (mean(frames - 1)? - mean(0)?).abs();
+        // The first of equals.
+        if change > most.1 {
+            most = (pattern, change);
+        }
+    }
+    Ok(most.0)
 }
 
 /// Refuses options that the film has no use for.

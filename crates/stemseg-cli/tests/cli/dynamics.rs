@@ -151,3 +151,44 @@ fn options_of_films_belong_to_films() {
     );
     refused(&["film", "--equation", "diffusion", "--frames", "3"], "give 5 frames or more");
 }
+
+#[test]
+fn memberships_in_several_patterns_are_a_film_of_one_of_them() {
+    let place = Place::empty();
+    // A slanted front in noise; a third pattern that stays.
+    let mut state = 5_u64;
+    let film = ndarray::Array4::from_shape_fn((24, 3, 64, 80), |(t, k, r, c)| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let noise = 0.02 * ((state >> 40) as f64 / (1 << 24) as f64 - 0.5);
+        let (r, c) = (r as f64, c as f64);
+        let bend = 4.0 * (r / 10.0).sin();
+        let front = 0.5 - 0.5 * ((c - 25.0 - bend - 0.8 * t as f64) / 3.0).tanh();
+        [0.1, 0.9 * front, 0.9 - 0.9 * front][k] as f32 + noise as f32
+    });
+    stemseg_files::write::write_npy(&place.path("memberships.npy"), film.view()).unwrap();
+    stemseg(&place)
+        .args(["dynamics", "memberships.npy"])
+        .assert()
+        .success()
+        .stderr(contains("Phi is the membership in pattern 2, which changes most"));
+    let velocity = |folder: &str| {
+        let found = json(&place.path(folder).join("equation.json"));
+        let terms = found["terms"].as_array().unwrap();
+        let of = |term: &&Value| term["term"] == "Phi_x";
+        terms.iter().find(of).unwrap()["coefficient"].as_f64().unwrap()
+    };
+    assert!((velocity("memberships.dynamics") + 0.8).abs() < 0.04);
+    // The pattern that it grows into moves as fast.
+    stemseg(&place)
+        .args(["dynamics", "memberships.npy", "--label", "3", "--out", "third"])
+        .assert()
+        .success()
+        .stderr(contains("which changes most").not());
+    assert!((velocity("third") + 0.8).abs() < 0.04);
+    stemseg(&place)
+        .args(["dynamics", "memberships.npy", "--label", "4", "--out", "fourth"])
+        .assert()
+        .code(2)
+        .stderr(contains("--label 4").and(contains("give 1 to 3")));
+    assert!(!place.path("fourth").exists());
+}

@@ -62,6 +62,7 @@ pub use entry::Entry;
 pub use film::{Film, natural_order};
 use guard::guarded;
 use mean::Mean;
+pub use npy::Planes;
 pub use pixels::Pixels;
 pub use stamps::Stamps;
 pub use statistics::Statistics;
