@@ -55,11 +55,11 @@ impl Problem {
             .collect();
         let scaled = |moments: &Moments| {
             let mut out = moments.clone();
-            for a in 0..scale.len() {
-                out.mixed[a] /= scale[a];
-                for b in 0..scale.len() {
-                    out.right[(b, a)] /= scale[a] * scale[b];
-                    out.right_noise[(b, a)] /= scale[a] * scale[b];
+            for (a, x) in scale.iter().enumerate() {
+                out.mixed[a] /= x;
+                for (b, y) in scale.iter().enumerate() {
+                    out.right[(b, a)] /= x * y;
+                    out.right_noise[(b, a)] /= x * y;
                 }
             }
             out

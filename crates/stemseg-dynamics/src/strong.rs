@@ -56,7 +56,8 @@ fn jet(
     };
     let mut rate = 0.0;
     let mut jet = Jet::default();
-    for t in 0..time[0].len() {
+    let weights = time[0].iter().zip(&time[1]).enumerate();
+    for (t, (&still, &moving)) in weights {
         let frame = film.frame(near(frame, t, half_time, film.dim()[0]));
         // Sums along the row, of order 0, 1 and 2, summed down the column by order 0, 1 and 2.
         let mut sums = [[0.0; 3]; 3];
@@ -75,8 +76,7 @@ fn jet(
                 (0..3).for_each(|order| sums[order] += weight * along[order]);
             }
         }
-        rate += time[1][t] * sums[0][0];
-        let still = time[0][t];
+        rate += moving * sums[0][0];
         jet.value += still * sums[0][0];
         jet.x += still * sums[0][1];
         jet.xx += still * sums[0][2];

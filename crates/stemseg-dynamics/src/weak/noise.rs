@@ -25,7 +25,7 @@ impl Differences {
     /// higher the order if it is slow, and the more if it is fast.
     pub(crate) fn of(film: &Film) -> Self {
         let frames = film.dim()[0];
-        let fitting = ORDERS.into_iter().filter(|order| order + 1 <= frames);
+        let fitting = ORDERS.into_iter().filter(|&order| order < frames);
         let measured = fitting.map(|order| {
             let weights = weights(order);
             let variance = mean_square(film, &weights);

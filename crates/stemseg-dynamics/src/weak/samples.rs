@@ -73,8 +73,8 @@ impl Moments {
                 self.right[(b, a)] += times * other.right[(b, a)];
                 self.right_noise[(b, a)] += times * other.right_noise[(b, a)];
             }
-            self.mixed[a] += times * other.mixed[a];
         }
+        self.mixed.iter_mut().zip(&other.mixed).for_each(|(sum, part)| *sum += times * part);
         self.left += times * other.left;
         self.left_noise += times * other.left_noise;
         self.count = (self.count as f64 + times * other.count as f64).max(0.0) as usize;
@@ -163,10 +163,10 @@ impl Samples {
                     let left = self.left[i];
                     moments.left += left * left;
                     moments.count += 1;
-                    for a in 0..terms {
-                        moments.mixed[a] += row[a] * left;
-                        for b in 0..=a {
-                            moments.right[(a, b)] += row[a] * row[b];
+                    for (a, x) in row.iter().enumerate() {
+                        moments.mixed[a] += x * left;
+                        for (b, y) in row[..=a].iter().enumerate() {
+                            moments.right[(a, b)] += x * y;
                         }
                     }
                     weights.add(self.at[i][0], time, places[i]);
@@ -367,9 +367,9 @@ impl Weights {
                 for (of, &channel) in of.iter_mut().zip(numbers) {
                     *of = difference(first, channel, place);
                 }
-                for a in 0..of.len() {
-                    for b in 0..=a {
-                        moments.right_noise[(a, b)] += weight * still * of[a] * of[b];
+                for (a, x) in of.iter().enumerate() {
+                    for (b, y) in of[..=a].iter().enumerate() {
+                        moments.right_noise[(a, b)] += weight * still * x * y;
                     }
                 }
             }

@@ -161,10 +161,10 @@ impl Sums<'_> {
             }
             moments.left += left * left;
             moments.count += 1;
-            for a in 0..self.terms {
-                moments.mixed[a] += row[a] * left;
-                for b in 0..self.terms {
-                    moments.right[(b, a)] += row[a] * row[b];
+            for (a, x) in row.iter().enumerate() {
+                moments.mixed[a] += x * left;
+                for (b, y) in row.iter().enumerate() {
+                    moments.right[(b, a)] += x * y;
                 }
             }
         }
@@ -189,10 +189,10 @@ impl Sums<'_> {
                     *of = all.map(|(i, w)| w * self.values[first + i][channel][place]).sum();
                 }
                 moments.left_noise += left * of[0] * of[0];
-                for a in 0..self.terms {
-                    moments.mixed[a] -= both * of[0] * of[a + 2];
-                    for b in 0..self.terms {
-                        moments.right_noise[(b, a)] += right * of[a + 2] * of[b + 2];
+                for (a, x) in of[2..].iter().enumerate() {
+                    moments.mixed[a] -= both * of[0] * x;
+                    for (b, y) in of[2..].iter().enumerate() {
+                        moments.right_noise[(b, a)] += right * x * y;
                     }
                 }
             }
