@@ -123,11 +123,13 @@ impl Swept {
                     continue;
                 }
                 let pair = (a.min(b), a.max(b));
-                let square = squares.entry(pair).or_default().entry((r / side, c / side)).or_default();
+                let square =
+                    squares.entry(pair).or_default().entry((r / side, c / side)).or_default();
                 square.0 += if b < a { 1.0 } else { -1.0 };
             }
         }
-        let seen = |map: &ArrayView2<'_, u16>, at: [f64; 2]| map[(at[0] as usize, at[1] as usize)] != 0;
+        let seen =
+            |map: &ArrayView2<'_, u16>, at: [f64; 2]| map[(at[0] as usize, at[1] as usize)] != 0;
         let half = earlier.iter().map(|e| (e, &after)).chain(later.iter().map(|e| (e, &before)));
         for (element, other) in half {
             if seen(other, element.at) {
@@ -194,9 +196,9 @@ pub fn line(points: &[(f64, f64)]) -> Option<Line> {
         return None;
     }
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let (xx, xy) = points.iter().fold((0.0, 0.0), |(xx, xy), p| {
-        (xx + (p.0 - x).powi(2), xy + (p.0 - x) * (p.1 - y))
-    });
+    let (xx, xy) = points
+        .iter()
+        .fold((0.0, 0.0), |(xx, xy), p| (xx + (p.0 - x).powi(2), xy + (p.0 - x) * (p.1 - y)));
     if xx <= 0.0 {
         return None;
     }
@@ -213,9 +215,7 @@ mod tests {
     use ndarray::Array2;
 
     fn slanted(front: f64) -> Array2<u16> {
-        Array2::from_shape_fn((120, 150), |(r, c)| {
-            1 + u16::from(c as f64 + 0.5 * r as f64 > front)
-        })
+        Array2::from_shape_fn((120, 150), |(r, c)| 1 + u16::from(c as f64 + 0.5 * r as f64 > front))
     }
 
     fn swept(before: &Array2<u16>, after: &Array2<u16>) -> Swept {
@@ -270,7 +270,9 @@ mod tests {
 
     #[test]
     fn errors_are_those_of_scatter() {
-        let values: Vec<Option<f64>> = (0..20).map(|t| Some(3.0 * f64::from(t) + if t % 2 == 0 { 0.5 } else { -0.5 })).collect();
+        let values: Vec<Option<f64>> = (0..20)
+            .map(|t| Some(3.0 * f64::from(t) + if t % 2 == 0 { 0.5 } else { -0.5 }))
+            .collect();
         let found = scatter(&values, 4)[10].unwrap();
         assert!((0.45..0.7).contains(&found), "{found}");
         assert_eq!(scatter(&values[..3], 4), [None; 3]);

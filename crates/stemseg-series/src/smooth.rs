@@ -90,7 +90,12 @@ mod tests {
         c as f64 - 1.0 + (before - 0.5) / (before - after)
     }
 
-    fn average(frames: &[Array3<f32>], centre: usize, seen: &[Array2<bool>], sigma: f64) -> Array3<f32> {
+    fn average(
+        frames: &[Array3<f32>],
+        centre: usize,
+        seen: &[Array2<bool>],
+        sigma: f64,
+    ) -> Array3<f32> {
         let site = |n: usize| Sites { maps: frames[n].view(), seen: seen[n].view() };
         let half = reach(sigma).min(centre).min(frames.len() - 1 - centre);
         let pair = |distance| Pair {
