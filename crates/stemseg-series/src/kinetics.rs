@@ -42,15 +42,18 @@ pub struct Velocity {
     pub error: Option<f64>,
 }
 
+/// Area that the lower label won, px^2, and mean length of the boundary, px, by row and column of
+/// the square.
+pub type Squares = BTreeMap<(usize, usize), (f64, f64)>;
+
 /// What was swept by, and how long was, the boundary in each square of the image.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Swept {
     /// Side of a square, px.
     pub side: usize,
-    /// Area that the lower label won, px^2, and mean length of the boundary, px, by pair, then by
-    /// row and column of the square.
-    pub squares: BTreeMap<Pair, BTreeMap<(usize, usize), (f64, f64)>>,
+    /// The squares of each boundary.
+    pub squares: BTreeMap<Pair, Squares>,
 }
 
 /// Pixels of labels 0 to `most` in `labels` `[rows, cols]`, `[most + 1]`.
@@ -116,7 +119,7 @@ impl Swept {
         side: usize,
     ) -> Self {
         assert_eq!(before.dim(), after.dim(), "maps of one film");
-        let mut squares = BTreeMap::<Pair, BTreeMap<(usize, usize), (f64, f64)>>::new();
+        let mut squares = BTreeMap::<Pair, Squares>::new();
         for (r, (a, b)) in before.outer_iter().zip(after.outer_iter()).enumerate() {
             for (c, (&a, &b)) in a.iter().zip(b).enumerate() {
                 if a == b || a == 0 || b == 0 {
@@ -146,7 +149,7 @@ impl Swept {
     /// The velocity is a ratio of sums over squares; its error is that of such a ratio (Cochran,
     /// Sampling Techniques, 1977, section 6.4): `sqrt(n / (n - 1) sum (a_i - v l_i)^2) / sum l_i`.
     pub fn velocities(&self) -> Vec<Velocity> {
-        let of = |(&pair, squares): (&Pair, &BTreeMap<(usize, usize), (f64, f64)>)| {
+        let of = |(&pair, squares): (&Pair, &Squares)| {
             let sum = |of: &dyn Fn(&(f64, f64)) -> f64| squares.values().map(of).sum::<f64>();
             let (area, length) = (sum(&|square| square.0), sum(&|square| square.1));
             if length <= 0.0 {
