@@ -131,18 +131,20 @@ impl Frames {
         let down = Taps::new(rows, drift[0] / spacing);
         let along = Taps::new(cols, drift[1] / spacing);
         let mut shifted = Array3::zeros(maps.dim());
-        shifted.outer_iter_mut().into_par_iter().zip(maps.outer_iter()).for_each(|(mut to, map)| {
-            let mut moved = Array2::<f32>::zeros(map.dim());
-            for (mut to, taps) in moved.outer_iter_mut().zip(&down.0) {
-                taps.iter().for_each(|(weight, row)| to.scaled_add(*weight, &map.row(*row)));
-            }
-            for (mut to, line) in to.outer_iter_mut().zip(moved.outer_iter()) {
-                for (to, taps) in to.iter_mut().zip(&along.0) {
-                    let sum: f32 = taps.iter().map(|(weight, col)| weight * line[*col]).sum();
-                    *to = sum.clamp(0.0, 1.0);
+        shifted.outer_iter_mut().into_par_iter().zip(maps.outer_iter()).for_each(
+            |(mut to, map)| {
+                let mut moved = Array2::<f32>::zeros(map.dim());
+                for (mut to, taps) in moved.outer_iter_mut().zip(&down.0) {
+                    taps.iter().for_each(|(weight, row)| to.scaled_add(*weight, &map.row(*row)));
                 }
-            }
-        });
+                for (mut to, line) in to.outer_iter_mut().zip(moved.outer_iter()) {
+                    for (to, taps) in to.iter_mut().zip(&along.0) {
+                        let sum: f32 = taps.iter().map(|(weight, col)| weight * line[*col]).sum();
+                        *to = sum.clamp(0.0, 1.0);
+                    }
+                }
+            },
+        );
         shifted
     }
 

@@ -232,7 +232,11 @@ pub fn velocity_map(velocities: ArrayView2<'_, Option<f64>>, most: f64) -> Strin
         // From blue by way of white to red.
         let t = step as f64 / 127.0 - 1.0;
         let fade = |away: f64| (255.0 - away * t.abs()) as u8;
-        if t < 0.0 { [fade(222.0), fade(153.0), fade(83.0)] } else { [fade(77.0), fade(231.0), fade(212.0)] }
+        if t < 0.0 {
+            [fade(222.0), fade(153.0), fade(83.0)]
+        } else {
+            [fade(77.0), fade(231.0), fade(212.0)]
+        }
     };
     palette.extend((0..255).map(shade));
     let index = |velocity: Option<f64>| match velocity {
@@ -260,7 +264,9 @@ mod tests {
 
     fn frame(number: usize, palette: &Palette) -> Drawn {
         let image = Array2::from_shape_fn((60, 80), |(r, c)| (r * c % 17) as f32);
-        let labels = Array2::from_shape_fn((60, 80), |(_, c)| u16::from(c > 20 + number) + u16::from(c > 70));
+        let labels = Array2::from_shape_fn((60, 80), |(_, c)| {
+            u16::from(c > 20 + number) + u16::from(c > 70)
+        });
         Drawn::new(image.view(), labels.view(), &format!("frame {number}"), palette).unwrap()
     }
 

@@ -67,7 +67,10 @@ mod tests {
         for ((r, c), &value) in blurred.indexed_iter() {
             let squared = (r as f64 - 30.0).powi(2) + (c as f64 - 30.0).powi(2);
             let normal = (-squared / (2.0 * variance)).exp() / (std::f64::consts::TAU * variance);
-            assert!((f64::from(value) - normal).abs() < 0.15 / (std::f64::consts::TAU * variance), "{r} {c}");
+            assert!(
+                (f64::from(value) - normal).abs() < 0.15 / (std::f64::consts::TAU * variance),
+                "{r} {c}"
+            );
         }
     }
 

@@ -72,8 +72,8 @@ pub fn domains(labels: ArrayView2<'_, u16>, least: u64) -> (Array2<u32>, Vec<Dom
         domain.centre[1] += c as f64;
         let inside = r > 0 && c > 0 && r + 1 < rows && c + 1 < cols;
         let unseen = |at: (usize, usize)| labels[at] == 0;
-        domain.cut |= !inside
-            || [(r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)].into_iter().any(unseen);
+        domain.cut |=
+            !inside || [(r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)].into_iter().any(unseen);
     }
     found.retain(|_, domain| domain.area >= least);
     let numbers: BTreeMap<u32, u32> = found.keys().copied().zip(1..).collect();
@@ -240,21 +240,16 @@ mod tests {
     /// Label 2 in discs, label 1 around them.
     fn discs(discs: &[(f64, f64, f64)]) -> Array2<u16> {
         Array2::from_shape_fn((80, 120), |(r, c)| {
-            let inside = |&(y, x, radius): &(f64, f64, f64)| {
-                (r as f64 - y).hypot(c as f64 - x) < radius
-            };
+            let inside =
+                |&(y, x, radius): &(f64, f64, f64)| (r as f64 - y).hypot(c as f64 - x) < radius;
             1 + u16::from(discs.iter().any(inside))
         })
     }
 
     #[test]
     fn domains_touch_along_sides_and_small_ones_do_not_count() {
-        let labels = ndarray::array![
-            [1, 1, 2, 2, 0],
-            [1, 2, 1, 2, 2],
-            [3, 2, 2, 1, 2],
-            [3, 3, 2, 2, 2],
-        ];
+        let labels =
+            ndarray::array![[1, 1, 2, 2, 0], [1, 2, 1, 2, 2], [3, 2, 2, 1, 2], [3, 3, 2, 2, 2],];
         let (map, list) = domains(labels.view(), 1);
         assert_eq!(list.len(), 5);
         assert_eq!((list[0].label, list[0].area), (1, 3));

@@ -107,7 +107,10 @@ impl Spectrum {
     ) -> [f64; 2] {
         let values = self.around(centre, step, n);
         let place = |(r, c): (usize, usize)| {
-            [centre[0] + step * (r as f64 - f64::from(n)), centre[1] + step * (c as f64 - f64::from(n))]
+            [
+                centre[0] + step * (r as f64 - f64::from(n)),
+                centre[1] + step * (c as f64 - f64::from(n)),
+            ]
         };
         let mut best = (centre, f32::NEG_INFINITY);
         for (at, &value) in values.indexed_iter() {

@@ -42,15 +42,18 @@ pub struct Velocity {
     pub error: Option<f64>,
 }
 
+/// Area that the lower label won, px^2, and mean length of the boundary, px, by row and column of
+/// the square.
+pub type Squares = BTreeMap<(usize, usize), (f64, f64)>;
+
 /// What was swept by, and how long was, the boundary in each square of the image.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Swept {
     /// Side of a square, px.
     pub side: usize,
-    /// Area that the lower label won, px^2, and mean length of the boundary, px, by pair, then by
-    /// row and column of the square.
-    pub squares: BTreeMap<Pair, BTreeMap<(usize, usize), (f64, f64)>>,
+    /// The squares of each boundary.
+    pub squares: BTreeMap<Pair, Squares>,
 }
 
 /// Pixels of labels 0 to `most` in `labels` `[rows, cols]`, `[most + 1]`.
@@ -116,18 +119,20 @@ impl Swept {
         side: usize,
     ) -> Self {
         assert_eq!(before.dim(), after.dim(), "maps of one film");
-        let mut squares = BTreeMap::<Pair, BTreeMap<(usize, usize), (f64, f64)>>::new();
+        let mut squares = BTreeMap::<Pair, Squares>::new();
         for (r, (a, b)) in before.outer_iter().zip(after.outer_iter()).enumerate() {
             for (c, (&a, &b)) in a.iter().zip(b).enumerate() {
                 if a == b || a == 0 || b == 0 {
                     continue;
                 }
                 let pair = (a.min(b), a.max(b));
-                let square = squares.entry(pair).or_default().entry((r / side, c / side)).or_default();
+                let square =
+                    squares.entry(pair).or_default().entry((r / side, c / side)).or_default();
                 square.0 += if b < a { 1.0 } else { -1.0 };
             }
         }
-        let seen = |map: &ArrayView2<'_, u16>, at: [f64; 2]| map[(at[0] as usize, at[1] as usize)] != 0;
+        let seen =
+            |map: &ArrayView2<'_, u16>, at: [f64; 2]| map[(at[0] as usize, at[1] as usize)] != 0;
         let half = earlier.iter().map(|e| (e, &after)).chain(later.iter().map(|e| (e, &before)));
         for (element, other) in half {
             if seen(other, element.at) {
@@ -144,7 +149,7 @@ impl Swept {
     /// The velocity is a ratio of sums over squares; its error is that of such a ratio (Cochran,
     /// Sampling Techniques, 1977, section 6.4): `sqrt(n / (n - 1) sum (a_i - v l_i)^2) / sum l_i`.
     pub fn velocities(&self) -> Vec<Velocity> {
-        let of = |(&pair, squares): (&Pair, &BTreeMap<(usize, usize), (f64, f64)>)| {
+        let of = |(&pair, squares): (&Pair, &Squares)| {
             let sum = |of: &dyn Fn(&(f64, f64)) -> f64| squares.values().map(of).sum::<f64>();
             let (area, length) = (sum(&|square| square.0), sum(&|square| square.1));
             if length <= 0.0 {
@@ -194,9 +199,9 @@ pub fn line(points: &[(f64, f64)]) -> Option<Line> {
         return None;
     }
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let (xx, xy) = points.iter().fold((0.0, 0.0), |(xx, xy), p| {
-        (xx + (p.0 - x).powi(2), xy + (p.0 - x) * (p.1 - y))
-    });
+    let (xx, xy) = points
+        .iter()
+        .fold((0.0, 0.0), |(xx, xy), p| (xx + (p.0 - x).powi(2), xy + (p.0 - x) * (p.1 - y)));
     if xx <= 0.0 {
         return None;
     }
@@ -213,9 +218,7 @@ mod tests {
     use ndarray::Array2;
 
     fn slanted(front: f64) -> Array2<u16> {
-        Array2::from_shape_fn((120, 150), |(r, c)| {
-            1 + u16::from(c as f64 + 0.5 * r as f64 > front)
-        })
+        Array2::from_shape_fn((120, 150), |(r, c)| 1 + u16::from(c as f64 + 0.5 * r as f64 > front))
     }
 
     fn swept(before: &Array2<u16>, after: &Array2<u16>) -> Swept {
@@ -270,7 +273,9 @@ mod tests {
 
     #[test]
     fn errors_are_those_of_scatter() {
-        let values: Vec<Option<f64>> = (0..20).map(|t| Some(3.0 * f64::from(t) + if t % 2 == 0 { 0.5 } else { -0.5 })).collect();
+        let values: Vec<Option<f64>> = (0..20)
+            .map(|t| Some(3.0 * f64::from(t) + if t % 2 == 0 { 0.5 } else { -0.5 }))
+            .collect();
         let found = scatter(&values, 4)[10].unwrap();
         assert!((0.45..0.7).contains(&found), "{found}");
         assert_eq!(scatter(&values[..3], 4), [None; 3]);

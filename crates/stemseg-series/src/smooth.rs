@@ -90,7 +90,12 @@ mod tests {
         c as f64 - 1.0 + (before - 0.5) / (before - after)
     }
 
-    fn average(frames: &[Array3<f32>], centre: usize, seen: &[Array2<bool>], sigma: f64) -> Array3<f32> {
+    fn average(
+        frames: &[Array3<f32>],
+        centre: usize,
+        seen: &[Array2<bool>],
+        sigma: f64,
+    ) -> Array3<f32> {
         let site = |n: usize| Sites { maps: frames[n].view(), seen: seen[n].view() };
         let half = reach(sigma).min(centre).min(frames.len() - 1 - centre);
         let pair = |distance| Pair {
@@ -121,7 +126,7 @@ mod tests {
             let expected = if centre < 4 { 20.0 } else { 40.0 };
             assert!((found - expected).abs() < 0.3, "{centre}: {found}");
         }
-        let shake = |t: usize| if t % 2 == 0 { 0.5 } else { -0.5 };
+        let shake = |t: usize| if t.is_multiple_of(2) { 0.5 } else { -0.5 };
         let shaken: Vec<_> = (0..9).map(|t| frame(30.0 + shake(t))).collect();
         let found = front(&average(&shaken, 4, &seen, 1.5));
         assert!((found - 30.0).abs() < 0.2, "{found}");

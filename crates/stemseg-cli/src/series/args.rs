@@ -86,7 +86,14 @@ pub(crate) struct Args {
     ///
     /// confidence: confidence.npy [frames, rows, cols], how sure each pixel is of its label, 0 to 1. soft:
     /// memberships.npy [frames, k, rows, cols], how much each pixel belongs to each pattern, 0 to 1.
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum, hide_possible_values = true, help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     save: Vec<Save>,
 
     #[command(flatten)]
@@ -114,7 +121,13 @@ struct FilmArgs {
     fit: Fit,
 
     /// Find the drift of the specimen, and put labels into its frame: auto, or off.
-    #[arg(long, value_enum, default_value = "auto", value_name = "HOW", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "HOW",
+        hide_possible_values = true
+    )]
     register: Register,
 
     /// Average memberships along time under this standard deviation, in frames; 0 for none.
@@ -184,8 +197,7 @@ impl Args {
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);
         request.resume = self.resume;
-        request.settings =
-            self.settings.settings(parse::numbers(&self.clusters)?, Preset::Auto)?;
+        request.settings = self.settings.settings(parse::numbers(&self.clusters)?, Preset::Auto)?;
         let mut wanted = SeriesRequest::new(request);
         wanted.fit = self.film.fit.clone();
         wanted.register = matches!(self.film.register, Register::Auto);

@@ -28,7 +28,15 @@ fn done(output: &std::process::Output) {
 
 /// The files of a result that do not say which files they come from.
 fn contents(place: &Place, folder: &str) -> Vec<(String, Vec<u8>)> {
-    let names = ["labels.npy", "labels.tif", "kinetics.csv", "domains.csv", "model.json", "overlay.png", "sheet.png"];
+    let names = [
+        "labels.npy",
+        "labels.tif",
+        "kinetics.csv",
+        "domains.csv",
+        "model.json",
+        "overlay.png",
+        "sheet.png",
+    ];
     names.iter().map(|name| ((*name).to_owned(), place.bytes(format!("{folder}/{name}")))).collect()
 }
 
@@ -79,7 +87,11 @@ fn a_film_has_all_its_files_and_a_stack_is_the_same_as_its_frames() {
 
 /// Stops a film by this signal once `frames` of it are done.
 #[cfg(unix)]
-fn stopped(place: &Place, options: &[&str], (signal, frames): (&str, usize)) -> std::process::Output {
+fn stopped(
+    place: &Place,
+    options: &[&str],
+    (signal, frames): (&str, usize),
+) -> std::process::Output {
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("stemseg"))
         .args(["series", "-k", "2", "--device", "cpu", "--fit", "3", "--out", "film"])
         .args(options)
@@ -150,12 +162,17 @@ fn frames_that_show_nothing_are_marked_and_the_others_are_labelled() {
     let output = series(&place, &["film.npy"], &["--fit", "first"]);
     done(&output);
     let said = text(&output.stderr);
-    assert!(said.contains("frames 0, 2 are blank") && said.contains("frame 3 is saturated"), "{said}");
+    assert!(
+        said.contains("frames 0, 2 are blank") && said.contains("frame 3 is saturated"),
+        "{said}"
+    );
     let mut table = csv::Reader::from_path(place.path("film/kinetics.csv")).unwrap();
     let status: Vec<String> = table.records().map(|row| row.unwrap()[2].to_owned()).collect();
     assert_eq!(status, ["blank", "ok", "blank", "saturated", "ok", "partial", "nan", "ok"]);
     let (_, labels) = place.array::<u8>("film/labels.npy");
-    let frame = |t: usize| Array2::from_shape_vec((96, 128), labels[t * 96 * 128..][..96 * 128].to_vec()).unwrap();
+    let frame = |t: usize| {
+        Array2::from_shape_vec((96, 128), labels[t * 96 * 128..][..96 * 128].to_vec()).unwrap()
+    };
     for t in [0, 2, 3] {
         assert!(frame(t).iter().all(|label| *label == 0), "{t}");
     }

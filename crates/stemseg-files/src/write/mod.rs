@@ -17,9 +17,9 @@ mod unfinished;
 
 pub use self::content::{OmeZarr, Signal};
 pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
+pub use self::frame_file::{FrameFile, LabelFrames};
 #[cfg(feature = "hspy")]
 pub use self::hspy::write_hspy;
-pub use self::frame_file::{FrameFile, LabelFrames};
 pub use self::label_type::LabelType;
 #[cfg(not(feature = "hspy"))]
 pub use self::left_out::write_hspy;

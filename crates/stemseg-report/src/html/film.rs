@@ -190,18 +190,28 @@ mod tests {
             name: "a<script>.tif",
             facts: vec![("frames".into(), "9".into())],
             remarks: &remarks,
-            frames: vec![("frame 0".into(), "data:,a".into()), ("frame 8".into(), "data:,b".into())],
+            frames: vec![
+                ("frame 0".into(), "data:,a".into()),
+                ("frame 8".into(), "data:,b".into()),
+            ],
             along: "time / s",
             plots: vec![plot("Areas", vec![curve(1), curve(2)]), plot("Nothing", vec![one])],
-            pictures: vec![Picture { title: "Velocities".into(), uri: "data:,c".into(), words: "red".into() }],
+            pictures: vec![Picture {
+                title: "Velocities".into(),
+                uri: "data:,c".into(),
+                words: "red".into(),
+            }],
             command: &["stemseg".into(), "series".into()],
         };
         let html = film(&page);
-        for part in ["data:,a", "data:,b", "data:,c", "Areas", "pattern 2", "time / s", "max=\"1\""] {
+        for part in ["data:,a", "data:,b", "data:,c", "Areas", "pattern 2", "time / s", "max=\"1\""]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("Nothing"), "a curve of one point is not drawn");
         assert!(!html.contains("<b>") && !html.contains("a<script>"));
-        assert!(!html.contains("http://") && !html.contains("https://") || html.contains("www.w3.org"));
+        assert!(
+            !html.contains("http://") && !html.contains("https://") || html.contains("www.w3.org")
+        );
     }
 }

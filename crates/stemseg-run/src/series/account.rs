@@ -74,8 +74,12 @@ impl Account {
         // A domain has a unit cell at least.
         let least = (period * period).round().max(4.0) as u64;
         let file = File::create(domains).map_err(Error::io(domains))?;
-        let mut domains =
-            Domains { path: domains.into(), table: csv::Writer::from_writer(file), interval, pixel };
+        let mut domains = Domains {
+            path: domains.into(),
+            table: csv::Writer::from_writer(file),
+            interval,
+            pixel,
+        };
         domains.head()?;
         Ok(Self {
             patterns: u16::try_from(patterns).unwrap_or(u16::MAX),

@@ -152,9 +152,8 @@ fn link(from: &Path, to: &Path) -> Result<()> {
 /// What summary.json says. Nothing in it depends on when or how often the film was stopped.
 fn summary(wanted: &SeriesRequest, source: &Source, film: &Film) -> Map<String, Value> {
     let Film { model, account, scales, period, fitted, device, remarks } = film;
-    let status = |status: Status| {
-        account.frames.iter().filter(|frame| frame.line.status == status).count()
-    };
+    let status =
+        |status: Status| account.frames.iter().filter(|frame| frame.line.status == status).count();
     let count = source.frames();
     let (rows, cols) = source.shape();
     let boundaries: Vec<Value> =
@@ -202,9 +201,7 @@ fn of_boundary(account: &Account, pair: (u16, u16), scales: &tables::Scales) -> 
     let points: Vec<(f64, f64)> = account
         .frames
         .iter()
-        .filter_map(|frame| {
-            Some((frame.line.frame as f64, along.at(boundary(frame, pair)?)))
-        })
+        .filter_map(|frame| Some((frame.line.frame as f64, along.at(boundary(frame, pair)?))))
         .collect();
     let in_nm = |px: Option<f64>| px.zip(scales.nm_per_s()).map(|(v, nm)| v * nm);
     let (mean, error) = (swept.map(|v| v.mean), swept.and_then(|v| v.error));

@@ -141,7 +141,8 @@ fn fitted(
     progress: &dyn Progress,
 ) -> Result<(Model, Remarks)> {
     let Some((first, others)) = chosen.split_first() else {
-        let reason = "all of these frames are blank, saturated or in part without data; choose others";
+        let reason =
+            "all of these frames are blank, saturated or in part without data; choose others";
         return Err(Error::parameter("fit", "no frame", reason));
     };
     let Prepared { plan, remarks, repetition } = settings.prepare(&first.micrograph)?;

@@ -124,7 +124,11 @@ impl SeriesRequest {
             return Err(Error::parameter("smooth-time", smooth_time, reason));
         }
         if let Some(interval) = interval_s.filter(|s| !(*s > 0.0 && s.is_finite())) {
-            return Err(Error::parameter("interval", interval, "give a time above 0, such as 0.5s"));
+            return Err(Error::parameter(
+                "interval",
+                interval,
+                "give a time above 0, such as 0.5s",
+            ));
         }
         Ok(())
     }
@@ -265,8 +269,7 @@ fn labelled(
         wanted.then(|| work.array::<f32>(name, shape)).transpose()
     };
     let confidence = array(wanted.confidence, work::CONFIDENCE, &[count, rows, cols])?;
-    let memberships =
-        array(wanted.memberships, work::MEMBERSHIPS, &[count, patterns, rows, cols])?;
+    let memberships = array(wanted.memberships, work::MEMBERSHIPS, &[count, patterns, rows, cols])?;
     let budget = match request.memory {
         Some(bytes) => bytes,
         None => frames.whole().usual_memory(stemseg::memory::available(), 0)?,

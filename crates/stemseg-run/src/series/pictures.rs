@@ -43,8 +43,7 @@ pub(super) fn write(
     let palette =
         Palette::new(film.model.clusters(), output.alpha.unwrap_or(OverlayOptions::ALPHA));
     let shown = spread(film.account.frames.len(), wanted.shown.max(2));
-    let (on_sheet, in_report) =
-        (spread(shown.len(), ON_SHEET), spread(shown.len(), IN_REPORT));
+    let (on_sheet, in_report) = (spread(shown.len(), ON_SHEET), spread(shown.len(), IN_REPORT));
     let path = place(OVERLAY);
     let mut animation = None;
     let (mut small, mut slides) = (Vec::new(), Vec::new());
@@ -169,7 +168,8 @@ fn length(film: &Film, pair: Pair) -> f64 {
 fn plots(film: &Film, pairs: &[Pair]) -> Vec<Plot> {
     let Film { account, scales, .. } = film;
     let at = |frame: &Measured| frame.line.frame as f64 * scales.interval.unwrap_or(1.0);
-    let frames = || account.frames.iter().filter(|frame| frame.areas.iter().skip(1).any(|a| *a > 0));
+    let frames =
+        || account.frames.iter().filter(|frame| frame.areas.iter().skip(1).any(|a| *a > 0));
     let area = |label: usize| {
         let share = |frame: &Measured| {
             let seen: u64 = frame.areas.iter().skip(1).sum();
@@ -185,10 +185,15 @@ fn plots(film: &Film, pairs: &[Pair]) -> Vec<Plot> {
         (Some(_), None) => ("nm", "px a frame"),
         (None, _) => ("px", "px a frame"),
     };
-    let curve = |number: usize, pair: Pair, of: &dyn Fn(&Measured) -> Option<(f64, Option<f64>)>| {
-        let points = frames().filter_map(|frame| of(frame).map(|(v, e)| (at(frame), v, e)));
-        Curve { name: format!("{} | {}", pair.0, pair.1), label: number + 1, points: points.collect() }
-    };
+    let curve =
+        |number: usize, pair: Pair, of: &dyn Fn(&Measured) -> Option<(f64, Option<f64>)>| {
+            let points = frames().filter_map(|frame| of(frame).map(|(v, e)| (at(frame), v, e)));
+            Curve {
+                name: format!("{} | {}", pair.0, pair.1),
+                label: number + 1,
+                points: points.collect(),
+            }
+        };
     let positions = pairs.iter().enumerate().map(|(number, &pair)| {
         let along = Along::of(account, pair);
         curve(number, pair, &|frame| Some((nm * along.at(boundary(frame, pair)?), None)))
@@ -199,15 +204,24 @@ fn plots(film: &Film, pairs: &[Pair]) -> Vec<Plot> {
             Some((nm_per_s * velocity.mean, velocity.error.map(|error| nm_per_s * error)))
         })
     });
-    let plot = |title: &str, axis: String, curves: Vec<Curve>| Plot { title: title.into(), axis, curves };
+    let plot =
+        |title: &str, axis: String, curves: Vec<Curve>| Plot { title: title.into(), axis, curves };
     let drift = |axis: usize, name: &str| Curve {
         name: name.into(),
         label: axis + 1,
         points: account.frames.iter().map(|f| (at(f), f.line.drift[axis], None)).collect(),
     };
     vec![
-        plot("Areas", "share of what is seen / %".into(), (1..=film.model.clusters()).map(area).collect()),
-        plot("Positions of boundaries", format!("along the mean normal / {unit}"), positions.collect()),
+        plot(
+            "Areas",
+            "share of what is seen / %".into(),
+            (1..=film.model.clusters()).map(area).collect(),
+        ),
+        plot(
+            "Positions of boundaries",
+            format!("along the mean normal / {unit}"),
+            positions.collect(),
+        ),
         plot("Velocities of boundaries", format!("along the normal / {speed}"), moving.collect()),
         plot("Drift", "px".into(), vec![drift(0, "down"), drift(1, "right")]),
     ]
@@ -267,7 +281,8 @@ fn along_a_line(
     let centre = sum.map(|sum| sum / f64::max(weight, f64::MIN_POSITIVE));
     let inside = |t: f64| {
         let at = [centre[0] + t * direction[0], centre[1] + t * direction[1]].map(f64::round);
-        let there = at[0] >= 0.0 && at[1] >= 0.0 && at[0] < shape.0 as f64 && at[1] < shape.1 as f64;
+        let there =
+            at[0] >= 0.0 && at[1] >= 0.0 && at[0] < shape.0 as f64 && at[1] < shape.1 as f64;
         there.then_some((at[0] as usize, at[1] as usize))
     };
     let most = (shape.0 + shape.1) as i64;

@@ -208,7 +208,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("film.npy");
         let mut film = Array3::from_shape_fn((frames, 64, 72), |(t, r, c)| {
-            (0.9 * r as f32).cos() + (0.8 * c as f32).sin() + ((r * 7919 + c * 31 + t) % 97) as f32 / 60.0
+            (0.9 * r as f32).cos()
+                + (0.8 * c as f32).sin()
+                + ((r * 7919 + c * 31 + t) % 97) as f32 / 60.0
         });
         for (number, mut frame) in film.axis_iter_mut(Axis(0)).enumerate() {
             let mut own = frame.to_owned();

@@ -150,7 +150,12 @@ impl Stream<'_> {
             Err(error) => return Err(error),
         };
         let Done { result, warning, .. } = self.devices.run(|backend| {
-            self.frames.memberships(micrograph, &plan, backend, &stemseg::progress::Unseen(self.observer))
+            self.frames.memberships(
+                micrograph,
+                &plan,
+                backend,
+                &stemseg::progress::Unseen(self.observer),
+            )
         })?;
         if let Some(warning) = warning {
             self.observer.detail(&warning.text.marked());
@@ -188,7 +193,8 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Of a film whose first frames are `done`.
     fn new(stream: &'a Stream<'a>, source: &'a mut Source, done: usize) -> Self {
-        let registration = stream.registered.map(|period| Registration::new(source.shape(), period));
+        let registration =
+            stream.registered.map(|period| Registration::new(source.shape(), period));
         // What is averaged with the first frame to come.
         let first = done.saturating_sub(smooth::reach(stream.smooth_time));
         // Without drift nothing has to be known of frames that are done.
@@ -299,7 +305,6 @@ impl Labelling<'_, '_> {
 }
 
 impl Stream<'_> {
-
     /// Memberships of a frame, averaged with those before and after it.
     fn averaged<'r>(
         &self,

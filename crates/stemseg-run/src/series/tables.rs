@@ -76,7 +76,9 @@ pub(crate) fn boundary(frame: &Measured, pair: Pair) -> Option<&Boundary> {
 pub(crate) fn write(path: &Path, account: &Account, scales: Scales) -> Result<()> {
     let fail = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(source) => Error::Io { path: path.into(), source },
-        other => Error::Io { path: path.into(), source: std::io::Error::other(format!("{other:?}")) },
+        other => {
+            Error::Io { path: path.into(), source: std::io::Error::other(format!("{other:?}")) }
+        }
     };
     let mut table = csv::Writer::from_path(path).map_err(fail)?;
     let pairs = account.pairs();
@@ -98,10 +100,17 @@ pub(crate) fn write(path: &Path, account: &Account, scales: Scales) -> Result<()
 }
 
 fn head(pairs: &[Pair], labels: usize) -> Vec<String> {
-    let mut head: Vec<String> =
-        ["frame", "time_s", "status", "drift_row_px", "drift_col_px", "drift_agreement", "confidence"]
-            .map(str::to_owned)
-            .into();
+    let mut head: Vec<String> = [
+        "frame",
+        "time_s",
+        "status",
+        "drift_row_px",
+        "drift_col_px",
+        "drift_agreement",
+        "confidence",
+    ]
+    .map(str::to_owned)
+    .into();
     head.push("seen_percent".into());
     for label in 1..=labels {
         head.push(format!("area_{label}_percent"));
@@ -126,7 +135,11 @@ fn head(pairs: &[Pair], labels: usize) -> Vec<String> {
     head
 }
 
-fn row(frame: &Measured, (pairs, errors): (&[Pair], &[Option<f64>]), scales: Scales) -> Vec<String> {
+fn row(
+    frame: &Measured,
+    (pairs, errors): (&[Pair], &[Option<f64>]),
+    scales: Scales,
+) -> Vec<String> {
     let digits = |value: Option<f64>, digits: usize| {
         value.map_or(String::new(), |value| format!("{value:.digits$}"))
     };

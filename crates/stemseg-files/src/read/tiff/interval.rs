@@ -21,9 +21,7 @@ fn said(description: &str) -> Option<f64> {
             let pixels = description.split_once("<Pixels")?.1.split_once('>')?.0;
             (attribute(pixels, "TimeIncrement")?, attribute(pixels, "TimeIncrementUnit"))
         }
-        false => {
-            (imagej::value(description, "finterval")?, imagej::value(description, "tunit"))
-        }
+        false => (imagej::value(description, "finterval")?, imagej::value(description, "tunit")),
     };
     let seconds = number.trim().parse::<f64>().ok()? * seconds(unit.unwrap_or("s").trim())?;
     (seconds > 0.0 && seconds.is_finite()).then_some(seconds)
@@ -62,11 +60,17 @@ mod tests {
         assert_eq!(said("ImageJ=1.53t\nimages=9\nfinterval=0.25\ntunit=sec\n"), Some(0.25));
         assert_eq!(said("ImageJ=1.53t\nfinterval=40\ntunit=msec"), Some(0.04));
         assert_eq!(said("ImageJ=1.53t\nfinterval=2"), Some(2.0));
-        let ome = |of: &str| format!("<?xml version=\"1.0\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\"><Image><Pixels ID=\"P\" {of}></Pixels></Image></OME>");
+        let ome = |of: &str| {
+            format!(
+                "<?xml version=\"1.0\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\"><Image><Pixels ID=\"P\" {of}></Pixels></Image></OME>"
+            )
+        };
         assert_eq!(said(&ome("TimeIncrement=\"3\"")), Some(3.0));
         let with_unit = "TimeIncrementUnit='ms' TimeIncrement = '500'";
         assert_eq!(said(&ome(with_unit)), Some(0.5));
-        for wrong in ["finterval=0", "finterval=nan", "finterval=x", "finterval=1\ntunit=parsec", ""] {
+        for wrong in
+            ["finterval=0", "finterval=nan", "finterval=x", "finterval=1\ntunit=parsec", ""]
+        {
             assert_eq!(said(&format!("ImageJ=1.5\n{wrong}")), None, "{wrong}");
         }
         assert_eq!(said(&ome("")), None);

@@ -124,9 +124,8 @@ mod tests {
     #[test]
     fn frames_come_back_with_their_size_and_interval() {
         let place = tempfile::tempdir().unwrap();
-        let labels = |number: usize| {
-            Array2::from_shape_fn((40, 50), |(r, c)| ((r + c + number) % 3) as u16)
-        };
+        let labels =
+            |number: usize| Array2::from_shape_fn((40, 50), |(r, c)| ((r + c + number) % 3) as u16);
         for kind in [LabelType::U8, LabelType::U16, LabelType::U32] {
             let path = place.path().join(format!("{kind:?}.tif"));
             let pixel_size = Some(PixelSize { rows: 0.02, cols: 0.025 });
