@@ -119,6 +119,8 @@ def test_masks_and_regions(scene):
     found = stemseg.segment(image, 2, mask=mask, device="cpu")
     assert (found.labels[mask] == 0).all() and (found.labels[~mask] > 0).all()
     assert (found.proba()[mask] == 0).all()
+    masked = stemseg.segment(np.ma.masked_array(image, mask), 2, device="cpu")
+    np.testing.assert_array_equal(masked.labels, found.labels)
     part = stemseg.segment(image, 2, roi=np.s_[16:, 10:-20], device="cpu")
     assert part.labels.shape == (240, 226)
     np.testing.assert_array_equal(part.labels, stemseg.segment(image[16:, 10:-20], 2, device="cpu").labels)
