@@ -118,6 +118,14 @@ fn map(picture: &Picture) -> Markup {
     }
 }
 
+/// What holds these spans, with room on both sides.
+fn range(spans: impl Iterator<Item = (f64, f64)>) -> std::ops::Range<f64> {
+    let widest = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) = spans.fold(widest, |all, span| (all.0.min(span.0), all.1.max(span.1)));
+    let room = if low < high { 0.04 * (high - low) } else { 0.5 };
+    low - room..high + room
+}
+
 /// A plot of curves; nothing where none has two points.
 fn curves(wanted: &Plot, along: &str) -> Option<Markup> {
     let points = || wanted.curves.iter().flat_map(|curve| &curve.points);
@@ -125,18 +133,11 @@ fn curves(wanted: &Plot, along: &str) -> Option<Markup> {
     if finite().count() < 2 {
         return None;
     }
-    let range = |of: &dyn Fn(&(f64, f64, Option<f64>)) -> (f64, f64)| {
-        let (low, high) = finite()
-            .map(of)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v.0), r.1.max(v.1)));
-        let room = if low < high { 0.04 * (high - low) } else { 0.5 };
-        low - room..high + room
-    };
-    let x = range(&|p| (p.0, p.0));
-    let y = range(&|p| {
-        let error = p.2.filter(|error| error.is_finite()).unwrap_or(0.0);
-        (p.1 - error, p.1 + error)
-    });
+    let x = range(finite().map(|(x, ..)| (*x, *x)));
+    let y = range(finite().map(|(_, y, error)| {
+        let error = error.filter(|error| error.is_finite()).unwrap_or(0.0);
+        (y - error, y + error)
+    }));
     let value = |value: &f64| significant(*value, 3);
     let x = Axis { range: x, title: along, labels: 8, format: &value };
     let y = Axis { range: y, title: &wanted.axis, labels: 6, format: &value };

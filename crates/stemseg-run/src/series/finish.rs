@@ -137,7 +137,7 @@ fn write(
         write_labels_hyperstack(&folder.path(HYPERSTACK), &stack, colour, &mut frame)?;
     }
     let place = |name: &str| folder.path(name);
-    pictures::write(wanted, source, &mut labels, film, (&place, progress))?;
+    pictures::write(wanted, source, &mut labels, film, &place, progress)?;
     Ok(summary(wanted, source, film))
 }
 

@@ -28,6 +28,9 @@ pub(super) const OVERLAY: &str = "overlay.png";
 pub(super) const SHEET: &str = "sheet.png";
 pub(super) const REPORT: &str = "report.html";
 
+/// A value where there is one, and its error where that is known.
+type WithError = Option<(f64, Option<f64>)>;
+
 /// Draws the film and writes what shows it, each to where `place` says.
 ///
 /// # Errors
@@ -37,7 +40,8 @@ pub(super) fn write(
     source: &mut Source,
     labels: &mut LabelFrames,
     film: &Film,
-    (place, progress): (&dyn Fn(&str) -> std::path::PathBuf, &dyn Progress),
+    place: &dyn Fn(&str) -> std::path::PathBuf,
+    progress: &dyn Progress,
 ) -> Result<()> {
     let output = &wanted.request.output;
     let palette =
@@ -185,15 +189,11 @@ fn plots(film: &Film, pairs: &[Pair]) -> Vec<Plot> {
         (Some(_), None) => ("nm", "px a frame"),
         (None, _) => ("px", "px a frame"),
     };
-    let curve =
-        |number: usize, pair: Pair, of: &dyn Fn(&Measured) -> Option<(f64, Option<f64>)>| {
-            let points = frames().filter_map(|frame| of(frame).map(|(v, e)| (at(frame), v, e)));
-            Curve {
-                name: format!("{} | {}", pair.0, pair.1),
-                label: number + 1,
-                points: points.collect(),
-            }
-        };
+    let curve = |number: usize, pair: Pair, of: &dyn Fn(&Measured) -> WithError| {
+        let points = frames().filter_map(|frame| of(frame).map(|(v, e)| (at(frame), v, e)));
+        let name = format!("{} | {}", pair.0, pair.1);
+        Curve { name, label: number + 1, points: points.collect() }
+    };
     let positions = pairs.iter().enumerate().map(|(number, &pair)| {
         let along = Along::of(account, pair);
         curve(number, pair, &|frame| Some((nm * along.at(boundary(frame, pair)?), None)))

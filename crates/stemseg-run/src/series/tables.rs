@@ -44,8 +44,8 @@ impl Along {
         let mut sum = [0.0; 2];
         for frame in &account.frames {
             for boundary in frame.boundaries.iter().filter(|boundary| boundary.pair == pair) {
-                for axis in 0..2 {
-                    sum[axis] += boundary.length * boundary.normal[axis];
+                for (sum, normal) in sum.iter_mut().zip(boundary.normal) {
+                    *sum += boundary.length * normal;
                 }
             }
         }
