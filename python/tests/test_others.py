@@ -77,6 +77,9 @@ def test_several_images_are_one_fit(pair):
     np.testing.assert_array_equal(film.labels_, segmenter.labels_)
     parts = Segmenter(2, device="cpu").partial_fit(images[0]).partial_fit(images[1])
     assert parts.model_ == segmenter.model_
+    # The third part does not make it forget the first.
+    third = parts.partial_fit(images[0]).model_
+    assert third == Segmenter(2, device="cpu").fit([*images, images[0]]).model_
     with pytest.raises(ValueError, match="no image"):
         Segmenter().fit([])
     mask = np.zeros((200, 200), bool)
