@@ -1,6 +1,6 @@
 //! The equation of motion of a segmented film: arrays in, equation out.
 //!
-//! [`find`] takes a [`Film`] of memberships and gives the partial differential equation
+//! [`find()`] takes a [`Film`] of memberships and gives the partial differential equation
 //! `Phi_t = f(Phi, Phi_x, Phi_y, Phi_xx, Phi_xy, Phi_yy)` that its boundaries obey, x counting
 //! columns and y rows. Derivatives are taken in weak form: integrals of the film against
 //! derivatives of smooth bumps (Messenger and Bortz, J. Comput. Phys. 443 (2021) 110525). Terms are
