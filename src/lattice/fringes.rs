@@ -143,18 +143,6 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_wave_may_be_a_multiple() {
-        let wave = |x: f64| (std::f64::consts::TAU * x / 24.0).cos();
-        let image = Array2::from_shape_fn((300, 300), |(r, c)| {
-            let at = 0.8 * r as f64 + 0.6 * c as f64;
-            (wave(2.0 * at) + 0.4 * wave(at)) as f32
-        });
-        let found = &WHOLE.lattices(image.view(), None)[0];
-        assert!((length(found.vectors[0]) / 24.0 - 1.0).abs() < 0.03, "{found:?}");
-        assert!(found.is_fringes());
-    }
-
-    #[test]
     fn a_lattice_of_one_strong_direction_is_a_lattice() {
         let wave = |x: usize, period: f64| (std::f64::consts::TAU * x as f64 / period).cos();
         let image = Array2::from_shape_fn((300, 300), |(r, c)| {
