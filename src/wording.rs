@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 65] = [
+pub const SETTINGS: [&str; 60] = [
     "angles",
     "axes",
     "border",
@@ -21,7 +21,6 @@ pub const SETTINGS: [&str; 65] = [
     "components",
     "descriptor",
     "device",
-    "fit",
     "folds",
     "force",
     "format",
@@ -30,7 +29,6 @@ pub const SETTINGS: [&str; 65] = [
     "grains",
     "image",
     "inner-stride",
-    "interval",
     "jobs",
     "labels",
     "lattice",
@@ -58,7 +56,6 @@ pub const SETTINGS: [&str; 65] = [
     "radius",
     "recursive",
     "reduce",
-    "register",
     "restarts",
     "resume",
     "rings",
@@ -68,12 +65,10 @@ pub const SETTINGS: [&str; 65] = [
     "seed",
     "size",
     "smooth",
-    "smooth-time",
     "spectrum",
     "spectrum-scale",
     "stride",
     "table",
-    "terms",
     "translations",
     "variance",
     "window",

@@ -4,7 +4,6 @@
 
 mod describe;
 pub mod fit;
-pub mod frames;
 pub(crate) mod label;
 pub mod many;
 

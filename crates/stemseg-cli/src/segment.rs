@@ -3,11 +3,11 @@
 mod apply;
 mod args;
 mod batch;
-pub(crate) mod formats;
+mod formats;
 mod outcomes;
-pub(crate) mod report_args;
-pub(crate) mod run_args;
-pub(crate) mod terminal;
+mod report_args;
+mod run_args;
+mod terminal;
 
 use stemseg::Result;
 use stemseg_run::Outcomes;

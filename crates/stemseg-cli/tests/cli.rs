@@ -19,8 +19,6 @@ mod descriptors;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
-#[path = "cli/dynamics.rs"]
-mod dynamics;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/generate.rs"]
@@ -53,8 +51,6 @@ mod report;
 mod result;
 #[path = "cli/resume.rs"]
 mod resume;
-#[path = "cli/series.rs"]
-mod series;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/targets.rs"]

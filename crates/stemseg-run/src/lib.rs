@@ -36,7 +36,6 @@ mod method;
 mod observer;
 mod request;
 mod result;
-pub mod series;
 mod settings;
 mod single;
 mod steps;

@@ -10,7 +10,6 @@ mod compressed;
 #[cfg(feature = "vendor")]
 mod dm;
 mod entry;
-mod film;
 mod guard;
 #[cfg(any(feature = "vendor", feature = "hspy"))]
 #[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
@@ -59,10 +58,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use entry::Entry;
-pub use film::{Film, natural_order};
 use guard::guarded;
 use mean::Mean;
-pub use npy::Planes;
 pub use pixels::Pixels;
 pub use stamps::Stamps;
 pub use statistics::Statistics;

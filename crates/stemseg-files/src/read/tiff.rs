@@ -3,7 +3,6 @@
 mod calibration;
 mod directory;
 mod imagej;
-mod interval;
 mod jpeg;
 mod ome;
 mod packed;
@@ -43,12 +42,7 @@ impl Format for Tiff {
         let mut decoder = decoder(path)?;
         let (pages, behind) = entries_of_pages(path, &mut decoder)?;
         let (described, notes) = described(&mut decoder, pages.len(), behind);
-        let (images, mut entries): (_, Vec<Entry>) =
-            planes::images(&pages, described).into_iter().unzip();
-        let interval = interval::of(&mut decoder);
-        for entry in entries.iter_mut().filter(|entry| entry.frames().is_some()) {
-            entry.frame_interval_s = interval;
-        }
+        let (images, entries) = planes::images(&pages, described).into_iter().unzip();
         Ok(Box::new(Pages { path: path.into(), decoder: Some(decoder), images, entries, notes }))
     }
 }
