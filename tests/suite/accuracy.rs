@@ -126,7 +126,7 @@ fn small_crops() -> Result<(), Failed> {
     }
 }
 
-/// Between two grains lies a phase of its own, whose strip is so many cells wide: a pattern where
+/// Between two grains lies a phase of its own, whose strip is this many cells wide: a pattern where
 /// it is there, as wide as it is, and none where the grains meet.
 fn boundary_phase(cells: usize) -> Result<(), Failed> {
     const CELL: f64 = 16.0;

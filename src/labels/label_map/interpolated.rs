@@ -155,7 +155,7 @@ impl Interpolated {
     }
 }
 
-/// The pattern with one of the `scores` beside which the likelihoods of all others are lost in the
+/// The pattern with one of the `scores`, next to which the likelihoods of all others are lost in the
 /// rounding of the sum; nothing where none is.
 fn alone(scores: impl Iterator<Item = f32> + Clone) -> Option<usize> {
     let best = regions::best(scores.clone());
