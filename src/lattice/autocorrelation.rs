@@ -71,8 +71,7 @@ impl Autocorrelation {
     /// Of windows of `side` px, at up to `reach` lags along an axis, of which a pixel has
     /// `steps`; lags reach less than half of a window.
     pub(super) fn new(side: usize, steps: usize, reach: usize) -> Self {
-        let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / side as f64;
-        let taper: Vec<f64> = (0..side).map(|i| angle(i).sin().powi(2)).collect();
+        let taper = hann(side);
         let reach = reach.min((side / 2 - 2) * steps);
         let size = fast_size(side + reach.div_ceil(steps));
         let overlap = Array2::zeros((0, 0));
@@ -145,11 +144,9 @@ impl Autocorrelation {
     /// least the side of the map and the steps of lag of one period: along lines those with as many
     /// periods down the columns. A Hann window keeps them apart.
     pub(super) fn spectrum(&self, map: &Map) -> Array2<f64> {
-        let side = map.values.nrows();
-        let taper =
-            |i: usize| (std::f64::consts::PI * (i as f64 + 0.5) / side as f64).sin().powi(2);
+        let taper = hann(map.values.nrows());
         let tapered = Array2::from_shape_fn(map.values.dim(), |(r, c)| {
-            taper(r) * taper(c) * map.values[(r, c)]
+            taper[r] * taper[c] * map.values[(r, c)]
         });
         self.of_maps.powers(&tapered).mapv(f64::sqrt)
     }
@@ -253,6 +250,12 @@ impl Transforms {
         let powers = spectrum.iter().map(Complex::norm_sqr).collect();
         Array2::from_shape_vec((half, n), powers).expect("one for each wave")
     }
+}
+
+/// A Hann window of this many values.
+fn hann(side: usize) -> Vec<f64> {
+    let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / side as f64;
+    (0..side).map(|i| angle(i).sin().powi(2)).collect()
 }
 
 /// The least size from `least` on with no prime factor above 3.

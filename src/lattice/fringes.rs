@@ -13,6 +13,8 @@ use super::{Vector, Vote, combined, length};
 const COUNTS: f64 = 0.1;
 /// How far from a wave its power reaches under the Hann window, waves of the transform.
 const REACHES: f64 = 2.5;
+/// How far a wave may be from the nearest of whole numbers of periods: half a diagonal.
+const NEAREST: f64 = 0.75;
 /// Highest multiple of the wave that fringes repeat with that may be the strongest.
 const MULTIPLES: i32 = 4;
 
@@ -42,7 +44,7 @@ pub(super) fn repeats(map: &Map, transform: &Autocorrelation) -> Repeats {
     }
     let part = |n: &i32| {
         let wave = strongest.map(|x| x / f64::from(*n));
-        (length(wave) > REACHES && spectrum.at(wave) >= COUNTS * most).then_some(wave)
+        (length(wave) > REACHES && spectrum.has_peak(wave, COUNTS * most)).then_some(wave)
     };
     let wave = (2..=MULTIPLES).rev().find_map(|n| part(&n)).unwrap_or(strongest);
     let distance = powers.ncols() as f64 / length(wave);
@@ -77,15 +79,25 @@ impl Spectrum<'_> {
         self.powers.get((along as usize, down)).copied().unwrap_or_default()
     }
 
+    /// Whether none of the whole numbers of periods around `wave` has more power than it.
+    fn is_peak(&self, wave: Vector) -> bool {
+        around(wave).all(|other| self.at(other) <= self.at(wave))
+    }
+
+    /// Whether there is a peak of this power at least which may be that of `wave`, between whole
+    /// numbers of periods.
+    fn has_peak(&self, wave: Vector, least: f64) -> bool {
+        let whole = around(wave.map(f64::round));
+        let mut near = whole.filter(|at| length([at[0] - wave[0], at[1] - wave[1]]) < NEAREST);
+        near.any(|at| self.at(at) >= least && self.is_peak(at))
+    }
+
     /// The strongest wave that is none of the window's own, between whole numbers of periods, and
     /// its power; nothing where that is the slope of a slower one.
     fn strongest(&self) -> Option<(Vector, f64)> {
         let own = |(wave, _): &(Vector, f64)| length(*wave) > REACHES;
         let (wave, most) = self.waves().filter(own).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        let near = |wave: Vector| {
-            [-1.0, 0.0, 1.0].map(|i| [-1.0, 0.0, 1.0].map(|j| [wave[0] + i, wave[1] + j]))
-        };
-        if near(wave).into_iter().flatten().any(|wave| self.at(wave) > most) {
+        if !self.is_peak(wave) {
             return None;
         }
         let between = |step: Vector| {
@@ -100,11 +112,16 @@ impl Spectrum<'_> {
     }
 }
 
+/// `wave` and those one period more or fewer in either direction.
+fn around(wave: Vector) -> impl Iterator<Item = Vector> {
+    (0..9).map(move |at| [wave[0] + f64::from(at / 3 - 1), wave[1] + f64::from(at % 3 - 1)])
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
 
-    use super::super::{WHOLE, period};
+    use super::super::{REACH, WHOLE, period};
     use super::*;
 
     /// Fringes in noise `[400, 400]`: their distance, direction, the standard deviation of noise, and
@@ -139,6 +156,23 @@ mod tests {
                     assert!((0.97..1.03).contains(&ratio), "{found} instead of {case:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_strongest_wave_may_be_a_multiple() {
+        let transform = Autocorrelation::new(96, 1, REACH);
+        for (times, strength) in [(2.0, 0.4), (2.0, 0.7), (3.0, 0.5)] {
+            let wave = |x: f64| (std::f64::consts::TAU * x / 24.0).cos();
+            let window = Array2::from_shape_fn((96, 96), |(r, c)| {
+                let at = 0.8 * r as f64 + 0.6 * c as f64;
+                wave(times * at) + strength * wave(at)
+            });
+            let Repeats::Once(vote) = repeats(&transform.of(window.view()), &transform) else {
+                panic!("no fringes where the multiple is {times}");
+            };
+            let found = length(vote.vectors[0]);
+            assert!((found / 24.0 - 1.0).abs() < 0.03, "{found}, {times} times, {strength}");
         }
     }
 
