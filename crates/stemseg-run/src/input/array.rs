@@ -8,9 +8,9 @@ use stemseg::image::micrograph::{Micrograph, Pixel, Screening};
 use stemseg::remarks::Remarks;
 use stemseg::{Error, Result};
 use stemseg_files::read::Stamps;
-use stemseg_report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound};
+use stemseg_report::summary::Checksummed;
 
-use super::read::{Read, hexadecimal};
+use super::read::{Read, What, hexadecimal};
 use super::{Input as Options, no_data};
 
 /// What stands for the format of an image that comes from no file.
@@ -62,10 +62,7 @@ impl Read {
                 mask.ncols()
             )));
         }
-        let roi = match options.region {
-            Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
-            None => None,
-        };
+        let roi = options.part_of((rows, cols))?;
         let part = |view: ArrayView2<'_, bool>| match &roi {
             Some((r, c)) => view.slice(s![r.clone(), c.clone()]).to_owned(),
             None => view.to_owned(),
@@ -82,32 +79,8 @@ impl Read {
         let micrograph = micrograph?.with_pixel_size(options.pixel_size);
         let mut remarks = Remarks::default();
         no_data::remark(&mut remarks, &micrograph, options);
-        let excluded = micrograph.excluded();
-        let summary = Input {
-            path: name.to_path_buf(),
-            format: ARRAY,
-            shape: micrograph.shape().into(),
-            dtype: T::DTYPE.to_owned(),
-            image: None,
-            frame: None,
-            roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
-            mask: None,
-            mask_sha256: None,
-            mask_inverted: false,
-            masked: excluded.masked,
-            non_finite: NonFiniteFound {
-                rule: options.non_finite,
-                pixels: excluded.non_finite + micrograph.replaced(),
-            },
-            outliers: OutliersFound {
-                rule: options.outliers,
-                pixels: excluded.outliers,
-                constant: excluded.constant,
-            },
-            pixel_size_nm: micrograph.pixel_size(),
-            sha256,
-            sha256_of: Checksummed::Pixels,
-        };
+        let what = What { path: name, format: ARRAY, dtype: T::DTYPE };
+        let summary = what.summary(&micrograph, options, roi, (sha256, Checksummed::Pixels));
         let files = Stamps::of([])?;
         Ok(Self::new(micrograph, T::DTYPE, summary, remarks, files))
     }

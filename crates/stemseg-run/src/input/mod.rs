@@ -6,8 +6,10 @@ pub(crate) mod read;
 pub(crate) mod region;
 pub(crate) mod translations;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
+use stemseg::Result;
 use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
 use stemseg_files::read::Frame;
 
@@ -32,6 +34,20 @@ pub struct Input {
     /// What is done with pixels whose values are not data; by default they are found
     /// and count in no sum.
     pub outliers: Outliers,
+}
+
+/// Rows and columns of an image.
+pub(crate) type Part = (Range<usize>, Range<usize>);
+
+impl Input {
+    /// The rows and columns that are taken of an image of this shape; nothing where that is all of it.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](stemseg::Error::Parameter) where they lie beyond the image.
+    pub(crate) fn part_of(&self, (rows, cols): (usize, usize)) -> Result<Option<Part>> {
+        let part = |[r, c]: Region| Ok((r.of("rows", rows)?, c.of("columns", cols)?));
+        self.region.map(part).transpose()
+    }
 }
 
 /// An image of the same size that says which pixels do not count.

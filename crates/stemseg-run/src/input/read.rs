@@ -11,7 +11,7 @@ use stemseg::{Error, Result, memory};
 use stemseg_files::read::{self, Frame, ImageFile, Pixels, Stamps};
 use stemseg_report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound};
 
-use super::{Input as Options, Mask, no_data};
+use super::{Input as Options, Mask, Part, no_data};
 
 /// A micrograph and what is to be said of it.
 #[derive(Debug)]
@@ -74,10 +74,7 @@ pub(crate) fn read_within(memory: Option<u64>, file: &Path, options: &Options) -
     let loaded = open.read(options.image, options.frame)?;
     let size = options.pixel_size.or(loaded.entry.pixel_size());
     let (rows, cols) = loaded.pixels.shape();
-    let roi = match options.region {
-        Some([r, c]) => Some((r.of("rows", rows)?, c.of("columns", cols)?)),
-        None => None,
-    };
+    let roi = options.part_of((rows, cols))?;
     let (mask, mask_sha256) = match &options.mask {
         Some(given) => {
             let (mask, files) = mask(given, (rows, cols))?;
@@ -109,33 +106,64 @@ pub(crate) fn read_within(memory: Option<u64>, file: &Path, options: &Options) -
     if let (Some(unit), None) = (other_unit(&loaded.entry), size) {
         remarks.note(format!("the image is calibrated in {unit}, so lengths and areas are in px"));
     }
-    let excluded = micrograph.excluded();
+    let what = What { path: file, format: loaded.format, dtype: &loaded.entry.dtype };
     let summary = Input {
-        path: file.to_path_buf(),
-        format: loaded.format,
-        shape: micrograph.shape().into(),
-        dtype: loaded.entry.dtype,
         image: options.image,
         frame: loaded.frame,
-        roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
         mask: options.mask.as_ref().map(|mask| mask.file.clone()),
         mask_sha256,
         mask_inverted: options.mask.as_ref().is_some_and(|mask| mask.inverted),
-        masked: excluded.masked,
-        non_finite: NonFiniteFound {
-            rule: options.non_finite,
-            pixels: excluded.non_finite + micrograph.replaced(),
-        },
-        outliers: OutliersFound {
-            rule: options.outliers,
-            pixels: excluded.outliers,
-            constant: excluded.constant,
-        },
-        pixel_size_nm: micrograph.pixel_size(),
-        sha256,
-        sha256_of,
+        ..what.summary(&micrograph, options, roi, (sha256, sha256_of))
     };
     Ok(Read { micrograph, dtype, summary, remarks, files })
+}
+
+/// What an image is called and made of.
+pub(super) struct What<'a> {
+    /// Its file, or what results name it.
+    pub(super) path: &'a Path,
+    pub(super) format: &'static str,
+    /// Type of its pixels, as numpy spells it.
+    pub(super) dtype: &'a str,
+}
+
+impl What<'_> {
+    /// What summary.json says of `micrograph`, the rows and columns `roi` of this, with its checksum,
+    /// where nothing was chosen in a file.
+    pub(super) fn summary(
+        &self,
+        micrograph: &Micrograph,
+        options: &Options,
+        roi: Option<Part>,
+        (sha256, sha256_of): (String, Checksummed),
+    ) -> Input {
+        let excluded = micrograph.excluded();
+        Input {
+            path: self.path.to_path_buf(),
+            format: self.format,
+            shape: micrograph.shape().into(),
+            dtype: self.dtype.to_owned(),
+            image: None,
+            frame: None,
+            roi: roi.map(|(r, c)| [r.start, r.end, c.start, c.end]),
+            mask: None,
+            mask_sha256: None,
+            mask_inverted: false,
+            masked: excluded.masked,
+            non_finite: NonFiniteFound {
+                rule: options.non_finite,
+                pixels: excluded.non_finite + micrograph.replaced(),
+            },
+            outliers: OutliersFound {
+                rule: options.outliers,
+                pixels: excluded.outliers,
+                constant: excluded.constant,
+            },
+            pixel_size_nm: micrograph.pixel_size(),
+            sha256,
+            sha256_of,
+        }
+    }
 }
 
 /// The unit of an image that is calibrated, but not as a length.
