@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{Manifest, SUMMARY};
 use super::staging::{self, NEW, OLD, REPLACING};
-use super::{exchange, kind_of, parent_of};
+use super::{exchange, kind_of};
 use stemseg::{Error, Result};
 
 /// Tidies up after killed runs whose results were to lie in the folder `place`, and says
@@ -41,8 +41,6 @@ pub fn sweep(place: &Path) -> Vec<String> {
                 );
                 staging::release(&folder, Some(lock));
             }
-        } else if let Ok(Some(target)) = of_earlier_version(&folder, &name) {
-            notes.push(brought_back(&target));
         }
     }
     notes
@@ -132,19 +130,4 @@ fn stays(folder: &Path, target: &Path, why: &str) -> String {
         target.display(),
         folder.display()
     )
-}
-
-/// Brings back a result from `.NAME.old-XXXXXX/earlier`, where earlier versions kept
-/// what they replaced; gives its target where it had lost its name.
-fn of_earlier_version(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
-    let Some((name, end)) = name[1..].rsplit_once(".old-") else { return Ok(None) };
-    let (target, earlier) = (parent_of(folder).join(name), folder.join("earlier"));
-    let is_there = kind_of(&earlier)?.is_some_and(|kind| kind.is_dir());
-    let made_so = end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !made_so || !is_there || kind_of(&target)?.is_some() {
-        return Ok(None);
-    }
-    exchange::rename_new(&earlier, &target).map_err(Error::io(&target))?;
-    let _ = fs::remove_dir(folder);
-    Ok(Some(target))
 }

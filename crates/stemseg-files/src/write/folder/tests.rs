@@ -506,19 +506,6 @@ fn what_cannot_be_put_back_is_kept_and_named() {
 }
 
 #[test]
-fn an_earlier_versions_result_that_lost_its_name_comes_back() {
-    let (place, target) = place();
-    make(&target, false, "first").unwrap();
-    let aside = place.path().join(".gold.stemseg.old-x1Y2z3");
-    fs::create_dir(&aside).unwrap();
-    fs::rename(&target, aside.join("earlier")).unwrap();
-    let said = sweep(place.path()).join("\n");
-    assert!(said.contains("gold.stemseg: the earlier result, which"), "{said}");
-    assert_eq!(labels(&target), "first");
-    assert_eq!(names(place.path()), ["gold.stemseg"]);
-}
-
-#[test]
 fn where_the_system_cannot_exchange_two_renames_do_and_are_undone() {
     let (place, target) = place();
     make(&target, false, "first").unwrap();
