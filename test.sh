@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # All checks: format, lints, documentation, every test on the CPU and on a graphics
 # adapter, devices that fail and a second driver, results opened by other programs, the
-# report in a browser, and the Python module in a clean environment. It installs Mesa's software Vulkan, Vulkan's headers and
-# validation layer, Python's venv and Chromium (which brings the second driver) where
-# they are missing and apt-get can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_FAULTS=off,
+# report in a browser, and the Python module in a clean environment. It installs Mesa's
+# software Vulkan, Vulkan's headers and validation layer, Python's venv and Chromium
+# (which brings the second driver) where they are missing and apt-get can. STEMSEG_TESTS_GPU=off, STEMSEG_TESTS_FAULTS=off,
 # STEMSEG_TESTS_DRIVERS=off, STEMSEG_TESTS_PYTHON=off and STEMSEG_TESTS_BROWSER=off run
 # without. CARGO_TARGET_DIR names a folder for what is built, which checkouts may share.
 set -euo pipefail

@@ -5,28 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "${STEMSEG_TESTS_PYTHON:-}" = off ]; then
-    echo "python: not tested, since STEMSEG_TESTS_PYTHON=off"
-    exit 0
-fi
-python="${STEMSEG_TESTS_PYTHON:-python3}"
-if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "python: its tests need Python 3.11 or newer as $python; name another in STEMSEG_TESTS_PYTHON, or off" >&2
-    exit 1
-fi
-
+. scripts/python.sh python
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 environment=$target/python
-wanted=python/tests/requirements.txt
-if ! cmp -s "$wanted" "$environment/requirements.txt"; then
-    rm -rf "$environment"
-    "$python" -m venv "$environment" || {
-        echo "python: no virtual environment could be made (on Debian: apt-get install python3-venv)" >&2
-        exit 1
-    }
-    "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$environment/requirements.txt"
-fi
+environment "$environment" python/tests/requirements.txt
 
 rm -rf "$target/wheels"
 "$environment/bin/maturin" build --quiet --locked --manifest-path python/Cargo.toml --profile dev \
