@@ -13,8 +13,9 @@ use super::{Vector, Vote, combined, length};
 const COUNTS: f64 = 0.1;
 /// How far from a wave its power reaches under the Hann window, waves of the transform.
 const REACHES: f64 = 2.5;
-/// How far a wave may be from the nearest of whole numbers of periods: half a diagonal.
-const NEAREST: f64 = 0.75;
+/// How far from the wave asked for a peak may be to be its own, periods: two parts of a wave that
+/// can both be seen are 0.8 apart.
+const NEAR: f64 = 0.4;
 /// Highest multiple of the wave that fringes repeat with that may be the strongest.
 const MULTIPLES: i32 = 4;
 
@@ -84,12 +85,12 @@ impl Spectrum<'_> {
         around(wave).all(|other| self.at(other) <= self.at(wave))
     }
 
-    /// Whether there is a peak of this power at least which may be that of `wave`, between whole
-    /// numbers of periods.
+    /// Whether there is a peak at `wave` of this power at least.
     fn has_peak(&self, wave: Vector, least: f64) -> bool {
-        let whole = around(wave.map(f64::round));
-        let mut near = whole.filter(|at| length([at[0] - wave[0], at[1] - wave[1]]) < NEAREST);
-        near.any(|at| self.at(at) >= least && self.is_peak(at))
+        around(wave.map(f64::round))
+            .filter(|&whole| self.at(whole) >= least && self.is_peak(whole))
+            .map(|whole| self.between(whole))
+            .any(|peak| length([peak[0] - wave[0], peak[1] - wave[1]]) < NEAR)
     }
 
     /// The strongest wave that is none of the window's own, between whole numbers of periods, and
@@ -97,18 +98,20 @@ impl Spectrum<'_> {
     fn strongest(&self) -> Option<(Vector, f64)> {
         let own = |(wave, _): &(Vector, f64)| length(*wave) > REACHES;
         let (wave, most) = self.waves().filter(own).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        if !self.is_peak(wave) {
-            return None;
-        }
-        let between = |step: Vector| {
-            let log =
-                |times: f64| self.at(combined([wave, step], [1.0, times])).max(1e-12 * most).ln();
+        (most > 0.0 && self.is_peak(wave)).then(|| (self.between(wave), most))
+    }
+
+    /// Where the peak at a whole number of periods is between them: the top of a parabola through
+    /// the logarithms of its powers, since that of the Hann window's spectrum is close to one.
+    fn between(&self, peak: Vector) -> Vector {
+        let least = 1e-12 * self.at(peak);
+        let shift = |step: Vector| {
+            let log = |times| self.at(combined([peak, step], [1.0, times])).max(least).ln();
             let [before, here, after] = [-1.0, 0.0, 1.0].map(log);
             let bend = before + after - 2.0 * here;
             if bend < 0.0 { ((before - after) / (2.0 * bend)).clamp(-0.5, 0.5) } else { 0.0 }
         };
-        let wave = [wave[0] + between([1.0, 0.0]), wave[1] + between([0.0, 1.0])];
-        (most > 0.0).then_some((wave, most))
+        [peak[0] + shift([1.0, 0.0]), peak[1] + shift([0.0, 1.0])]
     }
 }
 
