@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 60] = [
+pub const SETTINGS: [&str; 65] = [
     "angles",
     "axes",
     "border",
@@ -21,6 +21,7 @@ pub const SETTINGS: [&str; 60] = [
     "components",
     "descriptor",
     "device",
+    "fit",
     "folds",
     "force",
     "format",
@@ -29,6 +30,7 @@ pub const SETTINGS: [&str; 60] = [
     "grains",
     "image",
     "inner-stride",
+    "interval",
     "jobs",
     "labels",
     "lattice",
@@ -56,6 +58,7 @@ pub const SETTINGS: [&str; 60] = [
     "radius",
     "recursive",
     "reduce",
+    "register",
     "restarts",
     "resume",
     "rings",
@@ -65,10 +68,12 @@ pub const SETTINGS: [&str; 60] = [
     "seed",
     "size",
     "smooth",
+    "smooth-time",
     "spectrum",
     "spectrum-scale",
     "stride",
     "table",
+    "terms",
     "translations",
     "variance",
     "window",

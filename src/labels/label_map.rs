@@ -1,6 +1,7 @@
 //! From one label per site to one label per pixel.
 
 mod cells;
+mod frame_map;
 mod interpolated;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ use crate::labels::regions::{self, Smoothing};
 use crate::plan::{Border, Order};
 use crate::sites::Sites;
 use cells::Cells;
-use interpolated::{Interpolated, between};
+pub use frame_map::FrameMap;
+use interpolated::{Interpolated, Place, between};
 
 /// Value of pixels that are not segmented, in the order [`Order::Size`].
 pub const UNLABELLED: u16 = 0;
@@ -113,12 +115,8 @@ impl LabelMap {
         let cells = Cells::new(&canvas);
         let mut scores = on_grid(scores, sites);
         smoothing.apply(&mut scores);
-        let (grid, scale) = (sites.grid(), frame.scale / sites.grid().stride as f64);
-        let along = |pixels, sites, margin: usize| {
-            between(pixels, sites, scale, margin as f64 / grid.stride as f64)
-        };
-        let rows = along(frame.image.rows, grid.count.rows, grid.margin.rows);
-        let cols = along(frame.image.cols, grid.count.cols, grid.margin.cols);
+        let grid = sites.grid();
+        let (rows, cols) = places(sites, frame);
         let clusters = scores.dim().0;
         let patterns = regions::labels(scores.view());
         let active = patterns
@@ -296,6 +294,18 @@ pub(crate) fn on_grid(scores: ArrayView2<'_, f32>, sites: &Sites) -> Array3<f32>
     Array3::from_shape_fn((scores.nrows(), count.rows, count.cols), |(k, r, c)| {
         scores[(k, number[(r, c)])]
     })
+}
+
+/// Where the pixel rows and columns of the image lie between `sites`.
+fn places(sites: &Sites, frame: &Frame) -> (Vec<Place>, Vec<Place>) {
+    let (grid, scale) = (sites.grid(), frame.scale / sites.grid().stride as f64);
+    let along = |pixels, sites, margin: usize| {
+        between(pixels, sites, scale, margin as f64 / grid.stride as f64)
+    };
+    (
+        along(frame.image.rows, grid.count.rows, grid.margin.rows),
+        along(frame.image.cols, grid.count.cols, grid.margin.cols),
+    )
 }
 
 /// Gives masked sites the value of the nearest that `counts` (in steps along the

@@ -85,27 +85,41 @@ impl Smoothing {
     /// Smooths `scores` `[k, rows, cols]` and confines the patterns.
     pub fn apply(&self, scores: &mut Array3<f32>) {
         if self.sigma > 0.0 {
-            average(scores, self.sigma);
+            self.average(scores);
+            sharpen(scores);
         }
+        self.confine(scores);
+    }
+
+    /// First half of [`apply`](Self::apply): the memberships that `scores` `[k, rows, cols]`
+    /// give, averaged under the Gaussian. What is averaged besides, as along time, is between
+    /// the halves.
+    pub(crate) fn average(&self, scores: &mut Array3<f32>) {
+        Zip::from(scores.lanes_mut(Axis(0))).par_for_each(|mut scores| {
+            let highest = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+            scores.mapv_inplace(|score| (TEMPER * (score - highest)).exp());
+            let sum = scores.sum();
+            scores.mapv_inplace(|likelihood| likelihood / sum);
+        });
+        if self.sigma > 0.0 {
+            scores.outer_iter_mut().into_par_iter().for_each(|mut memberships| {
+                let mean = gaussian::smoothed(memberships.view(), self.sigma);
+                memberships.assign(&mean);
+            });
+        }
+    }
+
+    /// Second half: confines the patterns of scores `[k, rows, cols]`.
+    pub(crate) fn confine(&self, scores: &mut Array3<f32>) {
         if self.core > 0.0 {
             confine(scores, self.core, self.slack);
         }
     }
 }
 
-/// Averages the memberships that `scores` `[k, rows, cols]` give, under a Gaussian of
-/// `sigma` sites.
-fn average(scores: &mut Array3<f32>, sigma: f64) {
-    Zip::from(scores.lanes_mut(Axis(0))).par_for_each(|mut scores| {
-        let highest = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        scores.mapv_inplace(|score| (TEMPER * (score - highest)).exp());
-        let sum = scores.sum();
-        scores.mapv_inplace(|likelihood| likelihood / sum);
-    });
-    scores.outer_iter_mut().into_par_iter().for_each(|mut memberships| {
-        let mean = gaussian::smoothed(memberships.view(), sigma);
-        memberships.zip_mut_with(&mean, |to, mean| *to = SHARPNESS * mean.max(LEAST).ln());
-    });
+/// Averaged memberships `[k, rows, cols]` as scores again.
+pub(crate) fn sharpen(memberships: &mut Array3<f32>) {
+    memberships.par_mapv_inplace(|mean| SHARPNESS * mean.max(LEAST).ln());
 }
 
 /// Takes patterns from the sites where they may not be: see above. `radius` is that of

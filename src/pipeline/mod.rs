@@ -4,6 +4,7 @@
 
 mod describe;
 pub mod fit;
+pub mod frames;
 pub(crate) mod label;
 pub mod many;
 

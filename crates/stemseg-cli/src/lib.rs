@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod descriptor;
 mod devices;
+mod dynamics;
 #[cfg(test)]
 mod fuzz;
 mod generate;
@@ -15,6 +16,7 @@ mod parse;
 mod progress;
 mod request;
 mod segment;
+mod series;
 mod settings;
 mod signals;
 mod simulate;
@@ -39,10 +41,12 @@ Examples:
   stemseg segment grain.npy                   label map, with as many patterns as the image shows
   stemseg segment grain.npy -k 2,3 --out r    two and three patterns, in r/k2 and r/k3
   stemseg apply --model grain.stemseg b.npy   the same patterns and labels in another image
+  stemseg series film.tif -k 2                a labelled film, and how fast its boundaries move
   stemseg info grain.npy --lattice            what the file holds, and the crystal lattices in it
   stemseg devices                             the GPUs, and the one that is used
   stemseg verify grain.npy                    whether the GPU gives the CPU's result
   stemseg simulate tilt-boundary              a micrograph with its true label map
+  stemseg dynamics memberships.npy            the equation of motion in a segmented film
   stemseg bench --image grain.npy             how long each stage takes with this image
 
 Exit codes: 0 done; 1 a run failed (memory, threads, disk, device, one image of several, a
@@ -60,8 +64,10 @@ struct Cli {
 enum Command {
     Segment(Box<segment::Args>),
     Apply(Box<segment::ApplyArgs>),
+    Series(Box<series::Args>),
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
+    Dynamics(Box<dynamics::Args>),
     Simulate(Box<simulate::Args>),
     Bench(Box<bench::Args>),
     Devices(devices::Args),
@@ -82,6 +88,10 @@ fn command() -> clap::Command {
     Cli::command()
         .mut_subcommand("segment", |segment| brief(segment.mut_args(unlike)))
         .mut_subcommand("apply", brief)
+        // A film takes all frames.
+        .mut_subcommand("series", |series| {
+            brief(series.mut_args(unlike)).mut_arg("frame", |arg| arg.hide(true))
+        })
         .mut_subcommand("verify", brief)
         .mut_subcommand("bench", brief)
 }
@@ -182,6 +192,8 @@ fn prepared(command: &Command) -> Result<(), Failure> {
     let talk = match command {
         Command::Segment(args) => &args.run.talk,
         Command::Apply(args) => &args.run.talk,
+        Command::Dynamics(args) => &args.talk,
+        Command::Series(args) => &args.talk,
         Command::Simulate(args) => &args.talk,
         Command::Verify(args) => &args.talk,
         Command::Info(args) => &args.talk,
@@ -198,6 +210,8 @@ fn carry_out(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Segment(args) => segment::run(args),
         Command::Apply(args) => segment::apply(args),
+        Command::Dynamics(args) => dynamics::run(args),
+        Command::Series(args) => series::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Info(args) => info::run(args),

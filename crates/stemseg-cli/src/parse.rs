@@ -34,6 +34,15 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Two finite numbers.
+pub(super) fn pair(text: &str) -> Result<[f64; 2], String> {
+    let parts: Option<Vec<f64>> = text.split(',').map(|part| number(part).ok()).collect();
+    match parts.as_deref() {
+        Some(&[x, y]) => Ok([x, y]),
+        _ => Err(format!("'{text}' is not a pair of numbers; give X,Y, such as 0.3,-0.2")),
+    }
+}
+
 /// An amount of memory, bytes.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let size: Result<bytesize::ByteSize, _> = text.parse();

@@ -3,11 +3,11 @@
 mod apply;
 mod args;
 mod batch;
-mod formats;
+pub(crate) mod formats;
 mod outcomes;
-mod report_args;
-mod run_args;
-mod terminal;
+pub(crate) mod report_args;
+pub(crate) mod run_args;
+pub(crate) mod terminal;
 
 use stemseg::Result;
 use stemseg_run::Outcomes;

@@ -1,6 +1,7 @@
-//! `stemseg simulate`: a micrograph whose true label map is known.
+//! `stemseg simulate`: a micrograph whose true label map is known, or a film whose equation is.
 
 mod args;
+mod film;
 mod output;
 
 use serde_json::Value;
@@ -15,9 +16,14 @@ pub(super) use args::Args;
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.list {
-        let lines: Vec<String> =
-            Scene::list().map(|(name, about)| format!("{name:24}{about}")).collect();
+        let lines: Vec<String> = Scene::list()
+            .chain([("film", "a film whose equation of motion is known (--equation)")])
+            .map(|(name, about)| format!("{name:24}{about}"))
+            .collect();
         return print(&lines.join("\n"));
+    }
+    if args.is_film()? {
+        return film::run(args);
     }
     let (scene, settings) = (args.scene()?, args.settings());
     let bar = Bar::new(&args.talk);

@@ -19,6 +19,8 @@ mod descriptors;
 mod devices;
 #[path = "cli/disk.rs"]
 mod disk;
+#[path = "cli/dynamics.rs"]
+mod dynamics;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/generate.rs"]
@@ -51,6 +53,8 @@ mod report;
 mod result;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/series.rs"]
+mod series;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/targets.rs"]

@@ -22,6 +22,11 @@ pub(super) fn indexed(width: usize, indices: &[u8], palette: &[[u8; 3]]) -> Stri
     data_uri("image/png", &png(width, indices, palette, true))
 }
 
+/// The same with no colour transparent.
+pub(super) fn opaque(width: usize, indices: &[u8], palette: &[[u8; 3]]) -> String {
+    data_uri("image/png", &png(width, indices, palette, false))
+}
+
 /// A picture of few colours as a PNG; the first of them may be `transparent`.
 pub(super) fn png(width: usize, indices: &[u8], palette: &[[u8; 3]], transparent: bool) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -7,7 +7,9 @@ mod boundaries;
 mod channels;
 mod choice;
 mod document;
+mod dynamics;
 mod features;
+mod film;
 mod index;
 mod labels;
 mod parts;
@@ -24,6 +26,8 @@ use super::summary::Summary;
 use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
+pub use dynamics::{DynamicsContent, dynamics_page};
+pub use film::{Curve, FilmPage, Picture, Plot, film};
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
 

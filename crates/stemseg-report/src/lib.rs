@@ -3,6 +3,7 @@
 pub mod area;
 pub mod colours;
 mod embed;
+pub mod film;
 pub mod html;
 pub mod maps;
 mod number;

@@ -224,7 +224,7 @@ fn half_width(size: f32) -> usize {
 
 /// From values to grey levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Stretch {
+pub(crate) struct Stretch {
     low: f32,
     high: f32,
 }
@@ -234,7 +234,7 @@ impl Stretch {
     const SAMPLES: usize = 1 << 17;
 
     /// The 0.5 and 99.5 percentiles, or all there is where those coincide.
-    fn of(mut values: Vec<f32>) -> Self {
+    pub(crate) fn of(mut values: Vec<f32>) -> Self {
         values.retain(|v| v.is_finite());
         if values.is_empty() {
             return Self { low: 0.0, high: 0.0 };
@@ -252,7 +252,7 @@ impl Stretch {
     }
 
     /// Middle grey for a constant image, black for what is not a number.
-    fn apply(self, value: f32) -> u8 {
+    pub(crate) fn apply(self, value: f32) -> u8 {
         if self.low >= self.high {
             return 128;
         }

@@ -36,6 +36,11 @@ impl Devices {
         Ok(Self { chosen, remarks, cpu: Cpu::new(), any: request.device == DeviceChoice::Auto })
     }
 
+    /// The chosen device.
+    pub(super) fn info(&self) -> DeviceInfo {
+        self.chosen.device().clone()
+    }
+
     /// Does `work` on the chosen device, and from the beginning on the CPU if it fails on
     /// the way: sums on a device are lost with it, and a result is that of one device.
     ///

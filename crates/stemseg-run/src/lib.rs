@@ -36,6 +36,7 @@ mod method;
 mod observer;
 mod request;
 mod result;
+pub mod series;
 mod settings;
 mod single;
 mod steps;

@@ -140,6 +140,16 @@ impl Interpolated {
         own / all
     }
 
+    /// The same of scores of which none is above 0: finite, however far below `of` is.
+    pub(super) fn share(&self, scores: &[f32], of: usize) -> f32 {
+        let (mut own, mut all) = (0.0, 0.0);
+        for (pattern, score) in scores.iter().enumerate() {
+            own += score.exp() * self.mixing.share(pattern, of);
+            all += score.exp();
+        }
+        own / all
+    }
+
     /// `maps` along a pixel row at the columns of sites, `[k][sites]`.
     fn line(&self, maps: &Array3<f32>, row: usize) -> Vec<f32> {
         let (above, down) = self.rows[row];

@@ -7,7 +7,7 @@ use stemseg_run::{Format, Output};
 /// Which formats, and which integers.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
-pub(super) struct FormatArgs {
+pub(crate) struct FormatArgs {
     /// Formats of the label map: tiff, npy, ome-zarr, hspy.
     ///
     /// Several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
@@ -45,7 +45,7 @@ enum LabelsArg {
 
 impl FormatArgs {
     /// Says in `output` what was asked for.
-    pub(super) fn choose(&self, output: &mut Output) {
+    pub(crate) fn choose(&self, output: &mut Output) {
         let format = |format: &FormatArg| match format {
             FormatArg::Tiff => Format::Tiff,
             FormatArg::Npy => Format::Npy,

@@ -7,7 +7,7 @@ use stemseg_run::Output;
 /// The overlay and the report.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Pictures and report")]
-pub(super) struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// How overlay.png shows labels: as tints, as lines along boundaries, or both.
     #[arg(long, value_enum, default_value = "tint", value_name = "STYLE")]
     overlay: StyleArg,
@@ -37,7 +37,7 @@ fn opacity(text: &str) -> Result<f32, String> {
 
 impl ReportArgs {
     /// Says in `output` what was asked for.
-    pub(super) fn choose(&self, output: &mut Output) {
+    pub(crate) fn choose(&self, output: &mut Output) {
         output.overlay = match self.overlay {
             StyleArg::Tint => Style::Tint,
             StyleArg::Lines => Style::Lines,

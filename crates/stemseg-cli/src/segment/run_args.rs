@@ -26,39 +26,11 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     input: InputArgs,
 
-    /// What computes: auto, cpu, gpu, or part of a GPU's name.
-    ///
-    /// auto takes a GPU that passes its self-test, or else the CPU; stemseg devices shows which. It also lists the
-    /// names, those of software adapters too.
-    #[arg(long, default_value = "auto", value_name = "DEVICE", value_hint = clap::ValueHint::Other, help_heading = None)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceArgs,
 
-    /// How much of a GPU's work is recomputed on the CPU: off, on (a sample) or all.
-    ///
-    /// on takes less than 2 % of the run: it recomputes a sample, and whatever costs next to nothing.
-    #[arg(long, value_enum, default_value = "on", value_name = "HOW", hide_possible_values = true, help_heading = None)]
-    check: CheckArg,
-
-    /// Memory that the run may take, such as 512MiB or 2GB.
-    ///
-    /// It counts images, resampled images too, features, bands and pictures, but not what a graphics driver takes.
-    /// Default: what the images need, and a quarter of what the machine, the container and ulimit leave, at most
-    /// 2 GiB.
-    #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
-    memory: Option<u64>,
-
-    /// Folder for the result [default: NAME.stemseg next to the image].
-    ///
-    /// With several images, or a folder of them, a NAME.stemseg for each is made in it.
-    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
-    out: Option<PathBuf>,
-
-    /// Replace an earlier result.
-    ///
-    /// Only the files that its summary.json lists are replaced; anything else in its folder stays. A folder that
-    /// is not a complete result is refused.
-    #[arg(long, help_heading = "Output")]
-    force: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
 
     /// Also write descriptors, features or maps (of symmetry), joined by commas.
     ///
@@ -88,6 +60,48 @@ pub(crate) struct RunArgs {
     pub(crate) talk: TalkArgs,
 }
 
+/// What computes, and with how much memory.
+#[derive(clap::Args)]
+pub(crate) struct DeviceArgs {
+    /// What computes: auto, cpu, gpu, or part of a GPU's name.
+    ///
+    /// auto takes a GPU that passes its self-test, or else the CPU; stemseg devices shows which. It also lists the
+    /// names, those of software adapters too.
+    #[arg(long, default_value = "auto", value_name = "DEVICE", value_hint = clap::ValueHint::Other, help_heading = None)]
+    device: DeviceChoice,
+
+    /// How much of a GPU's work is recomputed on the CPU: off, on (a sample) or all.
+    ///
+    /// on takes less than 2 % of the run: it recomputes a sample, and whatever costs next to nothing.
+    #[arg(long, value_enum, default_value = "on", value_name = "HOW", hide_possible_values = true, help_heading = None)]
+    check: CheckArg,
+
+    /// Memory that the run may take, such as 512MiB or 2GB.
+    ///
+    /// It counts images, resampled images too, features, bands and pictures, but not what a graphics driver takes.
+    /// Default: what the images need, and a quarter of what the machine, the container and ulimit leave, at most
+    /// 2 GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse::memory, help_heading = None)]
+    memory: Option<u64>,
+}
+
+/// Where the result goes.
+#[derive(clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// Folder for the result [default: NAME.stemseg next to the image].
+    ///
+    /// With several images, or a folder of them, a NAME.stemseg for each is made in it.
+    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
+    out: Option<PathBuf>,
+
+    /// Replace an earlier result.
+    ///
+    /// Only the files that its summary.json lists are replaced; anything else in its folder stays. A folder that
+    /// is not a complete result is refused.
+    #[arg(long, help_heading = "Output")]
+    force: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum CheckArg {
     Off,
@@ -108,8 +122,7 @@ impl RunArgs {
         let mut request = Request::new(&self.files);
         request.recursive = self.batch.recursive;
         request.input = self.input.input();
-        request.output.place = self.out.clone();
-        request.output.force = self.force;
+        self.place.choose(&mut request);
         let save = |save: &Save| match save {
             Save::Descriptors => run::Save::Descriptors,
             Save::Features => run::Save::Features,
@@ -118,6 +131,17 @@ impl RunArgs {
         request.output.save = self.save.iter().map(save).collect();
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);
+        self.device.choose(&mut request);
+        request.jobs = self.batch.jobs;
+        request.resume = self.batch.resume;
+        request.table = self.batch.table.clone();
+        request
+    }
+}
+
+impl DeviceArgs {
+    /// Says in `request` what was asked for.
+    pub(crate) fn choose(&self, request: &mut Request) {
         request.device = self.device.clone();
         request.check = match self.check {
             CheckArg::Off => Check::Off,
@@ -125,9 +149,13 @@ impl RunArgs {
             CheckArg::All => Check::All,
         };
         request.memory = self.memory;
-        request.jobs = self.batch.jobs;
-        request.resume = self.batch.resume;
-        request.table = self.batch.table.clone();
-        request
+    }
+}
+
+impl PlaceArgs {
+    /// Says in `request` what was asked for.
+    pub(crate) fn choose(&self, request: &mut Request) {
+        request.output.place = self.out.clone();
+        request.output.force = self.force;
     }
 }

@@ -17,9 +17,9 @@ use crate::progress::Bar;
 use crate::{spelling, to_stdout, visible_lines};
 
 /// Says what a run does.
-pub(super) struct Terminal<'a> {
-    pub(super) bar: &'a Bar,
-    pub(super) talk: &'a TalkArgs,
+pub(crate) struct Terminal<'a> {
+    pub(crate) bar: &'a Bar,
+    pub(crate) talk: &'a TalkArgs,
 }
 
 impl Progress for Terminal<'_> {

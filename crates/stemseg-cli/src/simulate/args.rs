@@ -9,6 +9,7 @@ use stemseg::sites::Extent;
 use stemseg_run::length;
 use stemseg_simulate::{Boundary, Scene, Settings};
 
+use super::film::FilmArgs;
 use crate::args::TalkArgs;
 use crate::parse;
 
@@ -18,13 +19,17 @@ The result is a folder SCENE.sim/:
   labels.npy, labels.tif   the true label of each pixel, from 1
   image.png, overlay.png   pictures to look at, plain and tinted by label
   summary.json             scene, parameters, meaning of the labels, lattice vectors
+The scene film is a film Phi(frame, row, column) or u(t, x) of a known equation of motion, for
+stemseg dynamics; its folder film.sim/ holds film.npy, film.png and summary.json.
 The same arguments give the same files on every machine.
 
 Examples:
   stemseg simulate --list
   stemseg simulate tilt-boundary --size 256 --dose 20 --format tiff
   stemseg simulate polycrystal --grains 8 --seed 3
-  stemseg simulate plane-groups p4mm p4 --boundary straight --out pair.sim";
+  stemseg simulate plane-groups p4mm p4 --boundary straight --out pair.sim
+  stemseg simulate film --equation travelling-wave --noise 0.02
+  stemseg simulate film --equation advection --velocity 1.5,0.7 --soft-noise 0.5 --out carried.sim";
 
 /// Simulate a micrograph whose true label map is known.
 #[derive(clap::Args)]
@@ -42,9 +47,9 @@ pub(crate) struct Args {
     #[arg(long, exclusive = true)]
     pub(super) list: bool,
 
-    /// Size of the image, px: N or ROWSxCOLS.
-    #[arg(long, default_value = "512", value_name = "N|RxC", value_parser = size, allow_hyphen_values = true, help_heading = "Specimen")]
-    size: Extent,
+    /// Size of the image, px: N or ROWSxCOLS [default: 512; of a film 128, of a film of a line 500].
+    #[arg(long, value_name = "N|RxC", value_parser = size, allow_hyphen_values = true, help_heading = "Specimen")]
+    pub(super) size: Option<Extent>,
 
     /// Lattice parameter, px [default: depends on the scene].
     #[arg(long, value_name = "PX", allow_negative_numbers = true, help_heading = "Specimen")]
@@ -67,7 +72,7 @@ pub(crate) struct Args {
         allow_negative_numbers = true,
         help_heading = "Specimen"
     )]
-    seed: u64,
+    pub(super) seed: u64,
 
     /// Mean number of electrons per pixel, or none for an image without noise.
     #[arg(long, default_value = "50", value_name = "N|none", value_parser = dose, allow_hyphen_values = true, help_heading = "Microscope")]
@@ -103,6 +108,9 @@ pub(crate) struct Args {
     )]
     gradient: f64,
 
+    #[command(flatten)]
+    pub(super) film: FilmArgs,
+
     /// Pixel size, nm.
     #[arg(long, default_value = "0.02", value_name = "NM", value_parser = pixel_size, allow_hyphen_values = true, help_heading = "Output")]
     pub(super) pixel_size: PixelSize,
@@ -113,7 +121,7 @@ pub(crate) struct Args {
 
     /// Folder for the result [default: SCENE.sim in the working folder].
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
 
     /// Replace an earlier result: only the files that its summary.json lists.
     #[arg(long, help_heading = "Output")]
@@ -141,6 +149,16 @@ pub(super) enum Format {
 struct Dose(Option<f64>);
 
 impl Args {
+    /// Whether a film is wanted, not a micrograph.
+    ///
+    /// # Errors
+    /// For options of a film where none is wanted, and a film of no equation.
+    pub(super) fn is_film(&self) -> Result<bool> {
+        let film = self.scene.as_deref() == Some("film");
+        self.film.check(film)?;
+        Ok(film)
+    }
+
     /// The scene.
     ///
     /// # Errors
@@ -151,7 +169,7 @@ impl Args {
 
     pub(super) fn settings(&self) -> Settings {
         Settings {
-            size: self.size,
+            size: self.size.unwrap_or(Extent::square(512)),
             cell: self.cell,
             dose: self.dose.0,
             jitter: self.jitter,

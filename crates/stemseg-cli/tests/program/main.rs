@@ -10,8 +10,10 @@
 
 mod adapters;
 mod drivers;
+mod dynamics;
 mod faults;
 mod formats;
+mod series;
 mod warnings;
 
 #[path = "../cli/job.rs"]
@@ -30,8 +32,10 @@ fn main() {
     }
     let mut trials = adapters::trials(&devices);
     trials.extend(drivers::trials());
+    trials.extend(dynamics::trials());
     trials.extend(faults::trials());
     trials.extend(formats::trials());
+    trials.extend(series::trials());
     trials.extend(warnings::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -10,6 +10,7 @@ mod compressed;
 #[cfg(feature = "vendor")]
 mod dm;
 mod entry;
+mod film;
 mod guard;
 #[cfg(any(feature = "vendor", feature = "hspy"))]
 #[cfg_attr(not(feature = "vendor"), allow(dead_code, reason = "EMD needs more of it than hspy"))]
@@ -58,8 +59,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use entry::Entry;
+pub use film::{Film, natural_order};
 use guard::guarded;
 use mean::Mean;
+pub use npy::Planes;
 pub use pixels::Pixels;
 pub use stamps::Stamps;
 pub use statistics::Statistics;

@@ -5,6 +5,7 @@
 
 mod element;
 mod header;
+mod planes;
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use self::header::{Header, MAGIC};
 use super::zip::{self, Archive};
 use super::{Entry, Format, Image, Images, MAX_COMPRESSION, failed, file_size, open, zspy_mark};
 use stemseg::{Error, Result};
+
+pub use planes::Planes;
 
 /// One array in a file.
 pub(super) struct Npy;

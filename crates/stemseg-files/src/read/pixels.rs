@@ -150,6 +150,20 @@ impl Pixels {
         hasher.finalize().into()
     }
 
+    /// Share of the pixels that have the largest finite value of all, 0 to 1; 0 where all have the
+    /// same, or none is finite.
+    pub fn share_at_largest(&self) -> f64 {
+        with_array!(self, array => {
+            let finite = || array.iter().map(|pixel| pixel.to_f64()).filter(|v| v.is_finite());
+            let (least, most) = finite()
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), v| (l.min(v), m.max(v)));
+            match least < most {
+                true => finite().filter(|v| *v == most).count() as f64 / array.len().max(1) as f64,
+                false => 0.0,
+            }
+        })
+    }
+
     /// The values as f64, rounded for integers beyond 2^53.
     pub fn to_f64(&self) -> Array2<f64> {
         with_array!(self, array => array.map(|pixel| pixel.to_f64()))

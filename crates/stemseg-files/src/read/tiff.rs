@@ -3,6 +3,7 @@
 mod calibration;
 mod directory;
 mod imagej;
+mod interval;
 mod jpeg;
 mod ome;
 mod packed;
@@ -42,7 +43,12 @@ impl Format for Tiff {
         let mut decoder = decoder(path)?;
         let (pages, behind) = entries_of_pages(path, &mut decoder)?;
         let (described, notes) = described(&mut decoder, pages.len(), behind);
-        let (images, entries) = planes::images(&pages, described).into_iter().unzip();
+        let (images, mut entries): (_, Vec<Entry>) =
+            planes::images(&pages, described).into_iter().unzip();
+        let interval = interval::of(&mut decoder);
+        for entry in entries.iter_mut().filter(|entry| entry.frames().is_some()) {
+            entry.frame_interval_s = interval;
+        }
         Ok(Box::new(Pages { path: path.into(), decoder: Some(decoder), images, entries, notes }))
     }
 }

@@ -3,6 +3,7 @@
 
 mod content;
 mod folder;
+mod frame_file;
 #[cfg(feature = "hspy")]
 mod hspy;
 mod label_type;
@@ -16,6 +17,7 @@ mod unfinished;
 
 pub use self::content::{OmeZarr, Signal};
 pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
+pub use self::frame_file::{FrameFile, LabelFrames};
 #[cfg(feature = "hspy")]
 pub use self::hspy::write_hspy;
 pub use self::label_type::LabelType;
@@ -26,5 +28,7 @@ pub use self::left_out::write_ome_zarr;
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
 #[cfg(feature = "zarr")]
 pub use self::ome_zarr::write_ome_zarr;
-pub use self::tiff::{write_counts_tiff, write_labels_tiff, write_map_tiff};
+pub use self::tiff::{
+    Stack, write_counts_tiff, write_labels_hyperstack, write_labels_tiff, write_map_tiff,
+};
 pub use self::unfinished::remove_unfinished;

@@ -141,7 +141,7 @@ fn begin<T: NpyValue>(path: &Path, shape: &[usize]) -> Result<BufWriter<File>> {
 
 /// What stands before the values: version 1 of the format, padded so that they begin at a
 /// multiple of 64 bytes.
-fn header<T: NpyValue>(shape: &[usize]) -> Vec<u8> {
+pub(super) fn header<T: NpyValue>(shape: &[usize]) -> Vec<u8> {
     const START: &[u8] = b"\x93NUMPY\x01\x00";
     const ALIGNMENT: usize = 64;
     let order = match size_of::<T>() {

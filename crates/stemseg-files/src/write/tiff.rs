@@ -129,19 +129,23 @@ where
     let bytes = rows as u64 * cols as u64 * size_of::<C::Inner>() as u64;
     let done = match bytes <= MOST_CLASSIC {
         true => TiffEncoder::new(&mut out)
-            .and_then(|file| page::<C, _>(file, image, pixel_size, display, colours)),
+            .and_then(|mut file| page::<C, _>(&mut file, image, pixel_size, display, colours)),
         false => TiffEncoder::new_big(&mut out)
-            .and_then(|file| page::<C, _>(file, image, pixel_size, display, colours)),
+            .and_then(|mut file| page::<C, _>(&mut file, image, pixel_size, display, colours)),
     };
-    done.map_err(|error| match error {
-        TiffError::IoError(error) => Error::io(path)(error),
-        other => Error::io(path)(std::io::Error::other(other)),
-    })?;
+    done.map_err(|error| failed(path, error))?;
     out.flush().map_err(Error::io(path))
 }
 
+fn failed(path: &Path, error: TiffError) -> Error {
+    match error {
+        TiffError::IoError(error) => Error::io(path)(error),
+        other => Error::io(path)(std::io::Error::other(other)),
+    }
+}
+
 fn page<C: ColorType, K: TiffKind>(
-    file: TiffEncoder<&mut BufWriter<File>, K>,
+    file: &mut TiffEncoder<&mut BufWriter<File>, K>,
     image: &dyn Rows<C::Inner>,
     pixel_size: Option<PixelSize>,
     display: &str,
@@ -151,7 +155,6 @@ where
     C::Inner: Pod + Default,
 {
     let (rows, cols) = image.shape();
-    let mut file = file;
     let mut tags = file.image_directory()?;
     let strip = (STRIP_BYTES / (cols * size_of::<C::Inner>()).max(1)).clamp(1, rows.max(1));
     tags.write_tag(Tag::ImageWidth, u32::try_from(cols)?)?;
@@ -252,6 +255,10 @@ fn rational(value: f64) -> Option<Rational> {
     let good = n.1 > 0.0 && d.1 > 0.0 && (n.1 / d.1 / value - 1.0).abs() < 1e-6;
     good.then_some(Rational { n: n.1 as u32, d: d.1 as u32 })
 }
+
+mod hyperstack;
+
+pub use hyperstack::{Stack, write_labels_hyperstack};
 
 #[cfg(test)]
 #[path = "tiff_tests.rs"]

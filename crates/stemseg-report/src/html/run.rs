@@ -84,7 +84,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
 }
 
 /// The command line as a shell takes it. It breaks between words alone, not at hyphens.
-fn command(words: &[String]) -> Markup {
+pub(super) fn command(words: &[String]) -> Markup {
     // No argument can hold the one thing that cannot be quoted, a zero.
     let quoted = words.iter().filter_map(|word| shlex::try_quote(word).ok());
     html! {

@@ -193,7 +193,7 @@ fn only_image(path: &Path, mut file: ImageFile) -> Result<read::Pixels> {
 }
 
 /// The mask in a file, true where a pixel does not count, with the file as it was.
-fn mask(given: &Mask, shape: (usize, usize)) -> Result<(ndarray::Array2<bool>, Stamps)> {
+pub(crate) fn mask(given: &Mask, shape: (usize, usize)) -> Result<(ndarray::Array2<bool>, Stamps)> {
     let Mask { file: path, inverted } = given;
     let file = ImageFile::open(path)?;
     let files = file.stamps().clone();

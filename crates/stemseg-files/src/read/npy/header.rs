@@ -102,6 +102,20 @@ impl Header {
         .with_axes_by_length()
     }
 
+    /// Makes one axis of the first two of four; the shape with all of them, or nothing where there are not
+    /// four or they are too long.
+    pub(super) fn merge_leading_axes(&mut self) -> Option<[usize; 4]> {
+        let shape: [usize; 4] = self.shape[..].try_into().ok()?;
+        let [frames, planes, rows, cols] = shape;
+        self.shape = vec![frames.checked_mul(planes)?, rows, cols];
+        Some(shape)
+    }
+
+    /// Whether columns lie together in the file.
+    pub(super) fn is_fortran(&self) -> bool {
+        self.fortran
+    }
+
     /// What the axes are. Nothing names them, so their lengths decide.
     fn layout(&self) -> Layout {
         let &[rows, cols, last] = &self.shape[..] else { return Layout::Image };

@@ -1,0 +1,239 @@
+//! `stemseg simulate film`: a film whose equation of motion is known.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use image::GrayImage;
+use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use serde_json::{Map, Value, json};
+use stemseg::{Error, Progress, Result};
+use stemseg_dynamics::phase_field::{Equation, Noise, Settings, simulate};
+use stemseg_files::write::{ResultFolder, write_npy};
+use stemseg_report::visible;
+use stemseg_run::sweep_beside;
+
+use super::Args;
+use crate::progress::Bar;
+use crate::{Failure, parse, print, print_words};
+
+/// The film.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Film")]
+pub(super) struct FilmArgs {
+    /// Equation of motion of the scene film.
+    ///
+    /// travelling-wave: u_t = d u_xx - u^3 + (1 + a) u^2 - a u along a line, from a sharp step. allen-cahn: Phi_t
+    /// = d (Phi_xx + Phi_yy) - r (2 Phi^3 - 3 Phi^2 + Phi). curvature: Phi_t = d kappa |grad Phi|. diffusion:
+    /// Phi_t = d (Phi_xx + Phi_yy). advection: Phi_t = -x Phi_x - y Phi_y.
+    #[arg(long, value_enum)]
+    equation: Option<EquationArg>,
+
+    /// Number of frames [default: 40, of a line 500].
+    #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
+    frames: Option<usize>,
+
+    /// The coefficient d: diffusivity, or mobility of a curved boundary [default: 10, 1.5 or 1].
+    #[arg(long, value_name = "D", value_parser = parse::number, allow_negative_numbers = true)]
+    diffusivity: Option<f64>,
+
+    /// The coefficient a of the travelling wave, 0 to 1 [default: 0.9].
+    #[arg(long, value_name = "A", value_parser = parse::number, allow_negative_numbers = true)]
+    threshold: Option<f64>,
+
+    /// The coefficient r of the Allen-Cahn equation [default: 0.12].
+    #[arg(long, value_name = "R", value_parser = parse::number, allow_negative_numbers = true)]
+    rate: Option<f64>,
+
+    /// Velocity of advection: X,Y [default: 1,0.5].
+    #[arg(long, value_name = "X,Y", value_parser = parse::pair, allow_hyphen_values = true)]
+    velocity: Option<[f64; 2]>,
+
+    /// Distance of two pixels [default: 1].
+    #[arg(long, value_name = "X", value_parser = parse::number, allow_negative_numbers = true)]
+    dx: Option<f64>,
+
+    /// Time between two frames [default: 1, of a line 0.02].
+    #[arg(long, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
+    dt: Option<f64>,
+
+    /// Time before the first frame [default: 0].
+    #[arg(long, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
+    begin: Option<f64>,
+
+    /// Standard deviation of white noise.
+    #[arg(long, value_name = "S", value_parser = parse::number, allow_negative_numbers = true)]
+    noise: Option<f64>,
+
+    /// Standard deviation of the noise of a soft segmentation, on the scale of ln(Phi / (1 - Phi)).
+    #[arg(long, value_name = "S", value_parser = parse::number, allow_negative_numbers = true, conflicts_with = "noise")]
+    soft_noise: Option<f64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EquationArg {
+    TravellingWave,
+    AllenCahn,
+    Curvature,
+    Diffusion,
+    Advection,
+}
+
+/// Radius over which the noise of a soft segmentation is smooth, px.
+const NOISE_RADIUS: f64 = 3.0;
+
+impl FilmArgs {
+    /// Refuses options that have no use.
+    pub(super) fn check(&self, film: bool) -> Result<()> {
+        let coefficients = [
+            ("diffusivity", self.diffusivity.is_some()),
+            ("threshold", self.threshold.is_some()),
+            ("rate", self.rate.is_some()),
+            ("velocity", self.velocity.is_some()),
+        ];
+        let others = [
+            ("equation", self.equation.is_some()),
+            ("frames", self.frames.is_some()),
+            ("dx", self.dx.is_some()),
+            ("dt", self.dt.is_some()),
+            ("begin", self.begin.is_some()),
+            ("noise", self.noise.is_some()),
+            ("soft-noise", self.soft_noise.is_some()),
+        ];
+        let given =
+            |all: &[(&'static str, bool)]| all.iter().find(|(_, is)| *is).map(|(name, _)| *name);
+        if !film {
+            let name = given(&coefficients).or(given(&others));
+            return name.map_or(Ok(()), |name| {
+                Err(Error::parameter(name, "given", "only the scene film has it; leave it out"))
+            });
+        }
+        let used: &[&str] = match self.equation {
+            None => {
+                let reason = "give the equation of motion of the film, such as advection";
+                return Err(Error::parameter("equation", "none", reason));
+            }
+            Some(EquationArg::TravellingWave) => &["diffusivity", "threshold"],
+            Some(EquationArg::AllenCahn) => &["diffusivity", "rate"],
+            Some(EquationArg::Curvature | EquationArg::Diffusion) => &["diffusivity"],
+            Some(EquationArg::Advection) => &["velocity"],
+        };
+        let unused: Vec<(&'static str, bool)> =
+            coefficients.into_iter().filter(|(name, _)| !used.contains(name)).collect();
+        given(&unused).map_or(Ok(()), |name| {
+            Err(Error::parameter(
+                name,
+                "given",
+                "this equation has no such coefficient; leave it out",
+            ))
+        })
+    }
+
+    fn equation(&self) -> Equation {
+        let d = |usual: f64| self.diffusivity.unwrap_or(usual);
+        match self.equation {
+            Some(EquationArg::TravellingWave) => Equation::TravellingWave {
+                diffusivity: d(10.0),
+                threshold: self.threshold.unwrap_or(0.9),
+            },
+            Some(EquationArg::AllenCahn) => {
+                Equation::AllenCahn { diffusivity: d(1.5), rate: self.rate.unwrap_or(0.12) }
+            }
+            Some(EquationArg::Curvature) => Equation::Curvature { mobility: d(1.0) },
+            Some(EquationArg::Diffusion) => Equation::Diffusion { diffusivity: d(1.5) },
+            Some(EquationArg::Advection) | None => {
+                let [x, y] = self.velocity.unwrap_or([1.0, 0.5]);
+                Equation::Advection { x, y }
+            }
+        }
+    }
+}
+
+/// The film's settings.
+fn settings(args: &Args) -> Settings {
+    let film = &args.film;
+    let usual = Settings::new(film.equation());
+    let line = usual.size[0] == 1;
+    let noise = match (film.noise, film.soft_noise) {
+        (Some(deviation), _) => Noise::White { deviation },
+        (None, Some(deviation)) => Noise::Soft { deviation, radius: NOISE_RADIUS },
+        (None, None) => Noise::None,
+    };
+    Settings {
+        size: args.size.map_or(usual.size, |size| [if line { 1 } else { size.rows }, size.cols]),
+        frames: film.frames.unwrap_or(usual.frames),
+        spacing: film.dx.unwrap_or(usual.spacing),
+        interval: film.dt.unwrap_or(usual.interval),
+        begin: film.begin.unwrap_or(usual.begin),
+        noise,
+        seed: args.seed,
+        ..usual
+    }
+}
+
+/// Simulates the film and writes its folder.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let settings = settings(args);
+    let bar = Bar::new(&args.talk);
+    let target = args.out.clone().unwrap_or_else(|| "film.sim".into());
+    sweep_beside([&*target], &|note| bar.note(note));
+    let planned = ["film.npy", "film.png", "summary.json"].map(str::to_owned);
+    let folder = ResultFolder::create(&target, args.force, &planned)?;
+    bar.stage("simulate");
+    let film = simulate(&settings).map_err(crate::dynamics::film_error(Path::new("film")))?;
+    bar.check()?;
+    bar.stage("write");
+    let mut summary = write(&folder, &settings, &film).map_err(|error| folder.named(error))?;
+    let place = folder.commit(&mut summary)?;
+    bar.finish();
+    match (args.talk.json, args.talk.quiet) {
+        (true, _) => print(&format!("{:#}", Value::from(summary))),
+        (false, true) => Ok(()),
+        (false, false) => print_words(&visible::path(&place)),
+    }
+}
+
+fn write(
+    folder: &ResultFolder,
+    settings: &Settings,
+    film: &Array3<f32>,
+) -> Result<Map<String, Value>> {
+    let path = folder.path("film.npy");
+    let line = settings.size[0] == 1;
+    match line {
+        true => write_npy(&path, film.index_axis(Axis(1), 0))?,
+        false => write_npy(&path, film.view())?,
+    }
+    let path = folder.path("film.png");
+    let picture = if line { grey(film.index_axis(Axis(1), 0)) } else { grey(strip(film).view()) };
+    picture.save(&path).map_err(|e| Error::io(path)(std::io::Error::other(e)))?;
+    let shape: Vec<usize> = film.shape().iter().copied().filter(|&n| n > 1).collect();
+    let summary = json!({
+        "stemseg_version": env!("CARGO_PKG_VERSION"),
+        "scene": "film",
+        "parameters": settings,
+        "film": { "file": "film.npy", "shape": shape, "dtype": "float32" },
+    });
+    match summary {
+        Value::Object(summary) => Ok(summary),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// The first, middle and last frame side by side.
+fn strip(film: &Array3<f32>) -> Array2<f32> {
+    let (frames, rows, cols) = film.dim();
+    let mut out = Array2::ones((rows, 3 * cols + 8));
+    for (i, frame) in [0, frames / 2, frames - 1].into_iter().enumerate() {
+        let first = i * (cols + 4);
+        out.slice_mut(s![.., first..first + cols]).assign(&film.index_axis(Axis(0), frame));
+    }
+    out
+}
+
+/// Values from 0 to 1 as grey.
+fn grey(values: ArrayView2<'_, f32>) -> GrayImage {
+    let (rows, cols) = values.dim();
+    GrayImage::from_fn(cols as u32, rows as u32, |x, y| {
+        image::Luma([(255.0 * values[(y as usize, x as usize)].clamp(0.0, 1.0)).round() as u8])
+    })
+}

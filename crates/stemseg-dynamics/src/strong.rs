@@ -1,0 +1,88 @@
+//! A second way: derivatives of the smoothed film itself, pixel by pixel.
+
+use faer::Mat;
+use faer::linalg::solvers::SolveLstsq;
+use rayon::prelude::*;
+
+use crate::bump::savitzky_golay;
+use crate::film::Film;
+use crate::term::{Jet, Term};
+use crate::weak::Scale;
+
+/// Samples at most.
+const MOST: usize = 4000;
+
+/// Coefficients of `terms`, in px and frames, by least squares on derivatives after Savitzky and
+/// Golay at the places `at`; none where the terms cannot be told apart.
+pub(crate) fn savitzky_golay_fit(
+    film: &Film,
+    at: &[[usize; 3]],
+    scale: Scale,
+    terms: &[Term],
+    drift: [f64; 2],
+) -> Option<Vec<f64>> {
+    let half_space = (scale.space / 2).max(2);
+    let time = savitzky_golay((scale.time / 2).max(1), 2);
+    let space = savitzky_golay(half_space, 4);
+    let chosen: Vec<[usize; 3]> =
+        at.iter().step_by(at.len().div_ceil(MOST).max(1)).copied().collect();
+    let rows: Vec<(f64, Jet)> =
+        chosen.par_iter().map(|&place| jet(film, place, &time, &space)).collect();
+    if rows.len() < 2 * terms.len() {
+        return None;
+    }
+    let right = Mat::from_fn(rows.len(), terms.len(), |i, j| terms[j].at(&rows[i].1));
+    let left = Mat::from_fn(rows.len(), 1, |i, _| {
+        let (rate, jet) = rows[i];
+        rate + drift[0] * jet.x + drift[1] * jet.y
+    });
+    let solution = right.qr().solve_lstsq(&left);
+    let all: Vec<f64> = (0..terms.len()).map(|j| solution[(j, 0)]).collect();
+    all.iter().all(|value| value.is_finite()).then_some(all)
+}
+
+/// `Phi_t` and the derivatives in space at one place.
+fn jet(
+    film: &Film,
+    [frame, row, col]: [usize; 3],
+    time: &[Vec<f64>; 3],
+    space: &[Vec<f64>; 3],
+) -> (f64, Jet) {
+    let [_, rows, cols] = film.dim();
+    let (half_time, half) = (time[0].len() / 2, space[0].len() / 2);
+    let half_rows = if film.is_line() { 0 } else { half };
+    let near = |at: usize, i: usize, half: usize, length: usize| {
+        (at + i).saturating_sub(half).min(length - 1)
+    };
+    let mut rate = 0.0;
+    let mut jet = Jet::default();
+    let weights = time[0].iter().zip(&time[1]).enumerate();
+    for (t, (&still, &moving)) in weights {
+        let frame = film.frame(near(frame, t, half_time, film.dim()[0]));
+        // Sums along the row, of order 0, 1 and 2, summed down the column by order 0, 1 and 2.
+        let mut sums = [[0.0; 3]; 3];
+        for r in 0..=2 * half_rows {
+            let line = frame.row(near(row, r, half_rows, rows));
+            let mut along = [0.0; 3];
+            for c in 0..space[0].len() {
+                let value = f64::from(line[near(col, c, half, cols)]);
+                (0..3).for_each(|order| along[order] += space[order][c] * value);
+            }
+            for (down, sums) in sums.iter_mut().enumerate() {
+                let weight = match film.is_line() {
+                    true => f64::from(u8::from(down == 0)),
+                    false => space[down][r],
+                };
+                (0..3).for_each(|order| sums[order] += weight * along[order]);
+            }
+        }
+        rate += moving * sums[0][0];
+        jet.value += still * sums[0][0];
+        jet.x += still * sums[0][1];
+        jet.xx += still * sums[0][2];
+        jet.y += still * sums[1][0];
+        jet.xy += still * sums[1][1];
+        jet.yy += still * sums[2][0];
+    }
+    (rate, jet)
+}
