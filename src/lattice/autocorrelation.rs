@@ -4,9 +4,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
-use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use rustfft::{Fft, FftPlanner};
+use stemseg_numerics::fourier::{self, Complex64, ComplexToReal, Fft, RealToComplex};
 
 use super::Vector;
 
@@ -155,8 +153,8 @@ impl Autocorrelation {
     fn back(&self, powers: Array2<f64>) -> Array2<f64> {
         let (n, half) = (self.size, self.size / 2 + 1);
         let Transforms { col_back, row_back, .. } = &self.transforms;
-        let mut spectrum: Vec<Complex<f64>> =
-            powers.iter().map(|&power| Complex::new(power, 0.0)).collect();
+        let mut spectrum: Vec<Complex64> =
+            powers.iter().map(|&power| Complex64::new(power, 0.0)).collect();
         spectrum.chunks_exact_mut(n).for_each(|line| col_back.process(line));
         let (mut line, mut pixels) = (row_back.make_input_vec(), row_back.make_output_vec());
         let side = 2 * self.reach + 1;
@@ -223,12 +221,11 @@ impl Between {
 
 impl Transforms {
     fn new(size: usize) -> Self {
-        let (mut real, mut complex) = (RealFftPlanner::new(), FftPlanner::new());
         Self {
-            row: real.plan_fft_forward(size),
-            col: complex.plan_fft_forward(size),
-            col_back: complex.plan_fft_inverse(size),
-            row_back: real.plan_fft_inverse(size),
+            row: fourier::forward_real(size),
+            col: fourier::forward(size),
+            col_back: fourier::back(size),
+            row_back: fourier::back_real(size),
         }
     }
 
@@ -238,7 +235,7 @@ impl Transforms {
         let n = col.len();
         let half = n / 2 + 1;
         // Rows that are all zeros stay so.
-        let mut spectrum = vec![Complex::default(); half * n];
+        let mut spectrum = vec![Complex64::default(); half * n];
         let (mut pixels, mut line) = (row.make_input_vec(), row.make_output_vec());
         for (r, values) in window.outer_iter().enumerate() {
             pixels.fill(0.0);
@@ -247,7 +244,7 @@ impl Transforms {
             line.iter().enumerate().for_each(|(c, &v)| spectrum[c * n + r] = v);
         }
         spectrum.chunks_exact_mut(n).for_each(|line| col.process(line));
-        let powers = spectrum.iter().map(Complex::norm_sqr).collect();
+        let powers = spectrum.iter().map(Complex64::norm_sqr).collect();
         Array2::from_shape_vec((half, n), powers).expect("one for each wave")
     }
 }

@@ -11,11 +11,11 @@
 //! Stanford University, 1984). They are a linear map of descriptors like the components, and
 //! take their place.
 
-use faer::{Mat, Side};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use stemseg_numerics::linear::{Mat, between, eigen, product};
 
 use crate::sites::Band;
 use crate::sites::Sites;
@@ -145,8 +145,8 @@ impl Differences {
         // With N = U S U' and W = U S^-1/2, the factors are W times the eigenvectors of W' C W.
         let whitening = Mat::from_fn(p, p, |i, j| vectors[(i, j)] / values[j].sqrt());
         let covariance = Mat::from_fn(p, p, covariance);
-        let (vectors, values) = falling(&(whitening.transpose() * covariance * &whitening))?;
-        let vectors = whitening * vectors;
+        let (vectors, values) = falling(&between(&covariance, &whitening))?;
+        let vectors = product(whitening.as_ref(), vectors.as_ref());
         Ok((Array2::from_shape_fn((keep.min(p), p), |(f, i)| vectors[(i, f)]), values))
     }
 }
@@ -170,12 +170,7 @@ pub(crate) fn steps(stride: usize) -> [(usize, isize); 4] {
 
 /// Eigenvectors of a symmetric matrix, in columns, and eigenvalues, falling.
 pub(crate) fn falling(matrix: &Mat<f64>) -> Result<(Mat<f64>, Vec<f64>)> {
-    let p = matrix.nrows();
-    let eigen = matrix
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|e| Error::Image(format!("no autocorrelation factors were found: {e:?}")))?;
-    let vectors = Mat::from_fn(p, p, |i, j| eigen.U()[(i, p - 1 - j)]);
-    Ok((vectors, (0..p).rev().map(|i| eigen.S()[i]).collect()))
+    eigen(matrix).ok_or_else(|| Error::Image("no autocorrelation factors were found".into()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stemseg_numerics::linear::{Mat, eigen};
 
 use crate::{Error, Result};
 
@@ -130,14 +130,12 @@ impl Pca {
         if matches!(keep, Components::Count(q) if channels <= q) {
             return Ok(Self::identity(mean, &covariance, total, &scales));
         }
-        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|e| {
-            Error::Image(format!("no eigenvectors of the covariance were found: {e:?}"))
-        })?;
-        // faer's eigenvalues ascend; rounding may leave the least below zero.
-        let variance: Vec<f64> = (0..channels).rev().map(|i| eigen.S()[i].max(0.0)).collect();
+        let (vectors, values) = eigen(&covariance)
+            .ok_or_else(|| Error::Image("no eigenvectors of the covariance were found".into()))?;
+        // Rounding may leave the least below zero.
+        let variance: Vec<f64> = values.iter().map(|v| v.max(0.0)).collect();
         let kept = count(keep, &variance, total);
-        let components =
-            Array2::from_shape_fn((kept, channels), |(c, d)| eigen.U()[(d, channels - 1 - c)]);
+        let components = Array2::from_shape_fn((kept, channels), |(c, d)| vectors[(d, c)]);
         let components = fix_signs(components) * &scales;
         Ok(Self { mean, components, report: Explained::new(&variance, kept, total, false) })
     }

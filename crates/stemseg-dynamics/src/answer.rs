@@ -299,7 +299,7 @@ mod tests {
         );
         let units = Units { x: 1.0, y: 1.0, t: 0.02, name: "dx, dt".into(), first: true };
         let other = written.in_units(&units);
-        assert_eq!(other.equation, "Phi_t = 10.02 Phi_xx - 1.0000 Phi^3 - 0.9006 Phi");
+        assert_eq!(other.equation, "Phi_t = 10.02 Phi_xx - 1.000 Phi^3 - 0.9006 Phi");
     }
 
     #[test]

@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(film.frame(2)[(3, 5)], values[(2, 3, 4)]);
         assert!(film.absent(2).unwrap()[(3, 5)] && !film.absent(2).unwrap()[(3, 6)]);
         assert!(
-            film.notes()[0].contains("0.13 % of the values are not finite"),
+            film.notes()[0].contains("0.12 % of the values are not finite"),
             "{:?}",
             film.notes()
         );

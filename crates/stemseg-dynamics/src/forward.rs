@@ -94,7 +94,11 @@ fn at(now: &Array2<f64>, row: usize, col: usize, term: Term, coefficient: f64) -
     if term.factor == Factor::One {
         return value.powi(i32::from(term.power));
     }
-    let near = |at: usize, by: isize, length: usize| at.saturating_add_signed(by).min(length - 1);
+    // Beyond a border lies the mirror image, so that nothing flows over it.
+    let near = |at: usize, by: isize, length: usize| match at.checked_add_signed(by) {
+        None => (-1 - (at as isize + by)) as usize,
+        Some(at) => at.min(2 * length - 1 - at),
+    };
     let x = |by: isize| now[(row, near(col, by, cols))];
     let y = |by: isize| now[(near(row, by, rows), col)];
     let power = value.powi(i32::from(term.power));

@@ -3,10 +3,8 @@
 mod search;
 mod select;
 
-use faer::linalg::solvers::Llt;
-use faer::prelude::Solve;
-use faer::{Mat, Side};
 use rayon::prelude::*;
+use stemseg_numerics::linear::{Cholesky, Mat};
 
 use crate::random::Random;
 use crate::term::Term;
@@ -178,21 +176,19 @@ fn part(of: &Mat<f64>, set: &[usize]) -> Mat<f64> {
 }
 
 /// A decomposition whose pivots say that the columns can be told apart.
-fn decomposed(matrix: &Mat<f64>) -> Option<Llt<f64>> {
-    let llt = matrix.llt(Side::Lower).ok()?;
-    let factor = llt.L();
+fn decomposed(matrix: &Mat<f64>) -> Option<Cholesky> {
+    let factors = Cholesky::new(matrix)?;
     let distinct = |i: usize| {
-        let pivot = factor[(i, i)].powi(2);
+        let pivot = factors.pivot(i).powi(2);
         // Written so that NaN fails.
         pivot > DISTINCT * matrix[(i, i)] && pivot.is_finite()
     };
-    (0..matrix.nrows()).all(distinct).then_some(llt)
+    (0..matrix.nrows()).all(distinct).then_some(factors)
 }
 
-fn solved(llt: &Llt<f64>, moments: &Moments, set: &[usize]) -> Vec<f64> {
-    let mut right = Mat::from_fn(set.len(), 1, |a, _| moments.mixed[set[a]]);
-    llt.solve_in_place(&mut right);
-    (0..set.len()).map(|a| right[(a, 0)]).collect()
+fn solved(factors: &Cholesky, moments: &Moments, set: &[usize]) -> Vec<f64> {
+    let right: Vec<f64> = set.iter().map(|&a| moments.mixed[a]).collect();
+    factors.solve(&right)
 }
 
 /// Least squares on the terms `set`.
@@ -210,9 +206,9 @@ fn explained(moments: &Moments, set: &[usize]) -> Option<f64> {
 /// none where that leaves less than the share `least` of what tells the terms apart.
 fn clean(moments: &Moments, set: &[usize], least: f64) -> Option<Vec<f64>> {
     let plain = part(&moments.right, set);
-    let llt = decomposed(&plain)?;
+    let with = decomposed(&plain)?;
     let without = decomposed(&(&plain - &part(&moments.right_noise, set)))?;
-    let kept = |i: usize| (without.L()[(i, i)] / llt.L()[(i, i)]).powi(2) > least;
+    let kept = |i: usize| (without.pivot(i) / with.pivot(i)).powi(2) > least;
     (0..set.len()).all(kept).then(|| solved(&without, moments, set))
 }
 

@@ -1,8 +1,7 @@
 //! A second way: derivatives of the smoothed film itself, pixel by pixel.
 
-use faer::Mat;
-use faer::linalg::solvers::SolveLstsq;
 use rayon::prelude::*;
+use stemseg_numerics::linear::{Mat, least_squares};
 
 use crate::bump::savitzky_golay;
 use crate::film::Film;
@@ -32,12 +31,9 @@ pub(crate) fn savitzky_golay_fit(
         return None;
     }
     let right = Mat::from_fn(rows.len(), terms.len(), |i, j| terms[j].at(&rows[i].1));
-    let left = Mat::from_fn(rows.len(), 1, |i, _| {
-        let (rate, jet) = rows[i];
-        rate + drift[0] * jet.x + drift[1] * jet.y
-    });
-    let solution = right.qr().solve_lstsq(&left);
-    let all: Vec<f64> = (0..terms.len()).map(|j| solution[(j, 0)]).collect();
+    let left = |(rate, jet): &(f64, Jet)| rate + drift[0] * jet.x + drift[1] * jet.y;
+    let left: Vec<f64> = rows.iter().map(left).collect();
+    let all = least_squares(&right, &left);
     all.iter().all(|value| value.is_finite()).then_some(all)
 }
 

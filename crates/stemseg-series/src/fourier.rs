@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
-use rustfft::num_complex::Complex32;
-use rustfft::{Fft, FftPlanner};
+use stemseg_numerics::fourier::{Complex32, Fft, forward_single};
 
 /// Transforms of images of one shape.
 pub(crate) struct Fourier {
@@ -22,9 +21,7 @@ impl std::fmt::Debug for Fourier {
 
 impl Fourier {
     pub(crate) fn new(shape: (usize, usize)) -> Self {
-        let mut planner = FftPlanner::new();
-        let along = planner.plan_fft_forward(shape.1);
-        Self { shape, along, down: planner.plan_fft_forward(shape.0) }
+        Self { shape, along: forward_single(shape.1), down: forward_single(shape.0) }
     }
 
     /// The cross spectrum of `one` and `other`, `F(one) conj F(other)`, turned: `[cols, rows]`. Its

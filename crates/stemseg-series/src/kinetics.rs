@@ -240,9 +240,10 @@ mod tests {
 
     #[test]
     fn a_circle_that_shrinks_and_what_is_not_seen() {
+        // Not around a pixel's middle, where rows of pixels come and go together.
         let disc = |radius: f64| {
             Array2::from_shape_fn((120, 120), |(r, c)| {
-                1 + u16::from((r as f64 - 60.0).hypot(c as f64 - 60.0) < radius)
+                1 + u16::from((r as f64 - 60.21).hypot(c as f64 - 59.63) < radius)
             })
         };
         let (before, after) = (disc(40.0), disc(38.5));
@@ -255,7 +256,7 @@ mod tests {
         assert!((half.mean - 1.5).abs() < 0.1, "{half:?}");
         let [boundary] = boundaries(&elements(before.view()))[..] else { panic!("one boundary") };
         assert!((boundary.length / (80.0 * std::f64::consts::PI) - 1.0).abs() < 0.02);
-        assert!((boundary.position[0] - 60.0).abs() < 0.1 && boundary.normal[0].abs() < 0.02);
+        assert!((boundary.position[0] - 60.21).abs() < 0.1 && boundary.normal[0].abs() < 0.02);
     }
 
     #[test]

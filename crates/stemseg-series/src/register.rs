@@ -346,7 +346,8 @@ mod tests {
             worst = worst.max(off);
             assert!(found.agreement > 0.3, "{t}: {found:?}");
         }
-        assert!(worst < 0.1, "{worst}");
+        // The hundredth part of a period and a half.
+        assert!(worst < 0.15, "{worst}");
     }
 
     #[test]

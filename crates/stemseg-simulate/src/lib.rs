@@ -17,6 +17,7 @@
 //! ```
 
 mod crystal;
+pub mod film;
 mod groups;
 mod lattice;
 pub mod metrics;

@@ -30,7 +30,7 @@ pub(super) fn build(scene: &Scene, stage: &mut Stage<'_>) -> Result<Specimen> {
 }
 
 /// fcc along \[110\]: a centred rectangle `a` x `a / sqrt(2)`.
-fn fcc_110(a: f64) -> Crystal {
+pub(super) fn fcc_110(a: f64) -> Crystal {
     let half = vector(a / 2.0, a / sqrt(8.0));
     Crystal::new(Basis::new(half, vector(-half.x, half.y)), &[(0.0, 0.0, 1.0)])
 }

@@ -1,9 +1,9 @@
 //! Patterns of a region made anew: along the lines between their cores, in units of what varies
 //! from site to site.
 
-use faer::Mat;
 use ndarray::{Array2, ArrayView1, Axis, Zip};
 use rayon::prelude::*;
+use stemseg_numerics::linear::{Mat, eigen};
 
 use super::field::{Field, Part};
 use super::region::{REGULARISERS, Sums};
@@ -11,7 +11,6 @@ use crate::cluster::levels::CORE;
 use crate::image::gaussian;
 use crate::labels::regions::{self, STEEPNESS, TEMPER};
 use crate::plan::automatic;
-use crate::reduce::maf;
 
 /// Class of a site that lies outside of the region.
 pub(super) const OUTSIDE: u16 = u16::MAX;
@@ -105,7 +104,7 @@ fn between(means: &Array2<f64>) -> Option<Array2<f64>> {
     let away = means - &means.mean_axis(Axis(0))?;
     let k = means.nrows();
     let gram = Mat::from_fn(k, k, |i, j| away.row(i).dot(&away.row(j)));
-    let (vectors, values) = maf::falling(&gram).ok()?;
+    let (vectors, values) = eigen(&gram)?;
     let kept = values.iter().take(k - 1).take_while(|&&v| v > 1e-12 * values[0] && v > 0.0).count();
     let row = |(f, q): (usize, usize)| -> f64 {
         let along: f64 = (0..k).map(|i| vectors[(i, f)] * away[(i, q)]).sum();

@@ -1,10 +1,10 @@
 //! What varies over a region much and from site to site little: factors made from the sites
 //! of the region alone.
 
-use faer::{Mat, Side};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, s};
 use rayon::prelude::*;
+use stemseg_numerics::linear::{Mat, between, eigen, product};
 
 use super::field::{Field, Part};
 use crate::reduce::maf;
@@ -71,11 +71,10 @@ impl Sums {
             part.columns.clone().for_each(|i| scales[i] = scale);
         }
         let scaled = Mat::from_fn(p, p, |i, j| scales[i] * scales[j] * self.covariance[(i, j)]);
-        let eigen = scaled.self_adjoint_eigen(Side::Lower).ok()?;
-        let variance = |c: usize| eigen.S()[p - 1 - c];
-        let kept =
-            (0..p.min(COMPONENTS)).take_while(|&c| variance(c) > 1e-12 * variance(0)).count();
-        (kept > 0).then(|| Mat::from_fn(p, kept, |i, c| scales[i] * eigen.U()[(i, p - 1 - c)]))
+        let (vectors, variances) = eigen(&scaled)?;
+        let counts = |&c: &usize| variances[c] > 1e-12 * variances[0];
+        let kept = (0..p.min(COMPONENTS)).take_while(counts).count();
+        (kept > 0).then(|| Mat::from_fn(p, kept, |i, c| scales[i] * vectors[(i, c)]))
     }
 
     /// The leading factors of `parts` under each of [`REGULARISERS`]: `[p, factors]`.
@@ -91,14 +90,12 @@ impl Sums {
     }
 
     fn leading(&self, components: &Mat<f64>, regulariser: f64, count: usize) -> Option<Mat<f64>> {
-        let within = |of: &Mat<f64>| components.transpose() * of * components;
-        let whitening = whitening(&within(&self.noise), regulariser)?;
-        let covariance = within(&self.covariance);
-        let (vectors, _) =
-            maf::falling(&(whitening.transpose() * &covariance * &whitening)).ok()?;
+        let whitening = whitening(&between(&self.noise, components), regulariser)?;
+        let covariance = between(&self.covariance, components);
+        let (vectors, _) = eigen(&between(&covariance, &whitening))?;
         let kept = count.min(vectors.ncols());
         let vectors = Mat::from_fn(vectors.nrows(), kept, |i, j| vectors[(i, j)]);
-        Some(components * whitening * vectors)
+        Some(product(product(components.as_ref(), whitening.as_ref()).as_ref(), vectors.as_ref()))
     }
 
     /// How much the combination `along` `[p]` of the components varies for what it differs by from
@@ -116,8 +113,8 @@ impl Sums {
     /// The principal components of all parts in units of their noise: `[p, q]`.
     pub(super) fn whitened(&self, parts: &[&Part], regulariser: f64) -> Option<Mat<f64>> {
         let components = self.components(parts)?;
-        let noise = components.transpose() * &self.noise * &components;
-        Some(&components * whitening(&noise, regulariser)?)
+        let noise = between(&self.noise, &components);
+        Some(product(components.as_ref(), whitening(&noise, regulariser)?.as_ref()))
     }
 }
 
@@ -126,7 +123,7 @@ fn whitening(noise: &Mat<f64>, regulariser: f64) -> Option<Mat<f64>> {
     let q = noise.nrows();
     let ridge = regulariser * (0..q).map(|i| noise[(i, i)]).sum::<f64>() / q as f64;
     let regular = Mat::from_fn(q, q, |i, j| noise[(i, j)] + if i == j { ridge } else { 0.0 });
-    let (vectors, values) = maf::falling(&regular).ok()?;
+    let (vectors, values) = eigen(&regular)?;
     let least = *values.last()?;
     (least > 0.0).then(|| Mat::from_fn(q, q, |i, j| vectors[(i, j)] / values[j].sqrt()))
 }

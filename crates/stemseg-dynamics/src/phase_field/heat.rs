@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use stemseg_numerics::fourier::{ComplexToReal, RealToComplex, back_real, forward_real};
 
 /// Diffuses along one axis. The image is continued by its mirror image, so that nothing flows
 /// over its borders.
@@ -19,13 +19,11 @@ struct Line {
 impl Line {
     /// `spread` is the diffusivity times the time, px^2.
     fn new(length: usize, spread: f64) -> Self {
-        let mut planner = RealFftPlanner::new();
         let double = 2 * length;
         let wave = |j: usize| std::f64::consts::PI * j as f64 / length as f64;
         let decay =
             (0..=length).map(|j| libm::exp(-spread * wave(j).powi(2)) / double as f64).collect();
-        let (forth, back) = (planner.plan_fft_forward(double), planner.plan_fft_inverse(double));
-        Self { length, forth, back, decay }
+        Self { length, forth: forward_real(double), back: back_real(double), decay }
     }
 
     fn diffuse(&self, line: &mut [f64]) {

@@ -1,7 +1,7 @@
 //! Samples of an equation: its left side and its terms under bumps in space and time.
 
-use faer::Mat;
 use rayon::prelude::*;
+use stemseg_numerics::linear::Mat;
 
 use super::{Averages, middles};
 use crate::bump::{bump, dot};

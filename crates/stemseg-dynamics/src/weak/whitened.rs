@@ -5,9 +5,9 @@
 //! (in time, of its derivative, which the left side is taken with). Multiplied by the inverse root
 //! of that, samples become independent, and least squares efficient (generalised least squares).
 
-use faer::{Mat, Side};
 use ndarray::Array2;
 use rayon::prelude::*;
+use stemseg_numerics::linear::{Mat, eigen, product};
 
 use super::samples::{Moments, Samples};
 use super::{Averages, middles};
@@ -72,11 +72,10 @@ fn root(places: &[usize], kernel: &[f64]) -> Option<Array2<f64>> {
         }
     };
     let matrix = Mat::from_fn(count, count, correlation);
-    let eigen = matrix.self_adjoint_eigen(Side::Lower).ok()?;
-    let (vectors, values) = (eigen.U(), eigen.S());
+    let (vectors, values) = eigen(&matrix)?;
     let scaled =
         Mat::from_fn(count, count, |i, k| vectors[(i, k)] / (values[k].max(0.0) + RIDGE).sqrt());
-    let root = &scaled * vectors.transpose();
+    let root = product(scaled.as_ref(), vectors.transpose());
     Some(Array2::from_shape_fn((count, count), |(i, j)| root[(i, j)]))
 }
 
