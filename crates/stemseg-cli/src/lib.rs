@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::sync::OnceLock;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stemseg::{Error, threads};
 use stemseg_report::visible::visible;
 
@@ -77,12 +77,6 @@ enum Command {
 
 /// The whole command line, for what is generated from it.
 fn command() -> clap::Command {
-    // Options of a fit, whatever families there are.
-    let of_a_fit = |arg: &clap::Arg| {
-        let heading = arg.get_help_heading().unwrap_or_default();
-        let headings = ["Settings", "Descriptor", "Clustering", "Label map"];
-        arg.get_id() == "clusters" || headings.iter().any(|own| heading.starts_with(own))
-    };
     let unlike = |arg: clap::Arg| if of_a_fit(&arg) { arg.conflicts_with("like") } else { arg };
     let brief = |command: clap::Command| command.mut_args(only_in_long_help);
     Cli::command()
@@ -94,6 +88,31 @@ fn command() -> clap::Command {
         })
         .mut_subcommand("verify", brief)
         .mut_subcommand("bench", brief)
+}
+
+/// Whether it is an option of a fit, whatever families there are.
+fn of_a_fit(arg: &clap::Arg) -> bool {
+    let heading = arg.get_help_heading().unwrap_or_default();
+    let headings = ["Settings", "Descriptor", "Clustering", "Label map"];
+    arg.get_id() == "clusters" || headings.iter().any(|own| heading.starts_with(own))
+}
+
+/// Refuses options of a fit beside a `--model` that is a result: what `--like` has by its name,
+/// clap cannot know of a value.
+fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(segment) = matches.subcommand_matches("segment") else { return Ok(()) };
+    let model = segment.get_one::<std::path::PathBuf>("model");
+    if model.is_none_or(|model| segment::together(model).is_some()) {
+        return Ok(());
+    }
+    let given = |arg: &&clap::Arg| {
+        let source = segment.value_source(arg.get_id().as_str());
+        of_a_fit(arg) && source == Some(clap::parser::ValueSource::CommandLine)
+    };
+    let Some(own) = command.find_subcommand("segment") else { return Ok(()) };
+    let Some(arg) = own.get_arguments().find(given).map(ToString::to_string) else { return Ok(()) };
+    let words = format!("the argument '--model <RESULT>' cannot be used with '{arg}'");
+    Err(command.error(clap::error::ErrorKind::ArgumentConflict, words))
 }
 
 /// Hides from `-h`, which fits a screen, what is not needed every day.
@@ -145,8 +164,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     out_of_memory::prepare();
     signals::errors_for_signals();
     let words = WORDS.get_or_init(|| words.into_iter().collect());
-    let parsed =
-        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut command = command();
+    let parsed = command.try_get_matches_from_mut(words).and_then(|matches| {
+        check_model(&mut command, &matches)?;
+        Cli::from_arg_matches(&matches)
+    });
     let command = parsed.unwrap_or_else(|error| refuse(&error)).command;
     let (code, error) = match prepared(&command).and_then(|()| carry_out(&command)) {
         Ok(()) => return 0,

@@ -16,16 +16,17 @@ use super::Failure;
 use super::args::TalkArgs;
 use super::progress::Bar;
 pub(super) use apply::{ApplyArgs, run as apply};
-pub(super) use args::Args;
+pub(super) use args::{Args, together};
 use terminal::Terminal;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     told(&args.run.talk, |terminal| {
         let request = args.request()?;
-        match args.applied()? {
-            Some(applied) => stemseg_run::run_by(&request, &applied, terminal),
-            None => stemseg_run::run(&request, terminal),
+        match (args.applied()?, args.together()) {
+            (Some(applied), _) => stemseg_run::run_by(&request, &applied, terminal),
+            (None, Some(together)) => stemseg_run::run_together(&request, together, terminal),
+            (None, None) => stemseg_run::run(&request, terminal),
         }
     })
 }

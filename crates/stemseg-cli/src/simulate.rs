@@ -1,4 +1,5 @@
-//! `stemseg simulate`: a micrograph whose true label map is known, or a film whose equation is.
+//! `stemseg simulate`: a micrograph or a film whose true label maps are known, or a film whose
+//! equation is.
 
 mod args;
 mod film;
@@ -17,7 +18,10 @@ pub(super) use args::Args;
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.list {
         let lines: Vec<String> = Scene::list()
-            .chain([("film", "a film whose equation of motion is known (--equation)")])
+            .chain([(
+                "film",
+                "a film of phases that move (--motion), or of a known equation (--equation)",
+            )])
             .map(|(name, about)| format!("{name:24}{about}"))
             .collect();
         return print(&lines.join("\n"));

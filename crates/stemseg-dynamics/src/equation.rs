@@ -22,6 +22,8 @@ const MOST_TERMS: usize = 8;
 const STILL: f64 = 2.0;
 /// Relative error of Phi_t below which a film without noise does not change.
 const UNCHANGED: f64 = 1e-10;
+/// Half width, px, of what a film is smoothed under for a first look at its boundary.
+const SMOOTHING: usize = 3;
 /// Share of what noise does not explain that an equation may leave, and still explain the film.
 const ENOUGH: f64 = 0.5;
 
@@ -78,12 +80,16 @@ pub fn find(film: &Film, options: &Options, stop: &(dyn Fn() -> bool + Sync)) ->
     let mut notes = film.notes().to_vec();
     let terms = options.library(film, &mut notes)?;
     let level = front::level(film);
-    let seen = looked(film, &terms, options.drift, stop)?;
+    let follow = |smoothing: usize| {
+        front::follow(film.dim()[0], |frame| film.frame(frame), level, smoothing)
+    };
+    let pace = follow(SMOOTHING).map_or(0.0, |front| front.speed.abs());
+    let seen = looked(film, &terms, (options.drift, pace), stop)?;
     let Some(seen) = seen else {
         return Ok(still(film, options, notes, terms));
     };
     let smoothing = (seen.scale.space / 4).max(1);
-    let measured = front::follow(film.dim()[0], |frame| film.frame(frame), level, smoothing);
+    let measured = follow(smoothing);
     let (zero, noise) = (seen.problem.zero(), seen.problem.zero_noise());
     let levels = levels(&seen.problem, MOST_TERMS);
     let choice = choose(&seen.problem, &levels, seen.samples.independent);

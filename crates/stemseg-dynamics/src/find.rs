@@ -12,9 +12,17 @@ const CERTAIN: f64 = 1e-7;
 /// Score of widths at which no coefficients can be told, over the volume of a bump.
 const UNCERTAIN: f64 = 1e12;
 
+/// Times what a boundary moves by in a frame that bumps reach to either side. Across narrower ones it
+/// leaps: their averages over time are then those of a few frames, which depend on where these
+/// happen to show it. (The middle of a bump is a Gaussian of a third of its half width, nearly;
+/// that of one frame's way in time is told from a leap to 1e-4.)
+const PACE: f64 = 3.0;
+
 /// A film under the bumps that suit it.
 pub(crate) struct Looked {
     pub(crate) scale: Scale,
+    /// How far the boundary moves, px a frame.
+    pub(crate) pace: f64,
     pub(crate) samples: Samples,
     pub(crate) problem: Problem,
 }
@@ -26,8 +34,8 @@ fn core(terms: &[Term]) -> Vec<Term> {
     terms.iter().filter(plain).copied().collect()
 }
 
-/// Half widths in px that are tried.
-fn spaces(film: &Film) -> Vec<usize> {
+/// Half widths in px that are tried, where the boundary moves by `pace` px a frame.
+fn spaces(film: &Film, pace: f64) -> Vec<usize> {
     let [_, rows, cols] = film.dim();
     let side = if film.is_line() { cols } else { rows.min(cols) };
     let all = [4, 8, 16, 32, 64];
@@ -36,6 +44,9 @@ fn spaces(film: &Film) -> Vec<usize> {
     if spaces.is_empty() {
         spaces.push(most.max(2));
     }
+    // The last of them at least.
+    let slow = spaces.iter().filter(|&&half| (half as f64) < PACE * pace).count();
+    spaces.drain(..slow.min(spaces.len() - 1));
     spaces
 }
 
@@ -50,19 +61,20 @@ fn times(film: &Film) -> Vec<usize> {
 }
 
 /// The film under bumps of the widths that determine an equation of all plain terms best, by
-/// fits that leave out one block of space and time after the other.
+/// fits that leave out one block of space and time after the other; `drift` as in
+/// [`Options`](crate::Options), `pace` in px a frame.
 pub(crate) fn looked(
     film: &Film,
     terms: &[Term],
-    drift: [f64; 2],
+    (drift, pace): ([f64; 2], f64),
     check: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Looked>> {
-    let differences = Differences::of(film);
+    let differences = Differences { pace, ..Differences::of(film) };
     let core = core(terms);
     let mut best: Option<(f64, Scale)> = None;
     // Most samples at any width, and whether any bump lies where all values are.
     let (mut most, mut whole) = (0, false);
-    for space in spaces(film) {
+    for space in spaces(film, pace) {
         let averages = Averages::new(film, space, &core, differences.clone(), check)?;
         if averages.places() == 0 {
             continue;
@@ -99,7 +111,7 @@ pub(crate) fn looked(
         return Err(few(terms, samples.left.len()));
     }
     let problem = Problem::new(&samples);
-    Ok(Some(Looked { scale, samples, problem }))
+    Ok(Some(Looked { scale, pace, samples, problem }))
 }
 
 /// More terms than samples.
@@ -138,7 +150,7 @@ pub(crate) fn refined(
     let Scale { time, space } = looked.scale;
     let [_, rows, cols] = film.dim();
     let side = if film.is_line() { cols } else { rows.min(cols) };
-    let differences = Differences::of(film);
+    let differences = Differences { pace: looked.pace, ..Differences::of(film) };
     for space in [space, space + space / 2, 2 * space] {
         if space > side / 6 {
             continue;

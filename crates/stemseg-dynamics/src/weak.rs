@@ -86,7 +86,7 @@ impl Averages {
         }
         let (at_rows, at_cols) = (middles(rows, half_rows, step), middles(cols, space, step));
         let bumps = Bumps { rows: bump(half_rows), cols: bump(space) };
-        let smoothing = fields::Smoothing::new(space, differences.order, line);
+        let smoothing = fields::Smoothing::new(space, &differences, line);
         let one = |frame: usize| {
             if check() {
                 return Err(Error::Interrupted);

@@ -3,9 +3,7 @@
 use stemseg_numerics::linear::*;
 
 fn matrix() -> Mat<f64> {
-    Mat::from_fn(5, 5, |i, j| {
-        ((i * j + 2 * (i + j)) % 7) as f64 + if i == j { 20.0 } else { 0.0 }
-    })
+    Mat::from_fn(5, 5, |i, j| ((i * j + 2 * (i + j)) % 7) as f64 + if i == j { 20.0 } else { 0.0 })
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod steps;
 pub use applied::Applied;
 pub use batch::images::{Image, Images, Search};
 pub use batch::outcomes::{ImageOutcome, Outcome, Outcomes};
+pub use batch::together::{Together, run_together};
 pub use batch::{run, run_by, sweep_beside};
 pub use input::array::Element;
 pub use input::read::{Read, read, single_image, with_path};

@@ -264,10 +264,7 @@ fn seed(seed: u64, frame: usize) -> u64 {
     z ^ (z >> 31)
 }
 
-fn built(
-    motion: Motion,
-    stage: &mut Stage<'_>,
-) -> (Course, Vec<(String, &'static str, Crystal)>) {
+fn built(motion: Motion, stage: &mut Stage<'_>) -> (Course, Vec<(String, &'static str, Crystal)>) {
     let size = stage.size();
     let (width, height) = (size.cols as f64, size.rows as f64);
     let side = width.min(height);

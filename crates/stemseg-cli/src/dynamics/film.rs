@@ -29,6 +29,11 @@ pub(super) fn read(args: &Args, mut file: ImageFile, bar: &Bar) -> Result<(Film,
             let film = stack(args, &mut file, number, frames, bar)?;
             Ok((film, stack_units(args, &entry)))
         }
+        None if is_picture(&args.file) => {
+            let reason =
+                "a picture is no film; give a stack, or u(t, x) as an array of numbers (npy)";
+            Err(Error::unreadable(&args.file, reason))
+        }
         None => {
             let interval = args.frame_interval.is_some();
             let given = [("pixel-size", args.pixel_size.is_some()), ("frame-interval", interval)];
@@ -40,6 +45,12 @@ pub(super) fn read(args: &Args, mut file: ImageFile, bar: &Bar) -> Result<(Film,
             Ok((film, line_units(args)?))
         }
     }
+}
+
+/// Whether it is a format of pictures, whose values are shades and whose rows are no times.
+fn is_picture(file: &Path) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ["png", "jpg", "jpeg"].iter().any(|picture| extension.eq_ignore_ascii_case(picture))
 }
 
 /// Refuses a film `[frames, rows, cols]` that takes too much memory.

@@ -1,12 +1,12 @@
 //! The arguments of `stemseg segment`, and the request that they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use stemseg::Result;
 use stemseg::model::Scale;
 use stemseg::plan::{Border, Order};
-use stemseg_run::{Applied, Request};
+use stemseg_run::{Applied, Request, Together};
 
 use super::run_args::RunArgs;
 use crate::parse::{self, Clusters, Numbers};
@@ -46,7 +46,8 @@ Examples:
   stemseg segment grain.npy -k 3 --device llvmpipe --save features --json
   stemseg segment grain.npy -k 2 --descriptor translation*2+harmonic --radius 12
   stemseg segment scan.npz --image 2 --roi 0:1024,512:1536 --mask vacuum.png -k 2
-  stemseg segment later/*.tif --like grain.stemseg --out results";
+  stemseg segment later/*.tif --like grain.stemseg --out results
+  stemseg segment day1/*.tif -k 2 --model all --out results";
 
 /// Segment micrographs into patterns of local symmetry.
 #[derive(clap::Args)]
@@ -63,6 +64,12 @@ pub(crate) struct Args {
     /// Nothing is fitted, and numbers and colours of labels are those of that result. Give a result (its folder or summary.json), or a model.json. stemseg apply does the same.
     #[arg(long, value_name = "RESULT", help_heading = None)]
     like: Option<PathBuf>,
+
+    /// One set of labels for several images: fitted to the first, to all, or of a RESULT.
+    ///
+    /// A label then means the same in all images, and a column of summary.csv the same in all lines. A result is given as with --like; one in a folder named first or all is ./first or ./all. By default each image has its own.
+    #[arg(long, value_name = "first|all|RESULT", conflicts_with = "like", help_heading = None)]
+    model: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -93,6 +100,15 @@ enum OrderArg {
     Pystem,
 }
 
+/// What `--model` says of the images that are fitted to; nothing for a result.
+pub(crate) fn together(model: &Path) -> Option<Together> {
+    match model.to_str() {
+        Some("first") => Some(Together::First),
+        Some("all") => Some(Together::All),
+        _ => None,
+    }
+}
+
 impl Args {
     /// The request that they make.
     ///
@@ -112,12 +128,19 @@ impl Args {
         Ok(request)
     }
 
+    /// The images that a model for all is fitted to, where there is to be one.
+    pub(super) fn together(&self) -> Option<Together> {
+        self.model.as_deref().and_then(together)
+    }
+
     /// The model that labels the images, where nothing is to be fitted.
     ///
     /// # Errors
     /// As [`Applied::load`].
     pub(super) fn applied(&self) -> Result<Option<Applied>> {
-        self.like.as_deref().map(|place| Applied::load(place, Scale::Auto)).transpose()
+        let result = self.model.as_deref().filter(|model| together(model).is_none());
+        let place = self.like.as_deref().or(result);
+        place.map(|place| Applied::load(place, Scale::Auto)).transpose()
     }
 
     /// The numbers of patterns; none where the image says.

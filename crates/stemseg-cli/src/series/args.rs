@@ -26,7 +26,7 @@ The result is a folder: look at report.html, overlay.png and kinetics.csv in it.
 const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ next to the film:
   labels.npy          [frames, rows, cols], in the frame of the specimen; 0 what is not seen
-  labels.tif          the same as a hyperstack for Fiji
+  labels.tif          the same as a hyperstack for Fiji; --format ome-zarr: NAME.ome.zarr, with the film
   kinetics.csv        of each frame: drift, areas, boundaries and how fast they move
   domains.csv         connected domains through the frames: births, deaths, merges, splits
   overlay.png         the film tinted by label, animated; sheet.png: some frames of it
@@ -134,6 +134,10 @@ struct FilmArgs {
     #[arg(long, value_name = "N", default_value_t = SeriesRequest::SMOOTH_TIME, value_parser = parse::number, allow_negative_numbers = true)]
     smooth_time: f64,
 
+    /// Leave out overlay.png, which plays the film, and sheet.png.
+    #[arg(long)]
+    no_overlay: bool,
+
     /// Time between frames, if the file has none or a wrong one (0.5s, 40ms).
     #[arg(long, value_name = "TIME", value_parser = interval, allow_hyphen_values = true)]
     interval: Option<f64>,
@@ -203,6 +207,7 @@ impl Args {
         wanted.register = matches!(self.film.register, Register::Auto);
         wanted.smooth_time = self.film.smooth_time;
         wanted.interval_s = self.film.interval;
+        wanted.overlay = !self.film.no_overlay;
         wanted.confidence = self.save.contains(&Save::Confidence);
         wanted.memberships = self.save.contains(&Save::Soft);
         Ok(wanted)

@@ -19,8 +19,10 @@ The result is a folder SCENE.sim/:
   labels.npy, labels.tif   the true label of each pixel, from 1
   image.png, overlay.png   pictures to look at, plain and tinted by label
   summary.json             scene, parameters, meaning of the labels, lattice vectors
-The scene film is a film Phi(frame, row, column) or u(t, x) of a known equation of motion, for
-stemseg dynamics; its folder film.sim/ holds film.npy, film.png and summary.json.
+The scene film is a recording of a specimen whose phases move (--motion), for stemseg series: its
+folder film.sim/ holds film.npy and labels.npy [frames, rows, cols] (labels in the specimen's own
+coordinates, those of the first frame), truth.csv with drift and areas, and film.png. With an
+--equation it is a film Phi(frame, row, column) or u(t, x), for stemseg dynamics.
 The same arguments give the same files on every machine.
 
 Examples:
@@ -28,6 +30,7 @@ Examples:
   stemseg simulate tilt-boundary --size 256 --dose 20 --format tiff
   stemseg simulate polycrystal --grains 8 --seed 3
   stemseg simulate plane-groups p4mm p4 --boundary straight --out pair.sim
+  stemseg simulate film --motion precipitates --frames 100 --dose 20
   stemseg simulate film --equation travelling-wave --noise 0.02
   stemseg simulate film --equation advection --velocity 1.5,0.7 --soft-noise 0.5 --out carried.sim";
 
@@ -152,7 +155,7 @@ impl Args {
     /// Whether a film is wanted, not a micrograph.
     ///
     /// # Errors
-    /// For options of a film where none is wanted, and a film of no equation.
+    /// For options of a film where none is wanted, and those of another kind of film.
     pub(super) fn is_film(&self) -> Result<bool> {
         let film = self.scene.as_deref() == Some("film");
         self.film.check(film)?;

@@ -1,16 +1,21 @@
-//! `stemseg simulate film`: a film whose equation of motion is known.
+//! `stemseg simulate film`: micrographs of a specimen whose phases move, or a film whose equation of
+//! motion is known.
+
+mod equation;
+mod motion;
 
 use std::path::Path;
 
 use clap::ValueEnum;
 use image::GrayImage;
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
-use serde_json::{Map, Value, json};
-use stemseg::{Error, Progress, Result};
-use stemseg_dynamics::phase_field::{Equation, Noise, Settings, simulate};
-use stemseg_files::write::{ResultFolder, write_npy};
+use serde_json::Value;
+use stemseg::{Error, Result};
+use stemseg_dynamics::phase_field::Equation;
+use stemseg_files::write::ResultFolder;
 use stemseg_report::visible;
 use stemseg_run::sweep_beside;
+use stemseg_simulate::film::Motion;
 
 use super::Args;
 use crate::progress::Bar;
@@ -20,7 +25,18 @@ use crate::{Failure, parse, print, print_words};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Film")]
 pub(super) struct FilmArgs {
-    /// Equation of motion of the scene film.
+    /// What moves in the scene film, micrograph by micrograph [default: moving-front].
+    ///
+    /// moving-front: a square lattice that a hexagonal one replaces, at a steady speed. precipitates: hexagonal ones
+    /// that nucleate, grow and merge. vanishing-grain: a round grain that shrinks and vanishes.
+    #[arg(long, value_enum, conflicts_with = "equation")]
+    motion: Option<MotionArg>,
+
+    /// Farthest that the specimen drifts along an axis in such a film, px [default: 6].
+    #[arg(long, value_name = "PX", value_parser = parse::number, allow_negative_numbers = true)]
+    drift: Option<f64>,
+
+    /// Equation of motion of a film Phi(t, y, x), in the stead of micrographs.
     ///
     /// travelling-wave: u_t = d u_xx - u^3 + (1 + a) u^2 - a u along a line, from a sharp step. allen-cahn: Phi_t
     /// = d (Phi_xx + Phi_yy) - r (2 Phi^3 - 3 Phi^2 + Phi). curvature: Phi_t = d kappa |grad Phi|. diffusion:
@@ -28,7 +44,7 @@ pub(super) struct FilmArgs {
     #[arg(long, value_enum)]
     equation: Option<EquationArg>,
 
-    /// Number of frames [default: 40, of a line 500].
+    /// Number of frames [default: 40, of a line 500, of micrographs 30].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
     frames: Option<usize>,
 
@@ -78,8 +94,12 @@ enum EquationArg {
     Advection,
 }
 
-/// Radius over which the noise of a soft segmentation is smooth, px.
-const NOISE_RADIUS: f64 = 3.0;
+#[derive(Clone, Copy, ValueEnum)]
+enum MotionArg {
+    MovingFront,
+    Precipitates,
+    VanishingGrain,
+}
 
 impl FilmArgs {
     /// Refuses options that have no use.
@@ -90,28 +110,38 @@ impl FilmArgs {
             ("rate", self.rate.is_some()),
             ("velocity", self.velocity.is_some()),
         ];
-        let others = [
+        let of_equations = [
             ("equation", self.equation.is_some()),
-            ("frames", self.frames.is_some()),
             ("dx", self.dx.is_some()),
             ("dt", self.dt.is_some()),
             ("begin", self.begin.is_some()),
             ("noise", self.noise.is_some()),
             ("soft-noise", self.soft_noise.is_some()),
         ];
+        let of_motions = [("motion", self.motion.is_some()), ("drift", self.drift.is_some())];
+        let frames = [("frames", self.frames.is_some())];
         let given =
             |all: &[(&'static str, bool)]| all.iter().find(|(_, is)| *is).map(|(name, _)| *name);
         if !film {
-            let name = given(&coefficients).or(given(&others));
+            let all = [&coefficients[..], &of_equations, &of_motions, &frames].concat();
+            let name = given(&all);
             return name.map_or(Ok(()), |name| {
                 Err(Error::parameter(name, "given", "only the scene film has it; leave it out"))
             });
         }
+        let other = match self.equation {
+            None => given(&[&coefficients[..], &of_equations].concat()),
+            Some(_) => given(&of_motions),
+        };
+        if let Some(name) = other {
+            let reason = match self.equation {
+                None => "only films with an --equation have it; leave it out, or give one",
+                Some(_) => "films with an --equation do not have it; leave it out",
+            };
+            return Err(Error::parameter(name, "given", reason));
+        }
         let used: &[&str] = match self.equation {
-            None => {
-                let reason = "give the equation of motion of the film, such as advection";
-                return Err(Error::parameter("equation", "none", reason));
-            }
+            None => &[],
             Some(EquationArg::TravellingWave) => &["diffusivity", "threshold"],
             Some(EquationArg::AllenCahn) => &["diffusivity", "rate"],
             Some(EquationArg::Curvature | EquationArg::Diffusion) => &["diffusivity"],
@@ -148,41 +178,30 @@ impl FilmArgs {
     }
 }
 
-/// The film's settings.
-fn settings(args: &Args) -> Settings {
-    let film = &args.film;
-    let usual = Settings::new(film.equation());
-    let line = usual.size[0] == 1;
-    let noise = match (film.noise, film.soft_noise) {
-        (Some(deviation), _) => Noise::White { deviation },
-        (None, Some(deviation)) => Noise::Soft { deviation, radius: NOISE_RADIUS },
-        (None, None) => Noise::None,
-    };
-    Settings {
-        size: args.size.map_or(usual.size, |size| [if line { 1 } else { size.rows }, size.cols]),
-        frames: film.frames.unwrap_or(usual.frames),
-        spacing: film.dx.unwrap_or(usual.spacing),
-        interval: film.dt.unwrap_or(usual.interval),
-        begin: film.begin.unwrap_or(usual.begin),
-        noise,
-        seed: args.seed,
-        ..usual
+impl FilmArgs {
+    /// What moves.
+    fn motion(&self) -> Motion {
+        match self.motion {
+            None | Some(MotionArg::MovingFront) => Motion::MovingFront,
+            Some(MotionArg::Precipitates) => Motion::Precipitates,
+            Some(MotionArg::VanishingGrain) => Motion::VanishingGrain,
+        }
     }
 }
 
 /// Simulates the film and writes its folder.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let settings = settings(args);
     let bar = Bar::new(&args.talk);
     let target = args.out.clone().unwrap_or_else(|| "film.sim".into());
     sweep_beside([&*target], &|note| bar.note(note));
-    let planned = ["film.npy", "film.png", "summary.json"].map(str::to_owned);
+    let of_equation = args.film.equation.is_some();
+    let names: &[&str] = if of_equation { &equation::NAMES } else { &motion::NAMES };
+    let planned: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let folder = ResultFolder::create(&target, args.force, &planned)?;
-    bar.stage("simulate");
-    let film = simulate(&settings).map_err(crate::dynamics::film_error(Path::new("film")))?;
-    bar.check()?;
-    bar.stage("write");
-    let mut summary = write(&folder, &settings, &film).map_err(|error| folder.named(error))?;
+    let mut summary = match of_equation {
+        true => equation::run(args, &folder, &bar)?,
+        false => motion::run(args, &folder, &bar).map_err(|error| folder.named(error))?,
+    };
     let place = folder.commit(&mut summary)?;
     bar.finish();
     match (args.talk.json, args.talk.quiet) {
@@ -192,31 +211,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn write(
-    folder: &ResultFolder,
-    settings: &Settings,
-    film: &Array3<f32>,
-) -> Result<Map<String, Value>> {
-    let path = folder.path("film.npy");
-    let line = settings.size[0] == 1;
-    match line {
-        true => write_npy(&path, film.index_axis(Axis(1), 0))?,
-        false => write_npy(&path, film.view())?,
-    }
-    let path = folder.path("film.png");
-    let picture = if line { grey(film.index_axis(Axis(1), 0)) } else { grey(strip(film).view()) };
-    picture.save(&path).map_err(|e| Error::io(path)(std::io::Error::other(e)))?;
-    let shape: Vec<usize> = film.shape().iter().copied().filter(|&n| n > 1).collect();
-    let summary = json!({
-        "stemseg_version": env!("CARGO_PKG_VERSION"),
-        "scene": "film",
-        "parameters": settings,
-        "film": { "file": "film.npy", "shape": shape, "dtype": "float32" },
-    });
-    match summary {
-        Value::Object(summary) => Ok(summary),
-        _ => Ok(Map::new()),
-    }
+fn save(picture: &GrayImage, path: &Path) -> Result<()> {
+    picture.save(path).map_err(|e| Error::io(path)(std::io::Error::other(e)))
 }
 
 /// The first, middle and last frame side by side.

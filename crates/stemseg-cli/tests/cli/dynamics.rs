@@ -124,7 +124,7 @@ fn what_is_no_film_is_refused() {
     refused(&["film/film.npy", "--terms", "Phi_z"], "there is no term \"Phi_z\"");
     refused(&["film/film.npy", "--frame-interval", "0"], "give a number above 0");
     refused(&["film/film.npy", "--label", "3"], "holds no labels");
-    refused(&["film/film.png"], "film.png");
+    refused(&["film/film.png"], "film.png: a picture is no film");
     assert!(!place.path("film/film.dynamics").exists());
     let image = ndarray::Array2::<f32>::zeros((4, 32));
     stemseg_files::write::write_npy(&place.path("short.npy"), image.view()).unwrap();
@@ -143,7 +143,10 @@ fn options_of_films_belong_to_films() {
             .stdout("")
             .stderr(contains(words));
     };
-    refused(&["film"], "give the equation of motion of the film");
+    refused(&["film", "--noise", "0.1"], "only films with an --equation have it");
+    refused(&["film", "--equation", "diffusion", "--drift", "3"], "do not have it");
+    refused(&["film", "--format", "tiff"], "films are written as npy");
+    refused(&["film", "--frames", "1"], "give 2 to 1000000 frames");
     refused(&["twins", "--frames", "9"], "only the scene film has it");
     refused(
         &["film", "--equation", "diffusion", "--velocity", "1,1"],

@@ -18,7 +18,10 @@ fn film(frames: usize) -> Array3<f32> {
 /// `stemseg series` of these images with these options, into `film`.
 fn series(place: &Place, images: &[&str], options: &[&str]) -> std::process::Output {
     let mut command = stemseg(place);
-    command.args(["series", "-k", "2", "--device", "cpu", "--fit", "3", "--out", "film"]);
+    command.args(["series", "-k", "2", "--device", "cpu", "--out", "film"]);
+    if !options.contains(&"--fit") {
+        command.args(["--fit", "3"]);
+    }
     command.args(options).args(images).output().unwrap()
 }
 

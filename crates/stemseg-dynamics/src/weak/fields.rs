@@ -8,6 +8,10 @@ use crate::bump::savitzky_golay;
 use crate::film::Film;
 use crate::term::{Factor, Jet, Term};
 
+/// Share of the half width of smoothing in space that a boundary may move by in a frame and still
+/// be smoothed in time.
+const SLOW: f64 = 0.125;
+
 /// How the film is smoothed for terms that need its derivatives themselves.
 pub(super) struct Smoothing {
     /// Half width in px.
@@ -18,11 +22,14 @@ pub(super) struct Smoothing {
 }
 
 impl Smoothing {
-    /// Much narrower than a bump of half width `space`. `order` is that of the differences that
-    /// tell noise from motion: where motion is fast, it is not smoothed in time.
-    pub(super) fn new(space: usize, order: usize, line: bool) -> Self {
+    /// Much narrower than a bump of half width `space`. Where motion is fast, by the order of the
+    /// `differences` that tell noise from it or by how far a boundary moves, it is not smoothed
+    /// in time: gradients of the mean of three frames depend on how far apart these show the
+    /// boundary, so that their squares would explain why it is not always as fast.
+    pub(super) fn new(space: usize, differences: &Differences, line: bool) -> Self {
         let half = (space / 3).max(2);
-        let time = if order > 2 { 1 } else { 0 };
+        let slow = differences.order > 2 && differences.pace < SLOW * half as f64;
+        let time = if slow { 1 } else { 0 };
         Self {
             space: half,
             along: savitzky_golay(half, 4),

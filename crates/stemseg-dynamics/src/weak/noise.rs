@@ -18,6 +18,8 @@ pub(crate) struct Differences {
     pub(crate) weights: Vec<f64>,
     /// Mean square over the film.
     pub(crate) variance: f64,
+    /// How far a boundary is known to move, px a frame.
+    pub(crate) pace: f64,
 }
 
 impl Differences {
@@ -29,9 +31,9 @@ impl Differences {
         let measured = fitting.map(|order| {
             let weights = weights(order);
             let variance = mean_square(film, &weights);
-            Self { order, weights, variance }
+            Self { order, weights, variance, pace: 0.0 }
         });
-        let none = Self { order: 0, weights: vec![1.0], variance: 0.0 };
+        let none = Self { order: 0, weights: vec![1.0], variance: 0.0, pace: 0.0 };
         measured.min_by(|a, b| a.variance.total_cmp(&b.variance)).unwrap_or(none)
     }
 

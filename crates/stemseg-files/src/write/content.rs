@@ -1,5 +1,6 @@
 //! What is written into files that say more than labels.
 
+use ndarray::Array2;
 use serde_json::{Map, Value};
 
 use super::label_type::LabelType;
@@ -37,4 +38,35 @@ pub struct OmeZarr<'a> {
     pub palette: &'a (dyn Fn(usize) -> [u8; 3] + Sync),
     /// What is to be said of labels 1, 2 and on.
     pub properties: Vec<Map<String, Value>>,
+}
+
+/// What an OME-Zarr folder of a film holds in addition to its frames.
+pub struct OmeZarrFilm<'a> {
+    /// Name of the film.
+    pub name: &'a str,
+    /// Number of frames.
+    pub frames: usize,
+    /// Rows and columns of a frame.
+    pub shape: (usize, usize),
+    /// Size of a pixel, where it is known.
+    pub pixel_size: Option<PixelSize>,
+    /// Time between frames, s, where it is known.
+    pub interval_s: Option<f64>,
+    /// Element type of the file that the film comes from, as numpy spells it: integers of up to
+    /// 16 bits are stored as they are, everything else as f32.
+    pub dtype: &'a str,
+    /// Integers to store labels in.
+    pub kind: LabelType,
+    /// Red, green and blue of a label.
+    pub palette: &'a (dyn Fn(usize) -> [u8; 3] + Sync),
+    /// What is to be said of labels 1, 2 and on.
+    pub properties: Vec<Map<String, Value>>,
+}
+
+/// A frame of such a film.
+pub struct OmeZarrFrame {
+    /// Its pixels, in the units of the file, `[rows, cols]`.
+    pub pixels: Array2<f32>,
+    /// Their labels `[rows, cols]`.
+    pub labels: Array2<u16>,
 }

@@ -22,7 +22,7 @@ mod hspy {
 mod ome_zarr {
     use std::path::Path;
 
-    use super::super::OmeZarr;
+    use super::super::{OmeZarr, OmeZarrFilm, OmeZarrFrame};
     use crate::Feature;
     use stemseg::Result;
 
@@ -33,9 +33,21 @@ mod ome_zarr {
     pub fn write_ome_zarr(_: &Path, _: &OmeZarr<'_>) -> Result<()> {
         Err(Feature::Zarr.not_written())
     }
+
+    /// In a build without the feature `zarr`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](stemseg::Error::Parameter), always.
+    pub fn write_ome_zarr_film(
+        _: &Path,
+        _: &OmeZarrFilm<'_>,
+        _: &mut dyn FnMut(usize) -> Result<OmeZarrFrame>,
+    ) -> Result<()> {
+        Err(Feature::Zarr.not_written())
+    }
 }
 
 #[cfg(not(feature = "hspy"))]
 pub use hspy::write_hspy;
 #[cfg(not(feature = "zarr"))]
-pub use ome_zarr::write_ome_zarr;
+pub use ome_zarr::{write_ome_zarr, write_ome_zarr_film};

@@ -15,7 +15,7 @@ mod ome_zarr;
 mod tiff;
 mod unfinished;
 
-pub use self::content::{OmeZarr, Signal};
+pub use self::content::{OmeZarr, OmeZarrFilm, OmeZarrFrame, Signal};
 pub use self::folder::{ResultFolder, replace_file, sweep, sync_file};
 pub use self::frame_file::{FrameFile, LabelFrames};
 #[cfg(feature = "hspy")]
@@ -24,10 +24,10 @@ pub use self::label_type::LabelType;
 #[cfg(not(feature = "hspy"))]
 pub use self::left_out::write_hspy;
 #[cfg(not(feature = "zarr"))]
-pub use self::left_out::write_ome_zarr;
+pub use self::left_out::{write_ome_zarr, write_ome_zarr_film};
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
 #[cfg(feature = "zarr")]
-pub use self::ome_zarr::write_ome_zarr;
+pub use self::ome_zarr::{write_ome_zarr, write_ome_zarr_film};
 pub use self::tiff::{
     Stack, write_counts_tiff, write_labels_hyperstack, write_labels_tiff, write_map_tiff,
 };

@@ -10,6 +10,7 @@ pub(crate) mod outcomes;
 mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod together;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

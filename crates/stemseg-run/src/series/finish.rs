@@ -6,7 +6,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use stemseg::remarks::Remarks;
 use stemseg::{Error, Progress, Result};
-use stemseg_files::write::{LabelFrames, ResultFolder, Stack, write_labels_hyperstack};
+use stemseg_files::write::{
+    LabelFrames, LabelType, OmeZarrFilm, OmeZarrFrame, ResultFolder, Stack,
+    write_labels_hyperstack, write_ome_zarr_film,
+};
 use stemseg_report::colours::colour;
 use stemseg_series::kinetics::{Velocity, line};
 
@@ -25,13 +28,22 @@ const NAMED: usize = 8;
 const STRANGE: f64 = 2.0;
 
 /// Names of what the result will hold.
-pub(super) fn names(wanted: &SeriesRequest) -> Vec<String> {
+pub(super) fn names(wanted: &SeriesRequest, target: &Path) -> Vec<String> {
     let output = &wanted.request.output;
-    let mut names = vec![work::KINETICS, "summary.json", pictures::OVERLAY, pictures::SHEET];
+    let mut names = vec![work::KINETICS, "summary.json"];
+    names.extend(
+        wanted.overlay.then_some([pictures::OVERLAY, pictures::SHEET]).into_iter().flatten(),
+    );
     names.extend(moved(wanted));
     names.extend(output.formats.contains(&Format::Tiff).then_some(HYPERSTACK));
     names.extend(output.report.then_some(pictures::REPORT));
-    names.into_iter().map(str::to_owned).collect()
+    let zarr = output.formats.contains(&Format::OmeZarr).then(|| zarr_name(target));
+    names.into_iter().map(str::to_owned).chain(zarr).collect()
+}
+
+/// Name of the OME-Zarr folder in the result at `target`.
+fn zarr_name(target: &Path) -> String {
+    format!("{}.ome.zarr", target.file_stem().unwrap_or_default().to_string_lossy())
 }
 
 /// What is in the unfinished film as it will be in the result.
@@ -136,9 +148,49 @@ fn write(
         };
         write_labels_hyperstack(&folder.path(HYPERSTACK), &stack, colour, &mut frame)?;
     }
+    if wanted.request.output.formats.contains(&Format::OmeZarr) {
+        let name = zarr_name(folder.target());
+        write_zarr(&folder.path(&name), source, &mut labels, film, (kind, progress))?;
+    }
     let place = |name: &str| folder.path(name);
     pictures::write(wanted, source, &mut labels, film, &place, progress)?;
     Ok(summary(wanted, source, film))
+}
+
+/// Writes the film, as it shows the specimen, with its labels.
+fn write_zarr(
+    path: &Path,
+    source: &mut Source,
+    labels: &mut LabelFrames,
+    film: &Film,
+    (kind, progress): (LabelType, &dyn Progress),
+) -> Result<()> {
+    let dtype = source.film().entry().dtype.clone();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let properties = |label: u16| {
+        let pixels = film.account.frames.iter().map(|frame| frame.areas[usize::from(label)]);
+        let all: u64 =
+            film.account.frames.iter().map(|frame| frame.areas.iter().sum::<u64>()).sum();
+        let share = pixels.sum::<u64>() as f64 / all.max(1) as f64;
+        Map::from_iter([("area (percent)".to_owned(), json!(100.0 * share))])
+    };
+    let content = OmeZarrFilm {
+        name: name.trim_end_matches(".ome"),
+        frames: source.frames(),
+        shape: source.shape(),
+        pixel_size: film.scales.size,
+        interval_s: film.scales.interval,
+        dtype: &dtype,
+        kind,
+        palette: &colour,
+        properties: (1..=film.model.clusters() as u16).map(properties).collect(),
+    };
+    let mut frame = |number: usize| {
+        progress.check()?;
+        let pixels = pictures::seen(source, &film.account.frames[number], true)?;
+        Ok(OmeZarrFrame { pixels, labels: labels.read(number)? })
+    };
+    write_ome_zarr_film(path, &content, &mut frame)
 }
 
 /// The file under another name: without a copy where the file system can.

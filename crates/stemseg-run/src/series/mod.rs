@@ -70,6 +70,8 @@ pub struct SeriesRequest {
     pub confidence: bool,
     /// Whether the memberships of all pixels in all patterns are written, as `memberships.npy`.
     pub memberships: bool,
+    /// Whether `overlay.png`, which plays the film, and `sheet.png` are drawn: yes by default.
+    pub overlay: bool,
     /// Longest film that is drawn whole: of others `overlay.png` has as many frames, evenly spread.
     pub shown: usize,
 }
@@ -90,6 +92,7 @@ impl SeriesRequest {
             interval_s: None,
             confidence: false,
             memberships: false,
+            overlay: true,
             shown: 200,
         }
     }
@@ -110,10 +113,6 @@ impl SeriesRequest {
         if request.output.formats.contains(&Format::Hspy) {
             let reason = "films are written as tiff and npy, which HyperSpy reads too";
             return Err(Error::parameter("format", "hspy", reason));
-        }
-        if request.output.formats.contains(&Format::OmeZarr) {
-            let reason = "films are not written as OME-Zarr yet; give tiff or npy";
-            return Err(Error::parameter("format", "ome-zarr", reason));
         }
         if request.output.overlay != Style::Tint {
             let reason = "films are tinted; leave it out";
@@ -187,7 +186,7 @@ pub fn series(
     let work_place = Work::place(&target);
     sweep_beside([&*target], &|note| observer.note(None, &Text::literal(note)));
     let mut source = Source::open(&files, &request.input)?;
-    let planned = finish::names(wanted);
+    let planned = finish::names(wanted, &target);
     let folder = ResultFolder::create(&target, request.output.force, &planned)?;
     let asked = asked(wanted, applied, &source);
     let mut work = Work::open(work_place, &asked, request.resume, request.output.force)?;

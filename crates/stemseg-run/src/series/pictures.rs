@@ -46,7 +46,12 @@ pub(super) fn write(
     let output = &wanted.request.output;
     let palette =
         Palette::new(film.model.clusters(), output.alpha.unwrap_or(OverlayOptions::ALPHA));
-    let shown = spread(film.account.frames.len(), wanted.shown.max(2));
+    if !(wanted.overlay || output.report) {
+        return Ok(());
+    }
+    // Without the film itself, those of the report.
+    let most = if wanted.overlay { wanted.shown.max(2) } else { IN_REPORT };
+    let shown = spread(film.account.frames.len(), most);
     let (on_sheet, in_report) = (spread(shown.len(), ON_SHEET), spread(shown.len(), IN_REPORT));
     let path = place(OVERLAY);
     let mut animation = None;
@@ -56,9 +61,9 @@ pub(super) fn write(
         progress.step(number as u64, shown.len() as u64)?;
         let measured = &film.account.frames[frame];
         let words = words(measured, film.scales.interval);
-        let image = seen(source, measured)?;
+        let image = seen(source, measured, false)?;
         let drawn = Drawn::new(image.view(), labels.read(frame)?.view(), &words, &palette)?;
-        if animation.is_none() {
+        if wanted.overlay && animation.is_none() {
             let file = BufWriter::new(File::create(&path).map_err(Error::io(&path))?);
             let milliseconds = if shown.len() > 60 { 50 } else { 120 };
             let new = Animation::new(file, drawn.shape(), shown.len(), milliseconds, &palette);
@@ -74,9 +79,11 @@ pub(super) fn write(
             small.push(drawn);
         }
     }
-    animation.map_or(Ok(()), Animation::finish).map_err(Error::io(&path))?;
-    let path = place(SHEET);
-    std::fs::write(&path, sheet(&small, &palette)).map_err(Error::io(&path))?;
+    if let Some(animation) = animation {
+        animation.finish().map_err(Error::io(&path))?;
+        let path = place(SHEET);
+        std::fs::write(&path, sheet(&small, &palette)).map_err(Error::io(&path))?;
+    }
     if output.report {
         let html = report(wanted, source, labels, film, slides)?;
         let path = place(REPORT);
@@ -104,19 +111,24 @@ fn words(frame: &Measured, interval: Option<f64>) -> String {
     format!("frame {}{time}{status}", line.frame)
 }
 
-/// The pixels of a frame in the specimen's coordinates, 0 where it does not show it.
-fn seen(source: &mut Source, frame: &Measured) -> Result<Array2<f32>> {
+/// The pixels of a frame in the specimen's coordinates, 0 where it does not show it: of mean 0 and
+/// variance 1, or in the `units` of the file.
+pub(super) fn seen(source: &mut Source, frame: &Measured, units: bool) -> Result<Array2<f32>> {
     let shape = source.shape();
     let Some(micrograph) = source.read(frame.line.frame)?.micrograph else {
         return Ok(Array2::zeros(shape));
     };
     let [down, right] = frame.line.drift.map(|drift| drift.round() as i64);
     let pixels = micrograph.pixels();
+    let (mean, deviation) = match units {
+        true => (micrograph.mean() as f32, micrograph.deviation() as f32),
+        false => (0.0, 1.0),
+    };
     Ok(Array2::from_shape_fn(shape, |(r, c)| {
         let at = (r as i64 + down, c as i64 + right);
         let inside = at.0 >= 0 && at.1 >= 0;
         let value = inside.then(|| pixels.get((at.0 as usize, at.1 as usize))).flatten();
-        value.copied().unwrap_or(0.0)
+        value.map_or(0.0, |value| mean + deviation * value)
     }))
 }
 

@@ -94,6 +94,11 @@ impl ResultFolder {
         self.staging.notes()
     }
 
+    /// Where the folder will be.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Where to write the file `name` (`labels.tif`, `k2/labels.tif`) until the
     /// commit; its sub-folder is made.
     ///

@@ -63,8 +63,10 @@ pub(super) struct Pyramid<T> {
 
 /// One size of the image.
 struct Level<T> {
-    /// Where its chunks lie: `ROW/COLUMN`.
+    /// Where its chunks lie: `ROW/COLUMN`, of a film `FRAME/ROW/COLUMN`.
     folder: PathBuf,
+    /// Of a film, the number of its frames and the frame that is written.
+    frames: Option<(usize, usize)>,
     /// Rows and columns.
     shape: (usize, usize),
     /// A row of chunks, `[rows of a chunk, cols]`.
@@ -90,6 +92,28 @@ impl<T: Cell> Pyramid<T> {
         Self { levels: shapes.map(level).collect(), reduce }
     }
 
+    /// The same of a film of so many frames, each of which is a chunk along time.
+    pub(super) fn of_film(
+        below: &Path,
+        frames: usize,
+        shape: (usize, usize),
+        reduce: fn(&[T]) -> T,
+    ) -> io::Result<Self> {
+        let mut film = Self::new(below, shape, reduce);
+        film.levels.iter_mut().for_each(|level| level.frames = Some((frames, 0)));
+        film.levels.iter().try_for_each(Level::store_metadata)?;
+        Ok(film)
+    }
+
+    /// Writes a frame of a film.
+    pub(super) fn fill_frame(&mut self, frame: usize, image: &dyn Rows<T>) -> io::Result<()> {
+        for level in &mut self.levels {
+            level.frames = level.frames.map(|(frames, _)| (frames, frame));
+            (level.filled, level.written) = (0, 0);
+        }
+        self.fill_strips(image)
+    }
+
     /// Number of sizes.
     pub(super) fn levels(&self) -> usize {
         self.levels.len()
@@ -98,6 +122,10 @@ impl<T: Cell> Pyramid<T> {
     /// Writes all of them.
     pub(super) fn fill(&mut self, image: &dyn Rows<T>) -> io::Result<()> {
         self.levels.iter().try_for_each(Level::store_metadata)?;
+        self.fill_strips(image)
+    }
+
+    fn fill_strips(&mut self, image: &dyn Rows<T>) -> io::Result<()> {
         let rows = image.shape().0;
         for first in (0..rows).step_by(CHUNK) {
             let level = &mut self.levels[0];
@@ -150,14 +178,17 @@ impl<T: Cell> Level<T> {
     fn new(folder: PathBuf, shape: (usize, usize)) -> Self {
         let chunk = (shape.0.clamp(1, CHUNK), shape.1.clamp(1, CHUNK));
         let strip = Array2::default((chunk.0, shape.1));
-        Self { folder, shape, strip, width: chunk.1, filled: 0, written: 0 }
+        Self { folder, frames: None, shape, strip, width: chunk.1, filled: 0, written: 0 }
     }
 
     fn store_metadata(&self) -> io::Result<()> {
+        let frames = self.frames.map(|(frames, _)| frames);
+        let shape = frames.into_iter().chain([self.shape.0, self.shape.1]);
+        let chunks = frames.map(|_| 1).into_iter().chain([self.strip.nrows(), self.width]);
         let metadata = json!({
             "zarr_format": 2,
-            "shape": [self.shape.0, self.shape.1],
-            "chunks": [self.strip.nrows(), self.width],
+            "shape": shape.collect::<Vec<usize>>(),
+            "chunks": chunks.collect::<Vec<usize>>(),
             "dtype": T::DTYPE,
             "compressor": { "id": "zlib", "level": LEVEL },
             "fill_value": 0,
@@ -176,7 +207,9 @@ impl<T: Cell> Level<T> {
     /// Writes the strip as a row of chunks, each of full size.
     fn write(&mut self) -> io::Result<()> {
         self.strip.slice_mut(s![self.filled.., ..]).fill(T::default());
-        let folder = self.folder.join((self.written / CHUNK).to_string());
+        let of_frame = self.frames.map(|(_, frame)| self.folder.join(frame.to_string()));
+        let row = (self.written / CHUNK).to_string();
+        let folder = of_frame.as_ref().unwrap_or(&self.folder).join(row);
         fs::create_dir_all(&folder)?;
         let chunks = self.strip.axis_chunks_iter(Axis(1), self.width).into_par_iter();
         chunks.enumerate().try_for_each(|(col, chunk)| self.write_chunk(&folder, col, &chunk))?;
