@@ -24,3 +24,8 @@ sample tilt-boundary 2 tilt-boundary
 sample plane-groups 2 plane-groups p4gm p4 --seed 2
 # Shown in the README from these two alone.
 rm tilt-boundary.png tilt-boundary-result.png
+
+# Twelve frames of a film.
+stemseg simulate film --motion precipitates --size 160 --seed 4 --pixel-size 0.015 --out "$scratch/film.sim"
+stemseg series "$scratch/film.sim/film.npy" -k 2 --device cpu --out "$scratch/film"
+cp "$scratch/film/sheet.png" film.png

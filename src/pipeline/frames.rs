@@ -52,6 +52,18 @@ pub struct SiteMemberships {
     pub strangeness: f64,
 }
 
+/// What surely belongs to each pattern in a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surely {
+    /// Mean features of these sites, `[k, q]`; 0 where there are none.
+    pub means: Array2<f64>,
+    /// How many sites, `[k]`.
+    pub counts: Vec<usize>,
+}
+
+/// Averaged membership from which on a site surely belongs to a pattern.
+const SURELY: f32 = 0.9;
+
 impl Frames {
     /// For frames of `shape`, rows and columns, px.
     ///
@@ -101,15 +113,65 @@ impl Frames {
         backend: &dyn Backend,
         progress: &dyn Progress,
     ) -> Result<SiteMemberships> {
+        let features = self.features(frame, plan, backend, progress)?;
+        Ok(self.scored(&features, plan, &self.centroids))
+    }
+
+    /// The same under other `centroids` `[k, q]`, and what surely belongs to each pattern.
+    ///
+    /// # Errors
+    /// As [`segment`](super::segment).
+    ///
+    /// # Panics
+    /// For other numbers of patterns or features than those of the model.
+    pub fn memberships_near(
+        &self,
+        frame: &Micrograph,
+        plan: &Plan,
+        centroids: &Array2<f64>,
+        (backend, progress): (&dyn Backend, &dyn Progress),
+    ) -> Result<(SiteMemberships, Surely)> {
+        assert_eq!(centroids.dim(), self.centroids.dim(), "centroids of the model's patterns");
+        let features = self.features(frame, plan, backend, progress)?;
+        let found = self.scored(&features, plan, centroids);
+        let surely = surely(&features, plan, &found.maps);
+        Ok((found, surely))
+    }
+
+    /// Features of all sites of a frame, `[sites, q]`.
+    fn features(
+        &self,
+        frame: &Micrograph,
+        plan: &Plan,
+        backend: &dyn Backend,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>> {
         let image = plan.image(frame)?;
-        let mut sites = Describing::new(image.view(), plan, backend)?;
-        let features = sites.features(&self.pca, progress)?;
-        let points = plan.sites().keep_active(&features);
-        let scores = regions::scores(points.view(), &self.centroids, self.variance);
+        Describing::new(image.view(), plan, backend)?.features(&self.pca, progress)
+    }
+
+    fn scored(
+        &self,
+        features: &Array2<f32>,
+        plan: &Plan,
+        centroids: &Array2<f64>,
+    ) -> SiteMemberships {
+        let points = plan.sites().keep_active(features);
+        let scores = regions::scores(points.view(), centroids, self.variance);
         let strangeness = self.strangeness(&scores);
         let mut maps = on_grid(scores.view(), plan.sites());
         self.smoothing.average(&mut maps);
-        Ok(SiteMemberships { maps, strangeness })
+        SiteMemberships { maps, strangeness }
+    }
+
+    /// The centroids of the model's patterns, `[k, q]`.
+    pub fn centroids(&self) -> &Array2<f64> {
+        &self.centroids
+    }
+
+    /// Standard deviation of a feature about the centroids, where the model was fitted.
+    pub fn deviation(&self) -> f64 {
+        self.variance.sqrt()
     }
 
     /// See [`SiteMemberships::strangeness`], from scores `[k, sites]`.
@@ -156,6 +218,26 @@ impl Frames {
         self.smoothing.confine(&mut scores);
         FrameMap::new(scores, &self.whole, (self.least, self.mixing.clone()), absent)
     }
+}
+
+/// Of the sites of a frame, with their `features` `[sites, q]` and memberships `maps`
+/// `[k, site rows, site cols]`.
+fn surely(features: &Array2<f32>, plan: &Plan, maps: &Array3<f32>) -> Surely {
+    let (patterns, _, cols) = maps.dim();
+    let mut means = Array2::<f64>::zeros((patterns, features.ncols()));
+    let mut counts = vec![0_usize; patterns];
+    for ((row, col), number) in plan.sites().active_numbers().indexed_iter() {
+        let own = (0..patterns).find(|&k| maps[(k, row, col)] >= SURELY);
+        if let (Some(k), Some(_)) = (own, number) {
+            counts[k] += 1;
+            let site = features.row(row * cols + col);
+            means.row_mut(k).iter_mut().zip(site).for_each(|(sum, &v)| *sum += f64::from(v));
+        }
+    }
+    for (mut mean, &count) in means.outer_iter_mut().zip(&counts) {
+        mean /= count.max(1) as f64;
+    }
+    Surely { means, counts }
 }
 
 /// What each site is made of where a line of sites is shifted: weights, and where they apply.
@@ -232,6 +314,16 @@ mod tests {
             assert!((shares[0][at] + shares[1][at] - 1.0).abs() < 1e-4, "{at:?}");
         }
         assert!((0.2..2.0).contains(&sites.strangeness), "{}", sites.strangeness);
+        // Where the model was fitted, what surely belongs to a pattern lies at its centroid.
+        let (same, surely) = frames
+            .memberships_near(&image, &plan, frames.centroids(), (&Cpu::new(), &Silent))
+            .unwrap();
+        assert_eq!(same, frames.memberships(&image, &plan, &Cpu::new(), &Silent).unwrap());
+        assert!(surely.counts.iter().all(|count| *count > 100), "{:?}", surely.counts);
+        let away = (&surely.means - frames.centroids()).mapv(|d| d * d).sum_axis(Axis(1));
+        let between =
+            (&frames.centroids().row(0) - &frames.centroids().row(1)).mapv(|d| d * d).sum();
+        assert!(away.iter().all(|away| *away < 0.05 * between), "{away} {between}");
     }
 
     #[test]

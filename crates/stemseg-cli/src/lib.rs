@@ -122,7 +122,8 @@ fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
         ["check", "labels", "mask_invert", "nan", "outliers", "reduce", "table"];
     let heading = arg.get_help_heading().unwrap_or_default();
     let rare = HEADINGS.iter().any(|rare| heading.starts_with(rare))
-        || ARGS.contains(&arg.get_id().as_str());
+        || ARGS.contains(&arg.get_id().as_str())
+        || arg.is_hide_short_help_set();
     arg.hide_short_help(rare)
 }
 

@@ -20,6 +20,8 @@ use crate::method::{Method, Prepared};
 pub struct Applied {
     model: Model,
     source: ModelFile,
+    /// Whether that is a file that was read.
+    is_read: bool,
     scale: Scale,
 }
 
@@ -35,14 +37,15 @@ impl Applied {
         let model = Model::load(&path)?;
         let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { model, source: ModelFile { path, sha256 }, scale })
+        Ok(Self { model, source: ModelFile { path, sha256 }, is_read: true, scale })
     }
 
     /// This model, which results call `name`.
     pub fn of(model: Model, name: &Path, scale: Scale) -> Self {
         let digest = Sha256::digest(model.to_json());
         let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { model, source: ModelFile { path: name.to_path_buf(), sha256 }, scale }
+        let source = ModelFile { path: name.to_path_buf(), sha256 };
+        Self { model, source, is_read: false, scale }
     }
 
     /// The model.
@@ -98,7 +101,7 @@ impl Method for Applied {
     }
 
     fn files(&self) -> Vec<&Path> {
-        vec![&self.source.path]
+        self.is_read.then_some(&*self.source.path).into_iter().collect()
     }
 
     fn model(&self) -> Option<ModelFile> {

@@ -25,26 +25,30 @@ fn half_width(sigma: f64) -> usize {
 /// Averages each of `lanes` under three boxes.
 fn average_lanes(lanes: Vec<ArrayViewMut1<'_, f32>>, half: usize) {
     lanes.into_par_iter().with_min_len(32).for_each(|mut lane| {
-        let mut from: Vec<f32> = lane.to_vec();
-        let mut to = from.clone();
+        let mut values: Vec<f32> = lane.to_vec();
+        let mut wider = Vec::with_capacity(values.len() + 2 * half);
         for _ in 0..3 {
-            running_mean(&from, &mut to, half);
-            std::mem::swap(&mut from, &mut to);
+            running_mean(&mut values, &mut wider, half);
         }
-        lane.iter_mut().zip(&from).for_each(|(to, &value)| *to = value);
+        lane.iter_mut().zip(&values).for_each(|(to, &value)| *to = value);
     });
 }
 
-/// Mean over `half` values on either side of each.
-fn running_mean(from: &[f32], to: &mut [f32], half: usize) {
-    let Some(last) = from.len().checked_sub(1) else { return };
-    let at = |place: isize| f64::from(from[place.clamp(0, last as isize) as usize]);
+/// Mean over `half` values on either side of each; `wider` is room for them with what lies beyond
+/// their ends.
+fn running_mean(values: &mut [f32], wider: &mut Vec<f32>, half: usize) {
+    let (Some(&first), Some(&last)) = (values.first(), values.last()) else { return };
+    wider.clear();
+    wider.resize(half, first);
+    wider.extend_from_slice(values);
+    wider.resize(values.len() + 2 * half, last);
+    let (begin, comes) = wider.split_at(2 * half);
     let scale = 1.0 / (2 * half + 1) as f64;
-    let half = half as isize;
-    let mut sum: f64 = (-half..=half).map(at).sum();
-    for (place, to) in to.iter_mut().enumerate() {
+    let mut sum: f64 = begin.iter().map(|&value| f64::from(value)).sum();
+    for ((to, &comes), &goes) in values.iter_mut().zip(comes).zip(&*wider) {
+        sum += f64::from(comes);
         *to = (sum * scale) as f32;
-        sum += at(place as isize + half + 1) - at(place as isize - half);
+        sum -= f64::from(goes);
     }
 }
 

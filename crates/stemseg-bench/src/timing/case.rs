@@ -10,12 +10,14 @@ use super::work::Work;
 use stemseg::backend::cpu::{CovarianceOnly, Cpu};
 use stemseg::backend::{Assign, Backend, Describe, DeviceInfo};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::image::rows;
 use stemseg::labels::label_map::{LabelMap, Numbering};
+use stemseg::pipeline::frames::Frames;
 use stemseg::plan::{Params, Plan};
 use stemseg::progress::{Progress, Unseen};
 use stemseg::reduce::pca::{Moments, Pca};
 use stemseg::sites::Band;
-use stemseg::{Result, pipeline};
+use stemseg::{Model, Result, pipeline};
 
 /// What computes the stages that no backend has for its own.
 fn host() -> DeviceInfo {
@@ -103,6 +105,7 @@ impl<'a> Case<'a> {
             task(Stage::Accumulate, Box::new(|room| self.accumulate(backend, room))),
             task(Stage::Project, Box::new(|room| self.project(backend, room))),
             task(Stage::Segment, Box::new(|room| self.segment(backend, room))),
+            task(Stage::Frame, self.labelling(backend)),
         ];
         if backend.device().kind == "cpu" {
             let mut alone = CovarianceOnly::new(&self.plan);
@@ -199,6 +202,35 @@ impl<'a> Case<'a> {
         let all =
             || pipeline::segment(&self.micrograph, plan, backend, &progress, Default::default());
         timed(all)
+    }
+}
+
+impl Case<'_> {
+    /// Labels the image as a frame of a film; the model is fitted to it the first time.
+    fn labelling<'c>(&'c self, backend: &'c dyn Backend) -> Box<Run<'c>> {
+        let mut frames: Option<Frames> = None;
+        Box::new(move |room| {
+            let progress = &Unseen(room.progress);
+            let frames = match &mut frames {
+                Some(there) => there,
+                none => none.insert(self.frames(backend, progress)?),
+            };
+            timed(|| {
+                let plan = frames.plan(&self.micrograph)?;
+                let sites = frames.memberships(&self.micrograph, &plan, backend, progress)?;
+                let map = frames.map(sites.maps, None);
+                let labels: Array2<u16> = rows::collect(&map);
+                Ok((labels, rows::collect(&map.confidence())))
+            })
+        })
+    }
+
+    fn frames(&self, backend: &dyn Backend, progress: &dyn Progress) -> Result<Frames> {
+        let plan = self.plan.clone();
+        let also = Default::default();
+        let found = pipeline::segment(&self.micrograph, plan, backend, progress, also)?;
+        let model = Model::new(&found, &found.results[0], None);
+        Frames::new(&model, self.pixels.dim())
     }
 }
 

@@ -102,6 +102,8 @@ pub struct Row {
     pub megapixels_per_s: Option<f64>,
     /// Sites or points per time, 1e6 per s.
     pub megasites_per_s: f64,
+    /// Frames of a film per time, 1 per s, of the stage that is one.
+    pub frames_per_s: Option<f64>,
     /// Counted operations per time, 1e9 per s; see [`Stage::counted`].
     pub gflops: Option<f64>,
     /// Bytes that must come and go at least, 1e9 per s.

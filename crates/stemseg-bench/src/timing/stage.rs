@@ -33,11 +33,14 @@ pub enum Stage {
     LabelMap,
     /// All of [`pipeline::segment`](stemseg::pipeline::segment).
     Segment,
+    /// A frame of a film whose model is there: from pixels to labels and confidence, by
+    /// [`Frames`](stemseg::pipeline::frames::Frames).
+    Frame,
 }
 
 impl Stage {
     /// All stages, in their order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Standardise,
         Self::Upload,
         Self::Descriptors,
@@ -49,6 +52,7 @@ impl Stage {
         Self::KMeansMillion,
         Self::LabelMap,
         Self::Segment,
+        Self::Frame,
     ];
 
     /// Its name, as on the command line and in JSON.
@@ -65,6 +69,7 @@ impl Stage {
             Self::KMeansMillion => "k-means-million",
             Self::LabelMap => "label-map",
             Self::Segment => "segment",
+            Self::Frame => "frame",
         }
     }
 

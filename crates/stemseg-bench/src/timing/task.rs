@@ -61,6 +61,7 @@ impl Task<'_> {
             deviation_ms: deviation,
             megapixels_per_s: self.size.map(|[rows, cols]| per_second((rows * cols) as f64) / 1e6),
             megasites_per_s: per_second(self.sites as f64) / 1e6,
+            frames_per_s: (self.stage == Stage::Frame).then(|| per_second(1.0)),
             gflops,
             gigabytes_per_s: bytes,
             share_of_peak: gflops.and_then(|rate| here(rate, limits.gflops)),

@@ -27,6 +27,7 @@ Stages:
   k-means-million  as k-means, with a million points of 5 features and 8 centroids
   label-map        from labels of sites to labels of pixels
   segment          the whole segmentation, without reading and writing
+  frame            a frame of a film whose model is fitted: from pixels to labels and confidence
 All stages take turns, after one round that is not counted.
 
 'of limit' is the share of this machine's peak that a stage reaches: of the f32 multiply-adds of all

@@ -65,8 +65,11 @@ fn cells(row: &Row, earlier: Option<&Earlier>) -> Vec<String> {
     cells
 }
 
-/// The larger of the two shares.
+/// The larger of the two shares; of a film's frame, how many there are in a second.
 fn limit(row: &Row) -> String {
+    if let Some(frames) = row.frames_per_s {
+        return format!("{} fps", short(frames));
+    }
     let peak = row.share_of_peak.unwrap_or(0.0);
     let copy = row.share_of_copy.unwrap_or(0.0);
     match (peak > 0.0 || copy > 0.0, peak >= copy) {

@@ -90,10 +90,14 @@ fn memberships(args: &Args, mut planes: Planes, bar: &Bar) -> Result<(Film, Opti
     Ok((film, stack_units(args, &Entry::default())))
 }
 
+/// Share by which another pattern must change more to be taken: of two that replace each other, the
+/// first is.
+const MORE: f64 = 0.01;
+
 /// The pattern whose mean membership changes most from the first frame to the last.
 fn changing(planes: &mut Planes) -> Result<usize> {
     let [frames, patterns, ..] = planes.shape();
-    let mut most = (0, f64::NEG_INFINITY);
+    let mut most = (0, -1.0);
     if frames == 0 {
         return Ok(0);
     }
@@ -105,8 +109,7 @@ fn changing(planes: &mut Planes) -> Result<usize> {
             Ok(sum / count.max(1) as f64)
         };
         let change = (mean(frames - 1)? - mean(0)?).abs();
-        // The first of equals.
-        if change > most.1 {
+        if change > (1.0 + MORE) * most.1 {
             most = (pattern, change);
         }
     }

@@ -65,10 +65,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RESULT", help_heading = None)]
     like: Option<PathBuf>,
 
-    /// One set of labels for several images: fitted to the first, to all, or of a RESULT.
+    /// Share one model among images: first, all, or a RESULT.
     ///
-    /// A label then means the same in all images, and a column of summary.csv the same in all lines. A result is given as with --like; one in a folder named first or all is ./first or ./all. By default each image has its own.
-    #[arg(long, value_name = "first|all|RESULT", conflicts_with = "like", help_heading = None)]
+    /// It is fitted to the first image, to all, or is that of an earlier result. A label then means the same in all images, and a column of summary.csv the same in all lines. A result is given as with --like; one in a folder named first or all is ./first or ./all. By default each image has its own.
+    #[arg(long, value_name = "MODEL", hide_short_help = true, conflicts_with = "like", help_heading = None)]
     model: Option<PathBuf>,
 
     #[command(flatten)]

@@ -134,6 +134,14 @@ struct FilmArgs {
     #[arg(long, value_name = "N", default_value_t = SeriesRequest::SMOOTH_TIME, value_parser = parse::number, allow_negative_numbers = true)]
     smooth_time: f64,
 
+    /// Let the patterns follow slow changes of focus, thickness and tilt.
+    ///
+    /// After each frame, the centroid of a pattern goes a twentieth of the way to the mean of what surely belongs
+    /// to it; it stays where it would come nearer to another pattern. kinetics.csv says how far each has moved, in
+    /// standard deviations.
+    #[arg(long)]
+    adapt: bool,
+
     /// Leave out overlay.png, which plays the film, and sheet.png.
     #[arg(long)]
     no_overlay: bool,
@@ -207,6 +215,7 @@ impl Args {
         wanted.register = matches!(self.film.register, Register::Auto);
         wanted.smooth_time = self.film.smooth_time;
         wanted.interval_s = self.film.interval;
+        wanted.adapt = self.film.adapt;
         wanted.overlay = !self.film.no_overlay;
         wanted.confidence = self.save.contains(&Save::Confidence);
         wanted.memberships = self.save.contains(&Save::Soft);

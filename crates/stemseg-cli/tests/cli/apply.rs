@@ -1,4 +1,4 @@
-//! `stemseg apply` and `--like`: the patterns of one result in other images.
+//! `stemseg apply`, `--like` and `--model`: the patterns of one result or image in others.
 
 use ndarray::{Array2, Array3, s};
 use serde_json::{Value, json};
@@ -116,6 +116,66 @@ fn like_does_what_apply_does() {
         let job = like("image.stemseg").set("--out", "x").set(option, value);
         job.refused(&place, option, &["--like", "cannot be used with"]);
     }
+}
+
+#[test]
+fn images_share_the_labels_of_the_first_or_of_all() {
+    let (place, image) = fitted();
+    place.folder("two");
+    place.npy("two/a.npy", &image);
+    place.npy("two/b.npy", &image.slice(s![.., ..;-1]).to_owned());
+    let run = |model: &str, out: &str, more: &[&str]| {
+        let arguments = ["segment", "--device", "cpu", "--no-report", "two", "-k", "2"];
+        let more = [&["--model", model, "--out", out], more].concat();
+        stemseg(&place).args(arguments).args(more).output().unwrap()
+    };
+    for model in ["first", "all"] {
+        let output = run(model, model, &[]);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let fitted = if model == "all" { "fitted to 2 images" } else { "fitted to two/a.npy" };
+        assert!(said.contains(fitted), "{said}");
+        let labels =
+            ["a", "b"].map(|name| place.labels(format!("{model}/{name}.stemseg/labels.npy")));
+        // The grains of the mirror image are on its other side, with numbers of their own only where
+        // each image is by itself.
+        let share = other(&labels[0], &labels[1]);
+        let mirrored = other(&labels[0], &labels[1].slice(s![.., ..;-1]).to_owned());
+        assert!(share < 0.25 || mirrored < 0.25, "{model}: {share} {mirrored}");
+        let models =
+            ["a", "b"].map(|name| place.bytes(format!("{model}/{name}.stemseg/model.json")));
+        assert!(models[0] == models[1], "{model}");
+    }
+    // What was fitted to the first is what is fitted to it alone.
+    let alone = place.labels("image.stemseg/labels.npy");
+    assert!(other(&alone, &place.labels("first/a.stemseg/labels.npy")) < 0.01);
+    // The same again is kept.
+    let again = run("first", "first", &["--resume"]);
+    assert!(
+        again.status.success() && text(&again.stderr).contains("2 "),
+        "{}",
+        text(&again.stderr)
+    );
+    for (arguments, words) in [
+        (&["--model", "all", "-k", "2,3"][..], "one number of patterns"),
+        (&["--model", "image.stemseg", "-k", "2"], "'--model <RESULT>' cannot be used with"),
+        (&["--model", "image.stemseg", "--stride", "3"], "cannot be used with '--stride"),
+        (&["--model", "all", "--like", "image.stemseg"], "cannot be used with"),
+        (&["--model", "nothing"], "there is no such model or result"),
+    ] {
+        let output = stemseg(&place).args(["segment", "two"]).args(arguments).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+    // A result is the same as with --like.
+    let like = stemseg(&place)
+        .args(["segment", "image.npy", "--device", "cpu", "--no-report"])
+        .args(["--model", "image.stemseg", "--out", "like"])
+        .output()
+        .unwrap();
+    assert!(like.status.success(), "{}", text(&like.stderr));
+    assert!(other(&alone, &place.labels("like/labels.npy")) < 0.001);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::job::{Job, check_failure, stemseg, text};
 use stemseg_testing::place::Place;
 
 /// Stages on the CPU, in their order.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "standardise",
     "pca",
     "label-map",
@@ -17,6 +17,7 @@ const STAGES: [&str; 11] = [
     "project",
     "k-means",
     "segment",
+    "frame",
     "k-means-million",
 ];
 
@@ -51,6 +52,7 @@ fn json_has_every_stage_with_its_times_and_the_machines_limits() {
         assert_eq!(on_image, row["size"] == serde_json::json!([90, 100]), "{row}");
         assert_eq!(on_image, row["megapixels_per_s"].is_f64(), "{row}");
         assert!(["cpu", "host"].contains(&row["device"]["kind"].as_str().unwrap()), "{row}");
+        assert_eq!(row["stage"] == "frame", positive(&row["frames_per_s"]), "{row}");
         assert_eq!(row["gflops"].is_f64(), row["share_of_peak"].is_f64(), "{row}");
     }
     let descriptors = &rows[4];

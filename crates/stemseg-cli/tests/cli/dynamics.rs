@@ -192,6 +192,6 @@ fn memberships_in_several_patterns_are_a_film_of_one_of_them() {
         .args(["dynamics", "memberships.npy", "--label", "4", "--out", "fourth"])
         .assert()
         .code(2)
-        .stderr(contains("--label 4").and(contains("give 1 to 3")));
+        .stderr(contains("label = 4").and(contains("give 1 to 3")));
     assert!(!place.path("fourth").exists());
 }

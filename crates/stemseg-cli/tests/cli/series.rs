@@ -119,7 +119,7 @@ fn stopped(
 fn a_film_that_was_stopped_anywhere_goes_on_to_the_same_bytes() {
     let place = Place::empty();
     place.npy("film.npy", &film(40));
-    let options = ["--save", "confidence"];
+    let options = ["--save", "confidence", "--adapt"];
     done(&series(&place, &["film.npy"], &options));
     let whole = contents(&place, "film");
     let confidence = place.bytes("film/confidence.npy");
@@ -200,7 +200,7 @@ fn what_is_no_film_is_refused_in_one_sentence() {
         (&["film.npy"], &["--fit", "9,"], "the film has 3 frames, 0 to 2"),
         (&["film.npy"], &["--fit", "0"], "at least one frame"),
         (&["film.npy"], &["--format", "hspy"], "films are written as"),
-        (&["film.npy"], &["--smooth-time", "-1"], "--smooth-time"),
+        (&["film.npy"], &["--smooth-time", "-1"], "smooth-time = -1"),
         (&["film.npy"], &["--interval", "5"], "is not a time above 0"),
     ] {
         let output = series(&place, images, options);
@@ -208,5 +208,33 @@ fn what_is_no_film_is_refused_in_one_sentence() {
         assert_eq!(output.status.code(), Some(2), "{images:?} {options:?}: {said}");
         assert!(said.contains(words), "{images:?} {options:?}: {said}");
         assert!(!place.path("film").exists() && !place.path("film.unfinished").exists(), "{said}");
+    }
+}
+
+#[test]
+fn a_film_is_written_as_ome_zarr_and_without_pictures() {
+    let place = Place::empty();
+    let film = film(4).mapv(|value| (1000.0 + 300.0 * value) as u16);
+    place.npy("film.npy", &film);
+    let options = ["--format", "npy,ome-zarr", "--interval", "40ms", "--no-overlay", "--no-report"];
+    done(&series(&place, &["film.npy"], &options));
+    let own = names(&place.path("film"));
+    let expected = [
+        "domains.csv",
+        "film.ome.zarr",
+        "kinetics.csv",
+        "labels.npy",
+        "model.json",
+        "summary.json",
+    ];
+    assert_eq!(own, expected);
+    let array = place.json("film/film.ome.zarr/0/.zarray");
+    assert_eq!(array["shape"], serde_json::json!([4, 96, 128]));
+    assert_eq!(array["dtype"], "<u2");
+    let scale = &place.json("film/film.ome.zarr/.zattrs")["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+        [0]["scale"];
+    assert_eq!(*scale, serde_json::json!([0.04, 1.0, 1.0]));
+    for chunk in ["0/3/0/0", "labels/segmentation/0/3/0/0"] {
+        assert!(place.path(format!("film/film.ome.zarr/{chunk}")).is_file(), "{chunk}");
     }
 }

@@ -162,3 +162,30 @@ fn a_place_that_cannot_be_written_is_named() {
         .code(2)
         .stderr(contains("file"));
 }
+
+#[test]
+fn films_of_moving_phases_have_their_truth() {
+    let place = place();
+    for motion in ["moving-front", "precipitates", "vanishing-grain"] {
+        let options = ["film", "--motion", motion, "--size", "96", "--frames", "8", "--out", motion];
+        stemseg(&place, &options).assert().success();
+        let folder = place.path().join(motion);
+        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        // A header of 128 bytes, then u16 or u8.
+        assert_eq!(read("film.npy").len(), 128 + 2 * 8 * 96 * 96);
+        let labels = read("labels.npy").split_off(128);
+        let mut table = csv::Reader::from_path(folder.join("truth.csv")).unwrap();
+        for (t, row) in table.records().enumerate() {
+            let row = row.unwrap();
+            let number = |column: usize| row[column].parse::<f64>().unwrap();
+            let frame = &labels[t * 96 * 96..][..96 * 96];
+            let second = frame.iter().filter(|label| **label == 2).count();
+            assert_eq!((number(0), number(4)), (t as f64, second as f64), "{motion}");
+            assert_eq!(number(1) == 0.0, t == 0, "{motion}: {row:?}");
+        }
+        let summary: serde_json::Value = serde_json::from_slice(&read("summary.json")).unwrap();
+        assert_eq!(summary["motion"], motion);
+        assert_eq!(summary["labels"].as_array().unwrap().len(), 2);
+        assert_eq!(summary["speed_px_per_frame"].is_f64(), motion == "moving-front");
+    }
+}

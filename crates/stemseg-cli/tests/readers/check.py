@@ -260,6 +260,31 @@ def check_napari(result):
         assert tuple(found) == colours[label], (label, found, colours[label])
 
 
+def check_film(stemseg, folder):
+    """A film as hyperstack and as OME-Zarr: frames, labels, the time between frames."""
+    subprocess.run([stemseg, "simulate", "film", "--size", "128", "--frames", "6", "--out", folder / "film.sim",
+                    "--quiet"], check=True)
+    command = [stemseg, "series", folder / "film.sim" / "film.npy", "-k", "2", "--interval", "40ms", "--register",
+               "off", "--device", "cpu", "--quiet", "--out", folder / "film"]
+    subprocess.run([*command, "--format", "tiff,npy,ome-zarr"], check=True)
+    labels, frames = np.load(folder / "film/labels.npy"), np.load(folder / "film.sim/film.npy")
+    with tifffile.TiffFile(folder / "film/labels.tif") as file:
+        assert file.series[0].axes == "TYX", file.series[0].axes
+        assert np.array_equal(file.asarray(), labels)
+        assert np.isclose(file.imagej_metadata["finterval"], 0.04), file.imagej_metadata
+    signal = tiff.file_reader(str(folder / "film/labels.tif"))[0]
+    assert np.array_equal(signal["data"], labels)
+    place = folder / "film/film.ome.zarr"
+    ImageModel.from_zarr(zarr.open_group(place, mode="r"))
+    image, _, found = Reader(parse_url(str(place), fmt=FormatV04()))()
+    assert np.array_equal(np.asarray(found.data[0]), labels)
+    assert np.array_equal(np.asarray(image.data[0]), frames)
+    assert image.metadata["axes"][0] == {"name": "t", "type": "time", "unit": "second"}
+    assert image.metadata["coordinateTransformations"][0][0]["scale"] == [0.04, 1.0, 1.0]
+    layers = napari_get_reader(str(place))()
+    assert [kind for _, _, kind in layers] == ["image", "labels"]
+
+
 CHECKS = [
     check_tifffile,
     check_hyperspy_tiff,
@@ -293,6 +318,13 @@ def main(stemseg):
                     failed += 1
                     print(f"FAILED {check.__name__} of {case}")
                     traceback.print_exc(file=sys.stdout)
+        try:
+            check_film(stemseg, Path(folder))
+            passed += 1
+        except Exception:
+            failed += 1
+            print("FAILED check_film")
+            traceback.print_exc(file=sys.stdout)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

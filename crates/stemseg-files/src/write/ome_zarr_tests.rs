@@ -6,6 +6,7 @@ use ome_zarr_metadata::Validate;
 use ome_zarr_metadata::v0_4::OmeNgffGroupAttributes;
 use stemseg_testing::npy::Element;
 
+use super::super::content::{OmeZarrFilm, OmeZarrFrame};
 use super::*;
 use stemseg::image::micrograph::{Micrograph, NonFinite, Pixel};
 
@@ -41,9 +42,23 @@ fn json_of(path: &Path) -> Value {
 /// An array of the folder, put together from its chunks; `tests/readers` opens it with
 /// other programs.
 fn read<T: Element + Default>(folder: &Path, below: &str) -> Array2<T> {
-    let folder = folder.join(below);
+    read_frame(folder, below, None)
+}
+
+/// The same of a frame, of a film with so many.
+fn read_frame<T: Element + Default>(
+    folder: &Path,
+    below: &str,
+    frame: Option<(usize, usize)>,
+) -> Array2<T> {
+    let mut folder = folder.join(below);
     let metadata = json_of(&folder.join(".zarray"));
-    let lengths = |key: &str| [0, 1].map(|axis| metadata[key][axis].as_u64().unwrap() as usize);
+    if let Some((frame, frames)) = frame {
+        assert_eq!((&metadata["shape"][0], &metadata["chunks"][0]), (&json!(frames), &json!(1)));
+        folder.push(frame.to_string());
+    }
+    let axes = [0, 1].map(|axis| axis + usize::from(frame.is_some()));
+    let lengths = |key: &str| axes.map(|axis| metadata[key][axis].as_u64().unwrap() as usize);
     let (shape, chunk) = (lengths("shape"), lengths("chunks"));
     let order = if size_of::<T>() == 1 { '|' } else { '<' };
     assert_eq!(metadata["dtype"], format!("{order}{}", T::CODE));
@@ -102,6 +117,49 @@ fn image_and_labels_come_back_and_the_metadata_is_valid() {
     assert_eq!(label["colors"].as_array().map(Vec::len), Some(3));
     assert_eq!(label["colors"][2], json!({"label-value": 3, "rgba": [3, 2, 3, 255]}));
     assert_eq!(label["properties"][2], json!({"label-value": 3, "confidence": 0.5}));
+}
+
+#[test]
+fn a_film_comes_back_frame_by_frame() {
+    let pixels = |t: usize| {
+        Array2::from_shape_fn((530, 600), |(r, c)| ((r * 31 + c * 17 + t * 977) % 60_000) as f32)
+    };
+    let labels =
+        |t: usize| Array2::from_shape_fn((530, 600), |(r, c)| ((r / 9 + c / 7 + t) % 4) as u16);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("film.ome.zarr");
+    let content = OmeZarrFilm {
+        name: "film",
+        frames: 3,
+        shape: (530, 600),
+        pixel_size: Some(PixelSize { rows: 0.02, cols: 0.03 }),
+        interval_s: Some(0.04),
+        dtype: "uint16",
+        kind: LabelType::U8,
+        palette: &colour,
+        properties: vec![Map::new(); 3],
+    };
+    let mut frame = |t: usize| Ok(OmeZarrFrame { pixels: pixels(t), labels: labels(t) });
+    write_ome_zarr_film(&folder, &content, &mut frame).unwrap();
+    for t in 0..3 {
+        let own = read_frame::<u16>(&folder, "0", Some((t, 3)));
+        assert_eq!(own, pixels(t).mapv(|value| value as u16));
+        let own = read_frame::<u8>(&folder, "labels/segmentation/0", Some((t, 3)));
+        assert_eq!(own, labels(t).mapv(|label| label as u8));
+        assert_eq!(read_frame::<u16>(&folder, "1", Some((t, 3))).dim(), (265, 300));
+    }
+    for path in ["", "labels/segmentation"] {
+        let attributes = Value::Object(attributes(&folder, path));
+        let parsed: OmeNgffGroupAttributes = serde_json::from_value(attributes).unwrap();
+        parsed.validate().unwrap();
+    }
+    let multiscales = &attributes(&folder, "")["multiscales"][0];
+    assert_eq!(multiscales["axes"][0], json!({"name": "t", "type": "time", "unit": "second"}));
+    let transforms = &multiscales["datasets"][1]["coordinateTransformations"];
+    assert_eq!(transforms[0]["scale"], json!([0.04, 0.04, 0.06]));
+    assert_eq!(transforms[1]["translation"], json!([0.0, 0.01, 0.015]));
+    let few = OmeZarrFilm { properties: vec![Map::new(); 300], ..content };
+    assert!(write_ome_zarr_film(&folder, &few, &mut frame).is_err());
 }
 
 #[test]

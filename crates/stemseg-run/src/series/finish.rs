@@ -224,6 +224,8 @@ fn summary(wanted: &SeriesRequest, source: &Source, film: &Film) -> Map<String, 
             "fit": fitted,
             "register": wanted.register,
             "smooth_time": wanted.smooth_time,
+            "adapt": wanted.adapt,
+            "moved": account.frames.last().and_then(|frame| frame.line.moved.clone()),
             "frames": {
                 "ok": status(Status::Ok),
                 "partial": status(Status::Partial),

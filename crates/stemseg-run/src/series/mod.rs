@@ -14,6 +14,7 @@
 mod account;
 mod finish;
 mod fit;
+mod follow;
 mod pictures;
 mod source;
 mod stream;
@@ -64,6 +65,8 @@ pub struct SeriesRequest {
     /// Standard deviation, in frames, of what memberships are averaged under along time; 0 for
     /// none.
     pub smooth_time: f64,
+    /// Whether centroids follow patterns that change slowly: no by default.
+    pub adapt: bool,
     /// Time between frames, s, for or instead of what the file says.
     pub interval_s: Option<f64>,
     /// Whether the confidence of all pixels is written, as `confidence.npy`.
@@ -89,6 +92,7 @@ impl SeriesRequest {
             fit: Fit::Auto,
             register: true,
             smooth_time: Self::SMOOTH_TIME,
+            adapt: false,
             interval_s: None,
             confidence: false,
             memberships: false,
@@ -209,7 +213,13 @@ pub fn series(
             };
             Ok(Series::Stopped(Stopped { place, done, frames }))
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            // Nothing is there to go on with; what is wrong matters more than what is left over.
+            if work.done.is_empty() {
+                let _ = work.remove();
+            }
+            Err(error)
+        }
     }
 }
 
@@ -279,6 +289,7 @@ fn labelled(
         observer,
         registered: wanted.register.then_some(period),
         smooth_time: wanted.smooth_time,
+        adapt: wanted.adapt,
         budget,
         count,
     };
@@ -381,7 +392,7 @@ fn asked(wanted: &SeriesRequest, applied: Option<&Applied>, source: &Source) -> 
             "modified_s": seconds.map(|time| time.as_secs_f64()),
         })
     };
-    let SeriesRequest { request, fit, register, smooth_time, interval_s, .. } = wanted;
+    let SeriesRequest { request, fit, register, smooth_time, adapt, interval_s, .. } = wanted;
     json!({
         "stemseg_version": env!("CARGO_PKG_VERSION"),
         "files": source.film().files().map(stamp).collect::<Vec<_>>(),
@@ -391,6 +402,7 @@ fn asked(wanted: &SeriesRequest, applied: Option<&Applied>, source: &Source) -> 
         "fit": format!("{fit:?}"),
         "register": register,
         "smooth_time": smooth_time,
+        "adapt": adapt,
         "interval_s": interval_s,
         "label_type": request.output.label_type,
         "confidence": wanted.confidence,

@@ -9,14 +9,15 @@ use std::thread;
 use ndarray::{ArcArray2, Array2, Array3};
 use stemseg::image::micrograph::Micrograph;
 use stemseg::image::rows::{self, Rows};
-use stemseg::pipeline::frames::Frames;
+use stemseg::pipeline::frames::{Frames, SiteMemberships, Surely};
 use stemseg::threads::try_beside;
-use stemseg::{Error, Result};
+use stemseg::{Error, Progress, Result};
 use stemseg_files::write::{FrameFile, LabelFrames};
 use stemseg_series::register::{Drift, Registration};
 use stemseg_series::smooth::{self, Pair, Sites};
 
 use super::account::Account;
+use super::follow::Following;
 use super::source::{Shot, Source, Status, unseen};
 use super::work::{Line, Work};
 use crate::devices::{Devices, Done};
@@ -43,6 +44,8 @@ struct Sited {
     seen: Array2<bool>,
     /// Pixels of the specimen that it does not.
     unseen: Option<ArcArray2<bool>>,
+    /// The centroids after it, where these follow.
+    following: Option<Following>,
 }
 
 /// How frames are labelled.
@@ -54,6 +57,8 @@ pub(crate) struct Stream<'a> {
     pub(crate) registered: Option<Option<f64>>,
     /// Frames that memberships are averaged over, standard deviation.
     pub(crate) smooth_time: f64,
+    /// Whether centroids follow the patterns.
+    pub(crate) adapt: bool,
     /// Memory that a frame may take, bytes.
     pub(crate) budget: u64,
     pub(crate) count: usize,
@@ -77,6 +82,9 @@ impl Stream<'_> {
     pub(crate) fn run(&self, source: &mut Source, sink: &mut Sink<'_>) -> Result<()> {
         let done = sink.work.done.len();
         let mut reading = Reading::new(self, source, done);
+        let before = reading.first.checked_sub(1).and_then(|last| sink.work.done.get(last));
+        let before = before.and_then(|line| line.centroids.as_deref());
+        let mut following = self.adapt.then(|| Following::new(self.frames, before));
         let mut labelling = Labelling { stream: self, sink, ring: VecDeque::new(), next: done };
         thread::scope(|scope| {
             let (to_compute, placed) = sync_channel(1);
@@ -94,7 +102,7 @@ impl Stream<'_> {
             };
             let Ok(labelled) = try_beside(scope, label) else { return Err(no_thread()) };
             let Ok(_) = try_beside(scope, read) else { return Err(no_thread()) };
-            let computed = self.compute(placed, &to_label);
+            let computed = self.compute(placed, &to_label, &mut following);
             drop(to_label);
             let labelled = labelled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             labelled.and(computed)
@@ -102,9 +110,16 @@ impl Stream<'_> {
     }
 
     /// Computes the sites of each frame.
-    fn compute(&self, placed: Receiver<Result<Placed>>, to: &SyncSender<Sited>) -> Result<()> {
+    fn compute(
+        &self,
+        placed: Receiver<Result<Placed>>,
+        to: &SyncSender<Sited>,
+        following: &mut Option<Following>,
+    ) -> Result<()> {
         for placed in placed {
-            if to.send(self.sited(placed?)?).is_err() {
+            let mut sited = self.sited(placed?, following.as_mut())?;
+            sited.following.clone_from(following);
+            if to.send(sited).is_err() {
                 // Who labels says why.
                 return Ok(());
             }
@@ -112,7 +127,7 @@ impl Stream<'_> {
         Ok(())
     }
 
-    fn sited(&self, placed: Placed) -> Result<Sited> {
+    fn sited(&self, placed: Placed, following: Option<&mut Following>) -> Result<Sited> {
         let Placed { shot: Shot { number, status, micrograph }, drift } = placed;
         let whole = self.frames.whole();
         let shift = drift.map_or([0.0; 2], |drift| drift.shift);
@@ -125,9 +140,15 @@ impl Stream<'_> {
             maps: None,
             seen: self.seen((count.rows, count.cols), shift),
             unseen: None,
+            following: None,
         };
         let Some(micrograph) = micrograph else { return Ok(sited) };
-        let Some(found) = self.memberships(&micrograph)? else { return Ok(sited) };
+        let Some((found, surely)) = self.memberships(&micrograph, following.as_deref())? else {
+            return Ok(sited);
+        };
+        if let (Some(following), Some(surely)) = (following, surely) {
+            following.follow(&surely);
+        }
         sited.strangeness = Some(found.strangeness);
         sited.maps = Some(match shift {
             [0.0, 0.0] => found.maps,
@@ -137,11 +158,13 @@ impl Stream<'_> {
         Ok(sited)
     }
 
-    /// Memberships of the sites of a frame; nothing where too little of it is there.
+    /// Memberships of the sites of a frame, and what surely belongs to each pattern where centroids
+    /// are `following`; nothing where too little of it is there.
     fn memberships(
         &self,
         micrograph: &Micrograph,
-    ) -> Result<Option<stemseg::pipeline::frames::SiteMemberships>> {
+        following: Option<&Following>,
+    ) -> Result<Option<(SiteMemberships, Option<Surely>)>> {
         let plan = match self.frames.plan(micrograph) {
             Ok(plan) => plan.within(self.budget, 0)?,
             Err(Error::TooSmall(_) | Error::Parameter { .. }) if micrograph.absent().is_some() => {
@@ -150,12 +173,18 @@ impl Stream<'_> {
             Err(error) => return Err(error),
         };
         let Done { result, warning, .. } = self.devices.run(|backend| {
-            self.frames.memberships(
-                micrograph,
-                &plan,
-                backend,
-                &stemseg::progress::Unseen(self.observer),
-            )
+            let progress = &stemseg::progress::Unseen(self.observer);
+            let frames = self.frames;
+            match following {
+                None => Ok((frames.memberships(micrograph, &plan, backend, progress)?, None)),
+                Some(following) => {
+                    let centroids = following.centroids();
+                    let with = (backend, progress as &dyn Progress);
+                    let (found, surely) =
+                        frames.memberships_near(micrograph, &plan, centroids, with)?;
+                    Ok((found, Some(surely)))
+                }
+            }
         })?;
         if let Some(warning) = warning {
             self.observer.detail(&warning.text.marked());
@@ -271,6 +300,8 @@ impl Labelling<'_, '_> {
             agreement: own.drift.map(|drift| drift.agreement),
             confidence: None,
             strangeness: own.strangeness,
+            moved: own.following.as_ref().map(Following::moved),
+            centroids: own.following.as_ref().map(Following::state),
         };
         let mut labels = None;
         if let Some(maps) = &own.maps {

@@ -83,7 +83,8 @@ pub(crate) fn write(path: &Path, account: &Account, scales: Scales) -> Result<()
     let mut table = csv::Writer::from_path(path).map_err(fail)?;
     let pairs = account.pairs();
     let labels = account.frames.first().map_or(0, |frame| frame.domains.len());
-    table.write_record(head(&pairs, labels)).map_err(fail)?;
+    let adapted = account.frames.iter().any(|frame| frame.line.moved.is_some());
+    table.write_record(head(&pairs, labels, adapted)).map_err(fail)?;
     let errors: Vec<Vec<Option<f64>>> = pairs
         .iter()
         .map(|&pair| {
@@ -99,7 +100,7 @@ pub(crate) fn write(path: &Path, account: &Account, scales: Scales) -> Result<()
     table.flush().map_err(Error::io(path))
 }
 
-fn head(pairs: &[Pair], labels: usize) -> Vec<String> {
+fn head(pairs: &[Pair], labels: usize, adapted: bool) -> Vec<String> {
     let mut head: Vec<String> = [
         "frame",
         "time_s",
@@ -116,6 +117,7 @@ fn head(pairs: &[Pair], labels: usize) -> Vec<String> {
         head.push(format!("area_{label}_percent"));
         head.push(format!("area_{label}_nm2"));
         head.push(format!("domains_{label}"));
+        head.extend(adapted.then(|| format!("moved_{label}")));
     }
     for (a, b) in pairs {
         for what in [
@@ -163,6 +165,8 @@ fn row(
         row.push(digits(labelled.then(|| 100.0 * pixels as f64 / seen as f64), 4));
         row.push(digits(area.filter(|_| labelled).map(|area| area * pixels as f64), 6));
         row.push(if labelled { domains.to_string() } else { String::new() });
+        let moved = line.moved.as_ref().map(|moved| digits(moved.get(label - 1).copied(), 4));
+        row.extend(moved);
     }
     for (&pair, &error) in pairs.iter().zip(errors) {
         let there = boundary(frame, pair);

@@ -48,6 +48,12 @@ pub(crate) struct Line {
     pub(crate) confidence: Option<f64>,
     /// See [`SiteMemberships::strangeness`](stemseg::pipeline::frames::SiteMemberships).
     pub(crate) strangeness: Option<f64>,
+    /// How far centroids that follow have moved, standard deviations of the features, and what
+    /// they are after this frame: to the bit, as whole numbers, for whoever goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) moved: Option<Vec<f64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) centroids: Option<Vec<u64>>,
 }
 
 /// The folder.
