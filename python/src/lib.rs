@@ -5,6 +5,7 @@
 //! that both have the same ones with the same meaning.
 
 mod arrays;
+mod dynamics;
 mod errors;
 mod found;
 mod functions;
@@ -20,6 +21,8 @@ static ALLOCATOR: stemseg_cli::Careful = stemseg_cli::Careful;
 
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::dynamics::dynamics;
     #[pymodule_export]
     use super::found::{Found, segment};
     #[pymodule_export]

@@ -35,6 +35,8 @@ _PLACES = {
     "lattices": "_read",
     "Lattices": "_read",
     "devices": "_read",
+    "dynamics": "_dynamics",
+    "Equation": "_dynamics",
     "simulate": "_read",
     "UnreadableError": "_errors",
     "NotFittedError": "_errors",
@@ -45,6 +47,7 @@ __all__ = [*_PLACES, "metrics", "pystem", "__version__"]
 
 if TYPE_CHECKING:
     from stemseg import metrics, pystem
+    from stemseg._dynamics import Equation, dynamics
     from stemseg._errors import NotFittedError, UnreadableError
     from stemseg._estimator import Segmenter
     from stemseg._model import Model

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Found", "Model", "colour", "command", "devices", "entries", "fit", "kmeans", "lattices", "read",
+    "Found", "Model", "colour", "command", "devices", "dynamics", "entries", "fit", "kmeans", "lattices", "read",
     "scores", "segment", "simulate", "version",
 ]
 
@@ -55,6 +55,17 @@ def segment(
     descriptors: bool = False,
     progress: _Progress = None,
 ) -> Found: ...
+def dynamics(
+    film: NDArray[np.float32],
+    *,
+    label: int | None = None,
+    terms: Sequence[str] | None = None,
+    more_terms: Sequence[str] = ...,
+    drift: tuple[float, float] = (0.0, 0.0),
+    units: tuple[float, float, float, str, bool] | None = None,
+    seed: int = 0,
+    progress: _Progress = None,
+) -> tuple[str, NDArray[np.float32] | None, NDArray[np.float32]]: ...
 def fit(
     images: Sequence[tuple[NDArray | str, _Mask]], options: _Options, *, progress: _Progress = None
 ) -> Model: ...

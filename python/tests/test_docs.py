@@ -32,7 +32,7 @@ def test_pages_run(page, tmp_path, monkeypatch):
         exec(compile(block, str(page), "exec"), names)
 
 
-@pytest.mark.parametrize("name", ["stemseg", "stemseg._segment", "stemseg._estimator"])
+@pytest.mark.parametrize("name", ["stemseg", "stemseg._segment", "stemseg._estimator", "stemseg._dynamics"])
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0 and result.attempted > 0

@@ -97,7 +97,7 @@ fn of_a_fit(arg: &clap::Arg) -> bool {
     arg.get_id() == "clusters" || headings.iter().any(|own| heading.starts_with(own))
 }
 
-/// Refuses options of a fit beside a `--model` that is a result: what `--like` has by its name,
+/// Refuses options of a fit together with a `--model` that is a result: what `--like` has by its name,
 /// clap cannot know of a value.
 fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some(segment) = matches.subcommand_matches("segment") else { return Ok(()) };

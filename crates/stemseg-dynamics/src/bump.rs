@@ -82,6 +82,49 @@ pub(crate) fn savitzky_golay(half: usize, degree: usize) -> [Vec<f64>; 3] {
     [row(0, 1.0), row(1, 1.0 / scale), row(2, 2.0 / (scale * scale))]
 }
 
+/// Weights by which the cubic smoothing spline through `2 half + 1` samples in a row gives its value,
+/// first and second derivative in the middle, where it smooths over `length` samples: that which
+/// makes `sum of squares of residuals + length^4 integral of squares of second derivatives` least
+/// (Reinsch, Numer. Math. 10 (1967) 177).
+pub(crate) fn smoothing_spline(half: usize, length: f64) -> [Vec<f64>; 3] {
+    let (count, inner) = (2 * half + 1, 2 * half - 1);
+    // Second derivatives c at the inner samples and values g obey R c = Q' g, and the spline is the
+    // solution of (1 + length^4 Q R^-1 Q') g = y.
+    let second = Mat::from_fn(inner, count, |i, j| match j.checked_sub(i) {
+        Some(0 | 2) => 1.0,
+        Some(1) => -2.0,
+        _ => 0.0,
+    });
+    let between = Mat::from_fn(inner, inner, |i, j| match i.abs_diff(j) {
+        0 => 2.0 / 3.0,
+        1 => 1.0 / 6.0,
+        _ => 0.0,
+    });
+    let curvatures = solve(&between, second.as_ref());
+    let roughness = product(second.transpose(), curvatures.as_ref());
+    let penalty = length.powi(4);
+    let unit = |i: usize, j: usize| f64::from(u8::from(i == j));
+    let system = Mat::from_fn(count, count, |i, j| unit(i, j) + penalty * roughness[(i, j)]);
+    let identity = Mat::from_fn(count, count, unit);
+    let values = solve(&system, identity.as_ref());
+    let curvatures = product(curvatures.as_ref(), values.as_ref());
+    // Beyond the inner samples the spline is straight.
+    let curvature = |at: usize, j: usize| match at {
+        0 => 0.0,
+        at if at > inner => 0.0,
+        at => curvatures[(at - 1, j)],
+    };
+    let slope = |j: usize| {
+        let bend = 2.0 * curvature(half, j) + curvature(half + 1, j);
+        values[(half + 1, j)] - values[(half, j)] - bend / 6.0
+    };
+    [
+        (0..count).map(|j| values[(half, j)]).collect(),
+        (0..count).map(slope).collect(),
+        (0..count).map(|j| curvature(half, j)).collect(),
+    ]
+}
+
 /// The sum of products, in an order that depends on the length alone.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
@@ -137,6 +180,32 @@ mod tests {
             let first = apply(&w1, f, 1.3) / apply(&w, f1, 1.3) - 1.0;
             let second = apply(&w2, f, 1.3) / (-k * k * apply(&w, f, 1.3)) - 1.0;
             assert!(first.abs() < 1e-8 && second.abs() < 1e-6, "{half}: {first}, {second}");
+        }
+    }
+
+    #[test]
+    fn splines_smooth_and_keep_what_is_slow() {
+        for (half, length) in [(1, 0.2), (2, 0.4), (8, 1.4), (16, 3.0)] {
+            let [value, first, second] = smoothing_spline(half, length);
+            let line = |x: f64| 2.0 + 0.5 * x;
+            for (kernel, right) in [(&value, 2.0), (&first, 0.5), (&second, 0.0)] {
+                assert!((apply(kernel, line, 0.0) - right).abs() < 1e-10, "{half}: {right}");
+            }
+        }
+        // In the middle of many samples, a wave of wave number k is damped by 1 / (1 + (k length)^4)
+        // and keeps its derivatives (Silverman, Ann. Statist. 12 (1984) 898).
+        let (length, k) = (3.0, 0.15);
+        let [value, first, second] = smoothing_spline(40, length);
+        let damped = 1.0 / (1.0_f64 + (k * length).powi(4));
+        let (sine, cosine) = (|x: f64| (k * x).sin(), |x: f64| (k * x).cos());
+        for (kernel, f, right) in [
+            (&value, &cosine as &dyn Fn(f64) -> f64, damped),
+            (&first, &sine, k * damped),
+            (&second, &cosine, -k * k * damped),
+        ] {
+            let found = apply(kernel, f, 0.0);
+            // But for what is lost between samples.
+            assert!((found / right - 1.0).abs() < 4e-3, "{found} {right}");
         }
     }
 

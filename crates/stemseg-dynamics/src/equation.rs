@@ -12,7 +12,7 @@ use crate::find::{Looked, looked, refined};
 use crate::forward::{self, Refused};
 use crate::front;
 use crate::regression::{Choice, Fit, Problem, choose, levels};
-use crate::strong;
+use crate::strong::{self, Way};
 use crate::term::{Factor, Term, library};
 use crate::{Error, Result};
 
@@ -115,7 +115,7 @@ pub fn find(film: &Film, options: &Options, stop: &(dyn Fn() -> bool + Sync)) ->
     };
     let mut simulated = None;
     if verdict == Verdict::Equation {
-        second_way(film, options, &seen, &mut answer, &set);
+        second_ways(film, options, &seen, &mut answer, &set);
         match run(film, &set, smoothing, level, options.drift) {
             Ok((film, forward)) => {
                 answer.forward = Some(forward);
@@ -258,8 +258,8 @@ fn written(
     }
 }
 
-/// Derivatives after Savitzky and Golay.
-fn second_way(
+/// The same terms fitted to derivatives of the smoothed film, which must agree.
+fn second_ways(
     film: &Film,
     options: &Options,
     seen: &Looked,
@@ -267,32 +267,33 @@ fn second_way(
     set: &[(Term, f64)],
 ) {
     let terms: Vec<Term> = set.iter().map(|&(term, _)| term).collect();
-    let (at, scale) = (&seen.samples.at, seen.scale);
-    let Some(fitted) = strong::savitzky_golay_fit(film, at, scale, &terms, options.drift) else {
-        return;
-    };
-    let pairs: Vec<Coefficient> = terms
-        .iter()
-        .zip(fitted)
-        .map(|(&term, coefficient)| Coefficient { term, coefficient, std: 0.0, kept: 1.0 })
-        .collect();
-    let other = Written::new(pairs);
-    let other = match &options.units {
-        Some(units) if units.first => other.in_units(units),
-        _ => other,
-    };
-    let own = &answer.written.terms;
-    let agrees = own.iter().zip(&other.terms).all(|(a, b)| {
-        (a.coefficient - b.coefficient).abs() <= (0.1 * a.coefficient.abs()).max(4.0 * a.std)
-    });
-    if !agrees {
-        answer.notes.push(format!(
-            "derivatives of the smoothed film (Savitzky-Golay) give {}: not the same within a tenth",
-            other.equation
-        ));
+    for way in Way::ALL {
+        let at = (&*seen.samples.at, seen.scale);
+        let Some(fitted) = strong::fit(film, way, at, &terms, options.drift) else { continue };
+        let pair = |(&term, coefficient): (&Term, f64)| Coefficient {
+            term,
+            coefficient,
+            std: 0.0,
+            kept: 1.0,
+        };
+        let other = Written::new(terms.iter().zip(fitted).map(pair).collect());
+        let other = match &options.units {
+            Some(units) if units.first => other.in_units(units),
+            _ => other,
+        };
+        let agrees = answer.written.terms.iter().zip(&other.terms).all(|(a, b)| {
+            (a.coefficient - b.coefficient).abs() <= (0.1 * a.coefficient.abs()).max(4.0 * a.std)
+        });
+        if !agrees {
+            answer.notes.push(format!(
+                "derivatives of the smoothed film ({}) give {}: not the same within a tenth",
+                way.name(),
+                other.equation
+            ));
+        }
+        let coefficients = other.terms.iter().map(|c| c.coefficient).collect();
+        answer.second_ways.push(SecondWay { name: way.name(), coefficients, agrees });
     }
-    let coefficients = other.terms.iter().map(|c| c.coefficient).collect();
-    answer.second_ways.push(SecondWay { name: "Savitzky-Golay", coefficients, agrees });
 }
 
 /// The equation simulated from the first frame, next to the film.

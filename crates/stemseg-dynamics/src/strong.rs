@@ -1,9 +1,9 @@
-//! A second way: derivatives of the smoothed film itself, pixel by pixel.
+//! Other ways: derivatives of the smoothed film itself, pixel by pixel.
 
 use rayon::prelude::*;
 use stemseg_numerics::linear::{Mat, least_squares};
 
-use crate::bump::savitzky_golay;
+use crate::bump::{savitzky_golay, smoothing_spline};
 use crate::film::Film;
 use crate::term::{Jet, Term};
 use crate::weak::Scale;
@@ -11,18 +11,49 @@ use crate::weak::Scale;
 /// Samples at most.
 const MOST: usize = 4000;
 
-/// Coefficients of `terms`, in px and frames, by least squares on derivatives after Savitzky and
-/// Golay at the places `at`; none where the terms cannot be told apart.
-pub(crate) fn savitzky_golay_fit(
+/// How a film is smoothed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Polynomials fitted to what is near, of second degree in time and of fourth in space.
+    SavitzkyGolay,
+    /// Cubic smoothing splines.
+    Splines,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::SavitzkyGolay, Self::Splines];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SavitzkyGolay => "Savitzky-Golay",
+            Self::Splines => "smoothing splines",
+        }
+    }
+
+    /// Weights of value, first and second derivative in time and in space, under bumps of `scale`.
+    fn kernels(self, scale: Scale) -> [[Vec<f64>; 3]; 2] {
+        let (time, space) = ((scale.time / 2).max(1), (scale.space / 2).max(2));
+        match self {
+            Self::SavitzkyGolay => [savitzky_golay(time, 2), savitzky_golay(space, 4)],
+            Self::Splines => [time, space].map(|half| smoothing_spline(half, half as f64 / REACH)),
+        }
+    }
+}
+
+/// Half widths of the windows over the lengths that splines smooth over: beyond, their weights are
+/// lost.
+const REACH: f64 = 6.0;
+
+/// Coefficients of `terms`, in px and frames, by least squares on derivatives of the smoothed film at
+/// the places `at`; none where the terms cannot be told apart.
+pub(crate) fn fit(
     film: &Film,
-    at: &[[usize; 3]],
-    scale: Scale,
+    way: Way,
+    (at, scale): (&[[usize; 3]], Scale),
     terms: &[Term],
     drift: [f64; 2],
 ) -> Option<Vec<f64>> {
-    let half_space = (scale.space / 2).max(2);
-    let time = savitzky_golay((scale.time / 2).max(1), 2);
-    let space = savitzky_golay(half_space, 4);
+    let [time, space] = way.kernels(scale);
     let chosen: Vec<[usize; 3]> =
         at.iter().step_by(at.len().div_ceil(MOST).max(1)).copied().collect();
     let rows: Vec<(f64, Jet)> =

@@ -141,6 +141,8 @@ fn line(words: &str, cols: usize, palette: &Palette) -> Vec<u8> {
 /// An animated PNG that is written frame by frame, which plays for ever.
 pub struct Animation<W: Write> {
     writer: png::Writer<W>,
+    /// Frames that are to come.
+    missing: usize,
 }
 
 impl<W: Write> std::fmt::Debug for Animation<W> {
@@ -169,7 +171,7 @@ impl<W: Write> Animation<W> {
         encoder.set_filter(png::Filter::NoFilter);
         encoder.set_animated(frames as u32, 0)?;
         encoder.set_frame_delay(milliseconds, 1000)?;
-        Ok(Self { writer: encoder.write_header()? })
+        Ok(Self { writer: encoder.write_header()?, missing: frames })
     }
 
     /// Adds the next frame, of the shape that all have.
@@ -177,6 +179,7 @@ impl<W: Write> Animation<W> {
     /// # Errors
     /// What writing reports.
     pub fn add(&mut self, frame: &Drawn) -> std::io::Result<()> {
+        self.missing = self.missing.saturating_sub(1);
         Ok(self.writer.write_image_data(&frame.pixels)?)
     }
 
@@ -185,6 +188,10 @@ impl<W: Write> Animation<W> {
     /// # Errors
     /// What writing reports; where frames are missing.
     pub fn finish(self) -> std::io::Result<()> {
+        if self.missing > 0 {
+            let words = format!("{} frames of the picture are missing", self.missing);
+            return Err(std::io::Error::other(words));
+        }
         Ok(self.writer.finish()?)
     }
 }

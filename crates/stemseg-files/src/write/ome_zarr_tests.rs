@@ -45,7 +45,7 @@ fn read<T: Element + Default>(folder: &Path, below: &str) -> Array2<T> {
     read_frame(folder, below, None)
 }
 
-/// The same of a frame, of a film with so many.
+/// The same of a frame, of a film with that number of frames.
 fn read_frame<T: Element + Default>(
     folder: &Path,
     below: &str,

@@ -364,7 +364,7 @@ impl Stream<'_> {
 
 fn no_thread() -> Error {
     Error::Machine(
-        "no thread could be started beside the one that computes; end other programs, or raise the \
+        "no thread could be started next to the one that computes; end other programs, or raise the \
          limit on processes (ulimit -u)"
             .into(),
     )

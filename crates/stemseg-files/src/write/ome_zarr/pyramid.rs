@@ -92,7 +92,7 @@ impl<T: Cell> Pyramid<T> {
         Self { levels: shapes.map(level).collect(), reduce }
     }
 
-    /// The same of a film of so many frames, each of which is a chunk along time.
+    /// The same of a film of this number of frames, each of which is a chunk along time.
     pub(super) fn of_film(
         below: &Path,
         frames: usize,
