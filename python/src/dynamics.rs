@@ -20,15 +20,15 @@ type Answered<'py> = (String, Option<Bound<'py, PyArray3<f32>>>, Bound<'py, PyAr
 
 /// The equation of motion of a film `[frames, rows, cols]`, of a single row for u(t, x).
 #[pyfunction]
-#[pyo3(signature = (film, *, label=None, terms=None, more_terms=Vec::new(), drift=(0.0, 0.0), units=None, seed=0, progress=None))]
+#[pyo3(signature = (film, *, more_terms, drift, label=None, terms=None, units=None, seed=0, progress=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords")]
 pub(crate) fn dynamics<'py>(
     py: Python<'py>,
     film: PyReadonlyArray3<'py, f32>,
-    label: Option<u16>,
-    terms: Option<Vec<String>>,
     more_terms: Vec<String>,
     drift: (f64, f64),
+    label: Option<u16>,
+    terms: Option<Vec<String>>,
     units: Option<InUnits>,
     seed: u64,
     progress: Option<&Bound<'py, PyAny>>,

@@ -58,10 +58,10 @@ def segment(
 def dynamics(
     film: NDArray[np.float32],
     *,
+    more_terms: Sequence[str],
+    drift: tuple[float, float],
     label: int | None = None,
     terms: Sequence[str] | None = None,
-    more_terms: Sequence[str] = ...,
-    drift: tuple[float, float] = (0.0, 0.0),
     units: tuple[float, float, float, str, bool] | None = None,
     seed: int = 0,
     progress: _Progress = None,
