@@ -59,6 +59,18 @@ impl Palette {
         (self.colours.len() - 2) as u8
     }
 
+    /// Of a pixel of which letters cover this share, 255 for all: the nearest grey, where there are
+    /// enough to make edges smooth.
+    fn ink(&self, coverage: u8) -> u8 {
+        const ENOUGH: usize = 8;
+        match coverage {
+            _ if self.levels < ENOUGH => self.paper() + u8::from(coverage > 110),
+            0..16 => self.paper(),
+            225.. => self.paper() + 1,
+            part => self.of_pixel(255 - part, 0),
+        }
+    }
+
     fn of_pixel(&self, level: u8, label: u16) -> u8 {
         let labels = (self.colours.len() - 2) / self.levels;
         // More labels than there are colours for take them again.
@@ -134,8 +146,7 @@ impl Drawn {
 fn line(words: &str, cols: usize, palette: &Palette) -> Vec<u8> {
     let mut drawing = RgbImage::new(cols as u32, LINE as u32);
     text::draw(&mut drawing, words, (4.0, LINE as f32 - 6.0), SIZE, [255; 3]);
-    let ink = |pixel: &image::Rgb<u8>| palette.paper() + u8::from(pixel.0[0] > 110);
-    drawing.pixels().map(ink).collect()
+    drawing.pixels().map(|pixel| palette.ink(pixel.0[0])).collect()
 }
 
 /// An animated PNG that is written frame by frame, which plays for ever.

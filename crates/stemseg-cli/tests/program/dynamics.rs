@@ -10,7 +10,12 @@ use stemseg_testing::place::Place;
 use crate::job::stemseg;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    data::needs_shared("dynamics::video", || vec![Trial::test("dynamics::video", video)])
+    data::needs_shared("dynamics::video", || {
+        vec![
+            Trial::test("dynamics::video", video),
+            Trial::test("dynamics::segmented_video", segmented_video),
+        ]
+    })
 }
 
 /// Labels of a simulated recording, smoothed, with the drift of the specimen taken out: the
@@ -49,6 +54,41 @@ fn video() -> Result<(), Failed> {
         true => Ok(()),
         false => Err(format!("followed: {followed} for {speed}").into()),
     }
+}
+
+/// The same recording from its pixels on: segmented, its drift found, and then its equation.
+fn segmented_video() -> Result<(), Failed> {
+    let folder = data::shared().join("data/video");
+    let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
+    let frames = manifest["frames"].as_array().ok_or("no frames")?;
+    let place = |frame: &Value| frame["front_x_px_specimen"].as_f64().ok_or("no number");
+    let speed = slope(&frames.iter().map(place).collect::<Result<Vec<f64>, _>>()?);
+    let scratch = Place::empty();
+    let film = folder.join("j_moving_boundary.npy");
+    let series = stemseg(&scratch)
+        .arg("series")
+        .arg(film)
+        .args(["-k", "2", "--save", "soft", "--no-report", "--no-overlay", "--device", "cpu"])
+        .args(["--out", "film"])
+        .output()?;
+    if !series.status.success() {
+        return Err(format!("{series:?}").into());
+    }
+    // Of both patterns, of which one grows as the other shrinks.
+    for label in ["1", "2"] {
+        let output = stemseg(&scratch)
+            .args(["dynamics", "film/memberships.npy", "--label", label, "--out", label, "--json"])
+            .output()?;
+        let said = || format!("{output:?}");
+        let summary: Value = serde_json::from_slice(&output.stdout).map_err(|_| said())?;
+        let terms = summary["dynamics"]["terms"].as_array().ok_or_else(said)?;
+        let [term] = &terms[..] else { return Err(said().into()) };
+        let got = -term["coefficient"].as_f64().ok_or_else(said)?;
+        if term["term"] != "Phi_x" || (got / speed - 1.0).abs() > 0.1 {
+            return Err(format!("{got} for {speed}: {}", said()).into());
+        }
+    }
+    Ok(())
 }
 
 fn slope(places: &[f64]) -> f64 {

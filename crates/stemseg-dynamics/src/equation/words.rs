@@ -43,7 +43,14 @@ pub(super) fn reasons(choice: &Choice, verdict: Verdict, noise: f64) -> Vec<Stri
             number(fewer.error / fit.error, 0.1)
         ));
     }
-    if let Some(more) = choice.front.get(choice.chosen + 1) {
+    if let Some((larger, left)) = choice.instead_of {
+        reasons.push(format!(
+            "a boundary that is carried along explains the most; {} leave {} of the rest, and would have to leave less \
+             than a tenth: where a boundary moves unevenly, other terms follow its width",
+            terms(larger),
+            percent(left)
+        ));
+    } else if let Some(more) = choice.front.get(choice.chosen + 1) {
         let why = match fit.error - fit.floor < EXPLAINED.max(0.1 * fit.floor) {
             true => "there is nothing left to explain",
             false => "one more term must halve what noise does not explain",

@@ -1,8 +1,10 @@
 //! Which of the best subsets is the equation.
 
+use rayon::prelude::*;
+
 use super::search::Level;
 use super::{Problem, fit};
-use rayon::prelude::*;
+use crate::term::{Factor, Term};
 
 /// Share of the left side that may stay unexplained in an equation that explains the film: 1 % of
 /// its root mean square.
@@ -14,6 +16,15 @@ const SURE: f64 = 2.0;
 /// Equations of one size whose errors differ by less than this share, and by less than is sure,
 /// are told apart by their simplicity.
 const EQUAL: f64 = 0.25;
+
+/// Share of the mean square of the left side that the motion of a boundary which is carried along may
+/// leave unexplained.
+const CARRIED: f64 = 0.05;
+/// Factor by which another equation must lower what that motion leaves. A boundary that keeps its
+/// shape makes all terms functions of its gradient. Where it moves unevenly, a film that was averaged
+/// along time shows it the wider, the faster it moved: other terms then explain part of its speed,
+/// by large coefficients that nearly cancel.
+const MORE: f64 = 10.0;
 
 /// An equation with its errors, relative to the zero model's.
 #[derive(Debug, Clone)]
@@ -43,6 +54,9 @@ pub(crate) struct Choice {
     pub(crate) front: Vec<Fit>,
     /// The number of the chosen one in `front`.
     pub(crate) chosen: usize,
+    /// Where it is that of a boundary that is carried along, the larger one that would have been
+    /// chosen: its size, and the share that it leaves of what that motion does not explain.
+    pub(crate) instead_of: Option<(usize, f64)>,
 }
 
 /// The best equation of each size, and among them the one to which no term can be added that
@@ -64,9 +78,32 @@ pub(crate) fn choose(problem: &Problem, levels: &[Level], independent: f64) -> O
             .max_by(|&a, &b| gain(a).total_cmp(&gain(b)));
         match better {
             Some(larger) => chosen = larger,
-            None => return Some(Choice { front, chosen }),
+            None => break,
         }
     }
+    let mut choice = Choice { front, chosen, instead_of: None };
+    if let Some(carried) = carried(problem, independent) {
+        let own = &choice.front[choice.chosen];
+        if own.set.len() > carried.set.len() && carried.excess() < MORE * own.excess() {
+            let size = carried.set.len();
+            choice.instead_of = Some((own.set.len(), own.excess() / carried.excess()));
+            choice.chosen = choice.front.iter().position(|fit| fit.set.len() == size)?;
+            choice.front[choice.chosen] = carried;
+        }
+    }
+    Some(choice)
+}
+
+/// The equation of a boundary that is carried along, by gradients alone, if that is what the film
+/// mostly shows: along the second axis too where that halves what is left.
+fn carried(problem: &Problem, independent: f64) -> Option<Fit> {
+    let number = |factor| problem.terms.iter().position(|term| *term == Term::new(0, factor));
+    let gradients: Vec<usize> = [Factor::X, Factor::Y].into_iter().filter_map(number).collect();
+    let one = gradients.iter().filter_map(|&term| fitted(problem, &[term], independent));
+    let one = one.min_by(|a, b| a.error.total_cmp(&b.error))?;
+    let both = (gradients.len() > 1).then(|| fitted(problem, &gradients, independent)).flatten();
+    let both = both.filter(|both| GAIN * both.excess() < one.excess() && surely(&one, both));
+    Some(both.unwrap_or(one)).filter(|fit| fit.error < CARRIED)
 }
 
 /// Mean over blocks of how much smaller the errors of the `better` are, over its standard error.
