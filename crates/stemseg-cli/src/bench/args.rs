@@ -14,6 +14,12 @@ use crate::args::TalkArgs;
 use crate::parse::{self, Numbers};
 use crate::settings::{Preset, SettingsArgs};
 
+const EXAMPLES: &str = "\
+Examples:
+  stemseg bench --size 256 --stage descriptors,segment
+  stemseg bench --image grain.npy --device cpu,gpu
+  stemseg bench --accuracy scenes --descriptor translation+harmonic";
+
 const AFTER_HELP: &str = "\
 Stages:
   standardise      pixels in f32 to mean 0 and variance 1
@@ -49,7 +55,7 @@ Examples:
 
 /// Time every stage of a segmentation, or measure its accuracy.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Sizes of the simulated images, px.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "512,1024,2048", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]

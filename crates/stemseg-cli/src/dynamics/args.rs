@@ -11,6 +11,14 @@ use stemseg_run::length;
 use crate::args::TalkArgs;
 use crate::parse;
 
+const EXAMPLES: &str = "\
+Examples:
+  stemseg dynamics film.stemseg/memberships.npy --label 2
+  stemseg dynamics film.npy --pixel-size 0.02nm --frame-interval 0.5
+  stemseg dynamics wave.npy --dx 1 --dt 0.02
+
+The result is a folder FILM.dynamics/: look at report.html in it.";
+
 const AFTER_HELP: &str = "\
 A film is a stack of memberships Phi(frame, row, column) between 0 and 1, what series --save soft writes
 (memberships.npy, with --label N for pattern N), or an array u(t, x). A stack of labels is taken as 0 and 1.
@@ -30,7 +38,7 @@ Examples:
 
 /// Find the equation of motion in a segmented film.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The film, recognised by content (see FORMATS.md).
     #[arg(value_name = "FILM")]
@@ -44,7 +52,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LENGTH", value_parser = length::pixel_size, allow_hyphen_values = true, help_heading = "Input")]
     pub(super) pixel_size: Option<PixelSize>,
 
-    /// Time between the frames of a stack, s, if the file has none or a wrong one.
+    /// Time between the frames of a stack, s.
+    ///
+    /// If the file has none or a wrong one.
     #[arg(long, value_name = "S", value_parser = parse::number, allow_negative_numbers = true, help_heading = "Input")]
     pub(super) frame_interval: Option<f64>,
 
@@ -65,7 +75,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0,0", value_name = "X,Y", value_parser = parse::pair, allow_hyphen_values = true, help_heading = "Equation")]
     drift: [f64; 2],
 
-    /// Terms to try, such as Phi^2,Phi_xx; with + before the first, in addition to the usual ones.
+    /// Terms to try, such as Phi^2,Phi_xx; +Phi^4: in addition.
     ///
     /// A term is a power of Phi up to Phi^5 times nothing, Phi_x, Phi_y, Phi_xx, Phi_xy, Phi_yy, Phi_x^2,
     /// Phi_y^2, |grad Phi| or kappa |grad Phi| (kappa: the curvature). The usual ones are powers from 0 to 3

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     #[arg(short = 'k', long, value_name = "auto|K", value_delimiter = ',', default_value = "auto", value_parser = parse::clusters, allow_negative_numbers = true, help_heading = None)]
     clusters: Vec<Clusters>,
 
-    /// Find the patterns of an earlier result, with the same labels; nothing is fitted.
+    /// Find the patterns of an earlier result; nothing is fitted.
     #[arg(long, value_name = "RESULT", help_heading = None)]
     like: Option<PathBuf>,
 
@@ -113,14 +113,16 @@ pub(crate) struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Film")]
 struct FilmArgs {
-    /// Frames that the patterns are fitted to: auto, first, all, a number, or a list (0,40,80).
+    /// Frames to fit to: auto, first, all, how many, or a list.
     ///
     /// auto takes frames spread over the film, and adds those that show what these do not. A number is of frames
     /// evenly spread; a single frame is given with a comma (40,).
     #[arg(long, value_name = "FRAMES", default_value = "auto", value_parser = fit, allow_hyphen_values = true)]
     fit: Fit,
 
-    /// Find the drift of the specimen, and put labels into its frame: auto, or off.
+    /// Find the drift of the specimen (auto), or do not (off).
+    ///
+    /// Where it is found, labels lie in the frame of the specimen.
     #[arg(
         long,
         value_enum,
@@ -130,7 +132,7 @@ struct FilmArgs {
     )]
     register: Register,
 
-    /// Average memberships along time under this standard deviation, in frames; 0 for none.
+    /// Average along time, standard deviation in frames; 0 for none.
     #[arg(long, value_name = "N", default_value_t = SeriesRequest::SMOOTH_TIME, value_parser = parse::number, allow_negative_numbers = true)]
     smooth_time: f64,
 
@@ -139,11 +141,11 @@ struct FilmArgs {
     /// After each frame, the centroid of a pattern goes a twentieth of the way to the mean of what surely belongs
     /// to it; it stays where it would come nearer to another pattern. kinetics.csv says how far each has moved, in
     /// standard deviations.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     adapt: bool,
 
     /// Leave out overlay.png, which plays the film, and sheet.png.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_overlay: bool,
 
     /// Time between frames, if the file has none or a wrong one (0.5s, 40ms).

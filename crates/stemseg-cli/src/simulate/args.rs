@@ -13,6 +13,13 @@ use super::film::FilmArgs;
 use crate::args::TalkArgs;
 use crate::parse;
 
+const EXAMPLES: &str = "\
+Examples:
+  stemseg simulate --list
+  stemseg simulate polycrystal --grains 8 --seed 3
+  stemseg simulate plane-groups p4mm p4 --out pair.sim
+  stemseg simulate film --motion precipitates";
+
 const AFTER_HELP: &str = "\
 The result is a folder SCENE.sim/:
   image.npy or image.tif   the micrograph: counts as u16, or f32 if they do not fit or have no noise
@@ -36,7 +43,7 @@ Examples:
 
 /// Simulate a micrograph whose true label map is known.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// What to simulate (see --list).
     #[arg(value_name = "SCENE", required_unless_present = "list")]
@@ -50,7 +57,9 @@ pub(crate) struct Args {
     #[arg(long, exclusive = true)]
     pub(super) list: bool,
 
-    /// Size of the image, px: N or ROWSxCOLS [default: 512; of a film 128, of a film of a line 500].
+    /// Size of the image, px: N or ROWSxCOLS [default: 512].
+    ///
+    /// Of a film with an equation 128, of one of a line 500.
     #[arg(long, value_name = "N|RxC", value_parser = size, allow_hyphen_values = true, help_heading = "Specimen")]
     pub(super) size: Option<Extent>,
 
@@ -62,8 +71,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true, help_heading = "Specimen")]
     grains: Option<usize>,
 
-    /// Shape of the boundaries.
-    #[arg(long, value_enum, default_value = "curved", help_heading = "Specimen")]
+    /// Shape of the boundaries: straight or curved.
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        default_value = "curved",
+        help_heading = "Specimen"
+    )]
     boundary: BoundaryArg,
 
     /// Seed of the random numbers: shapes, motifs, noise.
@@ -77,7 +92,7 @@ pub(crate) struct Args {
     )]
     pub(super) seed: u64,
 
-    /// Mean number of electrons per pixel, or none for an image without noise.
+    /// Mean electrons per pixel, or none for an image without noise.
     #[arg(long, default_value = "50", value_name = "N|none", value_parser = dose, allow_hyphen_values = true, help_heading = "Microscope")]
     dose: Dose,
 
@@ -91,7 +106,7 @@ pub(crate) struct Args {
     )]
     jitter: f64,
 
-    /// Background, relative to the height of the brightest column.
+    /// Background, relative to the brightest column.
     #[arg(
         long,
         default_value_t = 0.25,
@@ -101,7 +116,7 @@ pub(crate) struct Args {
     )]
     background: f64,
 
-    /// Slow change of brightness from the centre to the brightest corner, relative.
+    /// Slow change of brightness from centre to corner, relative.
     #[arg(
         long,
         default_value_t = 0.1,

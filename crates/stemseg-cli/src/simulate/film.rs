@@ -25,23 +25,24 @@ use crate::{Failure, parse, print, print_words};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Film")]
 pub(super) struct FilmArgs {
-    /// What moves in the scene film, micrograph by micrograph [default: moving-front].
+    /// What moves: moving-front, precipitates, or vanishing-grain.
     ///
+    /// The film is one of micrographs; without --motion and --equation it is that of the moving front.
     /// moving-front: a square lattice that a hexagonal one replaces, at a steady speed. precipitates: hexagonal ones
     /// that nucleate, grow and merge. vanishing-grain: a round grain that shrinks and vanishes.
-    #[arg(long, value_enum, conflicts_with = "equation")]
+    #[arg(long, value_enum, hide_possible_values = true, conflicts_with = "equation")]
     motion: Option<MotionArg>,
 
-    /// Farthest that the specimen drifts along an axis in such a film, px [default: 6].
+    /// How far the specimen drifts along an axis, px [default: 6].
     #[arg(long, value_name = "PX", value_parser = parse::number, allow_negative_numbers = true)]
     drift: Option<f64>,
 
-    /// Equation of motion of a film Phi(t, y, x), in the stead of micrographs.
+    /// A film Phi(t, y, x) of this equation of motion instead (see --help).
     ///
     /// travelling-wave: u_t = d u_xx - u^3 + (1 + a) u^2 - a u along a line, from a sharp step. allen-cahn: Phi_t
     /// = d (Phi_xx + Phi_yy) - r (2 Phi^3 - 3 Phi^2 + Phi). curvature: Phi_t = d kappa |grad Phi|. diffusion:
     /// Phi_t = d (Phi_xx + Phi_yy). advection: Phi_t = -x Phi_x - y Phi_y.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, hide_possible_values = true)]
     equation: Option<EquationArg>,
 
     /// Number of frames [default: 40, of a line 500, of micrographs 30].
@@ -49,39 +50,39 @@ pub(super) struct FilmArgs {
     frames: Option<usize>,
 
     /// The coefficient d: diffusivity, or mobility of a curved boundary [default: 10, 1.5 or 1].
-    #[arg(long, value_name = "D", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "D", value_parser = parse::number, allow_negative_numbers = true)]
     diffusivity: Option<f64>,
 
     /// The coefficient a of the travelling wave, 0 to 1 [default: 0.9].
-    #[arg(long, value_name = "A", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "A", value_parser = parse::number, allow_negative_numbers = true)]
     threshold: Option<f64>,
 
     /// The coefficient r of the Allen-Cahn equation [default: 0.12].
-    #[arg(long, value_name = "R", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "R", value_parser = parse::number, allow_negative_numbers = true)]
     rate: Option<f64>,
 
     /// Velocity of advection: X,Y [default: 1,0.5].
-    #[arg(long, value_name = "X,Y", value_parser = parse::pair, allow_hyphen_values = true)]
+    #[arg(long, hide_short_help = true, value_name = "X,Y", value_parser = parse::pair, allow_hyphen_values = true)]
     velocity: Option<[f64; 2]>,
 
     /// Distance of two pixels [default: 1].
-    #[arg(long, value_name = "X", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "X", value_parser = parse::number, allow_negative_numbers = true)]
     dx: Option<f64>,
 
     /// Time between two frames [default: 1, of a line 0.02].
-    #[arg(long, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
     dt: Option<f64>,
 
     /// Time before the first frame [default: 0].
-    #[arg(long, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "T", value_parser = parse::number, allow_negative_numbers = true)]
     begin: Option<f64>,
 
     /// Standard deviation of white noise.
-    #[arg(long, value_name = "S", value_parser = parse::number, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, value_name = "S", value_parser = parse::number, allow_negative_numbers = true)]
     noise: Option<f64>,
 
     /// Standard deviation of the noise of a soft segmentation, on the scale of ln(Phi / (1 - Phi)).
-    #[arg(long, value_name = "S", value_parser = parse::number, allow_negative_numbers = true, conflicts_with = "noise")]
+    #[arg(long, hide_short_help = true, value_name = "S", value_parser = parse::number, allow_negative_numbers = true, conflicts_with = "noise")]
     soft_noise: Option<f64>,
 }
 

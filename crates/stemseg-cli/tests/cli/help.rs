@@ -92,6 +92,17 @@ fn the_short_help_fits_a_screen_and_has_what_one_needs_every_day() {
 }
 
 #[test]
+fn every_short_help_fits_a_screen() {
+    let place = Place::empty();
+    for command in subcommands(&place) {
+        let short = printed(&place, &[&command, "-h"]);
+        let lines = short.lines().count();
+        assert!(lines <= SCREEN, "{command}: {lines} lines: {short}");
+        assert!(short.contains("Examples:"), "{command}: {short}");
+    }
+}
+
+#[test]
 fn the_help_names_every_option_that_the_tests_use() {
     let help = help(&Place::empty(), &["segment"]);
     let options = [
