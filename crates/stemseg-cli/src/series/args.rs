@@ -116,7 +116,7 @@ struct FilmArgs {
     /// Frames to fit to: auto, first, all, how many, or a list.
     ///
     /// auto takes frames spread over the film, and adds those that show what these do not. A number is of frames
-    /// evenly spread; a single frame is given with a comma (40,).
+    /// evenly spread; a list is such as 0,40,80, and a single frame is given with a comma (40,).
     #[arg(long, value_name = "FRAMES", default_value = "auto", value_parser = fit, allow_hyphen_values = true)]
     fit: Fit,
 
