@@ -9,7 +9,9 @@ use crate::term::{Jet, Term};
 use crate::weak::Scale;
 
 /// Samples at most.
-const MOST: usize = 4000;
+const MOST: usize = 1500;
+/// Widest window in space, px to either side.
+const WIDEST: usize = 16;
 
 /// How a film is smoothed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,9 @@ impl Way {
         }
     }
 
-    /// Weights of value, first and second derivative in time and in space, under bumps of `scale`.
-    fn kernels(self, scale: Scale) -> [[Vec<f64>; 3]; 2] {
-        let (time, space) = ((scale.time / 2).max(1), (scale.space / 2).max(2));
+    /// Weights of value, first and second derivative in time and in space, for windows of these half
+    /// widths.
+    fn kernels(self, Scale { time, space }: Scale) -> [[Vec<f64>; 3]; 2] {
         match self {
             Self::SavitzkyGolay => [savitzky_golay(time, 2), savitzky_golay(space, 4)],
             Self::Splines => [time, space].map(|half| smoothing_spline(half, half as f64 / REACH)),
@@ -42,10 +44,30 @@ impl Way {
 
 /// Half widths of the windows over the lengths that splines smooth over: beyond, their weights are
 /// lost.
-const REACH: f64 = 6.0;
+const REACH: f64 = 4.0;
+
+/// Half widths of windows that are tried, for a film that shows most under bumps of `scale`: noise in
+/// its derivatives makes coefficients too small where they are narrow, and wide ones blur boundaries.
+fn windows(film: &Film, scale: Scale) -> Vec<Scale> {
+    let [frames, rows, cols] = film.dim();
+    let side = if film.is_line() { cols } else { rows.min(cols) };
+    let widest = (side / 8).clamp(2, WIDEST);
+    let longest = ((frames - 1) / 4).max(1);
+    let mut all: Vec<Scale> = Vec::new();
+    for space in [scale.space / 2, scale.space, 2 * scale.space] {
+        for time in [scale.time / 2, scale.time] {
+            let window = Scale { time: time.clamp(1, longest), space: space.clamp(2, widest) };
+            if !all.contains(&window) {
+                all.push(window);
+            }
+        }
+    }
+    all
+}
 
 /// Coefficients of `terms`, in px and frames, by least squares on derivatives of the smoothed film at
-/// the places `at`; none where the terms cannot be told apart.
+/// the places `at`, under the windows that leave the least of the rate unexplained; none where the
+/// terms cannot be told apart.
 pub(crate) fn fit(
     film: &Film,
     way: Way,
@@ -53,7 +75,20 @@ pub(crate) fn fit(
     terms: &[Term],
     drift: [f64; 2],
 ) -> Option<Vec<f64>> {
-    let [time, space] = way.kernels(scale);
+    let fits = windows(film, scale)
+        .into_iter()
+        .filter_map(|window| smoothed(film, way.kernels(window), at, terms, drift));
+    fits.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, all)| all)
+}
+
+/// The share of the rate that a fit under these kernels leaves unexplained, and its coefficients.
+fn smoothed(
+    film: &Film,
+    [time, space]: [[Vec<f64>; 3]; 2],
+    at: &[[usize; 3]],
+    terms: &[Term],
+    drift: [f64; 2],
+) -> Option<(f64, Vec<f64>)> {
     let chosen: Vec<[usize; 3]> =
         at.iter().step_by(at.len().div_ceil(MOST).max(1)).copied().collect();
     let rows: Vec<(f64, Jet)> =
@@ -65,7 +100,13 @@ pub(crate) fn fit(
     let left = |(rate, jet): &(f64, Jet)| rate + drift[0] * jet.x + drift[1] * jet.y;
     let left: Vec<f64> = rows.iter().map(left).collect();
     let all = least_squares(&right, &left);
-    all.iter().all(|value| value.is_finite()).then_some(all)
+    let rest = (0..left.len()).map(|i| {
+        let found: f64 = all.iter().enumerate().map(|(j, c)| c * right[(i, j)]).sum();
+        (left[i] - found).powi(2)
+    });
+    let unexplained = rest.sum::<f64>() / left.iter().map(|rate| rate * rate).sum::<f64>();
+    // Written so that NaN fails.
+    (unexplained >= 0.0 && all.iter().all(|value| value.is_finite())).then_some((unexplained, all))
 }
 
 /// `Phi_t` and the derivatives in space at one place.

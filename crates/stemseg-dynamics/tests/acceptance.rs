@@ -180,6 +180,17 @@ fn allen_cahn() -> Result<(), Failed> {
             ("Phi", -rate),
         ];
         terms(&answer, &right, 0.1)?;
+        // By derivatives of the smoothed film, coefficients are smaller by what noise is left in it.
+        for way in &answer.second_ways {
+            for (own, other) in answer.written.terms.iter().zip(&way.coefficients) {
+                if (other / own.coefficient - 1.0).abs() > 0.3 {
+                    return Err(format!("noise {noise}: {way:?} for {:?}", answer.written).into());
+                }
+            }
+        }
+        if answer.second_ways.len() != 2 {
+            return Err(format!("{:?}", answer.second_ways).into());
+        }
     }
     Ok(())
 }
