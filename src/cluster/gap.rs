@@ -12,6 +12,7 @@
 //! other half.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
+use rayon::prelude::*;
 
 use crate::cluster::split::CLEAR;
 use crate::image::gaussian;
@@ -110,13 +111,17 @@ impl Gaps {
         let mut separations = Array2::from_elem((clusters, clusters), f64::INFINITY);
         if clusters > 1 {
             let field = Field::new(points, labels, sites);
-            let inside: Vec<Inside> = (0..clusters).map(|k| field.inside(k)).collect();
-            for one in 0..clusters {
-                for other in 0..one {
-                    let separation = field.separation(&inside[one], &inside[other]);
-                    separations[(one, other)] = separation;
-                    separations[(other, one)] = separation;
-                }
+            let inside: Vec<Inside> = (0..clusters).into_par_iter().map(|k| field.inside(k)).collect();
+            let pairs: Vec<_> =
+                (0..clusters).flat_map(|one| (0..one).map(move |other| (one, other))).collect();
+            let separation = |&(one, other): &(usize, usize)| {
+                let separation = field.separation(&inside[one], &inside[other]);
+                (one, other, separation)
+            };
+            let found: Vec<_> = pairs.par_iter().map(separation).collect();
+            for (one, other, separation) in found {
+                separations[(one, other)] = separation;
+                separations[(other, one)] = separation;
             }
         }
         Self { separations: Some(separations) }

@@ -85,12 +85,13 @@ pub(crate) fn division(
     for _ in 0..ROUNDS {
         let high = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v > threshold);
         let low = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v <= threshold);
-        let [low, high] = [low, high].map(|own| Class::new(own, &smooth, stride));
+        let [low, high] = [low, high].map(|own| Core::new(own, &smooth, stride));
         let (low, high) = (low?, high?);
         threshold = ((low.mean + high.mean) / 2.0) as f32;
         found = Some((low, high));
     }
-    let (low, high) = found?;
+    let (low, high) =
+        found.map(|(low, high)| (Class::new(low, stride), Class::new(high, stride)))?;
     let apart = high.mean - low.mean;
     let spread = (0.5 * (low.spread() + high.spread())).sqrt();
     let step = high.mean_near(&low, &raw, stride) - low.mean_near(&high, &raw, stride);
@@ -101,6 +102,46 @@ pub(crate) fn division(
         trend: (low.trend + high.trend) / (low.variance + high.variance).max(f64::MIN_POSITIVE),
     };
     Some(Division { levels, high: high.own })
+}
+
+/// The sites of one class, and those deep inside it.
+struct Core {
+    own: Array2<bool>,
+    /// The feature at the latter, smoothed, and where these are.
+    values: Vec<f64>,
+    places: Vec<[f64; 2]>,
+    mean: f64,
+    /// How many there would be if there were no other class.
+    inside: usize,
+}
+
+impl Core {
+    /// The sites deeper than [`CORE`], from the image's border as well, which are `stride` px
+    /// apart; nothing where they are too few.
+    fn new(own: Array2<bool>, smooth: &Array2<f32>, stride: f64) -> Option<Self> {
+        let radius = CORE / stride;
+        let (rows, cols) = own.dim();
+        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
+        others
+            .slice_mut(ndarray::s![1..=rows, 1..=cols])
+            .zip_mut_with(&own, |out, own| *out = !own);
+        let depth = regions::distance(&others)?;
+        let (mut values, mut places, mut inside) = (Vec::new(), Vec::new(), 0);
+        for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
+            if f64::from(depth[(r + 1, c + 1)]) > radius {
+                values.push(f64::from(smooth[(r, c)]));
+                places.push([r as f64, c as f64]);
+            }
+            // Where there is no other class, all of these would be core.
+            let border = (r + 1).min(rows - r).min(c + 1).min(cols - c);
+            inside += usize::from(border as f64 > radius);
+        }
+        if values.len() < CORE_SITES {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Some(Self { own, values, places, mean, inside })
+    }
 }
 
 /// The sites of one class.
@@ -119,36 +160,17 @@ impl Class {
         self.trend + DISORDER * (self.variance - self.trend)
     }
 
-    /// Its core is deeper than [`CORE`], from the image's border as well; sites are `stride` px
-    /// apart.
-    fn new(own: Array2<bool>, smooth: &Array2<f32>, stride: f64) -> Option<Self> {
-        let radius = CORE / stride;
-        let (rows, cols) = own.dim();
-        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
-        others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&own.mapv(|own| !own));
-        let depth = regions::distance(&others)?;
-        let (mut core, mut places, mut inside) = (Vec::new(), Vec::new(), 0);
-        for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
-            if f64::from(depth[(r + 1, c + 1)]) > radius {
-                core.push(f64::from(smooth[(r, c)]));
-                places.push([r as f64, c as f64]);
-            }
-            // Where there is no other class, all of these would be core.
-            let border = (r + 1).min(rows - r).min(c + 1).min(cols - c);
-            inside += usize::from(border as f64 > radius);
-        }
-        if core.len() < CORE_SITES {
-            return None;
-        }
-        let n = core.len() as f64;
-        let mean = core.iter().sum::<f64>() / n;
+    /// Of a class with this `core`; sites are `stride` px apart.
+    fn new(core: Core, stride: f64) -> Self {
+        let Core { own, values, places, mean, inside } = core;
+        let n = values.len() as f64;
         // Neighbours share what they are smoothed over; of few values that are independent, the
         // spread comes out too small.
         let independent = n * stride.powi(2) / (PI * SMOOTHING.powi(2));
-        let biased = core.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        let biased = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
         let variance = biased * (1.0 + 1.0 / independent);
-        let trend = variance * trend(&core, &places);
-        Some(Self { own, mean, variance, trend, depth: (n / inside as f64).min(1.0) })
+        let trend = variance * trend(&values, &places);
+        Self { own, mean, variance, trend, depth: (n / inside as f64).min(1.0) }
     }
 
     /// Mean of the feature `raw`, unsmoothed, near the boundary with `other`; that of the core
@@ -219,9 +241,12 @@ fn smoothed(values: &Array2<f32>, present: &Array2<bool>, sigma: f64) -> Array2<
 
 /// The threshold between two classes of `values` that lie furthest apart for their sizes.
 fn otsu(mut values: Vec<f32>) -> Option<f32> {
-    values.sort_by(f32::total_cmp);
-    let quantile = |share: f64| values.get((share * (values.len() - 1) as f64) as usize).copied();
-    let (least, most) = (quantile(TAIL)?, quantile(1.0 - TAIL)?);
+    let last = values.len().checked_sub(1)?;
+    let mut quantile = |share: f64| {
+        let place = (share * last as f64) as usize;
+        *values.select_nth_unstable_by(place, f32::total_cmp).1
+    };
+    let (least, most) = (quantile(TAIL), quantile(1.0 - TAIL));
     let width = f64::from(most - least) / BINS as f64;
     if width.is_nan() || width <= 0.0 {
         return None;

@@ -27,7 +27,7 @@ use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
 use crate::{Error, Result};
-pub(crate) use folded::Folded;
+pub(crate) use folded::{Class, Folded};
 
 /// What becomes of the projections in a site's window.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

@@ -239,18 +239,21 @@ fn narrow<T: Pixel>(
     let sums: Vec<Sums> = lines
         .enumerate()
         .map(|(row, (mut line, pixels))| {
-            let mask = mask.map(|m| m.row(row));
             let mut replaced = 0;
+            let mut narrow = |value: &mut f32, pixel: T| {
+                let finite = pixel.to_f64().is_finite();
+                *value = if finite { pixel.minus(offset) } else { 0.0 };
+                replaced += usize::from(!finite);
+            };
+            let Some(mask) = mask.map(|mask| mask.row(row)) else {
+                line.iter_mut().zip(pixels).for_each(|(value, &pixel)| narrow(value, pixel));
+                let counted = line.as_slice().expect("rows of a fresh array are contiguous");
+                return Sums { replaced, ..Sums::of(counted) };
+            };
             let mut counted = Vec::with_capacity(pixels.len());
-            for (col, (value, &pixel)) in line.iter_mut().zip(pixels).enumerate() {
-                if mask.is_some_and(|m| m[col]) {
-                    continue;
-                }
-                if pixel.to_f64().is_finite() {
-                    *value = pixel.minus(offset);
-                } else {
-                    replaced += 1;
-                }
+            let counts = line.iter_mut().zip(pixels).zip(mask).filter(|(_, out)| !**out);
+            for ((value, &pixel), _) in counts {
+                narrow(value, pixel);
                 counted.push(*value);
             }
             Sums { replaced, ..Sums::of(&counted) }
@@ -284,17 +287,24 @@ impl Sums {
         // Several sums at once, in an order that does not depend on the machine.
         const LANES: usize = 8;
         let mut sums = [[0.0_f64; LANES]; 2];
-        for chunk in values.chunks(LANES) {
-            for (lane, &v) in chunk.iter().enumerate() {
-                let wide = f64::from(v);
-                sums[0][lane] += wide;
-                sums[1][lane] += wide * wide;
+        let (mut least, mut most) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        let mut add = |lane: usize, v: f32| {
+            let wide = f64::from(v);
+            sums[0][lane] += wide;
+            sums[1][lane] += wide * wide;
+            least[lane] = if v < least[lane] { v } else { least[lane] };
+            most[lane] = if v > most[lane] { v } else { most[lane] };
+        };
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                add(lane, chunk[lane]);
             }
         }
+        rest.iter().enumerate().for_each(|(lane, &v)| add(lane, v));
         let [sum, squares] = sums.map(|lanes| lanes.iter().sum());
-        let (least, most) = values
-            .iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), &v| (l.min(v), m.max(v)));
+        let least = least.into_iter().fold(f32::INFINITY, f32::min);
+        let most = most.into_iter().fold(f32::NEG_INFINITY, f32::max);
         Self { count: values.len() as f64, sum, squares, least, most, replaced: 0 }
     }
 

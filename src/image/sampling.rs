@@ -131,13 +131,12 @@ pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Microgra
 
 /// Takes slow brightness and contrast out; masked pixels stay 0.
 fn flatten(image: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>, period: f64) {
-    let counts = |at: (usize, usize)| mask.is_none_or(|mask| !mask[at]);
-    let background = Slow::of(image.view(), &counts, BACKGROUND * period, |v| v);
+    let background = Slow::of(image.view(), mask, BACKGROUND * period, |v| v);
     background.by_row(image, |row, slow| {
         row.into_iter().zip(slow).for_each(|(v, slow)| *v -= slow);
     });
     blank(image, mask);
-    let contrast = Slow::of(image.view(), &counts, CONTRAST * period, |v| v * v);
+    let contrast = Slow::of(image.view(), mask, CONTRAST * period, |v| v * v);
     let floor = (FLOOR * contrast.mean()).max(f64::MIN_POSITIVE) as f32;
     contrast.by_row(image, |row, slow| {
         row.into_iter().zip(slow).for_each(|(v, slow)| *v /= (slow.max(0.0) + floor).sqrt());
@@ -162,10 +161,10 @@ struct Slow {
 }
 
 impl Slow {
-    /// Mean of `value` over the pixels that count, under a Gaussian of `sigma` px.
+    /// Mean of `value` over the pixels that `mask` leaves, under a Gaussian of `sigma` px.
     fn of(
         image: ArrayView2<'_, f32>,
-        counts: &(dyn Fn((usize, usize)) -> bool + Sync),
+        mask: Option<&ArcArray2<bool>>,
         sigma: f64,
         value: impl Fn(f32) -> f32 + Sync,
     ) -> Self {
@@ -176,10 +175,19 @@ impl Slow {
         let lines = sums.outer_iter_mut().into_par_iter().zip(weights.outer_iter_mut());
         lines.enumerate().for_each(|(i, (mut sums, mut weights))| {
             for r in i * side..rows.min((i + 1) * side) {
-                for (c, &v) in image.row(r).iter().enumerate() {
-                    if counts((r, c)) {
-                        sums[c / side] += value(v);
-                        weights[c / side] += 1.0;
+                let line = image.row(r);
+                let line = line.to_slice().expect("rows of images are contiguous");
+                let out = mask.map(|mask| mask.row(r));
+                for (block, pixels) in line.chunks(side).enumerate() {
+                    let Some(out) = &out else {
+                        sums[block] += pixels.iter().map(|&v| value(v)).sum::<f32>();
+                        weights[block] += pixels.len() as f32;
+                        continue;
+                    };
+                    let out = out.iter().skip(block * side);
+                    for (&v, _) in pixels.iter().zip(out).filter(|(_, out)| !**out) {
+                        sums[block] += value(v);
+                        weights[block] += 1.0;
                     }
                 }
             }

@@ -15,7 +15,7 @@
 //! along boundaries and single faults, which look like a pattern of their own or like
 //! any other one, have no core and go to those that surround them.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut1, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::image::gaussian;
@@ -156,10 +156,9 @@ fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
     }
 }
 
-/// Distance of each site from the nearest of those in `of`, in sites (Felzenszwalb and
-/// Huttenlocher, Distance transforms of sampled functions, Theory of Computing 8, 2012,
-/// by the direct search along rows that short distances make faster); nothing where
-/// there are none.
+/// Distance of each site from the nearest of those in `of`, in sites (Meijster, Roerdink and
+/// Hesselink, A general algorithm for computing distance transforms in linear time, 2000);
+/// nothing where there are none.
 pub(crate) fn distance(of: &Array2<bool>) -> Option<Array2<f32>> {
     if !of.iter().any(|&there| there) {
         return None;
@@ -167,36 +166,62 @@ pub(crate) fn distance(of: &Array2<bool>) -> Option<Array2<f32>> {
     let (rows, cols) = of.dim();
     // Down and up the columns, whole sites.
     let far = (rows + cols) as i64;
-    let mut down = of.map(|&there| if there { 0 } else { far });
+    let mut down = of.mapv(|there| if there { 0 } else { far });
+    let nearer = |mut to: ArrayViewMut1<'_, i64>, from: ArrayView1<'_, i64>| {
+        to.zip_mut_with(&from, |to, &from| *to = (*to).min(from + 1));
+    };
     for r in 1..rows {
-        for c in 0..cols {
-            down[(r, c)] = down[(r, c)].min(down[(r - 1, c)] + 1);
-        }
+        let (above, below) = down.view_mut().split_at(Axis(0), r);
+        nearer(below.index_axis_move(Axis(0), 0), above.row(r - 1));
     }
-    for r in (0..rows.saturating_sub(1)).rev() {
-        for c in 0..cols {
-            down[(r, c)] = down[(r, c)].min(down[(r + 1, c)] + 1);
-        }
+    for r in (1..rows).rev() {
+        let (above, below) = down.view_mut().split_at(Axis(0), r);
+        nearer(above.index_axis_move(Axis(0), r - 1), below.row(0));
     }
     let mut distance = Array2::zeros((rows, cols));
     let lines = distance.outer_iter_mut().into_par_iter().zip(down.outer_iter());
-    lines.for_each(|(mut to, down)| {
-        for (c, to) in to.iter_mut().enumerate() {
-            let mut least = down[c] * down[c];
-            let mut step = 1;
-            // Nothing further along the row than the least so far can be nearer.
-            while ((step * step) as i64) < least && (step <= c || c + step < cols) {
-                let left = c.checked_sub(step).map(|c| down[c]);
-                let right = down.get(c + step).copied();
-                for d in left.into_iter().chain(right) {
-                    least = least.min((step * step) as i64 + d * d);
-                }
-                step += 1;
+    lines.for_each_init(Vec::new, |nearest, (mut to, down)| {
+        envelope(down, nearest);
+        // From the last column on, each to the first one that it is nearest to.
+        for (c, to) in to.iter_mut().enumerate().rev() {
+            let Some(&(column, from)) = nearest.last() else { break };
+            *to = (squared(down, column, c) as f32).sqrt();
+            if from == c {
+                nearest.pop();
             }
-            *to = (least as f32).sqrt();
         }
     });
     Some(distance)
+}
+
+/// Squared distance of column `c` from what is nearest in `column`, `down[column]` away there.
+fn squared(down: ArrayView1<'_, i64>, column: usize, c: usize) -> i64 {
+    down[column] * down[column] + (column.abs_diff(c) * column.abs_diff(c)) as i64
+}
+
+/// Which columns the columns of a row are nearest to, of what is `down` rows away in each: the
+/// column, and the first of those that it is the nearest of, from the left to the right.
+fn envelope(down: ArrayView1<'_, i64>, nearest: &mut Vec<(usize, usize)>) {
+    nearest.clear();
+    for column in 0..down.len() {
+        while let Some(&(last, from)) = nearest.last() {
+            if squared(down, last, from) <= squared(down, column, from) {
+                break;
+            }
+            nearest.pop();
+        }
+        let Some(&(last, _)) = nearest.last() else {
+            nearest.push((column, 0));
+            continue;
+        };
+        // Up to where the two are equally far, rounded down, the last is the nearer.
+        let level = |c: usize| down[c] * down[c] + (c * c) as i64;
+        let equal = (level(column) - level(last)) / (2 * (column - last) as i64);
+        let from = equal as usize + 1;
+        if from < down.len() {
+            nearest.push((column, from));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -205,12 +230,19 @@ mod tests {
 
     #[test]
     fn distances_are_those_by_definition() {
-        let of = Array2::from_shape_fn((23, 31), |(r, c)| (7 * r + 5 * c) % 61 == 3);
-        let found = distance(&of).unwrap();
-        for ((r, c), &d) in found.indexed_iter() {
-            let all = of.indexed_iter().filter(|(_, there)| **there);
-            let least = all.map(|((i, j), _)| (r as f32 - i as f32).hypot(c as f32 - j as f32));
-            assert!((d - least.fold(f32::INFINITY, f32::min)).abs() < 1e-5, "{r} {c}");
+        // Many, few, a single one in the corner, rows and columns alone.
+        let of = [(61, 3), (311, 3), (1000, 292), (2, 0), (7, 1)];
+        let shapes = [(23, 31), (31, 23), (1, 40), (40, 1), (25, 24)];
+        for (shape, (modulus, rest)) in shapes.into_iter().flat_map(|s| of.map(|of| (s, of))) {
+            let mut of = Array2::from_shape_fn(shape, |(r, c)| (7 * r + 5 * c) % modulus == rest);
+            of[(shape.0 - 1, shape.1 - 1)] = true;
+            let found = distance(&of).unwrap();
+            for ((r, c), &d) in found.indexed_iter() {
+                let all = of.indexed_iter().filter(|(_, there)| **there);
+                let squares = all.map(|((i, j), _)| r.abs_diff(i).pow(2) + c.abs_diff(j).pow(2));
+                let least = squares.min().unwrap();
+                assert_eq!(d, (least as f32).sqrt(), "{shape:?} {modulus} {r} {c}");
+            }
         }
         assert_eq!(distance(&Array2::from_elem((3, 4), false)), None);
     }

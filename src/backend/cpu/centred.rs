@@ -6,6 +6,9 @@
 //! side by side. Each cell, and each site, is computed by itself, so that tiles change
 //! nothing.
 
+mod cells;
+mod pixels;
+
 use std::sync::Arc;
 
 use multiversion::multiversion;
@@ -18,6 +21,8 @@ use super::vector::{LANES, Vector, fma, vector};
 use crate::descriptor::centred::{Family, LEAST_SHARE};
 use crate::plan::Plan;
 use crate::sites::{Band, Extent, SiteGrid, Tile};
+use cells::Pairs;
+use pixels::{Pixels, Source};
 
 /// Weight, mean of both pixels, and sums of the products of what they are off it: of
 /// the first, of both, of the second.
@@ -52,37 +57,11 @@ struct Scratch {
     merged: Vec<f32>,
 }
 
-/// The pixels of a tile and around it, columns by stride phase, 0 where there is none.
-#[derive(Debug, Default)]
-struct Pixels {
-    values: Vec<f32>,
-    /// 1 where there is a pixel that counts, else 0.
-    counts: Vec<f32>,
-    /// Values of a phase.
-    pitch: usize,
-    stride: usize,
-    /// Whether all of them count.
-    whole: bool,
-}
-
 /// Cells of a tile.
 struct Cells {
     rows: usize,
     /// Columns in whole vectors: of the tile's sites, with those around.
     pitch: usize,
-}
-
-impl Pixels {
-    /// Where column `col` stands in a row; the next of its phase stands after it.
-    #[inline(always)]
-    fn at(&self, col: usize) -> usize {
-        col % self.stride * self.pitch + col / self.stride
-    }
-
-    #[inline(always)]
-    fn line(&self) -> usize {
-        self.stride * self.pitch
-    }
 }
 
 impl CpuFamily for Family {
@@ -147,49 +126,23 @@ impl<'a> Kernel<'a> {
         values.resize(VALUES * cells.rows * cells.pitch, 0.0);
         merged.resize(VALUES * cells.pitch, 0.0);
         for (&half, out) in self.halves.iter().zip(out.chunks_mut(pitch)) {
-            translation(self, tile, half, (&cells, pixels), (&mut *values, &mut *merged), out);
+            let pairs = Pairs::new(self, pixels, half);
+            translation(self, tile, &pairs, (&cells, pixels), (&mut *values, &mut *merged), out);
         }
     }
 
     /// Copies the pixels of `tile` and around it.
     fn fill(&self, tile: &Tile, cells: &Cells, pixels: &mut Pixels) {
         let (stride, lead) = (self.grid.stride, self.lead);
-        // The first pixel of the copy; before the image's where it is negative.
         let first =
             |site: usize, lead: usize| site as isize - (self.around * stride + lead) as isize;
         let top = first(self.grid.row(tile.first.rows), lead.rows);
         let left = first(self.grid.col(tile.first.cols), lead.cols);
         let rows = (cells.rows - 1) * stride + 2 * lead.rows + 1;
-        pixels.stride = stride;
-        pixels.pitch = cells.pitch + 2 * lead.cols / stride + 1;
-        let line = pixels.line();
-        let there = |at: isize, count: usize, size: usize| {
-            let end = (at + count as isize).clamp(0, size as isize);
-            at.clamp(0, end)..end
-        };
-        let (image_rows, image_cols) = self.image.dim();
-        let (there_rows, there_cols) =
-            (there(top, rows, image_rows), there(left, line, image_cols));
-        pixels.values.clear();
-        pixels.values.resize(rows * line, 0.0);
-        pixels.counts.clear();
-        pixels.counts.resize(rows * line, 0.0);
-        let mut count = 0;
-        for row in there_rows {
-            let from = (row - top) as usize * line;
-            let own = self.image.row(row as usize);
-            let mask = self.mask.as_ref().map(|mask| mask.row(row as usize));
-            for col in there_cols.clone() {
-                if mask.is_some_and(|mask| mask[col as usize]) {
-                    continue;
-                }
-                let to = from + pixels.at((col - left) as usize);
-                pixels.values[to] = own[col as usize];
-                pixels.counts[to] = 1.0;
-                count += 1;
-            }
-        }
-        pixels.whole = count == rows * line;
+        let pitch = cells.pitch + 2 * lead.cols / stride + 1;
+        let source = Source { image: self.image, mask: self.mask, first: [top, left] };
+        pixels.take(&source, rows, pitch, stride);
+        pixels.average(&self.cell);
     }
 
     /// Scores of one translation.
@@ -197,7 +150,7 @@ impl<'a> Kernel<'a> {
     fn translation<const FUSED: bool>(
         &self,
         tile: &Tile,
-        half: [i32; 2],
+        pairs: &Pairs,
         (cells, pixels): (&Cells, &Pixels),
         (values, merged): (&mut [f32], &mut [f32]),
         out: &mut [f32],
@@ -205,9 +158,9 @@ impl<'a> Kernel<'a> {
         let plane = cells.rows * cells.pitch;
         for row in 0..cells.rows {
             for first in (0..cells.pitch).step_by(LANES) {
-                let cell = match pixels.whole {
-                    true => self.cell::<FUSED, true>(pixels, half, (row, first)),
-                    false => self.cell::<FUSED, false>(pixels, half, (row, first)),
+                let cell = match pairs.whole(self, pixels, (row, first)) {
+                    true => self.whole_cell::<FUSED>(pixels, pairs, (row, first)),
+                    false => self.cell::<FUSED>(pixels, pairs, (row, first)),
                 };
                 store(&cell, values, plane, row * cells.pitch + first);
             }
@@ -224,71 +177,6 @@ impl<'a> Kernel<'a> {
                 out.copy_from_slice(&scores[..out.len()]);
             }
         }
-    }
-
-    /// Weight and both pixels of the pair about pixel `(i, j)` of sixteen cells: see
-    /// [`cell`](Self::cell).
-    #[inline(always)]
-    fn pair<const WHOLE: bool>(
-        &self,
-        pixels: &Pixels,
-        [r, c]: [i32; 2],
-        (row, first): (usize, usize),
-        (i, j): (usize, usize),
-    ) -> (Vector, Vector, Vector) {
-        let half = self.cell.len() / 2;
-        let top = row * self.grid.stride + self.lead.rows - half;
-        let left = self.lead.cols - half;
-        let place = |r: i32, c: i32| {
-            let (row, col) = (
-                (top + i).wrapping_add_signed(r as isize),
-                (left + j).wrapping_add_signed(c as isize),
-            );
-            row * pixels.line() + pixels.at(col) + first
-        };
-        let (a, b) = (place(-r, -c), place(r, c));
-        let mut weight = [self.cell[i] * self.cell[j]; LANES];
-        if !WHOLE {
-            let (own, other) = (vector(&pixels.counts, a), vector(&pixels.counts, b));
-            for lane in 0..LANES {
-                weight[lane] *= own[lane] * other[lane];
-            }
-        }
-        (weight, *vector(&pixels.values, a), *vector(&pixels.values, b))
-    }
-
-    /// Sixteen cells of cell row `row` from column `first` on, of pairs `half` px to
-    /// each side. With `WHOLE` all pixels count.
-    #[inline(always)]
-    fn cell<const FUSED: bool, const WHOLE: bool>(
-        &self,
-        pixels: &Pixels,
-        [r, c]: [i32; 2],
-        (row, first): (usize, usize),
-    ) -> [Vector; VALUES] {
-        let side = self.cell.len();
-        let [mut n, mut a, mut b] = [[0.0; LANES]; 3];
-        for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
-            let (weight, own, other) = self.pair::<WHOLE>(pixels, [r, c], (row, first), (i, j));
-            for lane in 0..LANES {
-                n[lane] += weight[lane];
-                a[lane] = fma::<FUSED>(weight[lane], own[lane], a[lane]);
-                b[lane] = fma::<FUSED>(weight[lane], other[lane], b[lane]);
-            }
-        }
-        let (a, b) = (means(&a, &n), means(&b, &n));
-        let [mut aa, mut ab, mut bb] = [[0.0; LANES]; 3];
-        for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
-            let (weight, own, other) = self.pair::<WHOLE>(pixels, [r, c], (row, first), (i, j));
-            for lane in 0..LANES {
-                let (own, other) = (own[lane] - a[lane], other[lane] - b[lane]);
-                let weighted = [weight[lane] * own, weight[lane] * other];
-                aa[lane] = fma::<FUSED>(weighted[0], own, aa[lane]);
-                ab[lane] = fma::<FUSED>(weighted[0], other, ab[lane]);
-                bb[lane] = fma::<FUSED>(weighted[1], other, bb[lane]);
-            }
-        }
-        [n, a, b, aa, ab, bb]
     }
 
     /// Weighted sum of what stands at `at` and each `step` values further in `planes`,
@@ -373,16 +261,16 @@ fn store(values: &[Vector; VALUES], planes: &mut [f32], plane: usize, at: usize)
 fn translation(
     kernel: &Kernel<'_>,
     tile: &Tile,
-    half: [i32; 2],
+    pairs: &Pairs,
     cells: (&Cells, &Pixels),
     buffers: (&mut [f32], &mut [f32]),
     out: &mut [f32],
 ) {
     multiversion::target::match_target! {
-        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => kernel.translation::<true>(tile, half, cells, buffers, out),
-        "x86_64+avx2+fma" => kernel.translation::<true>(tile, half, cells, buffers, out),
-        "aarch64+neon" => kernel.translation::<true>(tile, half, cells, buffers, out),
-        _ => kernel.translation::<false>(tile, half, cells, buffers, out),
+        "x86_64+avx512f+avx512vl+avx512dq+avx512bw" => kernel.translation::<true>(tile, pairs, cells, buffers, out),
+        "x86_64+avx2+fma" => kernel.translation::<true>(tile, pairs, cells, buffers, out),
+        "aarch64+neon" => kernel.translation::<true>(tile, pairs, cells, buffers, out),
+        _ => kernel.translation::<false>(tile, pairs, cells, buffers, out),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn pitch(inner: &InnerSites) -> usize {
 /// Rows of an image with the columns by stride phase: column `b stride + phase` is
 /// value `b` of its phase, so that a pixel's neighbours one stride apart are
 /// neighbours in memory.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Phased {
     values: Vec<f32>,
     stride: usize,
@@ -79,20 +79,30 @@ pub(super) struct Phased {
 impl Phased {
     /// The pixel `rows` of `image`, with zeros beyond the last column.
     pub(super) fn new(image: ArrayView2<'_, f32>, rows: Range<usize>, stride: usize) -> Self {
-        let pitch = image.ncols().div_ceil(stride) + LANES;
-        // An odd number of cache lines, so that rows do not share few cache sets.
-        let phases = stride.min(image.ncols());
-        let line = ((phases * pitch).div_ceil(LANES) | 1) * LANES;
-        let mut values = vec![0.0; rows.len() * line];
-        values.par_chunks_mut(line).enumerate().for_each(|(i, to)| {
-            let row = image.row(rows.start + i);
-            let pixels = row.to_slice().expect("rows of images are contiguous");
-            for (phase, to) in to.chunks_exact_mut(pitch).take(phases).enumerate() {
-                let from = pixels.get(phase..).unwrap_or_default().iter().step_by(stride);
-                to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
-            }
+        let mut phased = Self::default();
+        phased.resize(image.ncols(), rows.clone(), stride);
+        let (pitch, line) = (phased.pitch, phased.line);
+        phased.values.par_chunks_mut(line).zip(rows).for_each(|(to, row)| {
+            copy(pixels_of(&image, row), stride, pitch, to);
         });
-        Self { values, stride, first: rows.start, pitch, line }
+        phased
+    }
+
+    /// Takes the pixel `rows` of `image` in place of what is there, by one thread.
+    pub(super) fn take(&mut self, image: ArrayView2<'_, f32>, rows: Range<usize>, stride: usize) {
+        self.resize(image.ncols(), rows.clone(), stride);
+        for (to, row) in self.values.chunks_mut(self.line).zip(rows) {
+            copy(pixels_of(&image, row), stride, self.pitch, to);
+        }
+    }
+
+    /// Makes room for `rows` of `cols` pixels.
+    fn resize(&mut self, cols: usize, rows: Range<usize>, stride: usize) {
+        let pitch = cols.div_ceil(stride) + LANES;
+        // An odd number of cache lines, so that rows do not share few cache sets.
+        let line = ((stride.min(cols) * pitch).div_ceil(LANES) | 1) * LANES;
+        self.values.resize(rows.len() * line, 0.0);
+        (self.stride, self.first, self.pitch, self.line) = (stride, rows.start, pitch, line);
     }
 
     /// Bytes of the pixels.
@@ -112,13 +122,26 @@ impl Phased {
     }
 }
 
+fn pixels_of<'a>(image: &'a ArrayView2<'_, f32>, row: usize) -> &'a [f32] {
+    image.row(row).to_slice().expect("rows of images are contiguous")
+}
+
+/// Copies a row of `pixels` by stride phase, `pitch` values each, with zeros after them.
+fn copy(pixels: &[f32], stride: usize, pitch: usize, to: &mut [f32]) {
+    for (phase, to) in to.chunks_exact_mut(pitch).take(stride.min(pixels.len())).enumerate() {
+        let from = pixels[phase..].iter().step_by(stride);
+        let (own, beyond) = to.split_at_mut(from.len());
+        own.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
+        beyond.fill(0.0);
+    }
+}
+
 /// Mean and `1 / sqrt(n var)` from sums over `n` pixels; 0 for the latter where
 /// they are flat, in an image of variance 1.
 pub(super) fn mean_and_inverse(sum: f64, squares: f64, n: f64) -> (f64, f64) {
     let mean = sum / n;
     let variance = squares / n - mean * mean;
-    match variance < FLAT_SHARE {
-        true => (mean, 0.0),
-        false => (mean, 1.0 / (variance * n).sqrt()),
-    }
+    // Either way, so that several are worked out side by side.
+    let inverse = 1.0 / (variance * n).sqrt();
+    (mean, if variance < FLAT_SHARE { 0.0 } else { inverse })
 }

@@ -25,11 +25,18 @@ pub(super) fn project(scores: &Scores<'_>, pca: &Pca, mut piece: ArrayViewMut3<'
         .flat_map(|first| (0..channels).map(move |c| (first, c)))
         .map(|(first, c)| std::array::from_fn(|f| component(first + f, c)))
         .collect();
-    let mean: Vec<f64> = pca.mean.to_vec();
+    // Of sixteen sites, what the channels are off their means.
+    let mut centred = vec![[0.0; LANES]; channels];
     for first in (0..scores.sites).step_by(LANES) {
+        let values = scores.values[first..].chunks(scores.pitch);
+        for ((centred, values), mean) in centred.iter_mut().zip(values).zip(&pca.mean) {
+            for (centred, &value) in centred.iter_mut().zip(values) {
+                *centred = f64::from(value) - mean;
+            }
+        }
         let groups = components.chunks_exact(channels);
         for (components, sums) in groups.zip(sums.chunks_exact_mut(FEATURES)) {
-            project_sites(&scores.values[first..], scores.pitch, &mean, components, sums);
+            project_sites(&centred, components, sums);
         }
         for (lane, mut features) in (0..LANES).zip(&mut lanes) {
             features.iter_mut().zip(&sums).for_each(|(to, sum)| *to = sum[lane] as f32);
@@ -38,24 +45,34 @@ pub(super) fn project(scores: &Scores<'_>, pca: &Pca, mut piece: ArrayViewMut3<'
 }
 
 /// A group of features of sixteen sites: as many sums as registers hold.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2+fma", "aarch64+neon"))]
 fn project_sites(
-    values: &[f32],
-    pitch: usize,
-    mean: &[f64],
+    centred: &[[f64; LANES]],
+    components: &[[f64; FEATURES]],
+    sums: &mut [[f64; LANES]],
+) {
+    multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl+avx512dq" => sum_up::<true>(centred, components, sums),
+        "x86_64+avx2+fma" => sum_up::<true>(centred, components, sums),
+        "aarch64+neon" => sum_up::<true>(centred, components, sums),
+        _ => sum_up::<false>(centred, components, sums),
+    }
+}
+
+#[inline(always)]
+fn sum_up<const FUSED: bool>(
+    centred: &[[f64; LANES]],
     components: &[[f64; FEATURES]],
     sums: &mut [[f64; LANES]],
 ) {
     let mut of = [[0.0; LANES]; FEATURES];
-    for ((values, &mean), components) in values.chunks(pitch).zip(mean).zip(components) {
-        let Some(values) = values.first_chunk::<LANES>() else { continue };
-        let mut x = [0.0; LANES];
-        for lane in 0..LANES {
-            x[lane] = f64::from(values[lane]) - mean;
-        }
+    for (centred, components) in centred.iter().zip(components) {
         for (sum, &component) in of.iter_mut().zip(components) {
             for lane in 0..LANES {
-                sum[lane] += x[lane] * component;
+                sum[lane] = match FUSED {
+                    true => centred[lane].mul_add(component, sum[lane]),
+                    false => sum[lane] + centred[lane] * component,
+                };
             }
         }
     }

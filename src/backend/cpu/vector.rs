@@ -78,16 +78,10 @@ pub(super) fn matrix_products<const C: usize, const FUSED: bool>(
 ) {
     // As many rows at once that their sums stay in registers and do not wait for
     // each other.
-    const ONE: usize = 6;
     const MORE: usize = 3;
     let mut row = 0;
     while row < rows {
         match rows - row {
-            ONE.. if C == 1 => {
-                let sums = products::<ONE, C, FUSED>(weights, row, columns);
-                sums.into_iter().enumerate().for_each(|(r, sum)| put(row + r, sum));
-                row += ONE;
-            }
             MORE.. => {
                 let sums = products::<MORE, C, FUSED>(weights, row, columns);
                 sums.into_iter().enumerate().for_each(|(r, sum)| put(row + r, sum));

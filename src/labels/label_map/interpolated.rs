@@ -1,5 +1,7 @@
 //! Labels between sites: where the interpolated scores of two patterns are equal.
 
+use std::ops::Range;
+
 use ndarray::{Array2, Array3, Axis};
 
 use super::UNLABELLED;
@@ -21,6 +23,8 @@ pub(super) struct Interpolated {
     /// Of each pixel row and column.
     rows: Vec<Place>,
     cols: Vec<Place>,
+    /// Columns that lie between the same two sites, from the left to the right.
+    spans: Vec<Range<usize>>,
     /// Pixels that are less sure of their label have none.
     least: f32,
     /// Share of the membership in each pattern that is one in another.
@@ -48,7 +52,12 @@ impl Interpolated {
         least: f64,
         mixing: Mixing,
     ) -> Self {
-        Self { scores, rows, cols, least: least as f32, mixing }
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        for cols in cols.chunk_by(|a, b| a.0 == b.0) {
+            let start = spans.last().map_or(0, |span| span.end);
+            spans.push(start..start + cols.len());
+        }
+        Self { scores, rows, cols, spans, least: least as f32, mixing }
     }
 
     /// Puts the pattern that was `order[i]` in place `i`.
@@ -78,17 +87,21 @@ impl Interpolated {
             .map(|site| regions::best(line[site..].iter().copied().step_by(sites)) as u16 + 1)
             .collect();
         let mut scores = vec![0.0; self.scores.dim().0];
-        for (&(left, along), to) in self.cols.iter().zip(to) {
+        for span in &self.spans {
+            let (cols, to) = (&self.cols[span.clone()], &mut to[span.clone()]);
+            let left = cols[0].0;
             let right = (left + 1).min(sites - 1);
             // Scores are linear in between: what is best at both ends is so all the way.
             if self.least <= 0.0 && best[left] == best[right] {
-                *to = best[left];
+                to.fill(best[left]);
                 continue;
             }
-            interpolate(&line, sites, (left, right, along), &mut scores);
-            let best = regions::best(scores.iter().copied());
-            let enough = self.least <= 0.0 || self.membership(&scores, best) >= self.least;
-            *to = if enough { best as u16 + 1 } else { UNLABELLED };
+            for (&(_, along), to) in cols.iter().zip(to) {
+                interpolate(&line, sites, (left, right, along), &mut scores);
+                let best = regions::best(scores.iter().copied());
+                let enough = self.least <= 0.0 || self.membership(&scores, best) >= self.least;
+                *to = if enough { best as u16 + 1 } else { UNLABELLED };
+            }
         }
     }
 
@@ -99,15 +112,19 @@ impl Interpolated {
         let at = |site: usize| line[site..].iter().copied().step_by(sites);
         let alone: Vec<Option<usize>> = (0..sites).map(|site| alone(at(site))).collect();
         let mut scores = vec![0.0; patterns];
-        for (&(left, along), to) in self.cols.iter().zip(to) {
+        for span in &self.spans {
+            let (cols, to) = (&self.cols[span.clone()], &mut to[span.clone()]);
+            let left = cols[0].0;
             let right = (left + 1).min(sites - 1);
             // Differences of scores are linear in between: no other counts all the way.
             if let Some(best) = alone[left].filter(|_| alone[left] == alone[right]) {
-                *to = self.mixing.share(best, best);
+                to.fill(self.mixing.share(best, best));
                 continue;
             }
-            interpolate(&line, sites, (left, right, along), &mut scores);
-            *to = self.membership(&scores, regions::best(scores.iter().copied()));
+            for (&(_, along), to) in cols.iter().zip(to) {
+                interpolate(&line, sites, (left, right, along), &mut scores);
+                *to = self.membership(&scores, regions::best(scores.iter().copied()));
+            }
         }
     }
 
