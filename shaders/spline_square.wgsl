@@ -137,10 +137,9 @@ fn row(first: u32) {
 // Fills the square around the pixel at `centre_row`, `centre_col`; all threads meet.
 fn fill(pixels: Image, centre_row: u32, centre_col: u32, mean: f32, local: u32) {
     let centre = image[place(pixels, centre_row, centre_col)];
-    let line = pixels.stride * pixels.pitch;
     for (var c = local; c < SIDE; c += THREADS) {
         let start = place(pixels, centre_row - SIDE / 2u, centre_col - SIDE / 2u + c);
-        column(WIDTH + 1u + c, start, line, centre, mean);
+        column(WIDTH + 1u + c, start, pixels.line, centre, mean);
     }
     meet();
     // The mirrored rows too.

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::wording::{Setting, Text};
+use crate::wording::{SETTINGS, Setting, Text};
 
 /// Result with the library's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -88,7 +88,9 @@ impl Error {
                 Text::literal(path.display()).and(": ").and(reason)
             }
             Self::Parameter { name, value, reason } => {
-                Text::literal(format!("{name} = {value}: ")).and(reason)
+                let setting = SETTINGS.contains(name) && !value.contains('`');
+                let mark = if setting { "`" } else { "" };
+                Text::from(format!("{mark}{name} = {value}{mark}: ")).and(reason)
             }
             Self::Image(words)
             | Self::TooSmall(words)

@@ -138,7 +138,7 @@ fn translation_shader() {
 
 /// The struct that kernels share which read single pixels.
 fn assert_image(module: &Module) {
-    assert_layout!(module, "Image", pixels::Image { first_row, pitch, stride, unused });
+    assert_layout!(module, "Image", pixels::Image { first_row, line, pitch, unused });
 }
 
 #[test]
@@ -238,7 +238,6 @@ fn centred_shaders() {
             width,
             top,
             left,
-            stride,
             rows,
             cols,
             first_row,

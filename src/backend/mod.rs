@@ -28,7 +28,9 @@ pub enum DeviceChoice {
     Cpu,
     /// A GPU; one must be there.
     Gpu,
-    /// The adapter whose name holds this text, case ignored.
+    /// The adapter with this number, from 1 on in the order of
+    /// [`adapters`](gpu::adapter::adapters), or this PCI address, or else the first whose name
+    /// holds this text, case ignored.
     Named(String),
 }
 
@@ -54,6 +56,42 @@ pub struct DeviceInfo {
     pub name: String,
     /// `rayon` with its threads, or the graphics interface (`vulkan`).
     pub backend: String,
+}
+
+/// What a graphics device was asked to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DeviceWork {
+    /// How often the queue was given work.
+    pub submissions: u64,
+    /// Runs of kernels.
+    pub dispatches: u64,
+    /// Buffers that were made.
+    pub buffers: u64,
+    /// Bytes that went to the device.
+    pub bytes_up: u64,
+    /// Bytes that came back.
+    pub bytes_down: u64,
+    /// How often the host waited for the device.
+    pub waits: u64,
+    /// How long it waited in all, ms.
+    pub waited_ms: f64,
+}
+
+impl DeviceWork {
+    /// What came after `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            submissions: self.submissions - earlier.submissions,
+            dispatches: self.dispatches - earlier.dispatches,
+            buffers: self.buffers - earlier.buffers,
+            bytes_up: self.bytes_up - earlier.bytes_up,
+            bytes_down: self.bytes_down - earlier.bytes_down,
+            waits: self.waits - earlier.waits,
+            waited_ms: self.waited_ms - earlier.waited_ms,
+        }
+    }
 }
 
 /// A device that can compute descriptors, features and assignments.
@@ -90,6 +128,12 @@ pub trait Backend: Send + Sync {
     fn usable(&self) -> bool {
         true
     }
+
+    /// What a graphics device was asked to do since it was opened; nothing where the processor
+    /// computes.
+    fn work(&self) -> Option<DeviceWork> {
+        None
+    }
 }
 
 impl<B: Backend + ?Sized> Backend for &B {
@@ -115,6 +159,10 @@ impl<B: Backend + ?Sized> Backend for &B {
 
     fn usable(&self) -> bool {
         (**self).usable()
+    }
+
+    fn work(&self) -> Option<DeviceWork> {
+        (**self).work()
     }
 }
 

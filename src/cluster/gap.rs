@@ -111,7 +111,8 @@ impl Gaps {
         let mut separations = Array2::from_elem((clusters, clusters), f64::INFINITY);
         if clusters > 1 {
             let field = Field::new(points, labels, sites);
-            let inside: Vec<Inside> = (0..clusters).into_par_iter().map(|k| field.inside(k)).collect();
+            let inside: Vec<Inside> =
+                (0..clusters).into_par_iter().map(|k| field.inside(k)).collect();
             let pairs: Vec<_> =
                 (0..clusters).flat_map(|one| (0..one).map(move |other| (one, other))).collect();
             let separation = |&(one, other): &(usize, usize)| {

@@ -190,6 +190,7 @@ fn numbered(
         repetition: Some(first.repetition),
         model: None,
         timings: Default::default(),
+        device_work: None,
     };
     Ok(Model::new(&found, &patterns, first.micrograph.pixel_size()))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use ndarray::{Array1, Array2, ArrayView2, s};
 
 use crate::Result;
-use crate::backend::Backend;
+use crate::backend::{Backend, DeviceWork};
 use crate::cluster::choose::Choice;
 use crate::cluster::gap::Gaps;
 use crate::cluster::kmeans::{self, Clustering};
@@ -58,6 +58,8 @@ pub struct Segmentation {
     pub model: Option<Box<Model>>,
     /// How long each stage took.
     pub timings: Timings,
+    /// What a graphics device was asked to do, where one computed.
+    pub device_work: Option<DeviceWork>,
 }
 
 impl Segmentation {
@@ -141,7 +143,7 @@ pub fn segment(
     progress: &dyn Progress,
     mut also: Also<'_>,
 ) -> Result<Segmentation> {
-    let mut clock = Clock::start();
+    let (mut clock, before) = (Clock::start(), backend.work());
     let mut timings = Timings::default();
 
     progress.stage("describe");
@@ -191,7 +193,13 @@ pub fn segment(
         repetition: also.repetition,
         model: None,
         timings,
+        device_work: work_since(before, backend),
     })
+}
+
+/// What `backend` was asked to do since it had done what it had `before`.
+fn work_since(before: Option<DeviceWork>, backend: &dyn Backend) -> Option<DeviceWork> {
+    Some(backend.work()?.since(before?))
 }
 
 /// What labels an image without looking at others: see [`Model`].
@@ -218,7 +226,7 @@ pub(crate) fn predict(
     progress: &dyn Progress,
     mut also: Also<'_>,
 ) -> Result<Segmentation> {
-    let mut clock = Clock::start();
+    let (mut clock, before) = (Clock::start(), backend.work());
     let mut timings = Timings::default();
 
     progress.stage("describe");
@@ -257,6 +265,7 @@ pub(crate) fn predict(
         repetition: also.repetition,
         model: None,
         timings,
+        device_work: work_since(before, backend),
     })
 }
 

@@ -3,6 +3,7 @@
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
 use stemseg::backend::Backend;
+use stemseg::backend::cpu::Cpu;
 use stemseg::descriptor::{FamilyParams, centred, harmonic};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
@@ -27,6 +28,8 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
                 .extend(devices.each(&format!("borders::{name}_{title}"), move |b| test(b, name)));
         };
         each("of_masked_pixels", masked);
+        each("of_wide_images", |backend, name| wide(backend, name, false));
+        each("of_wide_images_with_a_mask", |backend, name| wide(backend, name, true));
         each("with_bands_and_a_mask", bands);
         each("of_a_mask_are_those_of_an_image", masks_are_borders);
         each("of_a_crystal", of_a_crystal);
@@ -103,6 +106,23 @@ pub(crate) fn masked(backend: &dyn Backend, name: &'static str) -> Outcome {
     match other.iter().zip(&found).all(|(a, b)| a == b) {
         true => Ok(()),
         false => Err(wrong("masked pixels count")),
+    }
+}
+
+/// Images so wide that kernels may take what lies between their borders for whole, with a mask
+/// there or without: as the CPU has it.
+pub(crate) fn wide(backend: &dyn Backend, name: &'static str, masked: bool) -> Outcome {
+    let shape = (41, 700);
+    let image = noise(shape, 3);
+    let found = |backend: &dyn Backend| {
+        let mask = masked.then(|| mask(shape));
+        described(backend, params(name, WIDTH), &image, mask).map(|(found, _)| found)
+    };
+    let (expected, found) = (found(&Cpu::new())?, found(backend)?);
+    let away = expected.iter().zip(&found).map(|(a, b)| (a - b).abs());
+    match away.fold(0.0, f32::max) <= 1e-5 {
+        true => Ok(()),
+        false => Err(wrong("what lies between the borders is wrong")),
     }
 }
 

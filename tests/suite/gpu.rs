@@ -12,7 +12,7 @@ use stemseg::plan::Components;
 use stemseg::reduce::pca::{Moments, Pca};
 use stemseg::sites::Extent;
 
-use crate::borders::masked;
+use crate::borders::{masked, wide};
 use crate::contract::{
     assignment, check_definition, describe, family, moments_and_features, noise, tiles,
     without_sites,
@@ -30,7 +30,7 @@ use stemseg_testing::wrong::shows_wrong_value;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 67] = [
+const MUTATIONS: [(&str, &str, &str, Check); 71] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
@@ -63,7 +63,11 @@ const MUTATIONS: [(&str, &str, &str, Check); 67] = [
     ("centred", "all.n >= params.least", "all.n >= 0.0", masked_pairs),
     ("centred_cells", "select(1.0, 0.5, half)", "1.0", centred_corners),
     ("centred_cells", "any(at < vec2<i32>(0)) ||", "", centred_corners),
-    ("centred_cells", "params.mask_words == 0u", "true", masked_pairs),
+    ("centred_cells", "63 * STRIDE + SIDE", "SIDE", centred_corners),
+    ("centred_cells", "low >= vec2<i32>(0)", "low >= vec2<i32>(-99)", centred_corners),
+    ("centred_cells", "return MASKED == 0u &&", "return", masked_pairs),
+    ("centred_cells", "both += weighted.x", "both += 1.01 * weighted.x", wide_pairs),
+    ("centred_cells", "MASKED == 0u {", "true {", masked_pairs),
     ("power_spectrum", "share(pixel) * share(line)", "share(line)", spectra),
     ("power_spectrum", "min(PARTS, params.threads)", "PARTS - 1u", spectra),
     ("power_spectrum", "8u * (eight - slice)", "8u * eight", spectra),
@@ -126,7 +130,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     let two_parts = Options { workgroup_memory: Some(6300), ..Default::default() };
     with("few_rings_at_a_time", two_parts, |_, gpu| many_rings(gpu));
     let few = Options { binding_limit: Some(100_000), ..Default::default() };
-    with("few_pairs_at_a_time", few, |_, gpu| masked_pairs(gpu));
+    with("few_pairs_at_a_time", few, |_, gpu| masked(gpu, "centred-translation"));
     let spilt = Options {
         workgroup_memory: Some(3 << 10),
         binding_limit: Some(300_000),
@@ -314,7 +318,11 @@ fn power_mean_corners(backend: &dyn Backend) -> Result<(), Failed> {
 }
 
 fn masked_pairs(backend: &dyn Backend) -> Result<(), Failed> {
-    masked(backend, "centred-translation")
+    masked(backend, "centred-translation").and_then(|()| wide(backend, "centred-translation", true))
+}
+
+fn wide_pairs(backend: &dyn Backend) -> Result<(), Failed> {
+    wide(backend, "centred-translation", false)
 }
 
 fn masked_power_means(backend: &dyn Backend) -> Result<(), Failed> {

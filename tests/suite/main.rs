@@ -14,6 +14,7 @@ mod cases;
 mod contract;
 mod crates;
 mod crystals;
+mod device_work;
 mod examples;
 mod families;
 mod files;
@@ -55,6 +56,7 @@ fn main() {
     trials.extend(symmetry::trials(&devices));
     trials.extend(crates::trials());
     trials.extend(crystals::trials(&devices));
+    trials.extend(device_work::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(licences::trials());
     trials.extend(examples::trials(&devices));

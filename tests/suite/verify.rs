@@ -52,7 +52,7 @@ const MUTATIONS: [Mutation; 28] = [
     ("maximum", "phase.sin * im", "1.001 * phase.sin * im", "harmonic", ""),
     ("power_mean", "sum / norm)", "1.01 * sum / norm)", "power-mean", "harmonic"),
     ("centred", "score = all.both", "score = 1.001 * all.both", "centred-translation", ""),
-    ("centred_cells", "both += weight", "both += 1.002 * weight", "centred-translation", ""),
+    ("centred_cells", "both += weight *", "both += 1.002 * weight *", "centred-translation", ""),
     ("power_spectrum", "= 4.0 * total", "= 4.004 * total", "power-spectrum", ""),
     ("power_spectrum", "dot(same, same)", "1.001 * dot(same, same)", "power-spectrum", ""),
     ("moments", "const SITES: u32 = 16u", "const SITES: u32 = 15u", "translation", "moments"),

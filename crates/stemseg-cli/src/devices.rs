@@ -10,11 +10,12 @@ use super::{Failure, print, print_words};
 
 const AFTER_HELP: &str = "\
 Each adapter is tried with a self-test of every kernel, and is listed with the reason why auto takes it or
-passes it over. --device takes any part of a name in this list.
+passes it over. --device takes any part of a name in this list, a number, or a PCI address.
 
 Examples:
   stemseg devices
-  stemseg segment grain.npy --device llvmpipe";
+  stemseg segment grain.npy --device llvmpipe
+  stemseg segment grain.npy --device 2";
 
 /// List the GPUs, their limits, and the device that --device auto takes.
 #[derive(clap::Args)]
@@ -37,6 +38,8 @@ struct Device {
     #[serde(flatten)]
     info: DeviceInfo,
     driver: Option<String>,
+    /// Address on the PCI bus, which tells equal adapters apart.
+    pci_address: Option<String>,
     limits: Option<Limits>,
     /// Whether it has what kernels need and passed its self-test.
     passes: bool,
@@ -58,9 +61,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return print(&text);
     }
     let mut lines = Vec::new();
-    for device in &listing.devices {
-        lines.push(device.info.name.clone());
-        lines.push(format!("  {}, {}", device.info.kind, device.info.backend));
+    for (number, device) in (1..).zip(&listing.devices) {
+        // The CPU has no number: it is `cpu`.
+        let number = device.limits.as_ref().map_or_else(String::new, |_| format!("{number}: "));
+        lines.push(number + &device.info.name);
+        let address = device.pci_address.as_ref().map(|address| format!(", PCI {address}"));
+        let DeviceInfo { kind, backend, .. } = &device.info;
+        lines.push(format!("  {kind}, {backend}{}", address.unwrap_or_default()));
         lines.extend(device.driver.iter().map(|driver| format!("  driver {driver}")));
         lines.extend(device.limits.iter().map(|limits| {
             format!(
@@ -98,7 +105,14 @@ fn list() -> Result<Listing, stemseg::Error> {
         }
     };
     let always = "always available".to_owned();
-    devices.push(Device { info: cpu, driver: None, limits: None, passes: true, reason: always });
+    devices.push(Device {
+        info: cpu,
+        driver: None,
+        pci_address: None,
+        limits: None,
+        passes: true,
+        reason: always,
+    });
     Ok(Listing { devices, auto, reason })
 }
 
@@ -123,6 +137,7 @@ fn tried(adapter: &wgpu::Adapter) -> Device {
     Device {
         info: adapter::device_info(&info),
         driver: Some(format!("{} {}", info.driver, info.driver_info)),
+        pci_address: adapter::pci_address(&info).map(str::to_owned),
         limits: Some(Limits {
             buffer_binding_bytes: limits
                 .max_storage_buffer_binding_size

@@ -52,7 +52,7 @@ mod tests {
         let said = "fewer -k, -k 3, --force, --device cpu, a --mask";
         assert_eq!(words(&text.into()), said);
         let refused = Error::parameter("stride", 0, "give a `stride` of at least 1");
-        assert_eq!(error(&refused), "stride = 0: give a --stride of at least 1");
+        assert_eq!(error(&refused), "--stride 0: give a --stride of at least 1");
     }
 
     /// The string literals of a source file. Comments and characters are not strings.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::area;
 use crate::overlay::{OverlayOptions, Style};
-use stemseg::backend::DeviceInfo;
+use stemseg::backend::{DeviceInfo, DeviceWork};
 use stemseg::cluster::choose::Choice;
 use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
 use stemseg::labels::boundary::{Boundary, boundaries};
@@ -38,6 +38,9 @@ pub struct Summary {
     pub model: Option<ModelFile>,
     /// What computed.
     pub device: DeviceInfo,
+    /// What it was asked to do, where it is a graphics device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_work: Option<DeviceWork>,
     /// What was computed at the sites.
     pub descriptors: Descriptors,
     /// What PCA kept.
@@ -361,6 +364,7 @@ impl Summary {
             lattice: None,
             model: None,
             device: device.clone(),
+            device_work: found.device_work,
             descriptors: Descriptors::new(&found.plan),
             pca: found.pca.report.clone(),
             kmeans: KMeans {

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::ArrayView2;
 
 use super::cpu::Cpu;
-use super::{Assign, Backend, Describe, DeviceInfo};
+use super::{Assign, Backend, Describe, DeviceInfo, DeviceWork};
 use crate::plan::Plan;
 use crate::verify::Stage;
 use crate::{Error, Result};
@@ -92,6 +92,10 @@ impl<B: Backend> Backend for Checked<B> {
 
     fn usable(&self) -> bool {
         self.inner.usable() && !self.watch.distrusted.load(Ordering::Relaxed)
+    }
+
+    fn work(&self) -> Option<DeviceWork> {
+        self.inner.work()
     }
 }
 

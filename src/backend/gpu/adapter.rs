@@ -75,6 +75,7 @@ pub fn device_info(info: &wgpu::AdapterInfo) -> DeviceInfo {
 pub fn choose(choice: &DeviceChoice) -> Result<Adapter> {
     let all = adapters();
     let names = names(&all);
+    let infos: Vec<_> = all.iter().map(Adapter::get_info).collect();
     let mut candidates = all.into_iter();
     let found = match choice {
         DeviceChoice::Cpu => {
@@ -82,13 +83,16 @@ pub fn choose(choice: &DeviceChoice) -> Result<Adapter> {
             return Err(Error::parameter("device", "cpu", reason));
         }
         DeviceChoice::Auto | DeviceChoice::Gpu => candidates.find(|a| is_real(&a.get_info())),
-        DeviceChoice::Named(name) => candidates.find(|a| matches_name(&a.get_info().name, name)),
+        DeviceChoice::Named(name) => place(&infos, name).and_then(|place| candidates.nth(place)),
     };
     found.ok_or_else(|| {
         Error::NoDevice(match choice {
             _ if names.is_empty() => NO_ADAPTER.into(),
             DeviceChoice::Named(name) => {
-                format!("no adapter's name contains '{name}'; there are: {names}")
+                format!(
+                    "no adapter has '{name}' in its name, as its number or PCI address; there are: \
+                     {names}"
+                )
             }
             _ => format!(
                 "no real GPU was found, only {names}; install the GPU's Vulkan driver, name that \
@@ -113,12 +117,58 @@ pub fn to_verify(choice: &DeviceChoice) -> Result<Adapter> {
     }
 }
 
-fn matches_name(name: &str, part: &str) -> bool {
-    !part.is_empty() && name.to_lowercase().contains(&part.to_lowercase())
+/// The PCI address of an adapter, where it has one and the driver tells it.
+pub fn pci_address(info: &wgpu::AdapterInfo) -> Option<&str> {
+    Some(info.device_pci_bus_id.as_str()).filter(|address| !address.is_empty())
+}
+
+/// Which of the adapters `text` stands for: its number, from 1 on, which tells equal ones apart;
+/// its PCI address, with the domain or without; or the first whose name holds it.
+fn place(infos: &[wgpu::AdapterInfo], text: &str) -> Option<usize> {
+    let text = text.to_lowercase();
+    let number = text.parse::<usize>().ok().filter(|number| (1..=infos.len()).contains(number));
+    if let Some(number) = number {
+        return Some(number - 1);
+    }
+    let has_address = |info: &wgpu::AdapterInfo| {
+        let address = pci_address(info)?.to_lowercase();
+        let short = address.split_once(':').map(|(_, short)| short.to_owned());
+        Some(address == text || short.is_some_and(|short| short == text))
+    };
+    let has_name =
+        |info: &wgpu::AdapterInfo| !text.is_empty() && info.name.to_lowercase().contains(&text);
+    let by_address = infos.iter().position(|info| has_address(info).unwrap_or_default());
+    by_address.or_else(|| infos.iter().position(has_name))
 }
 
 /// Names of `adapters`, in quotes.
 pub(super) fn names(adapters: &[Adapter]) -> String {
     let names: Vec<String> = adapters.iter().map(|a| format!("'{}'", a.get_info().name)).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, address: &str) -> wgpu::AdapterInfo {
+        let mut info = wgpu::AdapterInfo::new(DeviceType::DiscreteGpu, Backend::Vulkan);
+        (info.name, info.device_pci_bus_id) = (name.into(), address.into());
+        info
+    }
+
+    #[test]
+    fn equal_adapters_are_told_apart() {
+        let equal = "NVIDIA GeForce RTX 4090";
+        let infos =
+            [info(equal, "0000:01:00.0"), info(equal, "0000:C1:00.0"), info("llvmpipe", "")];
+        let place = |text| place(&infos, text);
+        assert_eq!(["1", "2", "3", "4"].map(place), [Some(0), Some(1), Some(2), Some(0)]);
+        assert_eq!(["0000:c1:00.0", "c1:00.0", "C1:00"].map(place), [Some(1), Some(1), None]);
+        // A number in a name is no number of an adapter.
+        assert_eq!(
+            ["4090", "rtx", "LLVM", "", "0"].map(place),
+            [Some(0), Some(0), Some(2), None, Some(0)]
+        );
+    }
 }

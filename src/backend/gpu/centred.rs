@@ -11,7 +11,7 @@ use super::commands::{Commands, Rows};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Setup};
-use super::pixels::Image;
+use super::pixels::{self, Image};
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::centred::{Family, LEAST_SHARE};
@@ -37,7 +37,6 @@ pub struct CellParams {
     pub width: i32,
     pub top: i32,
     pub left: i32,
-    pub stride: i32,
     pub rows: u32,
     pub cols: u32,
     pub first_row: u32,
@@ -85,10 +84,13 @@ impl<'a> Launcher<'a> {
         plan: &'a Plan,
         first_channel: usize,
     ) -> Result<Self> {
-        let source = |name, shared| {
+        let source = |name, constants: &[_], shared| {
             let threads = [SITES as u32, 1, 1];
-            device.kernel(&KernelSource { name, constants: &[], threads, shared })
+            device.kernel(&KernelSource { name, constants, threads, shared })
         };
+        let masked = f64::from(u8::from(plan.sites().mask().is_some()));
+        let stride = plan.sites().grid().stride as f64;
+        let constants = [pixels::constant(plan), ("STRIDE", stride), ("MASKED", masked)];
         let taps: Vec<f32> =
             family.taps(plan.sites().grid().stride).iter().map(|&v| v as f32).collect();
         let (words, mask_words) =
@@ -96,8 +98,8 @@ impl<'a> Launcher<'a> {
         let usage = BufferUsages::STORAGE;
         Ok(Self {
             device,
-            cells: source("centred_cells", 0)?,
-            kernel: source("centred", 256 * 24)?,
+            cells: source("centred_cells", &constants, 0)?,
+            kernel: source("centred", &[], 256 * 24)?,
             family,
             plan,
             first_channel,
@@ -161,7 +163,6 @@ impl Launcher<'_> {
             width: shape.cols as i32,
             top: first(grid.row(job.band.rows.start)),
             left: first(grid.col(0)),
-            stride: grid.stride as i32,
             rows: count as u32,
             cols: cols as u32,
             first_row: row as u32,

@@ -1,7 +1,9 @@
 //! Work for the queue: recorded, submitted in portions, read back.
 
+use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::{
@@ -27,6 +29,8 @@ const SLOTS: usize = 64;
 pub(super) struct Commands<'a> {
     device: &'a Device,
     encoder: Option<CommandEncoder>,
+    /// The buffers of what is in it.
+    recorded: HashSet<Buffer>,
     /// Parameters of the dispatches in the encoder, one slot each.
     slots: Vec<u8>,
     slot: usize,
@@ -93,8 +97,10 @@ impl<'a> Commands<'a> {
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        device.counters.buffer();
         let (slots, spare, ledger) = (Vec::new(), Vec::new(), Ledger::new(device));
-        Self { device, encoder: None, slots, slot, params, ledger, work: 0, spare }
+        let (encoder, recorded) = (None, HashSet::new());
+        Self { device, encoder, recorded, slots, slot, params, ledger, work: 0, spare }
     }
 
     fn encoder(&mut self) -> &mut CommandEncoder {
@@ -104,9 +110,14 @@ impl<'a> Commands<'a> {
 
     /// Puts `data` into `buffer`, after all that was recorded before.
     pub(super) fn write<T: NoUninit>(&mut self, buffer: &Buffer, data: &[T]) {
-        // The queue writes before the commands that are submitted next.
-        self.submit();
-        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(data));
+        // The queue writes before the commands that are submitted next: those that were recorded
+        // have to go first if they know the buffer.
+        if self.recorded.contains(buffer) {
+            self.submit();
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        self.device.counters.up(bytes.len() as u64);
+        self.device.queue.write_buffer(buffer, 0, bytes);
     }
 
     /// Runs `kernel` over `groups` with `params` as binding 0 and `buffers` as
@@ -125,6 +136,7 @@ impl<'a> Commands<'a> {
             self.submit();
         }
         self.work += work;
+        self.recorded.extend(buffers.iter().copied().cloned());
         let offset = self.slots.len();
         self.slots.extend_from_slice(bytemuck::bytes_of(params));
         self.slots.resize(offset + self.slot, 0);
@@ -152,6 +164,7 @@ impl<'a> Commands<'a> {
         pass.set_bind_group(0, &bindings, &[]);
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         drop(pass);
+        self.device.counters.dispatched();
         self.device.check()
     }
 
@@ -197,7 +210,14 @@ impl<'a> Commands<'a> {
         Ok(())
     }
 
-    fn copy(&mut self, (from, at): (&Buffer, u64), (to, to_at): (&Buffer, u64), bytes: u64) {
+    /// Copies `bytes` of a buffer from a byte on to another.
+    pub(super) fn copy(
+        &mut self,
+        (from, at): (&Buffer, u64),
+        (to, to_at): (&Buffer, u64),
+        bytes: u64,
+    ) {
+        self.recorded.extend([from.clone(), to.clone()]);
         self.encoder().copy_buffer_to_buffer(from, at, to, to_at, bytes);
     }
 
@@ -205,10 +225,13 @@ impl<'a> Commands<'a> {
     pub(super) fn submit(&mut self) -> Option<SubmissionIndex> {
         let encoder = self.encoder.take()?;
         if !self.slots.is_empty() {
+            self.device.counters.up(self.slots.len() as u64);
             self.device.queue.write_buffer(&self.params, 0, &self.slots);
         }
         self.slots.clear();
+        self.recorded.clear();
         self.work = 0;
+        self.device.counters.submitted();
         Some(self.device.queue.submit([encoder.finish()]))
     }
 
@@ -255,6 +278,7 @@ impl<'a> Commands<'a> {
             usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        self.device.counters.buffer();
         self.device.check()?;
         Ok(buffer)
     }
@@ -263,6 +287,7 @@ impl<'a> Commands<'a> {
     pub(super) fn take<T: NoUninit + AnyBitPattern>(&mut self, back: ReadBack) -> Result<Vec<T>> {
         let ReadBack { staging, values, bytes, asked, submission, mapped } = back;
         wait(self.device, submission)?;
+        self.device.counters.down(bytes);
         // Another thread's poll may be the one that runs the callback: wait for it.
         match mapped.recv() {
             Ok(Ok(())) => {}
@@ -297,8 +322,10 @@ impl<'a> Commands<'a> {
 fn wait(device: &Device, submission: SubmissionIndex) -> Result<()> {
     device.check()?;
     let wait = PollType::Wait { submission_index: Some(submission), timeout: None };
+    let begun = Instant::now();
     // It panics where the device is lost.
     let waited = panics::caught(|| device.inner.poll(wait));
+    device.counters.waited(begun.elapsed());
     // What went wrong on the device says more than that waiting failed.
     device.check()?;
     match waited {

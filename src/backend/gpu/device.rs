@@ -8,6 +8,7 @@ use bytemuck::NoUninit;
 use wgpu::{Buffer, BufferUsages};
 
 use super::compute_kernel::{Kernel, KernelSource};
+use super::counters::Counters;
 use super::limits;
 use super::pipeline_cache::Cache;
 use super::shaders::Shaders;
@@ -39,6 +40,7 @@ pub(super) struct Device {
     pub(super) queue: wgpu::Queue,
     pub(super) options: Options,
     pub(super) cache: Cache,
+    pub(super) counters: Counters,
     name: String,
     failure: Arc<Mutex<Failure>>,
     /// Kernels by name and constants, compiled once.
@@ -100,8 +102,8 @@ impl Device {
             Failure::of(&sink).lost.get_or_insert(words);
         });
         let cache = Cache::open(&inner, &info, folder);
-        let kernels = Mutex::default();
-        Ok(Self { inner, queue, options, cache, name: info.name, failure, kernels })
+        let (kernels, counters) = (Mutex::default(), Counters::default());
+        Ok(Self { inner, queue, options, cache, counters, name: info.name, failure, kernels })
     }
 
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {
@@ -172,8 +174,13 @@ impl Device {
         data: &[T],
         usage: BufferUsages,
     ) -> Result<Buffer> {
-        self.fits(label, size_of_val(data) as u64)?;
-        let bytes: &[u8] = bytemuck::cast_slice(data);
+        self.counters.up(size_of_val(data) as u64);
+        self.filled(label, bytemuck::cast_slice(data), usage)
+    }
+
+    /// The same of bytes that are not counted.
+    fn filled(&self, label: &str, bytes: &[u8], usage: BufferUsages) -> Result<Buffer> {
+        self.fits(label, bytes.len() as u64)?;
         let contents = if bytes.is_empty() { &[0; 16] } else { bytes };
         let buffer = self.buffer(label, contents.len() as u64, usage, true)?;
         // A buffer that was made on a lost device has no memory.
@@ -193,6 +200,7 @@ impl Device {
             usage: usage | BufferUsages::COPY_DST,
             mapped_at_creation: mapped,
         });
+        self.counters.buffer();
         self.check()?;
         Ok(buffer)
     }
@@ -203,7 +211,8 @@ impl Device {
         self.fits(label, size)?;
         if self.options.poison {
             let rubbish = vec![f32::NAN; count.max(1) as usize];
-            return self.upload(label, &rubbish, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
+            let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
+            return self.filled(label, bytemuck::cast_slice(&rubbish), usage);
         }
         self.buffer(label, size, BufferUsages::STORAGE | BufferUsages::COPY_SRC, false)
     }

@@ -11,6 +11,7 @@ use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::inner_sites::{self, Maps};
 use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
+use super::pixels;
 use super::rank_pooling;
 use super::session::IN_FLIGHT;
 use super::shaders::{Wgsl, wgsl};
@@ -163,7 +164,7 @@ impl<'a> Launcher<'a> {
         let polar = &family.polar;
         let layout = Layout::new(device.workgroup_memory(), polar);
         let mut constants = spline_square::constants(polar, THREADS, layout.slot, layout.square);
-        constants.push(("SAMPLES", layout.samples as f64));
+        constants.extend([("SAMPLES", layout.samples as f64), pixels::constant(plan)]);
         let kernel = device.kernel(&KernelSource {
             name: "glide",
             constants: &constants,

@@ -10,12 +10,13 @@ use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::inner_sites::{self, Maps, Windows};
 use super::launch::{Bytes, GpuFamily, Job, Launch, Measured, Score, Setup};
-use super::pixels::Image;
+use super::pixels::{self, Image};
 use super::shaders::{Wgsl, wgsl};
 use super::{maximum, power_mean};
 use crate::Result;
 use crate::descriptor::harmonic::{Family, Folded};
 use crate::descriptor::inner_sites::Norms;
+use crate::plan::Plan;
 use crate::sites::SiteGrid;
 
 /// Its shaders.
@@ -63,7 +64,7 @@ impl GpuFamily for Family {
     fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
         let Setup { device, plan, channel, .. } = *setup;
         let grid = plan.sites().grid();
-        let source = setup.source(Launcher::new(device, self, grid)?);
+        let source = setup.source(Launcher::new(device, self, plan)?);
         Ok(match self.width {
             Some(width) => {
                 let family = (self, width);
@@ -85,11 +86,12 @@ impl GpuFamily for Family {
 }
 
 impl<'a> Launcher<'a> {
-    /// For sites of `grid`.
-    fn new(device: &'a Device, family: &'a Family, grid: &'a SiteGrid) -> Result<Self> {
+    /// For the sites of `plan`.
+    fn new(device: &'a Device, family: &'a Family, plan: &'a Plan) -> Result<Self> {
+        let grid = plan.sites().grid();
         let kernel = device.kernel(&KernelSource {
             name: "harmonic",
-            constants: &[],
+            constants: &[pixels::constant(plan)],
             threads: [64, 1, 1],
             shared: 0,
         })?;

@@ -8,7 +8,7 @@ use super::commands::{Commands, Rows};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::device::Device;
 use super::launch::{GpuFamily, Job, Launch, Setup};
-use super::pixels::Image;
+use super::pixels::{self, Image};
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::intensity::Family;
@@ -63,7 +63,7 @@ impl<'a> Launcher<'a> {
     ) -> Result<Self> {
         let kernel = device.kernel(&KernelSource {
             name: "intensity",
-            constants: &[],
+            constants: &[pixels::constant(plan)],
             threads: [SITES as u32, 1, 1],
             shared: 2 * 256 * 4,
         })?;

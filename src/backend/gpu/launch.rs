@@ -87,6 +87,11 @@ pub(super) trait GpuFamily {
         Bytes::default()
     }
 
+    /// Whether its kernels read pixels by stride phase: see [`pixels`].
+    fn by_phase(&self) -> bool {
+        false
+    }
+
     /// Bytes of a norm map of a band, of which there are two, made by the host.
     fn norms(&self, _measured: Measured<'_>) -> u64 {
         0

@@ -36,6 +36,7 @@ impl Ledger {
             usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
+        device.counters.buffer();
         Self { buffer, place, asked: Vec::new() }
     }
 

@@ -12,6 +12,7 @@ pub mod choose;
 pub mod cluster_sums;
 mod commands;
 mod compute_kernel;
+mod counters;
 mod device;
 mod families;
 pub mod fold;
@@ -35,7 +36,7 @@ pub mod spline_square;
 
 use ndarray::ArrayView2;
 
-use super::{Assign, Backend, Describe, DeviceInfo};
+use super::{Assign, Backend, Describe, DeviceInfo, DeviceWork};
 use crate::descriptor::{declare_modules, families};
 use crate::plan::Plan;
 use crate::{Error, Result};
@@ -110,5 +111,9 @@ impl Backend for Gpu {
 
     fn usable(&self) -> bool {
         !self.device.lost()
+    }
+
+    fn work(&self) -> Option<DeviceWork> {
+        Some(self.device.counters.work())
     }
 }

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use super::commands::{Commands, Rows};
 use super::compute_kernel::{Kernel, KernelSource};
 use super::launch::{GpuFamily, Job, Launch, Setup};
-use super::pixels::Image;
+use super::pixels::{self, Image};
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::descriptor::peak_to_peak::Family;
@@ -46,13 +46,13 @@ struct Launcher<'a> {
 
 impl GpuFamily for Family {
     fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
+        let Setup { plan, channel, .. } = *setup;
         let kernel = setup.device.kernel(&KernelSource {
             name: "peak_to_peak",
-            constants: &[],
+            constants: &[pixels::constant(plan)],
             threads: [SITES as u32, 1, 1],
             shared: 0,
         })?;
-        let Setup { plan, channel, .. } = *setup;
         Ok(Box::new(Launcher { kernel, family: self, plan, channel }))
     }
 }

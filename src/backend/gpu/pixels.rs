@@ -1,8 +1,9 @@
 //! The image on the device.
 //!
-//! A row of pixels is cut by stride phase, `[row][phase][block]`: pixel
-//! `block * stride + phase` stands next to that one stride further, so that the
-//! threads of neighbouring sites read neighbouring values.
+//! Where a family asks for it, a row of pixels is cut by stride phase, `[row][phase][block]`:
+//! pixel `block * stride + phase` stands next to that one stride further, so that the
+//! threads of neighbouring sites read neighbouring values. Else pixels stand in their order,
+//! and where they stand takes no division.
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::{ArrayView2, s};
@@ -11,6 +12,7 @@ use wgpu::Buffer;
 
 use super::commands::Commands;
 use super::device::{Device, Scratch};
+use super::families::on_gpu;
 use crate::Result;
 use crate::plan::Plan;
 use crate::sites::Band;
@@ -33,7 +35,7 @@ pub(super) struct Rows {
     /// Values of one phase of a row.
     pub(super) pitch: usize,
     /// Number of phases.
-    stride: usize,
+    phases: usize,
 }
 
 /// `Image` of the shaders; see `shaders/pixels.wgsl` for meanings and units.
@@ -42,27 +44,38 @@ pub(super) struct Rows {
 #[allow(missing_docs, reason = "the shader documents them")]
 pub struct Image {
     pub first_row: u32,
+    pub line: u32,
     pub pitch: u32,
-    pub stride: u32,
     pub unused: u32,
 }
 
 impl Rows {
     /// Where pixels are, for shaders.
     pub(super) fn image(&self) -> Image {
-        let (first_row, pitch, stride) = (self.first as u32, self.pitch as u32, self.stride as u32);
-        Image { first_row, pitch, stride, unused: 0 }
+        let (first_row, pitch) = (self.first as u32, self.pitch as u32);
+        Image { first_row, line: self.phases as u32 * pitch, pitch, unused: 0 }
     }
+}
+
+/// Number of phases that rows of the plan's image are cut by.
+pub(super) fn phases(plan: &Plan) -> usize {
+    let by_phase = plan.families().iter().any(|family| on_gpu(family).by_phase());
+    if by_phase { plan.sites().grid().stride } else { 1 }
+}
+
+/// The constant of shaders that says how many.
+pub(super) fn constant(plan: &Plan) -> (&'static str, f64) {
+    ("PHASES", phases(plan) as f64)
 }
 
 /// Values of one phase of a row of the plan's image.
 pub(super) fn pitch(plan: &Plan) -> usize {
-    plan.sites().shape().cols.div_ceil(plan.sites().grid().stride)
+    plan.sites().shape().cols.div_ceil(phases(plan))
 }
 
 /// Bytes of `rows` pixel rows of the plan's image.
 pub(super) fn bytes(plan: &Plan, rows: usize) -> u64 {
-    4 * (rows * plan.sites().grid().stride * pitch(plan)) as u64
+    4 * (rows * phases(plan) * pitch(plan)) as u64
 }
 
 impl<'a> Pixels<'a> {
@@ -72,9 +85,9 @@ impl<'a> Pixels<'a> {
 
     /// The rows that `band` depends on, at least.
     pub(super) fn rows(&mut self, commands: &mut Commands<'_>, band: &Band) -> Result<Rows> {
-        let (pitch, stride) = (pitch(self.plan), self.plan.sites().grid().stride);
+        let (pitch, phases) = (pitch(self.plan), phases(self.plan));
         if let Some(buffer) = &self.whole {
-            return Ok(Rows { buffer: buffer.clone(), first: 0, pitch, stride });
+            return Ok(Rows { buffer: buffer.clone(), first: 0, pitch, phases });
         }
         let whole = bytes(self.plan, self.plan.sites().shape().rows) <= self.device.binding_limit();
         let rows = if whole {
@@ -82,11 +95,11 @@ impl<'a> Pixels<'a> {
         } else {
             self.plan.sites().pixel_rows(band)
         };
-        let values = by_phase(self.image.slice(s![rows.clone(), ..]), stride, pitch);
+        let values = by_phase(self.image.slice(s![rows.clone(), ..]), phases, pitch);
         let buffer = self.buffer.get(self.device, "image", values.len() as u64)?.clone();
         commands.write(&buffer, &values);
         self.whole = whole.then(|| buffer.clone());
-        Ok(Rows { buffer, first: rows.start, pitch, stride })
+        Ok(Rows { buffer, first: rows.start, pitch, phases })
     }
 }
 

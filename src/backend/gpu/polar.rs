@@ -15,6 +15,7 @@ use super::compute_kernel::{Kernel, KernelSource};
 use super::device::{Device, Scratch};
 use super::inner_sites::{self, Maps};
 use super::launch::{Bytes, Job, Measured, Score, Setup};
+use super::pixels;
 use super::shaders::{Wgsl, wgsl};
 use super::spline_square::{self, Slots};
 use crate::Result;
@@ -85,9 +86,11 @@ impl<'a> Launcher<'a> {
         let (polar, inner) = (*polar, *inner);
         let sums = Sums::new(polar.angles, scores);
         let layout = Layout::new(device.workgroup_memory(), polar, &sums);
+        let mut constants = layout.constants(polar);
+        constants.push(pixels::constant(plan));
         let kernel = device.kernel(&KernelSource {
             name: "polar",
-            constants: &layout.constants(polar),
+            constants: &constants,
             threads: [layout.threads as u32, 1, 1],
             shared: layout.shared(),
         })?;

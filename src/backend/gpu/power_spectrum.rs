@@ -69,6 +69,10 @@ impl GpuFamily for Family {
     fn launcher<'a>(&'a self, setup: &mut Setup<'a>) -> Result<Box<dyn Launch + 'a>> {
         Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
     }
+
+    fn by_phase(&self) -> bool {
+        true
+    }
 }
 
 impl<'a> Launcher<'a> {

@@ -53,10 +53,21 @@ impl<'a> Session<'a> {
 
     /// The band's descriptors, `[D][sites]`: those that were kept, or new ones.
     fn descriptors(&mut self, band: &Band) -> Result<Buffer> {
-        if let Some(kept) = self.descriptors.kept.get(band) {
-            return Ok(kept.clone());
+        let channels = self.plan.channels();
+        let count = (band.len() * channels) as u64;
+        if let Some((kept, whole)) = self.descriptors.with(band) {
+            if whole == *band {
+                return Ok(kept);
+            }
+            let part = self.descriptors.part.get(self.device, "part of a band", count)?.clone();
+            let before = (band.rows.start - whole.rows.start) * band.cols;
+            for channel in 0..channels {
+                let from = 4 * (channel * whole.len() + before) as u64;
+                let to = 4 * (channel * band.len()) as u64;
+                self.commands.copy((&kept, from), (&part, to), 4 * band.len() as u64);
+            }
+            return Ok(part);
         }
-        let count = (band.len() * self.plan.channels()) as u64;
         let descriptors = self.descriptors.room(self.device, band, count)?;
         self.families.describe(&mut self.commands, band, &descriptors)?;
         Ok(descriptors)
@@ -98,22 +109,49 @@ impl Describe for Session<'_> {
         self.features.add(&mut self.commands, (band, pca), &descriptors, IN_FLIGHT)
     }
 
+    fn keeps(&self) -> bool {
+        self.descriptors.cover(self.plan.sites().grid().count.rows)
+    }
+
     fn features(&mut self) -> Result<Array2<f32>> {
         self.features.collect(&mut self.commands)
     }
 }
 
-/// Descriptors of bands: kept while they fit a budget, so that `project` need not
-/// make again what `accumulate` did; else in a buffer for one band after another.
+/// Descriptors of bands: kept while they fit a budget, so that nobody need make again what
+/// somebody did, for these or some of their rows; else in a buffer for one band after another.
 struct Descriptors {
     kept: HashMap<Band, Buffer>,
     budget: u64,
     scratch: Scratch,
+    /// Rows of a band that is kept.
+    part: Scratch,
 }
 
 impl Descriptors {
     fn new(budget: u64) -> Self {
-        Self { kept: HashMap::new(), budget, scratch: Scratch::default() }
+        let (scratch, part) = Default::default();
+        Self { kept: HashMap::new(), budget, scratch, part }
+    }
+
+    /// What is kept of `band`, or of the smallest that holds its rows.
+    fn with(&self, band: &Band) -> Option<(Buffer, Band)> {
+        let holds =
+            |kept: &Band| kept.rows.start <= band.rows.start && band.rows.end <= kept.rows.end;
+        let all = self.kept.iter().filter(|(kept, _)| holds(kept));
+        let (kept, buffer) = all.min_by_key(|(kept, _)| kept.rows.len())?;
+        Some((buffer.clone(), kept.clone()))
+    }
+
+    /// Whether all of the first `rows` site rows are kept.
+    fn cover(&self, rows: usize) -> bool {
+        let mut row = 0;
+        while row < rows {
+            let ends = self.kept.keys().filter(|kept| kept.rows.contains(&row));
+            let Some(end) = ends.map(|kept| kept.rows.end).max() else { return false };
+            row = end;
+        }
+        true
     }
 
     /// Room for `count` descriptors of `band`.

@@ -84,6 +84,10 @@ impl GpuFamily for Family {
         Ok(Box::new(Launcher::new(setup.device, self, setup.plan, setup.channel)?))
     }
 
+    fn by_phase(&self) -> bool {
+        true
+    }
+
     fn norms(&self, Measured { plan, rows, .. }: Measured<'_>) -> u64 {
         4 * Norms::<f32>::most_values(self, plan.sites().grid(), rows) as u64
     }

@@ -148,6 +148,8 @@ impl<'a> Case<'a> {
             channels: self.plan.channels(),
             work: Work::of(stage, &self.plan, self.pca.features(), kept),
             run: Box::new(run),
+            backend: None,
+            device_work: None,
         }
     }
 
@@ -317,6 +319,8 @@ impl Cloud {
             channels: Self::FEATURES,
             work: Work::of_k_means(Self::POINTS, Self::FEATURES, Self::CLUSTERS),
             run: assigning(backend, self.points.view(), self.centroids.view()),
+            backend: None,
+            device_work: None,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use ndarray::Array2;
 use serde::Serialize;
 
-use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::backend::{Backend, DeviceInfo, DeviceWork};
 use stemseg::plan::Params;
 use stemseg::progress::Progress;
 use stemseg::{Error, Result};
@@ -110,6 +110,9 @@ pub struct Row {
     pub gigabytes_per_s: Option<f64>,
     /// `gflops` as a share of [`Limits::gflops`], on the processor.
     pub share_of_peak: Option<f64>,
+    /// What a graphics device was asked to do in one run of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_work: Option<DeviceWork>,
     /// `gigabytes_per_s` as a share of [`Limits::copy_gigabytes_per_s`], on the
     /// processor.
     pub share_of_copy: Option<f64>,
@@ -140,9 +143,11 @@ pub fn run(
     let mut tasks: Vec<Task<'_>> = Vec::new();
     for case in &cases {
         tasks.extend(case.on_host());
-        backends.iter().for_each(|backend| tasks.extend(case.on(&**backend)));
+        for backend in backends {
+            tasks.extend(case.on(&**backend).into_iter().map(|task| task.counted(&**backend)));
+        }
     }
-    tasks.extend(backends.iter().map(|backend| cloud.on(&**backend)));
+    tasks.extend(backends.iter().map(|backend| cloud.on(&**backend).counted(&**backend)));
     tasks.retain(|task| settings.stages.contains(&task.stage));
 
     let (repeats, times) = time(&mut tasks, settings.repeats, progress)?;

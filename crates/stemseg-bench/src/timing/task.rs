@@ -7,7 +7,7 @@ use super::statistics::Statistics;
 use super::work::Work;
 use super::{Limits, Row, Stage};
 use stemseg::Result;
-use stemseg::backend::DeviceInfo;
+use stemseg::backend::{Backend, DeviceInfo, DeviceWork};
 use stemseg::progress::Progress;
 
 /// What the tasks share: one task at a time runs in it.
@@ -32,15 +32,27 @@ pub(super) struct Task<'a> {
     pub(super) channels: usize,
     pub(super) work: Work,
     pub(super) run: Box<Run<'a>>,
+    /// Whose work is counted, and what it was asked to do in one run.
+    pub(super) backend: Option<&'a dyn Backend>,
+    pub(super) device_work: Option<DeviceWork>,
 }
 
 /// Does it once, and tells how long the stage took.
 pub(super) type Run<'a> = dyn FnMut(&mut Room<'_>) -> Result<Duration> + 'a;
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// The same, and what `backend` is asked to do is counted.
+    pub(super) fn counted(self, backend: &'a dyn Backend) -> Self {
+        Self { backend: Some(backend), ..self }
+    }
+
     /// Does it once; the time is that of the stage alone.
     pub(super) fn run(&mut self, room: &mut Room<'_>) -> Result<Duration> {
-        (self.run)(room)
+        let work = |task: &Self| task.backend.and_then(Backend::work);
+        let before = work(self);
+        let time = (self.run)(room)?;
+        self.device_work = work(self).zip(before).map(|(after, before)| after.since(before));
+        Ok(time)
     }
 
     /// What `times` come to.
@@ -65,6 +77,7 @@ impl Task<'_> {
             gflops,
             gigabytes_per_s: bytes,
             share_of_peak: gflops.and_then(|rate| here(rate, limits.gflops)),
+            device_work: self.device_work,
             share_of_copy: bytes.and_then(|rate| here(rate, limits.copy_gigabytes_per_s)),
         }
     }

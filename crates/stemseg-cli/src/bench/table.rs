@@ -1,5 +1,6 @@
 //! The report as a table.
 
+use stemseg::backend::DeviceWork;
 use stemseg_bench::timing::{Report, Row};
 
 use super::earlier::Earlier;
@@ -36,7 +37,49 @@ pub(super) fn table(report: &Report, earlier: Option<&Earlier>) -> String {
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
         lines.push(line(row.stage.name(), &cells));
     }
+    lines.extend(work_of_devices(report));
     lines.join("\n")
+}
+
+/// What graphics devices were asked to do in one run of each stage.
+fn work_of_devices(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    let counted = report.rows.iter().filter_map(|row| Some((row, row.device_work?)));
+    for (row, work) in counted.filter(|(_, work)| work.submissions > 0) {
+        if lines.is_empty() {
+            let head = ["submissions", "dispatches", "buffers", "MB up", "MB down", "waits"];
+            lines.push(String::new());
+            lines.push(counts("of one run", &row_name(None), &head.map(String::from), "ms waited"));
+        }
+        let megabytes = |bytes: u64| short(bytes as f64 / 1e6);
+        let DeviceWork { submissions, dispatches, buffers, bytes_up, bytes_down, waits, .. } = work;
+        let cells = [
+            submissions.to_string(),
+            dispatches.to_string(),
+            buffers.to_string(),
+            megabytes(bytes_up),
+            megabytes(bytes_down),
+            waits.to_string(),
+        ];
+        lines.push(counts(row.stage.name(), &row_name(Some(row)), &cells, &short(work.waited_ms)));
+    }
+    lines
+}
+
+/// Size of the image and device.
+fn row_name(row: Option<&Row>) -> String {
+    row.map_or_else(
+        || "device".into(),
+        |row| {
+            let name: String = row.device.name.chars().take(NAME).collect();
+            format!("{}, {name}", title(row))
+        },
+    )
+}
+
+fn counts(first: &str, device: &str, cells: &[String; 6], last: &str) -> String {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:>11}")).collect();
+    format!("{first:<16} {device:<34}{cells} {last:>10}")
 }
 
 /// What the rows of one image have in common.

@@ -147,7 +147,7 @@ fn what_cannot_be_judged_is_refused() {
         ("bare", &["a.npy", "no true labels", "a_labels.npy"]),
         ("shapes", &["a_labels.npy", "89 x 100", "a.npy", "90 x 100"]),
         ("halves", &["a_labels.npy", "0.5", "whole numbers"]),
-        ("values", &["clusters = ", "there are only"]),
+        ("values", &["-k ", "there are only"]),
         ("empty", &["empty", "no image with labels", "a_labels.npy"]),
         ("missing", &["missing", "no such folder"]),
         ("good/a.npy", &["a.npy", "give a folder"]),

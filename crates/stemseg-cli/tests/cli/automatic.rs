@@ -273,7 +273,7 @@ fn no_more_patterns_are_chosen_than_are_wanted() {
     job.clone().set("--out", "six").set("-k", "auto:6").succeed(&place);
     assert_eq!(choice("six")["clusters"], 2);
     for (given, said) in [
-        ("auto:0", "clusters = auto:0: from 1 to 254"),
+        ("auto:0", "-k auto:0: from 1 to 254"),
         ("auto:255", "from 1 to 254 patterns"),
         ("auto:two", "'two' is not a whole number"),
         ("automatic:2", "'automatic:2' is not a whole number"),
@@ -307,7 +307,7 @@ fn small_images_are_segmented_or_refused() {
         assert!(matches!(code, Some(0 | 2)), "{rows} x {cols}: {code:?}: {said}");
         assert!(!said.contains("panicked"), "{rows} x {cols}: {said}");
         // Nobody gave them.
-        let names = ["pair-", "radius = ", "window = "];
+        let names = ["pair-", "--radius ", "--window "];
         assert!(!names.iter().any(|name| said.contains(name)), "{rows} x {cols}: {said}");
     }
 }

@@ -305,7 +305,7 @@ fn any_number_of_jobs_gives_the_same_results() {
     let little = job(&["data"]).with(&[("--jobs", "5"), ("--memory", "100MiB"), ("--out", "m")]);
     let output = little.run(&place);
     let said = text(&output.stderr);
-    assert!(said.contains("memory = 20.0 MiB") && said.contains("5 --jobs share"), "{said}");
+    assert!(said.contains("--memory 20.0 MiB") && said.contains("5 --jobs share"), "{said}");
     job(&["data"]).set("--jobs", "0").refused(&place, "no jobs", &["at least 1"]);
 }
 

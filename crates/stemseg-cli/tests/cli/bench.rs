@@ -98,7 +98,7 @@ fn wrong_arguments_are_refused() {
         ("--image missing.npy", &["missing.npy", "no such file"]),
         ("--image image.npy --size 64", &["--size", "--image"]),
         ("--size 80", &["80x80", "81x81"]),
-        ("--size 3", &["size = 3x3"]),
+        ("--size 3", &["--size 3x3"]),
         ("--size many", &["many", "whole number"]),
         ("--image image.npy --repeats 0", &["repeats = 0", "at least 1"]),
         ("--stage descriptor", &["descriptor", "the stages are", "label-map"]),

@@ -70,16 +70,16 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     let place = Place::with_scene();
     let mean = ("--pool", "power-mean");
     let rows: [(&str, Options<'_>, &[&str]); 18] = [
-        ("translation+rotations", &[], &["descriptor = rotations", "power-spectrum"]),
-        ("translation+translation", &[], &["descriptor = translation", "twice"]),
-        ("translation*0", &[], &["descriptor = translation*0", "above 0"]),
+        ("translation+rotations", &[], &["--descriptor rotations", "power-spectrum"]),
+        ("translation+translation", &[], &["--descriptor translation", "twice"]),
+        ("translation*0", &[], &["--descriptor translation*0", "above 0"]),
         ("translation*x", &[], &["a weight is a number"]),
         ("translation", &[("--radius", "9")], &["--radius is an option of rotation"]),
         ("translation", &[("--folds", "2")], &["--folds is an option of rotation"]),
         ("translation", &[("--spectrum", "full")], &["--spectrum is an option of power-spectrum"]),
-        ("translation+rotation", &[("--folds", "1")], &["folds = 1", "at least 2-fold"]),
-        ("translation+rotation", &[("--folds", "2,2")], &["folds = 2", "twice"]),
-        ("translation+rotation", &[("--inner-stride", "40")], &["inner-stride = 40", "at most 13"]),
+        ("translation+rotation", &[("--folds", "1")], &["--folds 1", "at least 2-fold"]),
+        ("translation+rotation", &[("--folds", "2,2")], &["--folds 2", "twice"]),
+        ("translation+rotation", &[("--inner-stride", "40")], &["--inner-stride 40", "at most 13"]),
         ("translation+glide", &[("--glide-period", "1,2")], &["glide-period", "10: one each"]),
         ("translation", &[mean], &["--pool is an option of harmonic"]),
         (
@@ -90,20 +90,20 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         (
             "harmonic",
             &[mean, ("--window", "9"), ("--patch", GONE)],
-            &["window = 9", "follows from --pool-width"],
+            &["--window 9", "follows from --pool-width"],
         ),
         (
             "translation+harmonic",
             &[mean, ("--pool-width", "0.1")],
-            &["pool-width = 0.1", "give 0.5"],
+            &["--pool-width 0.1", "give 0.5"],
         ),
         (
             "translation+centred-translation",
             &[("--pair-width", "-1")],
-            &["pair-width = -1", "give 0.5"],
+            &["--pair-width -1", "give 0.5"],
         ),
-        ("translation+harmonic", &[("--orders", "99")], &["orders = 99", "no such order"]),
-        ("translation+rotation", &[("--pool-top", "0")], &["pool-top = 0", "at least 1"]),
+        ("translation+harmonic", &[("--orders", "99")], &["--orders 99", "no such order"]),
+        ("translation+rotation", &[("--pool-top", "0")], &["--pool-top 0", "at least 1"]),
     ];
     for (families, options, words) in rows {
         let radius = match families.contains("rotation") || families.contains("glide") {
@@ -161,7 +161,7 @@ fn maps_are_saved_with_what_they_are() {
     }
     assert!(!place.path("out/site_labels.npy").exists(), "maps are not of sites");
     let job = Job::new().set("--save", "maps");
-    job.refused(&place, "save = maps", &["rotation, reflection, glide", "--descriptor"]);
+    job.refused(&place, "--save maps", &["rotation, reflection, glide", "--descriptor"]);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn labels_are_stored_in_the_integers_that_are_asked_for() {
     assert_eq!(place.json("wide/summary.json")["label_type"], "uint32");
     assert_eq!(place.json("auto/summary.json")["label_type"], "uint8");
     let many = Job::new().with(&[("--labels", "u8"), ("-k", "2,300"), ("--out", "many")]);
-    many.refused(&place, "many labels", &["labels = u8", "254", "300", "u16"]);
+    many.refused(&place, "many labels", &["--labels u8", "254", "300", "u16"]);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn values_without_a_pattern_are_refused() {
             ("wide.npy", &["wide.npy", "f32"]),
             ("widest.npy", &["widest.npy", "f32"]),
             ("narrow.npy", &["narrow.npy", "e-30"]),
-            ("chess.npy", &["clusters = 2", "only 1 distinct pattern", "periodic"]),
+            ("chess.npy", &["-k 2", "only 1 distinct pattern", "periodic"]),
         ],
     );
 }
@@ -196,7 +196,7 @@ fn an_image_that_is_flat_but_for_one_pixel_is_segmented() {
     let labels = labels_of(&place, "flat.npy");
     assert_ne!(labels[(45, 50)], labels[(0, 0)]);
     let many = Job::new().image("flat.npy").set("-k", "300").force();
-    many.refused(&place, "300 patterns", &["clusters = 300", "distinct patterns"]);
+    many.refused(&place, "300 patterns", &["-k 300", "distinct patterns"]);
 }
 
 fn notes(output: &Output) -> String {
@@ -241,11 +241,11 @@ fn frames_of_a_stack_are_chosen_by_number() {
     assert_eq!(files[0], files[1]);
     assert_eq!(place.json("stack.stemseg/summary.json")["input"]["frame"], 1);
     let outside = Job::new().image("stack.npy").set("--frame", "3").force();
-    outside.refused(&place, "frame 3", &["frame = 3", "3 frames", "0 to 2"]);
+    outside.refused(&place, "frame 3", &["--frame 3", "3 frames", "0 to 2"]);
     let outside = Job::new().image("stack.npy").set("--image", "1").force();
-    outside.refused(&place, "image 1", &["image = 1", "one stack, number 0", "--frame"]);
+    outside.refused(&place, "image 1", &["--image 1", "one stack, number 0", "--frame"]);
     let single = Job::new().set("--frame", "1").force();
-    single.refused(&place, "no stack", &["frame = 1", "single image", "leave out --frame"]);
+    single.refused(&place, "no stack", &["--frame 1", "single image", "leave out --frame"]);
     let word = Job::new().image("stack.npy").set("--frame", "last").force();
     word.refused(&place, "a word", &["'last'", "'mean'"]);
 }

@@ -89,7 +89,7 @@ fn what_does_nothing_is_refused() {
         check_failure(option, &command.unwrap(), 2, &[&option[2..], "--lattice"]);
     }
     let beyond = stemseg(&place).args(["info", "image.npy", "--image", "1"]).output();
-    check_failure("image 1", &beyond.unwrap(), 2, &["image = 1", "one image, number 0"]);
+    check_failure("image 1", &beyond.unwrap(), 2, &["--image 1", "one image, number 0"]);
 }
 
 /// Headers of files that are larger than the memory; the rest is a hole.

@@ -45,7 +45,7 @@ fn translations_may_be_lengths() {
     let list = |file| [("--window", GONE), ("--translations", file), SIZE];
     assert_eq!(parameters(&place, &list("nm.txt")), parameters(&place, &list("px.txt")));
     let without = [("--window", GONE), ("--translations", "nm.txt")];
-    let words = ["translations = 0.24nm", "no pixel size", "--pixel-size"];
+    let words = ["--translations 0.24nm", "no pixel size", "--pixel-size"];
     Job::new().with(&without).force().refused(&place, "no pixel size", &words);
 }
 
@@ -59,7 +59,7 @@ fn lengths_of_an_image_without_pixel_size_are_refused() {
     let refused = |name: &str, value: &str, words: &[&str]| {
         Job::new().set(SIZE.0, SIZE.1).set(name, value).refused(&place, value, words);
     };
-    refused("--patch", "0.001nm", &["patch = 0.001nm", "less than half a pixel"]);
+    refused("--patch", "0.001nm", &["--patch 0.001nm", "less than half a pixel"]);
     refused("--patch", "3mrad", &["'mrad' is not a unit of length"]);
     refused("--patch", "1m", &["larger than any image"]);
     refused("--pixel-size", "0.02", &["'0.02' has no unit", "0.015nm"]);

@@ -62,7 +62,7 @@ fn an_image_with_little_or_no_data_ends_in_labels_or_in_one_sentence() {
     place.npy("none.npy", &only(&|_| false));
     Job::new().image("none.npy").refused(&place, "none", &["none.npy", "no pixel", "finite"]);
     Job::new().image("one.npy").refused(&place, "one", &["one.npy", "constant"]);
-    let nowhere = ["clusters = 2", "0 sites where the image has data"];
+    let nowhere = ["-k 2", "0 sites where the image has data"];
     Job::new().image("two.npy").refused(&place, "two", &nowhere);
     for name in ["some.npy", "stripe.npy", "two.npy", "one.npy", "none.npy"] {
         for job in [Job::new(), Job::automatic(), Job::automatic().set("-k", "auto")] {

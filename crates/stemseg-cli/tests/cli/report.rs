@@ -123,7 +123,7 @@ fn drawings_that_cannot_be_are_refused() {
     refused(&[("--overlay-alpha", "NaN")], &["--overlay-alpha", "from 0 to 1"]);
     refused(
         &[("--overlay", "lines"), ("--overlay-alpha", "0.3")],
-        &["overlay-alpha = 0.3", "--overlay both"],
+        &["--overlay-alpha 0.3", "--overlay both"],
     );
 }
 

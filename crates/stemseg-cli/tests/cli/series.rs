@@ -200,7 +200,7 @@ fn what_is_no_film_is_refused_in_one_sentence() {
         (&["film.npy"], &["--fit", "9,"], "the film has 3 frames, 0 to 2"),
         (&["film.npy"], &["--fit", "0"], "at least one frame"),
         (&["film.npy"], &["--format", "hspy"], "films are written as"),
-        (&["film.npy"], &["--smooth-time", "-1"], "smooth-time = -1"),
+        (&["film.npy"], &["--smooth-time", "-1"], "--smooth-time -1"),
         (&["film.npy"], &["--interval", "5"], "is not a time above 0"),
     ] {
         let output = series(&place, images, options);

@@ -80,7 +80,7 @@ fn memory_changes_nothing_but_time() {
     let refused = |memory: &str, words: &[&str]| {
         Job::new().set("--memory", memory).refused(&place, memory, words);
     };
-    refused("1MiB", &["memory = 1.0 MiB", "MiB; give at least that"]);
-    refused("0", &["memory = 0 B"]);
+    refused("1MiB", &["--memory 1.0 MiB", "MiB; give at least that"]);
+    refused("0", &["--memory 0 B"]);
     refused("plenty", &["plenty", "512MiB"]);
 }

@@ -26,7 +26,7 @@ fn a_run_that_fails_keeps_the_earlier_result() {
     let place = Place::with_scene();
     Job::new().succeed(&place);
     let job = Job::new().force();
-    job.clone().set("-k", "9999").refused(&place, "too many clusters", &["clusters = 9999"]);
+    job.clone().set("-k", "9999").refused(&place, "too many clusters", &["-k 9999"]);
     place.npy("image.npy", &scene(90, 100).mapv(|_| 1.0));
     job.refused(&place, "constant now", &["constant"]);
 }
@@ -55,13 +55,13 @@ fn force_replaces_only_whole_results() {
         ("lookalike", &["--force replaces only", "does not list all files"]),
         ("file", &["--force replaces only", "a file"]),
         ("image.npy", &["--force replaces only", "a file"]),
-        (".", &["out = ."]),
-        ("..", &["out = .."]),
+        (".", &["--out ."]),
+        ("..", &["--out .."]),
     ];
     for (out, words) in rows {
         Job::new().set("--out", out).force().refused(&place, out, words);
     }
-    Job::new().set("--out", "/").force().refused(&place, "/", &["out = /"]);
+    Job::new().set("--out", "/").force().refused(&place, "/", &["--out /"]);
     place.folder("empty");
     Job::new().set("--out", "empty").refused(&place, "empty, no --force", &["exists already"]);
     Job::new().set("--out", "empty").force().succeed(&place);
@@ -164,7 +164,7 @@ fn force_spares_the_files_of_the_run_itself() {
         ),
     ];
     for (file, job) in rows {
-        job.refused(&place, file, &["out = result", file, "another --out"]);
+        job.refused(&place, file, &["--out result", file, "another --out"]);
     }
 }
 

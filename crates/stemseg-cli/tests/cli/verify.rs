@@ -16,7 +16,7 @@ fn bad_input_is_refused_like_by_segment() {
         (&["image.npy", "--stride", "0"], &["stride", "at least 1"]),
         (&["image.npy", "--roi", "0:900,:"], &["rows 0:900"]),
         (&["image.npy", "-k", "auto,2"], &["auto cannot be combined"]),
-        (&["image.npy", "--preset", "pystem"], &["clusters = auto", "-k 3"]),
+        (&["image.npy", "--preset", "pystem"], &["-k auto", "-k 3"]),
     ];
     for (arguments, words) in cases {
         let output = stemseg(&place).arg("verify").args(arguments).output().unwrap();

@@ -1,0 +1,111 @@
+//! What a graphics device is asked to do: counted, and nothing twice.
+
+use libtest_mimic::{Failed, Trial};
+use ndarray::Array2;
+use stemseg::backend::Backend;
+use stemseg::backend::cpu::Cpu;
+use stemseg::image::micrograph::{Micrograph, NonFinite};
+use stemseg::pipeline::{self, Also, Segmentation};
+use stemseg::plan::automatic;
+use stemseg::progress::Silent;
+use stemseg::{Error, Plan};
+use stemseg_testing::devices::Devices;
+
+use crate::contract::{describe, tiles};
+
+/// Most of each for the default way of an image of 300 x 300 px: about a tenth more than there
+/// are.
+const SUBMISSIONS: u64 = 12;
+const DISPATCHES: u64 = 15;
+const BUFFERS: u64 = 51;
+const WAITS: u64 = 11;
+
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
+    vec![
+        devices.gpu_trial("device_work::is_counted", |gpu| is_counted(gpu)),
+        devices.gpu_trial("device_work::rows_of_kept_bands_are_those_of_the_bands", |gpu| {
+            rows_of_kept_bands(gpu)
+        }),
+        Trial::test("device_work::the_processor_has_none", || {
+            let cpu = Cpu::new();
+            match (segmented(&cpu)?.device_work, cpu.work()) {
+                (None, None) => Ok(()),
+                found => Err(format!("{found:?}").into()),
+            }
+        }),
+    ]
+}
+
+/// Two crystals by the default way.
+fn segmented(backend: &dyn Backend) -> Result<Segmentation, Error> {
+    let wave = |x: f64, period: f64| (x * std::f64::consts::TAU / period).cos();
+    let image = Array2::from_shape_fn((300, 300), |(r, c)| {
+        let (r, c) = (r as f64, c as f64);
+        if c < 150.0 {
+            wave(r, 12.0) + wave(c, 12.0)
+        } else {
+            wave(r + c, 17.0) + wave(r - c, 17.0)
+        }
+    });
+    let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail)?;
+    let params = automatic::params(automatic::sampling(automatic::period(&micrograph)), vec![2]);
+    let plan = Plan::new(params, &micrograph)?;
+    pipeline::segment(
+        &micrograph,
+        plan,
+        backend,
+        &Silent,
+        Also { channel_maps: true, ..Also::default() },
+    )
+}
+
+fn is_counted(gpu: &dyn Backend) -> Result<(), Failed> {
+    // Whatever is compiled or made but once is there afterwards.
+    segmented(gpu)?;
+    let before = gpu.work().ok_or("nothing is counted")?;
+    let found = segmented(gpu)?;
+    let (plan, work) = (&found.plan, found.device_work.ok_or("nothing is counted")?);
+    let after = gpu.work().ok_or("nothing is counted")?;
+    if work != after.since(before) {
+        return Err(format!("{work:?} of {:?}", after.since(before)).into());
+    }
+    let image = 4 * plan.sites().shape().area() as u64;
+    let features = 4 * (plan.sites().grid().len() * 3) as u64;
+    let enough = work.bytes_up > image && work.bytes_down > features && work.waited_ms > 0.0;
+    // The image goes up once; with it go norms and counts of inner sites, and features.
+    let few = work.submissions <= SUBMISSIONS
+        && work.dispatches <= DISPATCHES
+        && work.buffers <= BUFFERS
+        && work.waits <= WAITS
+        && work.bytes_up < 4 * image;
+    match enough && few && work.submissions > 0 && work.dispatches > work.submissions {
+        true => Ok(()),
+        false => Err(format!("{work:?}; the image has {image} bytes").into()),
+    }
+}
+
+/// Descriptors of some rows of a band that is kept are the same, bit for bit, as without it.
+fn rows_of_kept_bands(gpu: &dyn Backend) -> Result<(), Failed> {
+    let (image, plan) = tiles((470, 300), 5)?;
+    let expected = describe(gpu, image.view(), &plan, usize::MAX)?;
+    let plan = plan.with_budget(1 << 30);
+    let mut session = gpu.upload(image.view(), &plan)?;
+    let whole = plan.sites().whole();
+    if session.keeps() {
+        return Err("nothing is there to be kept".into());
+    }
+    session.accumulate(&whole)?;
+    let before = gpu.work().ok_or("nothing is counted")?;
+    for band in plan.sites().bands(1).iter().skip(1) {
+        let mut found = Array2::zeros((band.len(), plan.channels()));
+        session.describe(band, found.view_mut())?;
+        if found != expected.slice(ndarray::s![band.sites(), ..]) {
+            return Err(format!("rows {:?} differ", band.rows).into());
+        }
+    }
+    let work = gpu.work().ok_or("nothing is counted")?.since(before);
+    match session.keeps() && work.dispatches == 0 {
+        true => Ok(()),
+        false => Err(format!("they were described again: {work:?}").into()),
+    }
+}
