@@ -325,6 +325,13 @@ impl Measure for Family {
         })
     }
 
+    /// For each pixel of the sites' cells and translation what both pixels are off their means,
+    /// three products and their sums.
+    fn operations(&self, sites: &SiteGrid) -> Option<f64> {
+        let cell = (sites.stride * sites.stride) as f64;
+        Some(8.0 * sites.len() as f64 * cell * self.halves.len() as f64)
+    }
+
     fn translations(&self) -> Vec<Option<Translation>> {
         self.translations().map(Some).collect()
     }

@@ -173,10 +173,10 @@ impl Family {
         self.measure().translations()
     }
 
-    /// Whether the definition is one product for each pixel and channel, so that work can
-    /// be counted.
-    pub fn is_products(&self) -> bool {
-        self.measure().is_products()
+    /// Additions and multiplications of the definition at all sites of `sites`, the pixels of a
+    /// window shared by those it belongs to; nothing where they do not say what the work is.
+    pub fn operations(&self, sites: &SiteGrid) -> Option<f64> {
+        self.measure().operations(sites)
     }
 
     /// Orders of the axes whose scores the channels are; none where they are of

@@ -306,6 +306,14 @@ impl Measure for Family {
         inner_sites::TILE
     }
 
+    /// A product for each pixel of the disc and part, at the inner sites that lie in the sites'
+    /// cells.
+    fn operations(&self, sites: &SiteGrid) -> Option<f64> {
+        let step = self.inner.grid.stride;
+        let inner = sites.len() as f64 * (sites.stride as f64 / step as f64).powi(2);
+        Some(2.0 * inner * self.disc().len() as f64 * self.part_count() as f64)
+    }
+
     fn check(&self, grid: &SiteGrid) -> Result<()> {
         self.inner.check(grid)
     }

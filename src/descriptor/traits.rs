@@ -106,9 +106,9 @@ pub(super) trait Measure {
         vec![None; self.channels()]
     }
 
-    /// See [`Family::is_products`](super::Family::is_products).
-    fn is_products(&self) -> bool {
-        false
+    /// See [`Family::operations`](super::Family::operations).
+    fn operations(&self, _sites: &SiteGrid) -> Option<f64> {
+        None
     }
 
     /// See [`Family::polar_scores`](super::Family::polar_scores).

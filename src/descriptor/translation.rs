@@ -299,7 +299,9 @@ impl Measure for Family {
         self.translations.iter().copied().map(Some).collect()
     }
 
-    fn is_products(&self) -> bool {
-        true
+    /// A product for each pixel of the sites' cells and translation.
+    fn operations(&self, sites: &SiteGrid) -> Option<f64> {
+        let cell = (sites.stride * sites.stride) as f64;
+        Some(2.0 * sites.len() as f64 * cell * self.translations.len() as f64)
     }
 }

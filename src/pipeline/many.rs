@@ -22,7 +22,7 @@ use crate::image::micrograph::Micrograph;
 use crate::labels::label_map::Numbering;
 use crate::lattice::Repetition;
 use crate::model::Model;
-use crate::plan::{Plan, Reduce};
+use crate::plan::{Order, Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::pca::{Moments, Pca};
 use crate::{Error, Result};
@@ -37,13 +37,40 @@ pub struct Planned<'a> {
     pub repetition: Repetition,
 }
 
-/// The model of the patterns in `images`.
+/// In which order the patterns of several images are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Succession {
+    /// By what they cover of all images together: these have no order.
+    #[default]
+    None,
+    /// Those that are in the first image come first, then those that appear in the second, and
+    /// so on; each by what they cover of all: images are frames of a film.
+    Time,
+}
+
+/// Share of an image that a pattern covers where it is there.
+const THERE: f64 = 0.002;
+
+/// The model of the patterns in `images`, which are numbered by what they cover of all.
 ///
 /// # Errors
 /// As [`segment`](super::segment); [`Error::Parameter`] where there is no image, or images
 /// have different channels.
 pub fn fit(
     images: &[Planned<'_>],
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<Model> {
+    fit_in(images, Succession::None, backend, progress)
+}
+
+/// The same with patterns in the order of `succession`.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_in(
+    images: &[Planned<'_>],
+    succession: Succession,
     backend: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<Model> {
@@ -80,7 +107,8 @@ pub fn fit(
     let sample = sample(&points);
     let (clustering, within_variance) =
         fit::clusters(sample.view(), number, &first.plan, backend, progress)?;
-    numbered(images, &points, (&found.pca, number), &clustering, within_variance, backend)
+    let found = (&found.pca, number);
+    numbered((images, succession), &points, found, &clustering, within_variance, backend)
 }
 
 /// What tells the patterns of all images apart.
@@ -121,6 +149,15 @@ fn each<T>(
     images.iter().map(of).collect()
 }
 
+/// The labels of clusters, which are `by_size`, in the order in which they appear.
+fn in_succession(by_size: &[u16], appears: &[usize]) -> Vec<u16> {
+    let mut order: Vec<usize> = (0..by_size.len()).collect();
+    order.sort_by_key(|&cluster| (appears[cluster], by_size[cluster]));
+    let mut labels = vec![0; by_size.len()];
+    (1..).zip(order).for_each(|(label, cluster)| labels[cluster] = label);
+    labels
+}
+
 /// Points of all images, `[N, q]`, evenly taken where they are many.
 fn sample(points: &[Array2<f32>]) -> Array2<f32> {
     let all: usize = points.iter().map(|points| points.nrows()).sum();
@@ -133,7 +170,7 @@ fn sample(points: &[Array2<f32>]) -> Array2<f32> {
 /// The model with the labels in the order of what the patterns cover in all images, and with
 /// the largest distances that patterns have in any.
 fn numbered(
-    images: &[Planned<'_>],
+    (images, succession): (&[Planned<'_>], Succession),
     points: &[Array2<f32>],
     (pca, number): (&Pca, &Number),
     clustering: &Clustering,
@@ -142,10 +179,12 @@ fn numbered(
 ) -> Result<Model> {
     let clusters = clustering.centroids.nrows();
     let mut areas = vec![0; clusters];
+    // The image in which each appears.
+    let mut appears = vec![usize::MAX; clusters];
     let mut separations = Array2::<f64>::zeros((clusters, clusters));
     let as_they_are = Numbering::Given((1..=clusters as u16).collect());
     let mut last = None;
-    for (image, points) in images.iter().zip(points) {
+    for (place, (image, points)) in images.iter().zip(points).enumerate() {
         let Planned { micrograph, plan, repetition } = image;
         let own = kmeans::assign(points.view(), clustering.centroids.clone(), backend)?;
         let found = Clusters {
@@ -157,7 +196,11 @@ fn numbered(
         };
         let labelled = found.label(plan, micrograph.absent(), Some(repetition));
         for area in &labelled.map.areas {
-            areas[usize::from(area.label) - 1] += area.pixels;
+            let cluster = usize::from(area.label) - 1;
+            areas[cluster] += area.pixels;
+            if area.fraction >= THERE {
+                appears[cluster] = appears[cluster].min(place);
+            }
         }
         if let Some(of_image) = labelled.gaps.separations() {
             separations.zip_mut_with(&of_image, |most, &own| *most = most.max(own));
@@ -169,7 +212,11 @@ fn numbered(
     let mut patterns =
         labelled.patterns(own, within_variance, number.columns.clone(), &first.plan, None);
     // By size, as one image's are; names of the first numbering become those of the second.
-    let numbers = Numbering::Order(first.plan.params().order).labels(&areas);
+    let by_size = Numbering::Order(first.plan.params().order).labels(&areas);
+    let numbers = match (succession, first.plan.params().order) {
+        (Succession::Time, Order::Size) => in_succession(&by_size, &appears),
+        _ => by_size,
+    };
     let mut order: Vec<usize> = (0..clusters).collect();
     order.sort_by_key(|&cluster| numbers[cluster]);
     patterns.gaps = Gaps::known(Some(separations)).reordered(&order);
@@ -193,4 +240,17 @@ fn numbered(
         device_work: None,
     };
     Ok(Model::new(&found, &patterns, first.micrograph.pixel_size()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_appear_later_have_the_next_numbers() {
+        // The largest appears last, and one hardly ever.
+        let by_size = [3, 1, 2, 4];
+        assert_eq!(in_succession(&by_size, &[0, 4, 0, usize::MAX]), [2, 3, 1, 4]);
+        assert_eq!(in_succession(&by_size, &[0; 4]), by_size);
+    }
 }

@@ -77,7 +77,10 @@ impl Stage {
     /// whatever it really does; nothing where a count would say little.
     pub fn counted(self) -> Option<&'static str> {
         match self {
-            Self::Descriptors => Some("2 per pixel of the sites' cells and translation"),
+            Self::Descriptors => Some(
+                "per pixel of the sites' cells 2 for a translation, 8 for a centred one; per pixel \
+                 of a disc 2 for each part of a harmonic",
+            ),
             Self::Accumulate => Some("those of descriptors and covariance"),
             Self::Covariance => Some("D (D + 1) per site"),
             Self::Project => Some("2 q D per site, with those of descriptors where they are made"),

@@ -24,10 +24,10 @@ impl Work {
     pub(super) fn of(stage: Stage, plan: &Plan, features: usize, kept: bool) -> Self {
         let pixels = plan.sites().shape().area() as f64;
         let (sites, channels) = (plan.sites().grid().len() as f64, plan.channels() as f64);
-        let cells = sites * (plan.sites().grid().stride * plan.sites().grid().stride) as f64;
         let image = F32 * pixels;
-        let describe = 2.0 * cells * channels;
-        let counted = plan.families().iter().all(Family::is_products);
+        let operations = |family: &Family| family.operations(plan.sites().grid());
+        let describe: Option<f64> = plan.families().iter().map(operations).sum();
+        let (describe, counted) = (describe.unwrap_or_default(), describe.is_some());
         let covariance = sites * channels * (channels + 1.0);
         let project = 2.0 * sites * channels * features as f64;
         let (flops, bytes) = match stage {

@@ -38,8 +38,9 @@ All stages take turns, after one round that is not counted.
 
 'of limit' is the share of this machine's peak that a stage reaches: of the f32 multiply-adds of all
 threads, or of the speed of copying memory, whichever is larger. The operations counted are those that
-the formulas need, whatever a device does: descriptors 2 per pixel and translation (other families are
-not counted), covariance D (D + 1) per site, project 2 q D per site, k-means 3 k q + q per point.
+the formulas need, whatever a device does: descriptors per pixel 2 for a translation, 8 for a centred one,
+and 2 for each pixel of a disc and part of a harmonic (other families are not counted), covariance
+D (D + 1) per site, project 2 q D per site, k-means 3 k q + q per point.
 
 With --accuracy, the label maps are compared with the truth inside the margin: adjusted Rand index, mean
 intersection over union of labels matched one to one, F1 score of boundary pixels (right if the other

@@ -292,7 +292,7 @@ fn a_number_cannot_be_chosen_without_factors_nor_beside_others() {
     let place = Place::with_scene();
     let job = Job::automatic().set("-k", "auto");
     for change in [("--descriptor", "translation"), ("--preset", "pystem"), ("--reduce", "pca")] {
-        job.clone().with(&[change]).refused(&place, change.1, &["clusters", "-k 3"]);
+        job.clone().with(&[change]).refused(&place, change.1, &["-k auto: ", "-k 3"]);
     }
     job.set("-k", "auto,2").refused(&place, "both", &["auto cannot be combined"]);
 }

@@ -53,7 +53,7 @@ fn translations_may_be_lengths() {
 fn lengths_of_an_image_without_pixel_size_are_refused() {
     let place = Place::with_scene();
     for option in ["patch", "window", "stride"] {
-        let words = [&*format!("{option} = 0.4nm"), "no pixel size in nm", "--pixel-size 0.02nm"];
+        let words = [&*format!("--{option} 0.4nm"), "no pixel size in nm", "--pixel-size 0.02nm"];
         Job::new().set(&format!("--{option}"), "0.4nm").refused(&place, option, &words);
     }
     let refused = |name: &str, value: &str, words: &[&str]| {

@@ -44,6 +44,28 @@ fn contents(place: &Place, folder: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
+fn a_pattern_that_appears_late_has_the_next_number_however_large_it_becomes() {
+    let place = Place::empty();
+    let uneven = film(1).index_axis_move(Axis(0), 0);
+    // Rows of atoms everywhere; from the fourth frame on slanted ones on most of it.
+    let film = Array3::from_shape_fn((10, 96, 128), |(t, r, c)| {
+        let wave = |x: usize| (x as f32 * std::f32::consts::TAU / 8.0).cos();
+        let along = if t < 3 || c < 28 { r } else { r + c };
+        wave(along) + wave(c) + 0.1 * uneven[(r, (c + 31 * t) % 128)]
+    });
+    place.npy("film.npy", &film);
+    done(&series(&place, &["film.npy"], &["--fit", "all", "--register", "off"]));
+    let (_, labels) = place.array::<u8>("film/labels.npy");
+    let share = |t: usize| {
+        let frame = &labels[t * 96 * 128..][..96 * 128];
+        frame.iter().filter(|label| **label == 2).count() as f64 / frame.len() as f64
+    };
+    let shares: Vec<f64> = (0..10).map(share).collect();
+    assert!(shares[..3].iter().all(|share| *share < 0.1), "{shares:?}");
+    assert!(shares[4..].iter().all(|share| (0.7..0.85).contains(share)), "{shares:?}");
+}
+
+#[test]
 fn a_film_has_all_its_files_and_a_stack_is_the_same_as_its_frames() {
     let place = Place::empty();
     let film = film(6);

@@ -4,7 +4,7 @@ use stemseg::backend::Backend;
 use stemseg::image::micrograph::Micrograph;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::frames::Frames;
-use stemseg::pipeline::many::{self, Planned};
+use stemseg::pipeline::many::{self, Planned, Succession};
 use stemseg::plan::Labels;
 use stemseg::remarks::Remarks;
 use stemseg::{Error, Model, Plan, Progress, Result};
@@ -171,7 +171,7 @@ fn fitted(
         let (plan, repetition) = planned(other)?;
         images.push(Planned { micrograph: &other.micrograph, plan, repetition });
     }
-    Ok((many::fit(&images, backend, progress)?, remarks))
+    Ok((many::fit_in(&images, Succession::Time, backend, progress)?, remarks))
 }
 
 /// Bytes of the other frames that are fitted to, which are in memory as well.
