@@ -35,7 +35,7 @@ pub enum Error {
     Image(String),
     /// A parameter is outside what is possible; names it, its value and the limit.
     Parameter {
-        /// The parameter, as in [`SETTINGS`](crate::wording::SETTINGS) where a user sets it.
+        /// The parameter, as in [`SETTINGS`] where a user sets it.
         name: &'static str,
         /// The value that was given.
         value: String,

@@ -297,9 +297,7 @@ impl Sums {
         };
         let (chunks, rest) = values.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                add(lane, chunk[lane]);
-            }
+            chunk.iter().enumerate().for_each(|(lane, &v)| add(lane, v));
         }
         rest.iter().enumerate().for_each(|(lane, &v)| add(lane, v));
         let [sum, squares] = sums.map(|lanes| lanes.iter().sum());

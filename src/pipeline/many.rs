@@ -67,7 +67,7 @@ pub fn fit(
 /// The same with patterns in the order of `succession`.
 ///
 /// # Errors
-/// As [`fit`].
+/// As [`fit()`].
 pub fn fit_in(
     images: &[Planned<'_>],
     succession: Succession,

@@ -215,9 +215,7 @@ impl Coefficients {
         let (offset, inverse) = self.fold::<FUSED>(pixels, at, &mut scratch.folded);
         // What is even both ways sees four times the mean; all others none of it.
         for folded in &mut scratch.folded[..count] {
-            for lane in 0..LANES {
-                folded.0[lane] -= 4.0 * offset[lane];
-            }
+            folded.0.iter_mut().zip(offset).for_each(|(folded, offset)| *folded -= 4.0 * offset);
         }
         for (blocks, folded) in self.blocks.iter().zip(scratch.folded.chunks_exact(count)) {
             for block in blocks {
@@ -309,9 +307,7 @@ impl Coefficients {
                 }
             }
         }
-        for lane in 0..LANES {
-            sum[lane] /= self.pixels as f32;
-        }
+        sum.iter_mut().for_each(|sum| *sum /= self.pixels as f32);
         sum
     }
 }

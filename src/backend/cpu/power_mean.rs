@@ -75,7 +75,7 @@ fn projections(family: &Family) -> Vec<Projection> {
     for (order, (re, im)) in orders.zip(family.parts()) {
         let phases = family.phases(order);
         let half = phases.len() / 2;
-        let opposite = phases.len() % 2 == 0;
+        let opposite = phases.len().is_multiple_of(2);
         let own = if opposite { &phases[..half] } else { &phases[..] };
         for (i, &[cos, sin]) in own.iter().enumerate() {
             let (cos, sin) = (SCALE * cos as f32, SCALE * sin as f32);

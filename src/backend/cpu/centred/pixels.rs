@@ -148,9 +148,8 @@ impl Pixels {
                         sum[lane] = fma::<FUSED>(weight, values[lane], sum[lane]);
                     }
                 }
-                for lane in 0..LANES {
-                    self.means[centre * line + at + lane] = sum[lane] * scale;
-                }
+                let means = &mut self.means[centre * line + at..][..LANES];
+                means.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = sum * scale);
             }
         }
     }
