@@ -21,6 +21,7 @@ use stemseg::sites::SiteGrid;
 use stemseg::wording::Text;
 use stemseg_files::read::Frame;
 use stemseg_files::write::LabelType;
+use stemseg_regions::grains::Grains;
 
 /// Everything in `summary.json`, in its order.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +54,9 @@ pub struct Summary {
     pub labels: Vec<LabelArea>,
     /// How long the boundaries between labels are, the longest first.
     pub boundaries: Vec<Boundary>,
+    /// The connected regions of each label: how many, and how large; those that the image cuts off
+    /// are made up for. Filled where `regions.csv` is written.
+    pub regions: Vec<Grains>,
     /// How sure the labels are.
     pub confidence: Confidence,
     /// Which channels tell the patterns apart.
@@ -377,6 +381,7 @@ impl Summary {
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, found, pixel_size),
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size),
+            regions: Vec::new(),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),
             warnings: remarks.warnings.into_iter().chain(patterns.warnings.clone()).collect(),

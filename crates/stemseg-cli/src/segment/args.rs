@@ -25,6 +25,7 @@ const AFTER_HELP: &str = "\
 The result is a folder NAME.stemseg/ next to the image:
   labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 unlabelled
   confidence.tif           how sure the label of each pixel is, 0 to 1
+  regions.csv              each connected region: area, diameters, place, shape, neighbours
   report.html              everything on one page, to open in a browser
   overlay.png              the image tinted by label, with area shares and a scale bar
   features.png             maps of the features

@@ -131,6 +131,7 @@ fn each_number_of_clusters_has_every_format() {
             "labels.hspy",
             "model.json",
             "overlay.png",
+            "regions.csv",
             "report.html",
             "summary.json",
         ];

@@ -21,6 +21,41 @@ fn number(value: &Value) -> f64 {
 }
 
 #[test]
+fn the_regions_are_those_of_the_label_map() {
+    let place = Place::with_scene();
+    Job::new().with(&[("--pixel-size", "0.02nm")]).succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let text = String::from_utf8(place.bytes("image.stemseg/regions.csv")).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let column = |name: &str| head.iter().position(|own| *own == name).unwrap();
+    let regions: Vec<Vec<&str>> = lines.collect();
+    assert!(regions.iter().all(|line| line.len() == head.len()), "{text}");
+    let value = |line: &[&str], name: &str| line[column(name)].parse::<f64>().unwrap();
+    for label in summary["labels"].as_array().unwrap() {
+        let own: Vec<_> =
+            regions.iter().filter(|line| value(line, "label") == number(&label["label"])).collect();
+        let area: f64 = own.iter().map(|line| value(line, "area_px")).sum();
+        assert_eq!(area, number(&label["pixels"]));
+        let nm2: f64 = own.iter().map(|line| value(line, "area_nm2")).sum();
+        assert!((nm2 / number(&label["area_nm2"]) - 1.0).abs() < 1e-5, "{nm2}");
+        let grains = summary["regions"].as_array().unwrap();
+        let grains = grains.iter().find(|grains| grains["label"] == label["label"]).unwrap();
+        assert_eq!(number(&grains["regions"]), own.len() as f64);
+        assert!(grains["astm_grain_size"].is_f64());
+    }
+    // They fill the image, so each lies next to another, which says so too.
+    for line in &regions {
+        for other in line[column("neighbours")].split(' ') {
+            let other = regions.iter().find(|line| line[0] == other).unwrap();
+            assert!(other[column("neighbours")].split(' ').any(|back| back == line[0]), "{text}");
+        }
+        let diameters = ["feret_diameter_min_nm", "feret_diameter_max_nm"].map(|n| value(line, n));
+        assert!(diameters[0] <= diameters[1] && value(line, "solidity") <= 1.0);
+    }
+}
+
+#[test]
 fn the_files_are_there_and_agree() {
     let place = Place::with_scene();
     Job::new().succeed(&place);

@@ -5,6 +5,7 @@ pub(crate) mod earlier;
 pub(crate) mod formats;
 pub(crate) mod names;
 mod pages;
+mod regions;
 pub(crate) mod symmetry_maps;
 pub(crate) mod write;
 

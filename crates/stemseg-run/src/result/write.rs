@@ -12,6 +12,8 @@ use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::threads::{Beside, beside};
 use stemseg::{Error, Progress, Result};
 use stemseg_files::write::{ResultFolder, sync_file, write_npy};
+use stemseg_regions::Regions;
+use stemseg_regions::grains::Grains;
 use stemseg_report::overlay::overlay;
 use stemseg_report::summary::{ModelFile, Summary, ms};
 
@@ -58,6 +60,11 @@ impl Writing<'_> {
             let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
             let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
             let mut summary = self.summary(found, index);
+            let size = self.input.summary.pixel_size_nm;
+            let confidence = result.map.confidence(&result.memberships);
+            let regions = Regions::new(&result.map, Some(&confidence), size);
+            summary.regions = Grains::all(&regions);
+            super::regions::write(&place("regions.csv"), &regions, size.is_some())?;
             // Threads of their own: one of rayon's that waited for files would be missing
             // where their rows are made.
             let (written, pictures) = std::thread::scope(|scope| {
