@@ -71,7 +71,7 @@ impl Grains {
 }
 
 impl Sizes {
-    /// Of regions, each so many times.
+    /// Of regions, each with its weight.
     fn of(regions: &[(&Region, f64)], shape: impl Fn(&Region) -> Option<Shape>) -> Option<Self> {
         let shapes: Vec<(Shape, f64)> = regions
             .iter()
