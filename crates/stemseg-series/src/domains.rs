@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
+use stemseg_regions::Regions;
 
 /// Share of the smaller of two domains that has to lie in the other for them to be related.
 const RELATED: f64 = 0.2;
@@ -55,64 +56,21 @@ pub struct Tracked {
 }
 
 /// The domains of `labels` `[rows, cols]` of at least `least` px, numbered from 1 in `[rows, cols]`,
-/// 0 elsewhere: pixels of one label that touch along a side.
+/// 0 elsewhere: the [`Regions`] of the map, in their order.
 pub fn domains(labels: ArrayView2<'_, u16>, least: u64) -> (Array2<u32>, Vec<Domain>) {
-    let roots = connected(labels);
-    let (rows, cols) = labels.dim();
-    let mut found = BTreeMap::<u32, Domain>::new();
-    for ((r, c), &root) in roots.indexed_iter() {
-        let label = labels[(r, c)];
-        if label == 0 {
-            continue;
-        }
-        let none = Domain { label, area: 0, centre: [0.0; 2], cut: false };
-        let domain = found.entry(root).or_insert(none);
-        domain.area += 1;
-        domain.centre[0] += r as f64;
-        domain.centre[1] += c as f64;
-        let inside = r > 0 && c > 0 && r + 1 < rows && c + 1 < cols;
-        let unseen = |at: (usize, usize)| labels[at] == 0;
-        domain.cut |=
-            !inside || [(r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)].into_iter().any(unseen);
+    let regions = Regions::new(&labels, None, None);
+    let mut numbers = vec![0; regions.all().len() + 1];
+    let mut list = Vec::new();
+    for region in regions.all().iter().filter(|region| region.area_px >= least) {
+        list.push(Domain {
+            label: region.label,
+            area: region.area_px,
+            centre: region.centroid_px,
+            cut: region.touches_border,
+        });
+        numbers[region.region as usize] = list.len() as u32;
     }
-    found.retain(|_, domain| domain.area >= least);
-    let numbers: BTreeMap<u32, u32> = found.keys().copied().zip(1..).collect();
-    let map = roots.mapv(|root| numbers.get(&root).copied().unwrap_or(0));
-    let mut list: Vec<Domain> = found.into_values().collect();
-    for domain in &mut list {
-        domain.centre = domain.centre.map(|sum| sum / domain.area as f64);
-    }
-    (map, list)
-}
-
-/// For each pixel the first of those that it is connected with, as a number row by row.
-fn connected(labels: ArrayView2<'_, u16>) -> Array2<u32> {
-    let (rows, cols) = labels.dim();
-    let mut parent: Vec<u32> = (0..(rows * cols) as u32).collect();
-    fn root(parent: &mut [u32], mut at: u32) -> u32 {
-        while parent[at as usize] != at {
-            parent[at as usize] = parent[parent[at as usize] as usize];
-            at = parent[at as usize];
-        }
-        at
-    }
-    for r in 0..rows {
-        for c in 0..cols {
-            let here = (r * cols + c) as u32;
-            let mut join = |other: u32| {
-                let (a, b) = (root(&mut parent, here), root(&mut parent, other));
-                parent[a.max(b) as usize] = a.min(b);
-            };
-            if c > 0 && labels[(r, c)] == labels[(r, c - 1)] {
-                join(here - 1);
-            }
-            if r > 0 && labels[(r, c)] == labels[(r - 1, c)] {
-                join(here - cols as u32);
-            }
-        }
-    }
-    let roots = (0..(rows * cols) as u32).map(|at| root(&mut parent, at)).collect();
-    Array2::from_shape_vec((rows, cols), roots).expect("one for each pixel")
+    (regions.numbers().mapv_into(|region| numbers[region as usize]), list)
 }
 
 /// Follows domains through frames.
