@@ -100,6 +100,17 @@ impl Found {
         self.with(|single| arrays::memberships(py, &single.found.results[0]))
     }
 
+    /// The regions as JSON, and the number of each pixel's, `[rows, cols]`.
+    fn regions<'py>(&self, py: Python<'py>) -> (String, Bound<'py, PyArray2<u32>>) {
+        self.with(|single| {
+            let (json, numbers) = py.detach(|| {
+                let regions = single.regions();
+                (serde_json::json!(regions.all()).to_string(), regions.numbers())
+            });
+            (json, PyArray2::from_owned_array(py, numbers))
+        })
+    }
+
     /// Labels of the sites, `[site rows, site cols]`.
     fn site_labels<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<u16>> {
         self.with(|single| PyArray2::from_array(py, &single.found.results[0].map.sites))

@@ -17,6 +17,7 @@ from stemseg._images import image as as_image
 from stemseg._model import Model
 from stemseg._options import Options, options
 from stemseg._progress import Callback, shown
+from stemseg._regions import table
 
 
 def segment(
@@ -149,6 +150,10 @@ class Segmentation:
         Number of patterns.
     period : float or None
         Period of the crystals, px.
+    regions : dict of str to ndarray
+        The connected regions of the patterns, a table with the names of scikit-image.
+    region_map : ndarray of uint32, [rows, cols]
+        The number of each pixel's region.
     areas : dict of int to dict
         By label: ``pixels``, ``fraction`` of the image, ``area_nm2`` and its
         ``area_uncertainty_nm2`` (None without a pixel size), mean ``confidence``.
@@ -255,6 +260,27 @@ class Segmentation:
             area["label"]: {name: value for name, value in area.items() if name != "label"}
             for area in self.summary["labels"]
         }
+
+    @property
+    def region_map(self) -> np.ndarray:
+        """The number of each pixel's region, [rows, cols], 0 where it has none: what
+        ``skimage.measure.label`` gives of ``labels``, in the order of ``regions``."""
+        return self._kept("regions", lambda core: core.regions())[1]
+
+    @property
+    def regions(self) -> dict[str, np.ndarray]:
+        """The connected regions of all patterns, by label, the largest of each first.
+
+        A table for ``pandas.DataFrame(found.regions)``. Columns that scikit-image's
+        ``regionprops_table`` has too are called and measured as there: ``label`` (of ``region_map``), ``area``,
+        ``centroid-0`` (row) and ``centroid-1``, ``bbox-0`` to ``bbox-3``, ``equivalent_diameter_area``,
+        ``axis_major_length``, ``axis_minor_length``, ``orientation`` (radians from the rows' axis),
+        ``feret_diameter_max``, ``solidity`` (of the hull of the pixels' corners). Others are ``pattern`` (its label
+        in ``labels``), ``feret_diameter_min``, ``touches_border``, ``mean_confidence`` and ``neighbours`` (tuples of
+        labels). Lengths are px; with a pixel size those in nm follow as ``area_nm2``,
+        ``equivalent_diameter_area_nm`` and so on.
+        """
+        return table(json.loads(self._kept("regions", lambda core: core.regions())[0]))
 
     @property
     def colours(self) -> np.ndarray:

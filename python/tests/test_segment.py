@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import stemseg
+from conftest import library
 
 
 def test_patterns_are_found(scene, found):
@@ -328,3 +329,39 @@ def test_plot(found, tmp_path):
     assert axes.images[-1].get_extent() == [0, 256 * 0.02, 256 * 0.02, 0]
     plt.savefig(tmp_path / "plot.png")
     plt.close("all")
+
+
+def test_regions_are_those_of_scikit_image(found):
+    library("skimage")
+    from skimage import measure
+
+    regions, numbers = found.regions, found.region_map
+    for pattern in (1, 2):
+        own = set(np.unique(numbers[found.labels == pattern])) - {0}
+        assert own == set(regions["label"][regions["pattern"] == pattern])
+        _, count = measure.label(found.labels == pattern, connectivity=1, return_num=True)
+        assert count == len(own)
+    names = ("area", "centroid", "bbox", "equivalent_diameter_area", "axis_major_length", "axis_minor_length", "orientation")
+    for name, expected in measure.regionprops_table(numbers.astype(int), properties=("label", *names)).items():
+        np.testing.assert_allclose(regions[name], expected, rtol=1e-9, atol=1e-9, err_msg=name)
+    assert regions["area"].sum() == (found.labels > 0).sum()
+    assert regions["area_nm2"] == pytest.approx(regions["area"] * 4e-4)
+    assert all(0 < sure <= 1 for sure in regions["mean_confidence"])
+
+
+def test_small_regions_go_to_their_neighbours(scene):
+    image, _ = scene
+    rough = stemseg.segment(image, 2, smooth=0)
+    areas = np.sort(rough.regions["area"])
+    least = int(areas[-2])
+    assert len(areas) > 2 and least > 1, "there are small ones"
+    tidy = stemseg.segment(image, 2, smooth=0, least_region=least)
+    assert tidy.regions["area"].min() >= least
+    changed = tidy.labels != rough.labels
+    assert 0 < changed.sum() < changed.size / 2
+    assert tidy.confidence[changed].max() < 0.5001 and (tidy.confidence[~changed] == rough.confidence[~changed]).all()
+    assert tidy.areas[1]["pixels"] == (tidy.labels == 1).sum()
+    assert any("given to neighbours" in note for note in tidy.notes)
+    assert tidy.summary["least_region_px"] == least
+    with pytest.raises(ValueError, match="least_region"):
+        stemseg.segment(image, 2, least_region="4nm2")

@@ -1,6 +1,7 @@
 //! From one label per site to one label per pixel.
 
 mod cells;
+mod edits;
 mod frame_map;
 mod interpolated;
 #[cfg(test)]
@@ -16,6 +17,8 @@ use crate::labels::regions::{self, Smoothing};
 use crate::plan::{Border, Order};
 use crate::sites::Sites;
 use cells::Cells;
+use edits::Edits;
+pub use edits::LabelRun;
 pub use frame_map::FrameMap;
 use interpolated::{Interpolated, Place, between};
 
@@ -61,6 +64,8 @@ pub struct LabelMap {
     cells: Cells,
     /// What pixels take their labels from instead, where it is known.
     interpolated: Option<Interpolated>,
+    /// Pixels whose label is another all the same.
+    edits: Edits,
 }
 
 /// A value of each site spread over the pixels like the labels; 0 where nothing
@@ -70,6 +75,8 @@ pub struct Spread<'a> {
     cells: &'a Cells,
     filled: Array2<f32>,
     interpolated: Option<&'a Interpolated>,
+    /// Pixels whose membership in another label is wanted.
+    edits: Option<&'a Edits>,
 }
 
 /// What one label covers.
@@ -97,7 +104,8 @@ impl LabelMap {
         relabel(&mut sites, &label_of);
         relabel(&mut filled, &label_of);
         let areas = areas(&label_of, &sizes, canvas.frame.image.area());
-        Self { sites, areas, label_of, filled, cells, interpolated: None }
+        let edits = Edits::default();
+        Self { sites, areas, label_of, filled, cells, interpolated: None, edits }
     }
 
     /// Label map of the active sites' `scores` `[k, active sites]`, logarithms of
@@ -128,20 +136,25 @@ impl LabelMap {
         let filled = patterns.mapv(|best| best as u16 + 1);
         let sites = active.mapv(|best| best.map_or(UNLABELLED, |best| best as u16 + 1));
         let (label_of, areas) = (Vec::new(), Vec::new());
-        let interpolated = Some(interpolated);
-        let mut map = Self { sites, areas, label_of, filled, cells, interpolated };
+        let (interpolated, edits) = (Some(interpolated), Edits::default());
+        let mut map = Self { sites, areas, label_of, filled, cells, interpolated, edits };
         map.number(clusters, canvas);
         map
     }
 
-    /// Numbers the clusters by the pixels that they have.
-    fn number(&mut self, clusters: usize, canvas: Canvas<'_>) {
-        let zero = || vec![0_u64; clusters + 1];
+    /// Pixels of each of the labels from 1 to `labels`.
+    fn sizes(&self, labels: usize) -> Vec<u64> {
+        let zero = || vec![0_u64; labels + 1];
         let count = |sizes: &mut Vec<u64>, line: &[u16]| {
             line.iter().for_each(|&label| sizes[usize::from(label)] += 1);
         };
         let add = |a: Vec<u64>, b: Vec<u64>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
-        let sizes = rows::fold(&*self, zero, count, add).split_off(1);
+        rows::fold(self, zero, count, add).split_off(1)
+    }
+
+    /// Numbers the clusters by the pixels that they have.
+    fn number(&mut self, clusters: usize, canvas: Canvas<'_>) {
+        let sizes = self.sizes(clusters);
         self.label_of = canvas.numbering.labels(&sizes);
         relabel(&mut self.sites, &self.label_of);
         relabel(&mut self.filled, &self.label_of);
@@ -167,7 +180,7 @@ impl LabelMap {
         let of = |((r, c), &label): ((usize, usize), &u16)| {
             let own = usize::from(label).checked_sub(1)?;
             let all = scores.slice(ndarray::s![.., r, c]).to_vec();
-            Some(interpolated.membership(&all, own))
+            Some(interpolated.membership_in_any(&all, own))
         };
         Some(self.sites.indexed_iter().filter_map(of).collect())
     }
@@ -214,13 +227,14 @@ impl LabelMap {
             _ => active.next().copied().unwrap_or_default(),
         });
         let filled = fill(&sites, |at| self.sites[at] != UNLABELLED);
-        Spread { cells: &self.cells, filled, interpolated: None }
+        Spread { cells: &self.cells, filled, interpolated: None, edits: None }
     }
 
     /// How sure each pixel is of its label: interpolated like that, else the
     /// `memberships` of sites `[active sites]`, spread.
     pub fn confidence(&self, memberships: &[f32]) -> Spread<'_> {
-        Spread { interpolated: self.interpolated.as_ref(), ..self.spread(memberships) }
+        let (interpolated, edits) = (self.interpolated.as_ref(), Some(&self.edits));
+        Spread { interpolated, edits, ..self.spread(memberships) }
     }
 
     /// Mean over the pixels of labels 1, 2 and on of a value of each site `[active
@@ -256,6 +270,7 @@ impl Rows<u16> for LabelMap {
             }
             None => self.cells.fill(&self.filled, row, to),
         }
+        self.edits.fill(row, to);
     }
 }
 
@@ -280,6 +295,12 @@ impl Rows<f32> for Spread<'_> {
                 self.cells.blank(row, to);
             }
             None => self.cells.fill(&self.filled, row, to),
+        }
+        for run in self.edits.map_or(&[][..], |edits| edits.of_row(row)) {
+            match self.interpolated {
+                Some(interpolated) => interpolated.membership_in(row, run, to),
+                None => to[run.cols.clone()].fill(0.0),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! where it is said: `area`, `equivalent_diameter`, `axis_major_length`, `feret_diameter_max`,
 //! `solidity`. [`grains`] makes size distributions of them.
 
+mod absorb;
 pub mod grains;
 mod hull;
 mod runs;

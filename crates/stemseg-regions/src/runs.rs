@@ -1,6 +1,7 @@
 //! Runs of equal labels along rows, joined to regions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -31,8 +32,8 @@ pub struct Connected {
     runs: Vec<Run>,
     /// Of each run, the number of its region, from 1; 0 of those without a label.
     numbers: Vec<u32>,
-    /// Numbers that lie next to each other, the lower first.
-    touching: BTreeSet<(u32, u32)>,
+    /// Sides of pixels that numbers share, the lower first.
+    sides: BTreeMap<(u32, u32), u64>,
     /// Numbers next to what has no label.
     cut: BTreeSet<u32>,
     confident: bool,
@@ -77,21 +78,25 @@ impl Connected {
         let mut connected = Self {
             numbers: numbers(&runs, &roots),
             runs,
-            touching: BTreeSet::new(),
+            sides: BTreeMap::new(),
             cut: BTreeSet::new(),
             confident: confidence.is_some(),
         };
-        pairs.iter().for_each(|&(above, below)| connected.touch(above, below));
+        for &(above, below) in &pairs {
+            let (a, b) = (connected.runs[above], connected.runs[below]);
+            let shared = a.end.min(b.end) - a.start.max(b.start);
+            connected.touch(above, below, shared as u64);
+        }
         for run in 1..connected.runs.len() {
             if connected.runs[run].row == connected.runs[run - 1].row {
-                connected.touch(run - 1, run);
+                connected.touch(run - 1, run, 1);
             }
         }
         connected
     }
 
-    /// Takes note that two runs lie next to each other.
-    fn touch(&mut self, one: usize, other: usize) {
+    /// Takes note that two runs share this many sides of pixels.
+    fn touch(&mut self, one: usize, other: usize, sides: u64) {
         let (a, b) = (self.numbers[one], self.numbers[other]);
         match (a.min(b), a.max(b)) {
             (0, 0) => {}
@@ -99,10 +104,19 @@ impl Connected {
                 self.cut.insert(number);
             }
             (a, b) if a == b => {}
-            pair => {
-                self.touching.insert(pair);
-            }
+            pair => *self.sides.entry(pair).or_default() += sides,
         }
+    }
+
+    /// Sides of pixels that regions share, by their numbers, the lower first.
+    pub(crate) fn sides(&self) -> &BTreeMap<(u32, u32), u64> {
+        &self.sides
+    }
+
+    /// All runs: their row, their columns and the number of their region, 0 without a label.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>, u32)> {
+        let runs = self.runs.iter().zip(&self.numbers);
+        runs.map(|(run, &number)| (run.row, run.start..run.end, number))
     }
 
     /// The regions of an image of this `shape`, in the order of their numbers.
@@ -119,7 +133,7 @@ impl Connected {
             }
         }
         let mut neighbours: Vec<Vec<u32>> = vec![Vec::new(); count];
-        for &(a, b) in &self.touching {
+        for &(a, b) in self.sides.keys() {
             neighbours[a as usize - 1].push(b);
             neighbours[b as usize - 1].push(a);
         }

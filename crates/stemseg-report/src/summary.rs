@@ -54,6 +54,9 @@ pub struct Summary {
     pub labels: Vec<LabelArea>,
     /// How long the boundaries between labels are, the longest first.
     pub boundaries: Vec<Boundary>,
+    /// Regions below so many px were given to neighbours, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_region_px: Option<f64>,
     /// The connected regions of each label: how many, and how large; those that the image cuts off
     /// are made up for. Filled where `regions.csv` is written.
     pub regions: Vec<Grains>,
@@ -381,6 +384,7 @@ impl Summary {
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, found, pixel_size),
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size),
+            least_region_px: None,
             regions: Vec::new(),
             confidence: Confidence::new(patterns),
             separability: Separability::new(patterns, &found.plan),

@@ -21,6 +21,13 @@ pub enum Length {
     Nanometres(f64),
 }
 
+/// The longest start of `text` that is a number, since 1e-9m has letters in it, and what follows.
+pub(crate) fn longest_number(text: &str) -> Option<(f64, &str)> {
+    let number = |end: usize| text.get(..end)?.trim().parse::<f64>().ok();
+    let longest = text.len().min(LONGEST);
+    (1..=longest).rev().find_map(|end| Some((number(end)?, &text[end..])))
+}
+
 impl Length {
     /// A finite length, of whatever sign.
     ///
@@ -28,10 +35,7 @@ impl Length {
     /// In words, for what is none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        // The longest start that is a number, since 1e-9m has letters in it.
-        let number = |end: usize| text.get(..end)?.trim().parse::<f64>().ok();
-        let longest = text.len().min(LONGEST);
-        let found = (1..=longest).rev().find_map(|end| Some((number(end)?, &text[end..])));
+        let found = longest_number(text);
         let Some((number, unit)) = found.filter(|(number, _)| number.is_finite()) else {
             return Err(format!(
                 "'{text}' is neither a number of px, such as 20, nor a length, such as 0.4nm"

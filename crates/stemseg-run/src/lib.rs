@@ -28,6 +28,7 @@
 //! find patterns, or any other that [`run_by`] is given.
 
 mod applied;
+mod area;
 mod batch;
 mod devices;
 mod input;
@@ -40,8 +41,10 @@ pub mod series;
 mod settings;
 mod single;
 mod steps;
+mod tidy;
 
 pub use applied::Applied;
+pub use area::Area;
 pub use batch::images::{Image, Images, Search};
 pub use batch::outcomes::{ImageOutcome, Outcome, Outcomes};
 pub use batch::together::{Together, run_together};

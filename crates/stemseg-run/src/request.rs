@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use stemseg::Result;
 use stemseg::backend::{Check, DeviceChoice};
 
+use crate::area::Area;
 use crate::method::Method;
 use crate::{Input, Output, Settings};
 
@@ -22,6 +23,9 @@ pub struct Request {
     pub input: Input,
     /// How images are segmented.
     pub settings: Settings,
+    /// Regions that are smaller go to the neighbour with which they share the longest boundary;
+    /// none do by default.
+    pub least_region: Option<Area>,
     /// What is written, and where.
     pub output: Output,
     /// What computes: a real GPU, else the CPU, by default.
@@ -49,6 +53,7 @@ impl Request {
             recursive: false,
             input: Input::default(),
             settings: Settings::default(),
+            least_region: None,
             output: Output::default(),
             device: DeviceChoice::Auto,
             check: Check::On,

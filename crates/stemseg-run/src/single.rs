@@ -15,6 +15,7 @@ use stemseg::threads::beside;
 use stemseg::wording::Text;
 use stemseg::{Error, Model, Result, Segmenter, memory};
 use stemseg_files::write::ResultFolder;
+use stemseg_regions::Regions;
 use stemseg_report::summary::ModelFile;
 
 use crate::devices::{Devices, Done};
@@ -24,7 +25,7 @@ use crate::method::{Method, Prepared};
 use crate::observer::Observer;
 use crate::result::names::planned;
 use crate::result::write::Writing;
-use crate::{Output, Request, sweep_beside};
+use crate::{Area, Output, Request, sweep_beside, tidy};
 
 /// An image that was segmented, with everything that its result folder says.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct Single {
     pub device: DeviceInfo,
     repetition: Repetition,
     model: Option<ModelFile>,
+    least_region: Option<Area>,
     started: Instant,
     read: Duration,
 }
@@ -73,6 +75,10 @@ impl Single {
             ARRAY => error,
             _ => with_path(&file, error),
         };
+        let size = input.summary.pixel_size_nm;
+        if let Some(least) = request.least_region {
+            least.pixels("least-region", size)?;
+        }
         input.micrograph.standardised().map_err(named)?;
         let Prepared { plan, remarks, repetition } = method.prepare(&input.micrograph)?;
         let plan = within(plan, request.memory)?;
@@ -86,21 +92,34 @@ impl Single {
             let sha256 = beside(scope, || input.sha256());
             (devices.run(work), sha256.join())
         });
-        let Done { result: (found, descriptors), device, warning } = done?;
+        let Done { result: (mut found, descriptors), device, warning } = done?;
         input.summary.sha256 = sha256?;
+        let absorbed = tidy::absorb(&mut found, request.least_region, size)?;
         input.remarks.extend(remarks);
         input.remarks.extend(devices.remarks.clone());
         warning.into_iter().for_each(|warning| input.remarks.warn(warning));
         if let Some(choice) = &found.choice {
             input.remarks.note(Text::from(&choice.reason));
         }
+        absorbed.into_iter().for_each(|note| input.remarks.note(note));
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let text = format!("PCA was not needed: all {channels} channels are features");
             input.remarks.note(Text::from(text));
         }
         let (model, read) = (method.model(), Duration::ZERO);
-        Ok(Self { input, found, descriptors, device, repetition, model, started, read })
+        let least_region = request.least_region;
+        Ok(Self {
+            input,
+            found,
+            descriptors,
+            device,
+            repetition,
+            model,
+            least_region,
+            started,
+            read,
+        })
     }
 
     /// Makes the maps of channels that a report needs, by doing the work once more, to the same
@@ -126,8 +145,16 @@ impl Single {
         };
         let Done { result: (found, _), device, .. } = devices.run(work)?;
         self.found = found;
+        let size = self.input.summary.pixel_size_nm;
+        tidy::absorb(&mut self.found, request.least_region, size)?;
         self.device = device;
         Ok(())
+    }
+
+    /// The connected regions of the labels.
+    pub fn regions(&self) -> Regions {
+        let (result, size) = (&self.found.results[0], self.input.summary.pixel_size_nm);
+        Regions::new(&result.map, Some(&result.map.confidence(&result.memberships)), size)
     }
 
     /// What summary.json says, except for the list of files.
@@ -171,6 +198,7 @@ impl Single {
             input: &self.input,
             repetition: self.repetition,
             model: self.model.clone(),
+            least_region: self.least_region,
             device: self.device.clone(),
             started: self.started,
             read: self.read,

@@ -19,6 +19,7 @@ use stemseg::{Error, Plan, Progress, Result, memory};
 use stemseg_files::write::{NpyRows, ResultFolder};
 use stemseg_report::summary::Overlay;
 
+use crate::area::least_region_px;
 use crate::batch::images::Image;
 use crate::devices::{Devices, Done};
 use crate::input::read::{Read, read_within, with_path};
@@ -28,7 +29,7 @@ use crate::result::earlier::{Earlier, Wanted};
 use crate::result::names::{Names, planned};
 use crate::result::symmetry_maps;
 use crate::result::write::Writing;
-use crate::{Request, Save};
+use crate::{Request, Save, tidy};
 
 /// What all images of a run share.
 pub(crate) struct Shared<'a> {
@@ -101,6 +102,9 @@ impl Opened {
         let read = started.elapsed();
         // Nothing is looked for, and nothing said, of an image that shows nothing.
         input.micrograph.standardised().map_err(|error| with_path(file, error))?;
+        if let Some(least) = request.least_region {
+            least.pixels("least-region", input.summary.pixel_size_nm)?;
+        }
         let (plan, remarks, repetition) = shared.plan(&input.micrograph)?;
         input.remarks.extend(remarks);
         if let Some(earlier) = earlier {
@@ -155,7 +159,9 @@ impl Opened {
             let sha256 = beside(scope, || self.input.sha256());
             (devices.run(work), sha256.join())
         });
-        let Done { result: found, device, warning } = done?;
+        let Done { result: mut found, device, warning } = done?;
+        let size = self.input.summary.pixel_size_nm;
+        let absorbed = tidy::absorb(&mut found, shared.request.least_region, size)?;
         if let Some(warning) = warning {
             observer.warning(Some(&file), &warning);
             self.input.remarks.warn(warning);
@@ -165,6 +171,10 @@ impl Opened {
             let reason = Text::from(&choice.reason);
             note(&reason);
             self.input.remarks.note(reason);
+        }
+        for absorbed in absorbed {
+            note(&absorbed);
+            self.input.remarks.note(absorbed);
         }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
@@ -241,7 +251,9 @@ impl Computed {
         let options = &shared.request.output;
         let model = shared.method.model();
         let input = &input;
-        let writing = Writing { options, input, repetition, model, device, started, read };
+        let least_region = shared.request.least_region;
+        let writing =
+            Writing { options, input, repetition, model, least_region, device, started, read };
         let summary = writing.write(&found, &folder, shared.observer);
         let mut summary = summary.map_err(|error| folder.named(error))?;
         let place = folder.commit(&mut summary)?;
@@ -308,7 +320,9 @@ fn difference(
     let input = &input.summary;
     let model = run.method.model();
     let files = own;
-    earlier.difference(&Wanted { input, params, model, label_types, overlay, files, shared })
+    let least_region = least_region_px(run.request.least_region, input.pixel_size_nm);
+    let wanted = Wanted { input, params, model, least_region, label_types, overlay, files, shared };
+    earlier.difference(&wanted)
 }
 
 /// Refuses to replace a folder that holds one of the run's own files.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, Array3, Axis};
 
-use super::UNLABELLED;
+use super::{LabelRun, UNLABELLED};
 use crate::cluster::gap::Mixing;
 use crate::labels::regions;
 
@@ -124,6 +124,31 @@ impl Interpolated {
             for (&(_, along), to) in cols.iter().zip(to) {
                 interpolate(&line, sites, (left, right, along), &mut scores);
                 *to = self.membership(&scores, regions::best(scores.iter().copied()));
+            }
+        }
+    }
+
+    /// How sure the pixels of `run`, in row `row`, are of its label, into the row `to`.
+    pub(super) fn membership_in(&self, row: usize, run: &LabelRun, to: &mut [f32]) {
+        let line = self.line(&self.scores, row);
+        let (patterns, _, sites) = self.scores.dim();
+        let mut scores = vec![0.0; patterns];
+        for col in run.cols.clone() {
+            let (left, along) = self.cols[col];
+            interpolate(&line, sites, (left, (left + 1).min(sites - 1), along), &mut scores);
+            to[col] = self.membership_in_any(&scores, usize::from(run.label) - 1);
+        }
+    }
+
+    /// [`membership`](Self::membership) in a pattern that need not be the best: finite, however
+    /// far below it is.
+    pub(super) fn membership_in_any(&self, scores: &[f32], of: usize) -> f32 {
+        let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        match scores[of] == best {
+            true => self.membership(scores, of),
+            false => {
+                let below: Vec<f32> = scores.iter().map(|score| score - best).collect();
+                self.share(&below, of)
             }
         }
     }

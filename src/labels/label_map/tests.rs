@@ -97,3 +97,58 @@ fn masked_pixels_have_no_label_and_their_neighbours_have_one() {
     assert_eq!(rows::collect(&spread)[(3, 3)], 0.0);
     assert_eq!(map.means(&vec![0.5; plan.sites().active_count()]), [0.5]);
 }
+
+#[test]
+fn given_labels_go_to_pixels_sites_areas_and_confidence() {
+    let plan = plan(Border::Nearest, Order::Size, None);
+    let clusters: Vec<u32> = (0..24).map(|i| u32::from(i < 6)).collect();
+    let mut map = label_map(&clusters, 2, &plan, None);
+    let before = map.pixels();
+    assert_eq!((before[(0, 0)], before[(19, 29)]), (2, 1));
+    // The whole of the first site's pixels, and part of a row that is no site's middle.
+    let corner = (0..6).map(|row| LabelRun { row, cols: 0..6, label: 1 });
+    let line = LabelRun { row: 19, cols: 20..30, label: 2 };
+    map.give(corner.chain([line]).collect());
+    let after = map.pixels();
+    for ((r, c), &label) in after.indexed_iter() {
+        let expected = match (r, c) {
+            (..6, ..6) => 1,
+            (19, 20..) => 2,
+            at => before[at],
+        };
+        assert_eq!(label, expected, "{r} {c}");
+    }
+    assert_eq!((map.sites[(0, 0)], map.sites[(0, 1)], map.sites[(3, 5)]), (1, 2, 1));
+    for area in &map.areas {
+        let pixels = after.iter().filter(|&&label| label == area.label).count();
+        assert_eq!(area.pixels, pixels as u64);
+    }
+    let sure = rows::collect(&map.confidence(&[0.9; 24]));
+    assert_eq!((sure[(0, 0)], sure[(0, 6)], sure[(19, 25)]), (0.0, 0.9, 0.0));
+}
+
+#[test]
+fn given_labels_have_the_membership_in_their_pattern() {
+    let plan = plan(Border::Nearest, Order::Size, None);
+    // Far apart on the left, near each other on the right.
+    let scores = Array2::from_shape_fn((3, 24), |(k, i)| match (k, i % 6) {
+        (0, _) => 0.0,
+        (1, ..2) => -2000.0,
+        (1, _) => -1.0,
+        _ => -3.0,
+    });
+    let canvas = plan.canvas(&Numbering::Order(Order::Size), None);
+    let off = Smoothing { sigma: 0.0, core: 0.0, slack: 0.0 };
+    let mut map = LabelMap::of_scores(scores.view(), (off, 0.0), canvas, |_| Mixing::none());
+    let soft = map.memberships_of_row(10).unwrap();
+    let (label, other) = (map.pixels()[(10, 29)], 1 + map.pixels()[(10, 29)]);
+    assert_eq!(label, 1);
+    map.give(vec![LabelRun { row: 10, cols: 0..30, label: other }]);
+    let sites = map.memberships().unwrap();
+    let mut sure = vec![0.0; 30];
+    map.confidence(&sites).fill(10, &mut sure);
+    for (col, sure) in sure.iter().enumerate() {
+        assert!((sure - soft[(usize::from(other) - 1, col)]).abs() < 1e-6, "{col} {sure}");
+    }
+    assert!(sure[0] == 0.0 && sure[29] > 0.2, "{sure:?}");
+}

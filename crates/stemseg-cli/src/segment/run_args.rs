@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stemseg::backend::{Check, DeviceChoice};
-use stemseg_run::{self as run, Request};
+use stemseg_run::{self as run, Area, Request};
 
 use super::batch::BatchArgs;
 use super::formats::FormatArgs;
@@ -46,6 +46,13 @@ pub(crate) struct RunArgs {
         help_heading = "Output"
     )]
     save: Vec<Save>,
+
+    /// Give regions below this area to neighbours, such as 200 (px) or 4nm2.
+    ///
+    /// The smallest first, each to the one with which it shares the longest boundary. How sure its pixels are
+    /// becomes their membership in that pattern.
+    #[arg(long, value_name = "AREA", value_parser = Area::parse, allow_negative_numbers = true, help_heading = "Label map")]
+    least_region: Option<Area>,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -122,6 +129,7 @@ impl RunArgs {
         let mut request = Request::new(&self.files);
         request.recursive = self.batch.recursive;
         request.input = self.input.input();
+        request.least_region = self.least_region;
         self.place.choose(&mut request);
         let save = |save: &Save| match save {
             Save::Descriptors => run::Save::Descriptors,

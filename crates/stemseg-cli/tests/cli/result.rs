@@ -56,6 +56,48 @@ fn the_regions_are_those_of_the_label_map() {
 }
 
 #[test]
+fn regions_that_are_too_small_go_to_their_neighbours() {
+    let place = Place::with_scene();
+    let job = Job::automatic().with(&[("--smooth", "0"), ("-k", "3")]);
+    let areas = |folder: &str| {
+        let text = String::from_utf8(place.bytes(format!("{folder}/regions.csv"))).unwrap();
+        let area = |line: &str| line.split(',').nth(5).unwrap().parse::<u64>().unwrap();
+        let mut areas: Vec<u64> = text.lines().skip(1).map(area).collect();
+        areas.sort_unstable();
+        areas
+    };
+    job.clone().set("--out", "rough").succeed(&place);
+    let rough = areas("rough");
+    assert!(rough.len() > 3, "{rough:?}");
+    let least = rough[rough.len() - 2];
+    let tidy = job.clone().with(&[("--out", "tidy"), ("--least-region", &least.to_string())]);
+    let said = tidy.succeed(&place);
+    assert!(text(&said.stderr).contains("given to neighbours"), "{}", text(&said.stderr));
+    assert!(areas("tidy").iter().all(|&area| area >= least), "{:?}", areas("tidy"));
+    assert_eq!(areas("tidy").iter().sum::<u64>(), rough.iter().sum::<u64>());
+    let (before, after) = (place.labels("rough/labels.npy"), place.labels("tidy/labels.npy"));
+    let sure = |folder: &str| floats(&place, &format!("{folder}/confidence.tif"));
+    let pixels = before.iter().zip(&after).zip(sure("rough").into_iter().zip(sure("tidy")));
+    for ((before, after), (was, is)) in pixels {
+        // What was given a label is less sure of it than of the one it had.
+        assert!(if before == after { was == is } else { is <= was }, "{before} {after} {was} {is}");
+    }
+    let summary = place.json("tidy/summary.json");
+    assert_eq!(number(&summary["least_region_px"]), least as f64);
+    for label in summary["labels"].as_array().unwrap() {
+        let own = after.iter().filter(|&&own| f64::from(own) == number(&label["label"]));
+        assert_eq!(number(&label["pixels"]), own.count() as f64);
+    }
+    let again = tidy.clone().set("--resume", FLAG);
+    again.succeed(&place);
+    let other = again.set("--least-region", "1");
+    other.refused(&place, "another", &["least-region was", "--force"]);
+    let nm2 = job.with(&[("--out", "nm"), ("--least-region", "4nm2")]);
+    nm2.refused(&place, "without a pixel size", &["--least-region 4nm2", "--pixel-size"]);
+    assert!(!place.path("nm").exists());
+}
+
+#[test]
 fn the_files_are_there_and_agree() {
     let place = Place::with_scene();
     Job::new().succeed(&place);

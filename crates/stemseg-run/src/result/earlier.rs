@@ -20,6 +20,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) params: Value,
     /// The model that labels it, where nothing is fitted; its path does not matter.
     pub(crate) model: Option<ModelFile>,
+    /// What regions that are kept have at least, px.
+    pub(crate) least_region: Option<f64>,
     /// Type of the labels for each number of clusters.
     pub(crate) label_types: Vec<Value>,
     /// How the overlay is drawn.
@@ -128,8 +130,14 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
         let here = wanted.model.as_ref().map(|model| json!(model.sha256));
         differ("model", there, here.as_ref())
     };
+    let least_region = || {
+        let there = part.get("least_region_px").filter(|value| !value.is_null());
+        let here = wanted.least_region.map(|pixels| json!(pixels));
+        differ("least-region", there, here.as_ref())
+    };
     input
         .or_else(model)
+        .or_else(least_region)
         .or_else(parameters)
         .or_else(|| differ("labels", part.get("label_type"), Some(kind)))
         .or_else(|| differ("overlay", part.get("overlay"), Some(&wanted.overlay)))

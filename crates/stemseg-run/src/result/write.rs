@@ -22,6 +22,7 @@ use super::names::stem;
 use super::pages::Pages;
 use super::{Output, Save};
 use crate::Read;
+use crate::area::{Area, least_region_px};
 
 /// A result in the making: everything that it says in addition to what was found.
 pub(crate) struct Writing<'a> {
@@ -30,6 +31,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) repetition: Repetition,
     /// What labelled the image, where nothing was fitted.
     pub(crate) model: Option<ModelFile>,
+    /// What regions that were kept have at least.
+    pub(crate) least_region: Option<Area>,
     pub(crate) device: DeviceInfo,
     /// When work on the image began, and how long reading took.
     pub(crate) started: Instant,
@@ -105,6 +108,7 @@ impl Writing<'_> {
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
         summary.lattice = Some(self.repetition);
         summary.model = self.model.clone();
+        summary.least_region_px = least_region_px(self.least_region, summary.input.pixel_size_nm);
         summary.label_type = self.options.label_type_for(patterns.map.largest());
         summary.overlay = (&self.options.overlay_options(summary.input.pixel_size_nm)).into();
         summary
