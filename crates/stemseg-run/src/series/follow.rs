@@ -1,17 +1,22 @@
 //! Centroids that follow the patterns of a film as these change slowly: focus, thickness, tilt.
 //!
 //! After each frame, the centroid of a pattern goes a small part of the way to the mean features of
-//! the sites that surely belong to it. So a label means what it meant in the frame before; and one
-//! that would come nearer to what another pattern was fitted as than to its own stays, so that
-//! labels never change places.
+//! the sites that surely belong to it. Which means are whose is matched to what the patterns were
+//! fitted as, by the Hungarian method (Kuhn 1955, Munkres 1957) on squared distances; and a
+//! centroid that would come nearer to what another pattern was fitted as than to its own stays. So
+//! a label means what it meant in the frame before, and labels never change places.
 
 use ndarray::{Array2, ArrayView1};
+use pathfinding::kuhn_munkres::kuhn_munkres_min;
+use pathfinding::matrix::Matrix;
 use stemseg::pipeline::frames::{Frames, Surely};
 
 /// Part of the way that a centroid goes in a frame: it follows within some twenty frames.
 const RATE: f64 = 0.05;
 /// Sites that a pattern is followed by, at least.
 const LEAST: usize = 20;
+/// What the largest squared distance counts as in matching, which is done in whole numbers.
+const FINE: f64 = 1e9;
 
 /// The centroids as they are now.
 #[derive(Debug, Clone)]
@@ -40,14 +45,37 @@ impl Following {
 
     /// Follows what a frame showed.
     pub(crate) fn follow(&mut self, found: &Surely) {
-        for (k, _) in found.counts.iter().enumerate().filter(|(_, count)| **count >= LEAST) {
-            let next = &self.now.row(k) * (1.0 - RATE) + &found.means.row(k) * RATE;
+        for (mean, k) in self.matched(found) {
+            let next = &self.now.row(k) * (1.0 - RATE) + &found.means.row(mean) * RATE;
             let away = |other: usize| distance(next.view(), self.fitted.row(other));
             let own = away(k);
             if (0..self.fitted.nrows()).all(|other| other == k || away(other) > own) {
                 self.now.row_mut(k).assign(&next);
             }
         }
+    }
+
+    /// The means that are of enough sites, each with the pattern that it is matched to.
+    fn matched(&self, found: &Surely) -> Vec<(usize, usize)> {
+        let means: Vec<usize> =
+            (0..found.counts.len()).filter(|&k| found.counts[k] >= LEAST).collect();
+        let squares: Vec<Vec<f64>> = means
+            .iter()
+            .map(|&mean| {
+                let away = |own| distance(found.means.row(mean), own).powi(2);
+                self.fitted.outer_iter().map(away).collect()
+            })
+            .collect();
+        let largest = squares.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let whole = |row: &Vec<f64>| row.iter().map(|v| (v / largest * FINE) as i64).collect();
+        let Ok(costs) = Matrix::from_rows(squares.iter().map(whole).collect::<Vec<Vec<i64>>>())
+        else {
+            return Vec::new();
+        };
+        if means.is_empty() {
+            return Vec::new();
+        }
+        means.into_iter().zip(kuhn_munkres_min(&costs).1).collect()
     }
 
     /// How far each centroid has moved, in standard deviations of the features about it.
@@ -96,9 +124,23 @@ mod tests {
 
     #[test]
     fn labels_do_not_change_places() {
+        // Each follows the mean that is its own, whatever number that was found under.
         let mut own = following();
         let found = Surely { means: array![[9.0, 0.0], [1.0, 0.0]], counts: vec![500; 2] };
         (0..500).for_each(|_| own.follow(&found));
-        assert!(own.now[(0, 0)] < 5.0 && own.now[(1, 0)] > 5.0, "{:?}", own.now);
+        assert!((own.now[(0, 0)] - 1.0).abs() < 1e-3 && (own.now[(1, 0)] - 9.0).abs() < 1e-3);
+        // Alone, it would go beyond half the way to the other.
+        let mut own = following();
+        let found = Surely { means: array![[9.0, 0.0], [9.5, 0.0]], counts: vec![500; 2] };
+        (0..500).for_each(|_| own.follow(&found));
+        assert!(own.now[(0, 0)] < 5.0 && own.now[(1, 0)] > 9.4, "{:?}", own.now);
+    }
+
+    #[test]
+    fn nothing_is_followed_where_nothing_is_sure() {
+        let mut own = following();
+        let found = Surely { means: array![[9.0, 0.0], [f64::NAN, 0.0]], counts: vec![0; 2] };
+        own.follow(&found);
+        assert_eq!(own.now, own.fitted);
     }
 }
