@@ -369,7 +369,8 @@ class Segmentation:
         report : bool, default True
             Also write ``report.html``; its maps are made by segmenting the image once more.
         format : str, default "tiff,npy"
-            Formats of the label map, joined by commas: tiff, npy, ome-zarr, hspy.
+            Formats of the label map, joined by commas: tiff, npy, ome-zarr, hspy; of the outlines of its
+            regions: roi (Fiji), geojson, svg.
         overlay : {"tint", "lines", "both"}
             How labels are shown in ``overlay.png``.
 

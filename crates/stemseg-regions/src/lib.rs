@@ -9,6 +9,7 @@
 mod absorb;
 pub mod grains;
 mod hull;
+pub mod outline;
 mod runs;
 mod shape;
 

@@ -8,10 +8,11 @@ use stemseg_run::{Format, Output};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct FormatArgs {
-    /// Formats of the label map: tiff, npy, ome-zarr, hspy.
+    /// Formats of the label map: tiff, npy, ome-zarr, hspy, roi, geojson, svg.
     ///
     /// Several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
-    /// napari and Fiji, with the image. hspy: labels.hspy for HyperSpy.
+    /// napari and Fiji, with the image. hspy: labels.hspy for HyperSpy. The outlines of regions: rois.zip (roi) for Fiji's ROI Manager,
+    /// regions.geojson for QuPath and Python, regions.svg for figures.
     #[arg(
         long = "format",
         value_name = "FORMATS",
@@ -33,6 +34,10 @@ enum FormatArg {
     Npy,
     OmeZarr,
     Hspy,
+    Roi,
+    #[value(name = "geojson")]
+    GeoJson,
+    Svg,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,6 +56,9 @@ impl FormatArgs {
             FormatArg::Npy => Format::Npy,
             FormatArg::OmeZarr => Format::OmeZarr,
             FormatArg::Hspy => Format::Hspy,
+            FormatArg::Roi => Format::Roi,
+            FormatArg::GeoJson => Format::GeoJson,
+            FormatArg::Svg => Format::Svg,
         };
         output.formats = self.formats.iter().map(format).collect();
         output.label_type = match self.labels {

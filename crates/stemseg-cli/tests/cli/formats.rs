@@ -7,6 +7,10 @@ use serde_json::Value;
 use crate::job::{Change, Job};
 use stemseg_testing::place::{COLS, Place, ROWS, names};
 
+/// How the names of files begin that are written in some formats alone.
+const OF_FORMATS: [&str; 6] =
+    ["labels.", "confidence.", "image.ome", "rois.", "regions.geojson", "regions.svg"];
+
 /// Names in the result of a job.
 fn files(place: &Place, out: &str, changes: &[Change<'_>]) -> Vec<String> {
     Job::new().with(changes).set("--out", out).succeed(place);
@@ -17,18 +21,18 @@ fn files(place: &Place, out: &str, changes: &[Change<'_>]) -> Vec<String> {
 fn each_format_has_its_files() {
     let place = Place::with_scene();
     let always = ["model.json", "overlay.png", "summary.json"];
-    let rows: [(&str, &[&str]); 5] = [
+    let rows: [(&str, &[&str]); 6] = [
         ("tiff,npy", &["labels.tif", "confidence.tif", "labels.npy"]),
         ("npy", &["labels.npy"]),
         ("tiff", &["labels.tif", "confidence.tif"]),
         ("ome-zarr,hspy", &["image.ome.zarr", "labels.hspy"]),
         ("hspy,hspy", &["labels.hspy"]),
+        ("roi,geojson,svg", &["rois.zip", "regions.geojson", "regions.svg"]),
     ];
     for (formats, own) in rows {
         let found = files(&place, formats, &[("--format", formats)]);
         assert!(always.iter().chain(own).all(|f| found.iter().any(|n| n == f)), "{found:?}");
-        let others = ["labels.", "confidence.", "image.ome"];
-        let made = found.iter().filter(|name| others.iter().any(|o| name.starts_with(o)));
+        let made = found.iter().filter(|name| OF_FORMATS.iter().any(|own| name.starts_with(own)));
         assert_eq!(made.count(), own.len(), "{formats}: {found:?}");
         let summary = place.json(format!("{formats}/summary.json"));
         let listed = summary["files"].as_array().unwrap().iter().map(|f| f.as_str().unwrap());
@@ -49,9 +53,7 @@ fn each_file_is_of_its_format() {
     assert!(formats.contains(&"tiff".to_owned()) && formats.len() >= 4, "{formats:?}");
     for format in formats {
         let found = files(&place, &format, &[("--format", &format)]);
-        let own = |name: &&String| {
-            ["labels.", "confidence.", "image."].iter().any(|o| name.starts_with(o))
-        };
+        let own = |name: &&String| OF_FORMATS.iter().any(|own| name.starts_with(own));
         let own: Vec<&String> = found.iter().filter(own).collect();
         assert!(!own.is_empty(), "{format} has no file of its own: {found:?}");
         for name in own {
@@ -61,7 +63,9 @@ fn each_file_is_of_its_format() {
                 "tif" => b"II",
                 "npy" => b"\x93NUMPY",
                 "hspy" => b"\x89HDF\r\n\x1a\n",
-                "ome.zarr" => b"{",
+                "ome.zarr" | "geojson" => b"{",
+                "zip" => b"PK\x03\x04",
+                "svg" => b"<svg",
                 _ => panic!("{name}: say here what it begins with"),
             };
             let file = if path.is_dir() { path.join(".zattrs") } else { path };

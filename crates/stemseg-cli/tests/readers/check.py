@@ -26,7 +26,9 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v04 import Image as ImageModel
 from ome_zarr_models.v04 import ImageLabel as LabelModel
+from roifile import ImagejRoi
 from rsciio import hspy, tiff
+from skimage.draw import polygon2mask
 
 warnings.filterwarnings("error", category=UserWarning, module="zarr")
 # napari: colours are given for the labels that there are.
@@ -69,7 +71,7 @@ class Result:
         write_image(image, self.image, size)
         self.folder = folder / f"{name}.stemseg"
         options = ["--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4", "--restarts", "1"]
-        formats = ["--format", "tiff,npy,ome-zarr,hspy", "--labels", labels]
+        formats = ["--format", "tiff,npy,ome-zarr,hspy,roi,geojson,svg", "--labels", labels]
         command = [stemseg, "segment", image, "-k", str(clusters), "--device", "cpu", "--quiet"]
         subprocess.run([*command, *options, *formats], check=True)
         self.labels = np.load(self.folder / "labels.npy")
@@ -124,6 +126,47 @@ def check_tifffile(result):
     for label in result.summary["labels"]:
         mean = confidence[result.labels == label["label"]].mean(dtype=float)
         assert abs(mean - label["confidence"]) < 1e-6, (label, mean)
+
+
+def filled(rings, shape):
+    """Where an odd number of rings of corners (x, y) goes round a pixel."""
+    mask = np.zeros(shape, bool)
+    for ring in rings:
+        # Pixel centres lie half a pixel behind corners.
+        mask ^= polygon2mask(shape, np.asarray(ring, float)[:, ::-1] - 0.5)
+    return mask
+
+
+def check_roifile(result):
+    """rois.zip as roifile and Fiji see it: every region, its colour and its group."""
+    rois = ImagejRoi.fromfile(result.folder / "rois.zip")
+    colours = colours_of(zarr.open_group(result.zarr / "labels/segmentation", mode="r").attrs)
+    found = np.zeros_like(result.labels)
+    for roi in rois:
+        label = int(roi.name.split("-")[-1])
+        assert roi.group == (label if label < 256 else 0), roi.group
+        alpha, *colour = roi.stroke_color
+        assert (alpha, tuple(colour)) == (255, colours[label][:3]), roi.stroke_color
+        rings = roi.coordinates(multi=True) if roi.composite else [roi.coordinates()]
+        mask = filled(rings, result.labels.shape)
+        assert not found[mask].any()
+        found[mask] = label
+    result.same(found)
+
+
+def check_geojson(result):
+    """regions.geojson: polygons with holes that cover the pixels of their labels."""
+    whole = json.loads((result.folder / "regions.geojson").read_text())
+    found = np.zeros_like(result.labels)
+    for feature in whole["features"]:
+        rings, said = feature["geometry"]["coordinates"], feature["properties"]
+        assert all(ring[0] == ring[-1] for ring in rings)
+        mask = filled([ring[:-1] for ring in rings], result.labels.shape)
+        assert mask.sum() == said["area_px"]
+        if result.size:
+            assert np.isclose(said["area_nm2"], said["area_px"] * result.size[0] * result.size[1])
+        found[mask] = said["label"]
+    result.same(found)
 
 
 def check_axes(result, axes, names):
@@ -289,6 +332,8 @@ CHECKS = [
     check_tifffile,
     check_hyperspy_tiff,
     check_hyperspy_hspy,
+    check_roifile,
+    check_geojson,
     check_models,
     check_ome_zarr,
     check_napari,

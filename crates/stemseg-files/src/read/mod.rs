@@ -17,6 +17,7 @@ mod guard;
 mod hdf5;
 #[cfg(feature = "hspy")]
 mod hspy;
+mod image_file;
 mod jpeg;
 #[cfg(any(test, not(all(feature = "vendor", feature = "hspy", feature = "zarr"))))]
 mod left_out;
@@ -32,6 +33,7 @@ mod ncem;
 mod npy;
 mod pixels;
 mod raster;
+mod refuse;
 #[cfg(feature = "vendor")]
 mod ser;
 #[cfg(any(feature = "vendor", feature = "hspy", feature = "zarr"))]
@@ -52,7 +54,6 @@ mod zip;
 mod zspy;
 mod zspy_mark;
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -61,14 +62,15 @@ use serde::Serialize;
 pub use entry::Entry;
 pub use film::{Film, natural_order};
 use guard::guarded;
-use mean::Mean;
+pub use image_file::ImageFile;
 pub use npy::Planes;
 pub use pixels::Pixels;
+use refuse::{check_size, damaged, failed, file_size, in_one_sentence, open};
 pub use stamps::Stamps;
 pub use statistics::Statistics;
 
 use stemseg::wording::Text;
-use stemseg::{Error, Result, memory};
+use stemseg::{Error, Result};
 
 static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
@@ -194,169 +196,6 @@ trait Images: Send {
     }
 }
 
-/// An open image file: its headers are read, its pixels not yet.
-pub struct ImageFile {
-    path: PathBuf,
-    /// All files, as they were at the start.
-    stamps: Stamps,
-    format: &'static str,
-    images: Box<dyn Images>,
-}
-
-impl std::fmt::Debug for ImageFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ImageFile")
-            .field("path", &self.path)
-            .field("format", &self.format)
-            .field("entries", &self.entries())
-            .finish()
-    }
-}
-
-impl ImageFile {
-    /// Reads the headers.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`] with one sentence on what is wrong and what to do,
-    /// [`Error::Io`] where the operating system refuses.
-    pub fn open(path: &Path) -> Result<Self> {
-        let own = || path.is_file().then(|| path.to_path_buf());
-        let mut stamps = Stamps::of(own())?;
-        let opened = guarded(path, || {
-            let format = recognise(path)?;
-            Ok((format.name(), format.open(path)?))
-        });
-        let (format, images) = stamps.while_unchanged(opened)?;
-        let mut besides = images.besides();
-        besides.sort();
-        besides.into_iter().try_for_each(|file| stamps.add(file))?;
-        Ok(Self { path: path.into(), stamps, format, images })
-    }
-
-    /// The format's name (`TIFF`).
-    pub fn format(&self) -> &'static str {
-        self.format
-    }
-
-    /// What the file holds, in the order of `--image`.
-    pub fn entries(&self) -> &[Entry] {
-        self.images.entries()
-    }
-
-    /// All files that it is read from: the one that was opened, if it is not a folder, then
-    /// those that belong to it, by name.
-    pub fn files(&self) -> Vec<PathBuf> {
-        self.stamps.files().map(Path::to_path_buf).collect()
-    }
-
-    /// All files that it is read from, as they were when it was opened.
-    pub fn stamps(&self) -> &Stamps {
-        &self.stamps
-    }
-
-    /// The number of the image that is read: `image` where there is such an image, or
-    /// the one that [`read_frame`] takes.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] where there is none, [`Error::Unreadable`] for what is not an image.
-    pub fn choose(&self, image: Option<usize>) -> Result<usize> {
-        choice::entry(&self.path, self.entries(), image)
-    }
-
-    /// Frame `frame`, from 0, of the image of this number; a single image has one.
-    ///
-    /// # Errors
-    /// As [`read`].
-    pub fn load(&mut self, image: usize, frame: usize) -> Result<Image> {
-        let image = self.choose(Some(image))?;
-        choice::frame(&self.path, &self.entries()[image], Some(Frame::Number(frame)))?;
-        self.load_unchecked(image, frame)
-    }
-
-    /// A frame that is there.
-    fn load_unchecked(&mut self, image: usize, frame: usize) -> Result<Image> {
-        let loaded = guarded(&self.path, || self.images.load(image, frame));
-        self.stamps.while_unchanged(loaded)
-    }
-
-    /// The mean over all frames that have a value there, as f64; NaN where none has.
-    fn mean(&mut self, image: usize) -> Result<Image> {
-        let count = self.entries()[image].frames().unwrap_or(1);
-        let note = match count {
-            1 => "the mean of 1 frame was taken".to_owned(),
-            _ => format!("the mean of {count} frames was taken"),
-        };
-        let mean = guarded(&self.path, || self.images.mean(image));
-        if let Some((mean, mut notes)) = self.stamps.while_unchanged(mean)? {
-            notes.push(note);
-            return Ok((mean, notes));
-        }
-        let (first, mut notes) = self.load_unchecked(image, 0)?;
-        let mut mean = Mean::new(first.shape());
-        let mut next = first.to_f64();
-        for frame in 0..count {
-            if frame > 0 {
-                next = self.load_unchecked(image, frame)?.0.to_f64();
-            }
-            mean.add(&next).ok_or_else(|| damaged(&self.path, "frames of different sizes"))?;
-        }
-        let (mean, gaps) = mean.finish();
-        notes.push(note);
-        notes.extend(gaps.note());
-        Ok((mean.into(), notes))
-    }
-
-    /// The memory that reading an image takes, with its pixels as f32 in addition, bytes; for
-    /// `image` and `frame` as in [`read_frame`].
-    ///
-    /// # Errors
-    /// As [`choose`](Self::choose).
-    pub fn memory(&self, image: Option<usize>, frame: Option<Frame>) -> Result<u64> {
-        let entry = &self.entries()[self.choose(image)?];
-        let axes = if entry.colour { &entry.shape[..entry.shape.len() - 1] } else { &entry.shape };
-        let pixels = axes.iter().rev().take(2).fold(1, |n: u64, &a| n.saturating_mul(a as u64));
-        let (_, values) = entry.bytes().unwrap_or((u64::MAX, u64::MAX));
-        // Bytes as they come, and values made of them; for a mean sums, and a frame to add.
-        let sums = if frame == Some(Frame::Mean) { 16 } else { 0 };
-        Ok(values.saturating_mul(2).saturating_add(pixels.saturating_mul(4 + sums)))
-    }
-
-    /// As [`read_frame`].
-    ///
-    /// # Errors
-    /// As [`read_frame`].
-    pub fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
-        let number = self.choose(image)?;
-        let entry = self.entries()[number].clone();
-        let (frame, note) = choice::frame(&self.path, &entry, frame)?;
-        let (pixels, mut notes) = match frame {
-            Frame::Number(frame) => self.load_unchecked(number, frame)?,
-            Frame::Mean => self.mean(number)?,
-        };
-        if image.is_none() {
-            notes.extend(choice::note(self.entries(), number));
-        }
-        notes.extend(note);
-        let stack = entry.frames().is_some();
-        let entry = match (stack, frame) {
-            (true, Frame::Number(frame)) => entry.single(&format!("frame {frame}")),
-            (true, Frame::Mean) => entry.single("mean"),
-            (false, _) => entry,
-        };
-        let (frame, files, stamps) = (stack.then_some(frame), self.files(), self.stamps);
-        Ok(Loaded {
-            pixels,
-            entry,
-            format: self.format,
-            image: number,
-            frame,
-            notes: notes.into_iter().map(Text::from).collect(),
-            files,
-            stamps,
-        })
-    }
-}
-
 /// Reads image number `image` (from 0) of the file, or the one that
 /// [`read_frame`] takes; of a stack the first frame.
 ///
@@ -387,7 +226,7 @@ pub fn read_frame(path: &Path, image: Option<usize>, frame: Option<Frame>) -> Re
 /// As [`ImageFile::open`].
 pub fn list(path: &Path) -> Result<(&'static str, Vec<Entry>)> {
     let file = ImageFile::open(path)?;
-    Ok((file.format, file.entries().to_vec()))
+    Ok((file.format(), file.entries().to_vec()))
 }
 
 /// Whether the file is in a format that is read, by its content.
@@ -451,67 +290,4 @@ fn is_hdf5(head: &[u8]) -> bool {
 fn format_names() -> String {
     let names: Vec<_> = FORMATS.iter().filter(|f| f.is_read()).map(|f| f.name()).collect();
     names.join(", ")
-}
-
-/// Opens a regular file. Pipes and devices are refused: to open one may wait for
-/// ever, and its bytes can be read only once.
-fn open(path: &Path) -> Result<File> {
-    let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
-    if !metadata.is_file() {
-        let reason = "is not a regular file; save the image to a file first";
-        return Err(Error::unreadable(path, reason));
-    }
-    File::open(path).map_err(Error::io(path))
-}
-
-fn file_size(path: &Path) -> Result<u64> {
-    Ok(std::fs::metadata(path).map_err(Error::io(path))?.len())
-}
-
-/// The error for a read that failed: a file that ends early is named as such.
-fn failed(path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            Error::unreadable(path, "ends too early: it is truncated, so copy or export it again")
-        }
-        io::ErrorKind::InvalidData | io::ErrorKind::Other => damaged(path, error),
-        _ => Error::io(path)(error),
-    }
-}
-
-/// The error for content that contradicts itself.
-fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
-    let what = in_one_sentence(&what.to_string());
-    Error::unreadable(path, format!("is damaged ({what}); copy or export it again"))
-}
-
-/// What a crate says, as a part of a sentence.
-fn in_one_sentence(said: &str) -> String {
-    const LONGEST: usize = 200;
-    let said = said.replace(['\n', '\r'], " ").replace(". ", "; ");
-    match said.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} ...", &said[..end]),
-        None => said,
-    }
-}
-
-/// Refuses a file whose header declares more bytes (`None` beyond 2^64) than the
-/// `available` ones can hold, or whose chosen image needs more memory than there
-/// is. To be called before anything is allocated by what a header says.
-fn check_size(path: &Path, declared: Option<u64>, available: u64, image: u64) -> Result<()> {
-    if declared.is_none_or(|bytes| bytes > available) {
-        let bytes = declared.map_or("more than 2^64".into(), |bytes| bytes.to_string());
-        let reason = format!(
-            "declares {bytes} bytes of pixels but is too short to hold them: \
-             it is truncated or damaged, so copy or export it again"
-        );
-        return Err(Error::unreadable(path, reason));
-    }
-    if !memory::is_there(image) {
-        let gib = image as f64 / f64::from(1 << 30);
-        let reason =
-            format!("needs {gib:.1} GiB of memory, more than there is; crop or bin it first");
-        return Err(Error::unreadable(path, reason));
-    }
-    Ok(())
 }

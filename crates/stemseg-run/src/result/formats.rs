@@ -7,9 +7,11 @@ use stemseg::Result;
 use stemseg::pipeline::Patterns;
 use stemseg_files::Feature;
 use stemseg_files::write::{
-    LabelType, OmeZarr, Signal, write_hspy, write_labels_npy, write_labels_tiff, write_map_tiff,
-    write_ome_zarr,
+    LabelType, OmeZarr, OutlinedRegion, Outlines, Signal, write_geojson, write_hspy,
+    write_labels_npy, write_labels_tiff, write_map_tiff, write_ome_zarr, write_rois, write_svg,
 };
+use stemseg_regions::outline::Outline;
+use stemseg_regions::{Region, Regions};
 use stemseg_report::colours::colour;
 use stemseg_report::summary::{LabelArea, Summary};
 
@@ -27,6 +29,12 @@ pub enum Format {
     OmeZarr,
     /// `labels.hspy` for HyperSpy.
     Hspy,
+    /// `rois.zip` for Fiji's ROI Manager: the outline of each region.
+    Roi,
+    /// `regions.geojson` for QuPath, QGIS and Python: the same.
+    GeoJson,
+    /// `regions.svg` for figures: the same.
+    Svg,
 }
 
 /// A label map, and what there is to say of it.
@@ -37,6 +45,7 @@ pub(super) struct Labelled<'a> {
     pub(super) patterns: &'a Patterns,
     pub(super) kind: LabelType,
     pub(super) summary: &'a Summary,
+    pub(super) regions: &'a Regions,
 }
 
 /// Writes the file or folder at a path.
@@ -50,11 +59,15 @@ enum File {
     LabelsNpy,
     OmeZarr,
     LabelsHspy,
+    Rois,
+    GeoJson,
+    Svg,
 }
 
 impl Format {
     /// What is written of an image, in the order in which all formats are.
-    const ALL: [Self; 4] = [Self::Tiff, Self::Npy, Self::OmeZarr, Self::Hspy];
+    const ALL: [Self; 7] =
+        [Self::Tiff, Self::Npy, Self::OmeZarr, Self::Hspy, Self::Roi, Self::GeoJson, Self::Svg];
 
     /// Refuses a format whose feature this build leaves out.
     ///
@@ -62,7 +75,7 @@ impl Format {
     /// As [`Feature::check_written`].
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Self::Tiff | Self::Npy => Ok(()),
+            Self::Tiff | Self::Npy | Self::Roi | Self::GeoJson | Self::Svg => Ok(()),
             Self::OmeZarr => Feature::Zarr.check_written(),
             Self::Hspy => Feature::Hspy.check_written(),
         }
@@ -74,6 +87,9 @@ impl Format {
             Self::Npy => &[File::LabelsNpy],
             Self::OmeZarr => &[File::OmeZarr],
             Self::Hspy => &[File::LabelsHspy],
+            Self::Roi => &[File::Rois],
+            Self::GeoJson => &[File::GeoJson],
+            Self::Svg => &[File::Svg],
         }
     }
 }
@@ -87,6 +103,9 @@ impl File {
             Self::LabelsNpy => "labels.npy".into(),
             Self::OmeZarr => format!("{stem}.ome.zarr"),
             Self::LabelsHspy => "labels.hspy".into(),
+            Self::Rois => "rois.zip".into(),
+            Self::GeoJson => "regions.geojson".into(),
+            Self::Svg => "regions.svg".into(),
         }
     }
 }
@@ -114,6 +133,9 @@ impl Labelled<'_> {
                 }
                 File::OmeZarr => Box::new(|path| self.ome_zarr(path)),
                 File::LabelsHspy => Box::new(|path| self.hspy(path)),
+                File::Rois => Box::new(|path| write_rois(path, &self.outlines())),
+                File::GeoJson => Box::new(|path| write_geojson(path, &self.outlines())),
+                File::Svg => Box::new(|path| write_svg(path, &self.outlines())),
             };
             (file.name(self.stem), write)
         };
@@ -144,6 +166,25 @@ impl Labelled<'_> {
             parameters: &parameters,
         };
         write_hspy(path, &self.patterns.map, self.kind, &signal)
+    }
+
+    fn outlines(&self) -> Outlines<'_> {
+        let outlines = self.regions.outlines().into_iter();
+        let region = |(outline, region): (Outline, &Region)| OutlinedRegion {
+            region: region.region,
+            label: region.label,
+            name: self.summary.labels[usize::from(region.label) - 1].name.clone(),
+            colour: colour(region.label.into()),
+            area_px: region.area_px,
+            confidence: region.confidence,
+            rings: outline.rings,
+        };
+        Outlines {
+            name: self.stem,
+            shape: self.regions.shape(),
+            pixel_size: self.input.summary.pixel_size_nm,
+            regions: outlines.zip(self.regions.all()).map(region).collect(),
+        }
     }
 
     fn ome_zarr(&self, path: &Path) -> Result<()> {

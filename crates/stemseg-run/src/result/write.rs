@@ -71,7 +71,8 @@ impl Writing<'_> {
             // Threads of their own: one of rayon's that waited for files would be missing
             // where their rows are made.
             let (written, pictures) = std::thread::scope(|scope| {
-                let written = beside(scope, || self.write_maps(found, result, &summary, &place));
+                let written =
+                    beside(scope, || self.write_maps(found, result, (&summary, &regions), &place));
                 let pictures = report.as_ref().map(|report| report.draw(index, &place)).transpose();
                 (written.join(), pictures)
             });
@@ -118,7 +119,7 @@ impl Writing<'_> {
         &self,
         found: &Segmentation,
         patterns: &Patterns,
-        summary: &Summary,
+        (summary, regions): (&Summary, &Regions),
         place: &(dyn Fn(&str) -> std::path::PathBuf + Sync),
     ) -> Result<()> {
         let map = &patterns.map;
@@ -134,7 +135,7 @@ impl Writing<'_> {
         });
         let stem = stem(&self.input.summary.path);
         let (input, kind) = (self.input, summary.label_type);
-        let labelled = Labelled { stem: &stem, input, patterns, kind, summary };
+        let labelled = Labelled { stem: &stem, input, patterns, kind, summary, regions };
         let mut files = vec![("overlay.png".to_owned(), overlay_to)];
         files.extend(labelled.files(&self.options.formats));
         let files = files.into_iter().map(|(name, write)| (place(&name), write));

@@ -114,9 +114,16 @@ impl SeriesRequest {
             let reason = "a film has one number of patterns; give one, or auto";
             return Err(Error::parameter("clusters", numbers.join(","), reason));
         }
-        if request.output.formats.contains(&Format::Hspy) {
-            let reason = "films are written as tiff and npy, which HyperSpy reads too";
-            return Err(Error::parameter("format", "hspy", reason));
+        let refused = [
+            (Format::Hspy, "hspy", "films are written as tiff and npy, which HyperSpy reads too"),
+            (Format::Roi, "roi", "outlines are those of a single image"),
+            (Format::GeoJson, "geojson", "outlines are those of a single image"),
+            (Format::Svg, "svg", "outlines are those of a single image"),
+        ];
+        for (format, name, reason) in refused {
+            if request.output.formats.contains(&format) {
+                return Err(Error::parameter("format", name, reason));
+            }
         }
         if request.output.overlay != Style::Tint {
             let reason = "films are tinted; leave it out";
