@@ -12,6 +12,7 @@ mod features;
 mod film;
 mod index;
 mod labels;
+mod methods;
 mod parts;
 mod picture;
 mod pictures;
@@ -72,6 +73,7 @@ pub fn page(content: Content<'_>) -> String {
         (boundaries::section(content.summary))
         (features::section(content))
         (channels::section(content))
+        (methods::section(content))
         (run::section(content))
     };
     document::document(&heading, &body).into_string()

@@ -9,8 +9,9 @@ use stemseg::backend::cpu::Cpu;
 use stemseg::backend::{Backend, DeviceInfo};
 use stemseg::descriptor::{FamilyParams, translation};
 use stemseg::image::micrograph::{Micrograph as Image, NonFinite, PixelSize};
+use stemseg::image::sampling::Sampling;
 use stemseg::pipeline::Also;
-use stemseg::plan::{Params, Plan};
+use stemseg::plan::{Labels, Params, Plan};
 use stemseg::progress::Silent;
 use stemseg::remarks::{Code, Remarks, Warning};
 use stemseg::sites::Extent;
@@ -170,6 +171,35 @@ fn the_table_has_each_label_with_its_area() {
     }
     let sum: f64 = made.summary.labels.iter().map(|label| label.area_nm2.unwrap()).sum();
     assert!((sum - 90.0 * 140.0 * 0.0004).abs() < 1e-9);
+}
+
+#[test]
+fn a_paper_is_told_what_was_done() {
+    let size = Some(PixelSize { rows: 0.02, cols: 0.02 });
+    let mut made = made("image.npy", 2, size);
+    let methods = |made: &Made| section(&made.page(&[]), "methods").to_owned();
+    let text = methods(&made);
+    let sites = made.summary.descriptors.sites;
+    let channels = made.summary.descriptors.channels;
+    for words in [
+        "90 × 140 px, 0.02000 nm a pixel".to_owned(),
+        format!("{channels} channels of translation were computed"),
+        "grouped into 2 patterns, the number of which was given, by k-means (best of 10 starts, seed 0)".to_owned(),
+        "Each pixel has the label of the nearest site.".to_owned(),
+        "[1] without training".to_owned(),
+        "Microscopy and Microanalysis".to_owned(),
+    ] {
+        assert!(text.contains(&words), "{words}: {text}");
+    }
+    assert!(text.contains(&crate::number::count(sites as u64)), "{text}");
+    assert!(!text.contains("resampled") && !text.contains("given to neighbours"));
+    made.summary.least_region_px = Some(50.0);
+    made.summary.parameters.labels = Labels::Interpolated { smooth: 2.0, least_confidence: 0.5 };
+    made.summary.parameters.sampling = Some(Sampling { period: 6.0, target: 14.0 });
+    let text = methods(&made);
+    for words in ["strength 2.00", "below 0.500", "6.00 px, became 14.0 px", "less than 50.00 px"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }
 
 #[test]
