@@ -47,6 +47,10 @@ pub(crate) struct RunArgs {
     )]
     save: Vec<Save>,
 
+    /// Leave out lattices.csv, and what summary.json says of lattices and of how crystals are related.
+    #[arg(long, help_heading = "Output")]
+    no_lattices: bool,
+
     #[command(flatten)]
     report: ReportArgs,
 
@@ -129,6 +133,7 @@ impl RunArgs {
             Save::Maps => run::Save::Maps,
         };
         request.output.save = self.save.iter().map(save).collect();
+        request.output.lattices = !self.no_lattices;
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);
         self.device.choose(&mut request);
