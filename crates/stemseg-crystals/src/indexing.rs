@@ -1,7 +1,7 @@
 //! From peaks of a spectrum to the lattice that has them.
 
 use crate::plane::{Vector, area, combined, coordinates, length, minus, reduced};
-use crate::spectrum::{Peak, Spectrum};
+use crate::spectrum::{BEYOND_LOBES, FEWEST_PERIODS, Peak, Spectrum};
 use crate::window::Piece;
 
 /// Strongest peaks that are tried as spanning vectors, with their sums and differences.
@@ -18,8 +18,12 @@ const APART: f64 = 0.12;
 /// lattice must have to belong to it: a crystal nearby has some too.
 const BETWEEN_SHARE: f64 = 0.005;
 const BETWEEN_NOISE: f64 = 25.0;
-/// Largest number of cells in the true cell that superlattices are looked for in.
+/// Largest number of cells in the true cell that superlattices are looked for in, and fewest periods
+/// across the piece between two of its waves.
 const MOST_CELLS: usize = 5;
+const LEAST_STEP: f64 = 4.0;
+/// Share of the strongest wave's power from which on the side lobes of others count.
+const WITH_LOBES: f64 = 1e-3;
 
 /// A lattice as its waves show it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,7 +90,7 @@ fn candidates(peaks: &[Peak], piece: &Piece<'_>) -> Vec<Vector> {
             all.push([u[0] + v[0], u[1] + v[1]]);
         }
     }
-    all.retain(|&wave| piece.periods(wave) >= crate::spectrum::FEWEST_PERIODS);
+    all.retain(|&wave| piece.periods(wave) >= FEWEST_PERIODS);
     all
 }
 
@@ -171,14 +175,19 @@ fn finer(basis: [Vector; 2], spectrum: &Spectrum, piece: &Piece<'_>) -> Option<[
     let reach = own.iter().map(|&order| combined(basis, order));
     let reach = reach.filter(|&wave| spectrum.about(wave) > BETWEEN_NOISE * spectrum.floor(wave));
     let reach = reach.map(length).fold(0.0, f64::max);
+    let strong = strong(basis, &own, spectrum);
     let mut best: Option<(f64, [Vector; 2])> = None;
     for cells in 2..=MOST_CELLS {
         for offset in offsets(cells) {
             let finer = spanned(basis, offset, cells);
-            if covered(piece, finer) < LEAST_AREA {
+            let steps = finer.map(|wave| piece.periods(wave));
+            if covered(piece, finer) < LEAST_AREA || steps[0].min(steps[1]) < LEAST_STEP {
                 continue;
             }
-            let share = between(basis, offset, cells, (spectrum, piece), reach) / whole;
+            let offsets = (1..cells).map(|m| offset.map(|x| x * m as f64));
+            let waves = offsets.flat_map(|offset| orders(basis, offset));
+            let waves = waves.map(|order| combined(basis, order)).filter(|w| length(*w) <= reach);
+            let share = between(waves, basis, (spectrum, piece), &strong) / whole;
             // What fewer cells have is not had again by more.
             if share > BETWEEN_SHARE && best.is_none_or(|(known, _)| share > 1.5 * known) {
                 best = Some((share, finer));
@@ -219,34 +228,38 @@ fn spanned(basis: [Vector; 2], offset: [f64; 2], cells: usize) -> [Vector; 2] {
     reduced([step, partner.unwrap_or(basis[0])])
 }
 
-/// Power of the waves between those of a lattice, beyond the noise, where they stand out; 0
+/// The waves of a lattice whose side lobes count.
+fn strong(basis: [Vector; 2], orders: &[[f64; 2]], spectrum: &Spectrum) -> Vec<Peak> {
+    let peak = |order: &[f64; 2]| {
+        let wave = combined(basis, *order);
+        Peak { wave, power: spectrum.about(wave) }
+    };
+    let mut all: Vec<Peak> = orders.iter().map(peak).collect();
+    let most = all.iter().map(|peak| peak.power).fold(0.0, f64::max);
+    all.retain(|peak| peak.power >= WITH_LOBES * most);
+    all
+}
+
+/// Power of `waves` between those of a lattice, beyond noise and side lobes, where they stand out; 0
 /// otherwise.
 fn between(
+    waves: impl Iterator<Item = Vector>,
     basis: [Vector; 2],
-    offset: [f64; 2],
-    cells: usize,
     (spectrum, piece): (&Spectrum, &Piece<'_>),
-    reach: f64,
+    strong: &[Peak],
 ) -> f64 {
-    let (mut power, mut noise, mut strongest, mut count) = (0.0, 0.0, 0.0_f64, 0);
-    for m in 1..cells {
-        let offset = offset.map(|x| x * m as f64);
-        for order in orders(basis, offset) {
-            let wave = combined(basis, order);
-            if length(wave) > reach || piece.periods(wave) < crate::spectrum::FEWEST_PERIODS {
-                continue;
-            }
-            let (own, floor) = (spectrum.about(wave), local_floor(wave, basis, (spectrum, piece)));
-            power += own;
-            noise += floor;
-            strongest = strongest.max(own / floor);
-            count += 1;
-        }
+    let (mut power, mut noise, mut strongest) = (0.0, 0.0, 0.0_f64);
+    for wave in waves.filter(|&wave| piece.periods(wave) >= FEWEST_PERIODS) {
+        let lobes = BEYOND_LOBES * BEYOND_LOBES * spectrum.lobes(wave, strong);
+        let floor = local_floor(wave, basis, (spectrum, piece));
+        let own = (spectrum.about(wave) - lobes).max(0.0);
+        power += own;
+        noise += floor;
+        strongest = strongest.max(own / floor);
     }
     // The largest of four values of noise is twice its mean.
-    let beyond = (power - 2.0 * noise).max(0.0);
-    let stands = count > 0 && strongest > BETWEEN_NOISE && power > 6.0 * noise;
-    if stands { beyond } else { 0.0 }
+    let stands = strongest > BETWEEN_NOISE && power > 6.0 * noise;
+    if stands { power - 2.0 * noise } else { 0.0 }
 }
 
 /// Power near a wave, but off it: displaced scan rows put some of a strong reflection's all along

@@ -104,7 +104,9 @@ pub(crate) fn of_region(
         Shown::Lattice(found) if found.share < LEAST_SHARE => return Err(Without::Several),
         Shown::Lattice(found) => found,
     };
+    if std::env::var("DBG").is_ok() { for p in peaks.iter().take(14) { eprintln!("   peak {:?} {:.3e} n {:.1}", p.wave, p.power, piece.periods(p.wave)); } eprintln!("label {} shown {:?} share {share}", region.label, reciprocal(basis)); }
     let basis = with_order(basis, &spectrum, &piece);
+    if std::env::var("DBG").is_ok() { eprintln!("   order {:?}", reciprocal(basis)); }
     let waves = strongest(basis, &spectrum);
     if !spans(&waves) {
         return Err(Without::NoLattice);

@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use stemseg_numerics::fourier::{Complex64, forward, forward_real};
 
-use crate::plane::Vector;
+use crate::plane::{Vector, minus};
 use crate::window::Piece;
 
 /// Fewest values of a ring of equal frequency that tell its floor.
@@ -14,8 +14,11 @@ const BEYOND_NOISE: f64 = 20.0;
 /// Share of the strongest peak's power below which others may be what its side lobes and displaced
 /// scan rows leave.
 const LEAST_SHARE: f64 = 1e-3;
-/// Most peaks that are looked at.
+/// Most peaks that are looked at, and how many of the highest are, to find them.
 const MOST: usize = 40;
+const HIGHEST: usize = 400;
+/// How many times the amplitude of side lobes a peak must have.
+pub(crate) const BEYOND_LOBES: f64 = 1.5;
 /// Fewest periods across the piece.
 pub(crate) const FEWEST_PERIODS: f64 = 3.0;
 
@@ -24,6 +27,8 @@ pub(crate) struct Spectrum {
     /// `[n, m / 2 + 1]`, of `n x m` values.
     power: Array2<f64>,
     columns: usize,
+    /// Of the weights alone, relative to that of no wave: the side lobes of each wave.
+    lobes: Array2<f64>,
     /// What noise has on average, by frequency.
     floor: Floor,
 }
@@ -39,29 +44,15 @@ pub(crate) struct Peak {
 impl Spectrum {
     pub(crate) fn new(piece: &Piece<'_>) -> Self {
         let [top, left, bottom, right] = piece.place;
-        // Side lobes of short pieces are wider than the steps of longer transforms.
         let (rows, columns) = (fast(bottom - top), fast(right - left));
-        let mut waves = Array2::<Complex64>::default((rows, columns / 2 + 1));
-        let along = forward_real(columns);
-        let lines: Vec<_> = waves.axis_iter_mut(Axis(0)).collect();
-        lines.into_par_iter().zip(top..bottom).for_each(|(mut line, row)| {
-            let mut weights = vec![0.0; piece.width()];
-            let mut values = vec![0.0; columns];
-            piece.row(row, &mut weights, &mut values[..piece.width()]);
-            let mut spectrum = along.make_output_vec();
-            along.process(&mut values, &mut spectrum).expect("lengths fit");
-            line.iter_mut().zip(spectrum).for_each(|(to, value)| *to = value);
-        });
-        let down = forward(rows);
-        let mut power = Array2::zeros(waves.dim());
-        let columns_of = power.axis_iter_mut(Axis(1)).into_par_iter();
-        columns_of.zip(waves.axis_iter(Axis(1)).into_par_iter()).for_each(|(mut to, from)| {
-            let mut line = from.to_vec();
-            down.process(&mut line);
-            to.iter_mut().zip(line).for_each(|(to, value)| *to = value.norm_sqr());
-        });
+        let (power, mut lobes) = rayon::join(
+            || powers(piece, [rows, columns], |_, values| values),
+            || powers(piece, [rows, columns], |weights, _| weights),
+        );
+        let whole = lobes[(0, 0)];
+        lobes.mapv_inplace(|power| power / whole);
         let floor = Floor::new(&power, columns);
-        Self { power, columns, floor }
+        Self { power, columns, lobes, floor }
     }
 
     /// Frequency of a value, cycles per px.
@@ -78,6 +69,20 @@ impl Spectrum {
 
     /// The largest power of the values about a wave.
     pub(crate) fn about(&self, wave: Vector) -> f64 {
+        self.largest(&self.power, wave)
+    }
+
+    /// Power at `wave` of the side lobes of waves with these powers, where they add up.
+    pub(crate) fn lobes(&self, wave: Vector, of: &[Peak]) -> f64 {
+        let amplitude = |peak: &Peak| {
+            let opposite = [wave[0] + peak.wave[0], wave[1] + peak.wave[1]];
+            let lobes = [minus(wave, peak.wave), opposite].map(|by| self.largest(&self.lobes, by));
+            peak.power.sqrt() * (lobes[0].sqrt() + lobes[1].sqrt())
+        };
+        of.iter().map(amplitude).sum::<f64>().powi(2)
+    }
+
+    fn largest(&self, power: &Array2<f64>, wave: Vector) -> f64 {
         let wave = if wave[1] < 0.0 { wave.map(|x| -x) } else { wave };
         let n = self.power.nrows() as isize;
         let (i, j) = (wave[0] * n as f64, wave[1] * self.columns as f64);
@@ -85,7 +90,7 @@ impl Spectrum {
         for i in [i.floor(), i.ceil()] {
             for j in [j.floor(), j.ceil()] {
                 let place = ((i as isize).rem_euclid(n) as usize, j as usize);
-                most = most.max(self.power.get(place).copied().unwrap_or(0.0));
+                most = most.max(power.get(place).copied().unwrap_or(0.0));
             }
         }
         most
@@ -126,8 +131,14 @@ impl Spectrum {
         peaks.sort_by(|a, b| b.power.total_cmp(&a.power));
         let least = peaks.first().map_or(0.0, |peak| LEAST_SHARE * peak.power);
         peaks.retain(|peak| peak.power >= least);
-        peaks.truncate(MOST);
-        peaks
+        let mut kept: Vec<Peak> = Vec::new();
+        for peak in peaks.into_iter().take(HIGHEST) {
+            let own = peak.power > BEYOND_LOBES * BEYOND_LOBES * self.lobes(peak.wave, &kept);
+            if own && kept.len() < MOST {
+                kept.push(peak);
+            }
+        }
+        kept
     }
 
     /// Power at a row of values and a column that may be one before the first or after the last.
@@ -159,6 +170,35 @@ impl Spectrum {
         let wave = self.wave([i as f64, j as f64]);
         Peak { wave: [wave[0] + step[0], wave[1] + step[1]], power: own }
     }
+}
+
+/// Power of the waves of what `of` the weights and values of each row chooses.
+fn powers(
+    piece: &Piece<'_>,
+    [rows, columns]: [usize; 2],
+    of: impl Fn(Vec<f64>, Vec<f64>) -> Vec<f64> + Sync,
+) -> Array2<f64> {
+    let mut waves = Array2::<Complex64>::default((rows, columns / 2 + 1));
+    let along = forward_real(columns);
+    let lines: Vec<_> = waves.axis_iter_mut(Axis(0)).collect();
+    lines.into_par_iter().zip(piece.place[0]..piece.place[2]).for_each(|(mut line, row)| {
+        let (mut weights, mut values) = (vec![0.0; piece.width()], vec![0.0; piece.width()]);
+        piece.row(row, &mut weights, &mut values);
+        let mut chosen = of(weights, values);
+        chosen.resize(columns, 0.0);
+        let mut spectrum = along.make_output_vec();
+        along.process(&mut chosen, &mut spectrum).expect("lengths fit");
+        line.iter_mut().zip(spectrum).for_each(|(to, value)| *to = value);
+    });
+    let down = forward(rows);
+    let mut power = Array2::zeros(waves.dim());
+    let columns_of = power.axis_iter_mut(Axis(1)).into_par_iter();
+    columns_of.zip(waves.axis_iter(Axis(1)).into_par_iter()).for_each(|(mut to, from)| {
+        let mut line = from.to_vec();
+        down.process(&mut line);
+        to.iter_mut().zip(line).for_each(|(to, value)| *to = value.norm_sqr());
+    });
+    power
 }
 
 /// The mean power of noise by frequency: from medians over rings, which peaks do not change.
