@@ -6,8 +6,8 @@ use stemseg_regions::Region;
 use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
 use crate::indexing::{Indexed, Shown, orders, shown, with_order};
-use crate::plane::{Vector, area, combined, length, reciprocal};
-use crate::refine::{Fit, Order, refined};
+use crate::plane::{Vector, area, combined, length, reciprocal, reduced};
+use crate::refine::{Climbed, Known, Order, refined};
 use crate::spectrum::Spectrum;
 use crate::window::{Piece, Rim, Scene, densest};
 
@@ -17,8 +17,11 @@ const LEAST_PIXELS: u64 = 400;
 const LEAST_DEPTH: f64 = 6.0;
 /// Side of the part that a lattice is first looked for in, px.
 const SIDE: usize = 512;
-/// Fewest unit cells within the weights.
-const FEWEST_CELLS: f64 = 12.0;
+/// Fewest periods across the weights: with fewer, reflections overlap, and weak ones that make the
+/// true cell are not seen.
+const FEWEST_ACROSS: f64 = 5.0;
+/// Most pixels at the end of a region that have no weight.
+const MOST_RIM: f64 = 12.0;
 /// Least share of the power of all peaks that one lattice must have.
 const LEAST_SHARE: f64 = 0.6;
 /// Waves that are fitted, at most; the least power of one relative to the strongest, and to noise.
@@ -104,43 +107,46 @@ pub(crate) fn of_region(
         Shown::Lattice(found) if found.share < LEAST_SHARE => return Err(Without::Several),
         Shown::Lattice(found) => found,
     };
-    if std::env::var("DBG").is_ok() { for p in peaks.iter().take(14) { eprintln!("   peak {:?} {:.3e} n {:.1}", p.wave, p.power, piece.periods(p.wave)); } eprintln!("label {} shown {:?} share {share}", region.label, reciprocal(basis)); }
     let basis = with_order(basis, &spectrum, &piece);
-    if std::env::var("DBG").is_ok() { eprintln!("   order {:?}", reciprocal(basis)); }
     let waves = strongest(basis, &spectrum);
     if !spans(&waves) {
         return Err(Without::NoLattice);
     }
-    let basis = refined(&piece, basis, &waves).ok_or(Without::NoLattice)?;
+    // What is known to a part of the whole must be known to a part of a period there.
+    let basis = match place == region.bbox_px {
+        true => basis,
+        false => refined(&piece, basis, &waves).ok_or(Without::NoLattice)?.basis,
+    };
     // Labels are right to a part of a period.
     let period = length(reciprocal(basis)[0]).max(length(reciprocal(basis)[1]));
-    let begins = (0.5 * period).clamp(rim.begins, (0.3 * depth).max(rim.begins));
+    let begins = (0.5 * period).min(MOST_RIM).clamp(rim.begins, (0.3 * depth).max(rim.begins));
     let rim = Rim { begins, ..rim };
     let whole = Piece::new(scene, region, region.bbox_px, rim).ok_or(Without::TooSmall)?;
-    let basis = refined(&whole, basis, &waves).ok_or(Without::NoLattice)?;
-    let cells = whole.sum * area(basis[0], basis[1]).abs();
-    if cells < FEWEST_CELLS {
+    let found = refined(&whole, basis, &waves).ok_or(Without::NoLattice)?;
+    let across = reduced(found.basis).map(|wave| whole.periods(wave));
+    if across[0].min(across[1]) < FEWEST_ACROSS {
         return Err(Without::TooSmall);
     }
-    let fit = Fit::new(&whole, basis, &waves).ok_or(Without::NoLattice)?;
-    finished(&whole, fit, pixel_size, (waves.len(), share, cells))
+    finished(&whole, &found, &waves, (pixel_size, share))
 }
 
 fn finished(
     piece: &Piece<'_>,
-    fit: Fit,
-    pixel_size: Option<PixelSize>,
-    (reflections, share, cells): (usize, f64, f64),
+    found: &Climbed,
+    waves: &[Order],
+    (pixel_size, share): (Option<PixelSize>, f64),
 ) -> Result<Lattice, Without> {
+    let Known { covariance, noise } =
+        Known::new(piece, found, waves).ok_or(Without::NoLattice)?;
     // What was found by its spectrum must be there in the whole region too.
-    let noise = fit.noise * piece.squares / (piece.sum * piece.sum);
-    let strongest = fit.halves.iter().map(|c| c.norm_sqr()).fold(0.0, f64::max);
-    if strongest < BEYOND_NOISE * noise {
+    let least = BEYOND_NOISE * noise * piece.squares / (piece.sum * piece.sum);
+    if found.halves.iter().all(|half| half.norm_sqr() < least) {
         return Err(Without::NoLattice);
     }
-    let cell = Cell::new(Reciprocal { basis: fit.basis, covariance: fit.covariance }, pixel_size);
-    let average =
-        Average::new(piece, cell.vectors_px, reciprocal(cell.vectors_px), fit.noise);
+    let cell = Cell::new(Reciprocal { basis: found.basis, covariance }, pixel_size);
+    let average = Average::new(piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
+    let cells = piece.sum / cell.area_px();
+    let reflections = waves.len();
     Ok(Lattice { cell, average, reflections, share, cells })
 }
 

@@ -33,27 +33,35 @@ const STILL: f64 = 1e-10;
 /// Largest step, in periods across the piece.
 const LARGEST: f64 = 0.25;
 
+/// Sums that are made anew, at most.
+const ROUNDS: usize = 4;
+
 /// Orders of a wave.
 pub(crate) type Order = [f64; 2];
 
-/// A lattice that fits a piece of a region.
+/// The waves that fit a piece of a region best.
 #[derive(Debug, Clone)]
-pub(crate) struct Fit {
-    /// Two waves that span the reciprocal lattice, cycles per px.
+pub(crate) struct Climbed {
+    /// Two that span the reciprocal lattice, cycles per px.
     pub(crate) basis: [Vector; 2],
-    /// Covariance of their rows and columns: `a*` first.
-    pub(crate) covariance: [[f64; 4]; 4],
-    /// Half amplitudes of the waves.
+    /// Half amplitudes of all.
     pub(crate) halves: Vec<Complex64>,
+}
+
+/// How well they are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Covariance of the rows and columns of the spanning waves: `a*` first.
+    pub(crate) covariance: [[f64; 4]; 4],
     /// Variance of a pixel that is no part of the crystal.
     pub(crate) noise: f64,
 }
 
-/// The lattice near `basis` that fits `piece` best by its waves of these `orders`; nothing where
-/// they do not lead anywhere.
-pub(crate) fn refined(piece: &Piece<'_>, basis: [Vector; 2], orders: &[Order]) -> Option<[Vector; 2]> {
+/// The lattice near `basis` that fits `piece` best by its waves of these `orders`, and the waves'
+/// half amplitudes; nothing where they do not lead anywhere.
+pub(crate) fn refined(piece: &Piece<'_>, basis: [Vector; 2], orders: &[Order]) -> Option<Climbed> {
     let mut basis = basis;
-    for _ in 0..4 {
+    for round in 1..=ROUNDS {
         let sums = Sums::new(piece, &waves(basis, orders), None);
         let moved = climbed(piece, &sums, orders)?;
         for (wave, by) in basis.iter_mut().zip(moved) {
@@ -62,11 +70,13 @@ pub(crate) fn refined(piece: &Piece<'_>, basis: [Vector; 2], orders: &[Order]) -
         // Blocks are as long along the columns as twice their rows.
         let furthest = orders.iter().map(|&order| combined(moved, order));
         let turn = furthest.map(|by| (by[0].abs() + 2.0 * by[1].abs()) * ROWS as f64);
-        if turn.fold(0.0, f64::max) < TURN {
-            return Some(basis);
+        if turn.fold(0.0, f64::max) < TURN || round == ROUNDS {
+            let all = sums.moved(&waves(moved, orders));
+            let halves = all.into_iter().map(|(sum, _)| sum / piece.sum).collect();
+            return Some(Climbed { basis, halves });
         }
     }
-    Some(basis)
+    None
 }
 
 pub(crate) fn waves(basis: [Vector; 2], orders: &[Order]) -> Vec<Vector> {
@@ -120,19 +130,17 @@ fn curvature(piece: &Piece<'_>, orders: &[Order], powers: &[f64]) -> Mat<f64> {
     })
 }
 
-impl Fit {
-    /// What is known of the lattice of `basis` once it fits.
-    pub(crate) fn new(piece: &Piece<'_>, basis: [Vector; 2], orders: &[Order]) -> Option<Self> {
-        let waves = waves(basis, orders);
-        let sums = Sums::new(piece, &waves, None).moved(&vec![[0.0; 2]; waves.len()]);
-        let halves: Vec<Complex64> = sums.iter().map(|(sum, _)| sum / piece.sum).collect();
-        let left = Sums::new(piece, &waves, Some(&halves));
+impl Known {
+    /// Of the waves of these orders that fit `piece`, by what they leave of it.
+    pub(crate) fn new(piece: &Piece<'_>, found: &Climbed, orders: &[Order]) -> Option<Self> {
+        let halves = &found.halves;
+        let left = Sums::new(piece, &waves(found.basis, orders), Some(halves));
         let noise = left.squares / piece.sum;
         let powers: Vec<f64> = halves.iter().map(|c| c.norm_sqr() * piece.sum).collect();
         let bend = curvature(piece, orders, &powers);
         let identity = Mat::from_fn(4, 4, |i, j| if i == j { 1.0 } else { 0.0 });
         let inverse = solve(&bend, identity.as_ref());
-        let changes = changes(piece, &left, orders, &halves);
+        let changes = changes(piece, &left, orders, halves);
         let between = |meat: &Mat<f64>| &inverse * meat * &inverse;
         let of_bands = between(&changes);
         // Independent pixels make at least this: bands that happen to agree say too little.
@@ -141,7 +149,7 @@ impl Fit {
         let covariance =
             std::array::from_fn(|i| std::array::from_fn(|j| times * of_bands[(i, j)]));
         let known = covariance.iter().flatten().all(|x: &f64| x.is_finite());
-        known.then_some(Self { basis, covariance, halves, noise })
+        known.then_some(Self { covariance, noise })
     }
 }
 

@@ -69,27 +69,32 @@ impl Spectrum {
 
     /// The largest power of the values about a wave.
     pub(crate) fn about(&self, wave: Vector) -> f64 {
-        self.largest(&self.power, wave)
+        self.largest(&self.power, wave, 0)
     }
 
     /// Power at `wave` of the side lobes of waves with these powers, where they add up.
     pub(crate) fn lobes(&self, wave: Vector, of: &[Peak]) -> f64 {
         let amplitude = |peak: &Peak| {
             let opposite = [wave[0] + peak.wave[0], wave[1] + peak.wave[1]];
-            let lobes = [minus(wave, peak.wave), opposite].map(|by| self.largest(&self.lobes, by));
+            // Peaks are known to half a step, and lobes change within one.
+            let lobes = [minus(wave, peak.wave), opposite];
+            let lobes = lobes.map(|by| self.largest(&self.lobes, by, 1));
             peak.power.sqrt() * (lobes[0].sqrt() + lobes[1].sqrt())
         };
         of.iter().map(amplitude).sum::<f64>().powi(2)
     }
 
-    fn largest(&self, power: &Array2<f64>, wave: Vector) -> f64 {
+    /// The largest of the four values about a wave, and of those this many steps further.
+    fn largest(&self, power: &Array2<f64>, wave: Vector, further: isize) -> f64 {
         let wave = if wave[1] < 0.0 { wave.map(|x| -x) } else { wave };
         let n = self.power.nrows() as isize;
         let (i, j) = (wave[0] * n as f64, wave[1] * self.columns as f64);
         let mut most = 0.0_f64;
-        for i in [i.floor(), i.ceil()] {
-            for j in [j.floor(), j.ceil()] {
-                let place = ((i as isize).rem_euclid(n) as usize, j as usize);
+        for i in i.floor() as isize - further..=i.ceil() as isize + further {
+            for j in j.floor() as isize - further..=j.ceil() as isize + further {
+                // The other side of no columns has the opposite rows.
+                let i = if j < 0 { -i } else { i };
+                let place = (i.rem_euclid(n) as usize, j.unsigned_abs());
                 most = most.max(power.get(place).copied().unwrap_or(0.0));
             }
         }

@@ -1,7 +1,7 @@
 //! Which pixels of a region count, and how much: none near where it ends, and those within by
 //! weights that rise smoothly, so that its waves have no side lobes to speak of.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use stemseg_numerics::linear::{Mat, solve};
 use stemseg_regions::Region;
@@ -40,11 +40,6 @@ impl Distances {
         }
         spread(&mut steps);
         Self(steps)
-    }
-
-    /// Distance of a pixel from the nearest one outside its region, px.
-    pub(crate) fn at(&self, row: usize, col: usize) -> f64 {
-        f64::from(self.0[(row, col)]) / f64::from(ALONG)
     }
 
     /// The largest distance in each of `regions` regions, px, by number from 1.
@@ -114,12 +109,27 @@ pub(crate) struct Rim {
     pub(crate) rises: f64,
 }
 
+impl Rim {
+    /// Weights by the steps of a distance; those beyond the last are 1.
+    fn table(self) -> Vec<f64> {
+        let last = ((self.begins + self.rises) * f64::from(ALONG)).ceil() as usize;
+        let weight = |steps: usize| {
+            let inside = steps as f64 / f64::from(ALONG) - self.begins;
+            let t = (inside / self.rises).clamp(0.0, 1.0);
+            // The smoothest step of degree five.
+            t * t * t * (10.0 + t * (6.0 * t - 15.0))
+        };
+        (0..=last).map(weight).collect()
+    }
+}
+
 /// A part of a region with weights, and its level and slow changes, which are taken off.
 #[derive(Clone)]
 pub(crate) struct Piece<'a> {
     scene: Scene<'a>,
     number: u32,
-    rim: Rim,
+    /// Weights by distance.
+    table: Vec<f64>,
     /// First row and column, and those after the last.
     pub(crate) place: [usize; 4],
     /// Coefficients of `1, x, y, xx, xy, yy` of what is taken off.
@@ -148,7 +158,7 @@ impl<'a> Piece<'a> {
         let mut piece = Self {
             scene,
             number: region.region,
-            rim,
+            table: rim.table(),
             place,
             level: [0.0; 6],
             sum: 0.0,
@@ -176,16 +186,12 @@ impl<'a> Piece<'a> {
 
     /// Weights of the pixels of `row` of the image.
     fn weights(&self, row: usize, to: &mut [f64]) {
-        let left = self.place[1];
-        for (i, to) in to.iter_mut().enumerate() {
-            let col = left + i;
-            *to = 0.0;
-            if self.scene.numbers[(row, col)] == self.number {
-                let inside = (self.scene.distances.at(row, col) - self.rim.begins) / self.rim.rises;
-                let t = inside.clamp(0.0, 1.0);
-                // The smoothest step of degree five.
-                *to = t * t * t * (10.0 + t * (6.0 * t - 15.0));
-            }
+        let columns = self.place[1]..self.place[3];
+        let numbers = self.scene.numbers.slice(s![row, columns.clone()]);
+        let steps = self.scene.distances.0.slice(s![row, columns]);
+        for ((to, &number), &steps) in to.iter_mut().zip(numbers).zip(steps) {
+            let own = self.table.get(usize::from(steps)).copied().unwrap_or(1.0);
+            *to = if number == self.number { own } else { 0.0 };
         }
     }
 
@@ -196,15 +202,15 @@ impl<'a> Piece<'a> {
         let y = self.unit(row, 0);
         let [one, x1, y1, xx, xy, yy] = self.level;
         let (constant, slope) = (one + y1 * y + yy * y * y, x1 + xy * y);
-        let left = self.place[1];
-        let pixels = self.scene.image.row(row);
-        for (i, (value, &weight)) in values.iter_mut().zip(&*weights).enumerate() {
-            *value = 0.0;
-            if weight > 0.0 {
-                let x = self.unit(left + i, 1);
-                let level = constant + x * (slope + x * xx);
-                *value = weight * (f64::from(pixels[left + i]) - level);
-            }
+        let columns = self.place[1]..self.place[3];
+        let step = 2.0 / (columns.end - columns.start) as f64;
+        let pixels = self.scene.image.slice(s![row, columns]);
+        for (i, ((value, &weight), &pixel)) in
+            values.iter_mut().zip(&*weights).zip(pixels).enumerate()
+        {
+            let x = (i as f64 + 0.5) * step - 1.0;
+            let level = constant + x * (slope + x * xx);
+            *value = weight * (f64::from(pixel) - level);
         }
     }
 
