@@ -16,7 +16,7 @@ use crate::window::{Piece, Rim, Scene, densest};
 const LEAST_PIXELS: u64 = 400;
 const LEAST_DEPTH: f64 = 6.0;
 /// Side of the part that a lattice is first looked for in, px.
-const SIDE: usize = 512;
+const SIDE: usize = 384;
 /// Fewest periods across the weights: with fewer, reflections overlap, and weak ones that make the
 /// true cell are not seen.
 const FEWEST_ACROSS: f64 = 5.0;

@@ -8,7 +8,7 @@ use crate::plane::{Vector, minus};
 use crate::window::Piece;
 
 /// Fewest values of a ring of equal frequency that tell its floor.
-const FEWEST: usize = 48;
+const FEWEST: usize = 200;
 /// How many times the floor a peak must have: the highest of a million values of noise has 14.
 const BEYOND_NOISE: f64 = 20.0;
 /// Share of the strongest peak's power below which others may be what its side lobes and displaced
@@ -44,7 +44,9 @@ pub(crate) struct Peak {
 impl Spectrum {
     pub(crate) fn new(piece: &Piece<'_>) -> Self {
         let [top, left, bottom, right] = piece.place;
-        let (rows, columns) = (fast(bottom - top), fast(right - left));
+        // Twice as fine as the piece needs: one with a hole has side lobes next to narrow tops, which
+        // lie between values otherwise.
+        let (rows, columns) = (fast(2 * (bottom - top)), fast(2 * (right - left)));
         let (power, mut lobes) = rayon::join(
             || powers(piece, [rows, columns], |_, values| values),
             || powers(piece, [rows, columns], |weights, _| weights),
@@ -76,7 +78,7 @@ impl Spectrum {
     pub(crate) fn lobes(&self, wave: Vector, of: &[Peak]) -> f64 {
         let amplitude = |peak: &Peak| {
             let opposite = [wave[0] + peak.wave[0], wave[1] + peak.wave[1]];
-            // Peaks are known to half a step, and lobes change within one.
+            // Peaks are known to part of a step, and lobes change within one.
             let lobes = [minus(wave, peak.wave), opposite];
             let lobes = lobes.map(|by| self.largest(&self.lobes, by, 1));
             peak.power.sqrt() * (lobes[0].sqrt() + lobes[1].sqrt())
@@ -216,7 +218,7 @@ struct Floor {
 impl Floor {
     fn new(power: &Array2<f64>, columns: usize) -> Self {
         let rows = power.nrows();
-        let width = (2.0 / rows.min(columns) as f64).max(0.01);
+        let width = (4.0 / rows.min(columns) as f64).max(0.01);
         let mut rings: Vec<Vec<f64>> = vec![Vec::new(); (0.75 / width) as usize + 1];
         for ((i, j), &value) in power.indexed_iter() {
             let down = i.min(rows - i) as f64 / rows as f64;

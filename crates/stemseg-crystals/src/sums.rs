@@ -10,8 +10,6 @@ use rayon::prelude::*;
 use stemseg_numerics::fourier::Complex64;
 
 use crate::plane::Vector;
-#[cfg(test)]
-use crate::plane::minus;
 use crate::window::{Piece, ROWS};
 
 /// Columns of a block.
@@ -161,18 +159,57 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Where blocks lie, and their sums, from those of all pixels: for tests.
 #[cfg(test)]
-pub(crate) fn by_definition(piece: &Piece<'_>, wave: Vector) -> Complex64 {
-    let [top, left, bottom, _] = piece.place;
-    let (mut weights, mut values) = (vec![0.0; piece.width()], vec![0.0; piece.width()]);
-    let mut sum = Complex64::default();
-    for row in top..bottom {
-        piece.row(row, &mut weights, &mut values);
-        for (c, value) in values.iter().enumerate() {
-            let at = minus([row as f64, (left + c) as f64], piece.centre);
-            sum += *value * Complex64::cis(-TAU * (wave[0] * at[0] + wave[1] * at[1]));
+mod tests {
+    use ndarray::Array2;
+    use stemseg_regions::Regions;
+
+    use super::*;
+    use crate::window::{Distances, Rim, Scene};
+
+    /// The definition, pixel by pixel.
+    fn by_definition(piece: &Piece<'_>, wave: Vector) -> Complex64 {
+        let [top, left, bottom, _] = piece.place;
+        let (mut weights, mut values) = (vec![0.0; piece.width()], vec![0.0; piece.width()]);
+        let mut sum = Complex64::default();
+        for row in top..bottom {
+            piece.row(row, &mut weights, &mut values);
+            for (c, value) in values.iter().enumerate() {
+                let at = [row as f64 - piece.centre[0], (left + c) as f64 - piece.centre[1]];
+                sum += *value * Complex64::cis(-TAU * (wave[0] * at[0] + wave[1] * at[1]));
+            }
         }
+        sum
     }
-    sum
+
+    #[test]
+    fn sums_of_blocks_are_those_of_the_pixels() {
+        let image = Array2::from_shape_fn((90, 130), |(r, c)| {
+            let (r, c) = (r as f32, c as f32);
+            (0.7 * r + 0.2 * c).sin() + 0.4 * (0.5 * c - 0.3 * r).cos() + 0.01 * r
+        });
+        let labels = Array2::from_shape_fn((90, 130), |(r, c)| u16::from(r + c > 40));
+        let regions = Regions::new(&labels.view(), None, None);
+        let numbers = regions.numbers();
+        let distances = Distances::new(&numbers);
+        let scene = Scene { image: image.view(), numbers: &numbers, distances: &distances };
+        let rim = Rim { begins: 2.0, rises: 9.0 };
+        let region = &regions.all()[0];
+        let piece = Piece::new(scene, region, region.bbox_px, rim).unwrap();
+        let waves = [[0.7 / TAU, 0.2 / TAU], [-0.3 / TAU, 0.5 / TAU], [0.1, 0.02]];
+        let sums = Sums::new(&piece, &waves, None);
+        // Moved by less than a thousandth of a period across a block.
+        for by in [[0.0; 2], [2e-5, -1e-5]] {
+            for (wave, (sum, _)) in waves.iter().zip(sums.moved(&[by; 3])) {
+                let expected = by_definition(&piece, [wave[0] + by[0], wave[1] + by[1]]);
+                let bound = if by == [0.0; 2] { 1e-9 } else { 1e-5 } * piece.sum;
+                assert!((sum - expected).norm() < bound, "{sum} instead of {expected}");
+            }
+        }
+        // What the right model leaves is next to nothing at its own waves.
+        let halves: Vec<Complex64> =
+            sums.moved(&[[0.0; 2]; 3]).iter().map(|(sum, _)| sum / piece.sum).collect();
+        let left = Sums::new(&piece, &waves, Some(&halves));
+        assert!(left.squares < 0.02 * sums.squares, "{} of {}", left.squares, sums.squares);
+    }
 }

@@ -66,12 +66,13 @@ fn cells(name: &str, truth: &[Option<Truth>]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Lengths within 0.2 %, angles within a tenth of a degree.
+/// Lengths within 0.2 %, angles within a tenth of a degree, or what the displaced rows of a small grain
+/// leave of it: two and a half errors.
 fn close(cell: &Cell, [a, b, gamma]: Truth, label: u16) -> Result<(), Failed> {
     let [first, second] = cell.lengths_px.map(|length| length.value);
     let right = (first / a - 1.0).abs() < 2e-3
         && (second / b - 1.0).abs() < 2e-3
-        && (cell.gamma_deg.value - gamma).abs() < 0.1;
+        && (cell.gamma_deg.value - gamma).abs() < 0.1_f64.max(2.5 * cell.gamma_deg.error);
     if right { Ok(()) } else { Err(format!("label {label}: {cell:?} for {a}, {b}, {gamma}").into()) }
 }
 
@@ -85,7 +86,8 @@ fn misorientations() -> Result<(), Failed> {
         let [one, other] = labels.map(|label| ANGLES[usize::from(label) - 1]);
         let apart = (other - one).rem_euclid(180.0);
         let expected = apart.min(180.0 - apart);
-        if (relation.misorientation_deg - expected).abs() > 0.1 {
+        let bound = 0.1_f64.max(2.5 * relation.misorientation_deg_error);
+        if (relation.misorientation_deg - expected).abs() > bound {
             return Err(format!("{labels:?}: {relation:?} for {expected}").into());
         }
         pairs += 1;

