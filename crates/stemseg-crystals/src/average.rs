@@ -35,8 +35,7 @@ impl Average {
         reciprocal: [Vector; 2],
         noise: f64,
     ) -> Self {
-        let places =
-            vectors.map(|v| (length(v).round() as usize).clamp(PLACES[0], PLACES[1]));
+        let places = vectors.map(|v| (length(v).round() as usize).clamp(PLACES[0], PLACES[1]));
         let [top, left, bottom, _] = piece.place;
         let starts: Vec<usize> = (top..bottom).step_by(4 * ROWS).collect();
         let of_band = |start: usize| {

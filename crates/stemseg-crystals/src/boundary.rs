@@ -184,9 +184,7 @@ mod tests {
         for degrees in (0..180).step_by(7) {
             let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
             // Up is to lower rows.
-            let half = |r: usize, c: usize| {
-                (80.3 - r as f64) * sin + (c as f64 - 99.6) * cos > 0.2
-            };
+            let half = |r: usize, c: usize| (80.3 - r as f64) * sin + (c as f64 - 99.6) * cos > 0.2;
             let labels = Array2::from_shape_fn((160, 200), |(r, c)| 1 + u16::from(half(r, c)));
             let (found, straight) = normal(&labels, [1.0; 2]);
             let away = (found.unwrap() - f64::from(degrees)).rem_euclid(180.0);

@@ -143,7 +143,8 @@ impl Cell {
         let direct = reciprocal(found.basis).map(|v| scaled(v, pixel));
         let found = obtuse(found.by(reduction(direct)), pixel);
         let (lattice_type, departure) = classified(&found, pixel);
-        let found = found.by(chosen(reciprocal(found.basis).map(|v| scaled(v, pixel)), lattice_type));
+        let found =
+            found.by(chosen(reciprocal(found.basis).map(|v| scaled(v, pixel)), lattice_type));
         let in_nm = |v: Vector| scaled(v, pixel);
         let turn = lattice_type.turn_deg();
         let mut orientation = found.measured(|[a, _]| unwrapped(angle(in_nm(a)), turn));
@@ -276,7 +277,8 @@ fn chosen([a, b]: [Vector; 2], lattice_type: LatticeType) -> [[f64; 2]; 2] {
             if !unit || (handed && area(u, v) < 0.0) {
                 continue;
             }
-            let away = (between(u, v) - expected).abs() + 100.0 * (length(v) / length(b) - 1.0).abs();
+            let away =
+                (between(u, v) - expected).abs() + 100.0 * (length(v) / length(b) - 1.0).abs();
             let outside = if up < turn { 0.0 } else { 1e3 };
             if outside + away < best.0 - 1e-9 {
                 best = (outside + away, [first, second]);

@@ -58,7 +58,8 @@ pub(crate) fn shown(peaks: &[Peak], piece: &Piece<'_>) -> Shown {
                 continue;
             }
             let basis = [v, u];
-            let share = matched(peaks, basis, piece).map(|(peak, _)| peak.power).sum::<f64>() / total;
+            let share =
+                matched(peaks, basis, piece).map(|(peak, _)| peak.power).sum::<f64>() / total;
             let score = share + FINER * size.log2();
             if best.is_none_or(|(known, _)| score > known + 1e-9) {
                 best = Some((score, Indexed { basis, share }));
@@ -73,9 +74,9 @@ pub(crate) fn shown(peaks: &[Peak], piece: &Piece<'_>) -> Shown {
 
 /// The shortest wave along the line of the strongest.
 fn fringes(first: Vector, peaks: &[Peak]) -> Vector {
-    let along = peaks.iter().filter(|peak| {
-        area(first, peak.wave).abs() < APART * length(first) * length(peak.wave)
-    });
+    let along = peaks
+        .iter()
+        .filter(|peak| area(first, peak.wave).abs() < APART * length(first) * length(peak.wave));
     let shortest = along.min_by(|a, b| length(a.wave).total_cmp(&length(b.wave)));
     shortest.map_or(first, |peak| peak.wave)
 }
@@ -159,7 +160,11 @@ pub(crate) fn orders(basis: [Vector; 2], offset: [f64; 2]) -> Vec<[f64; 2]> {
 
 /// The finest lattice whose waves are there: those of an ordered crystal lie between those of its
 /// columns, and are weak.
-pub(crate) fn with_order(basis: [Vector; 2], spectrum: &Spectrum, piece: &Piece<'_>) -> [Vector; 2] {
+pub(crate) fn with_order(
+    basis: [Vector; 2],
+    spectrum: &Spectrum,
+    piece: &Piece<'_>,
+) -> [Vector; 2] {
     let mut basis = basis;
     for _ in 0..3 {
         let Some(finer) = finer(basis, spectrum, piece) else { break };
@@ -264,7 +269,11 @@ fn between(
 
 /// Power near a wave, but off it: displaced scan rows put some of a strong reflection's all along
 /// the waves of the same columns.
-fn local_floor(wave: Vector, basis: [Vector; 2], (spectrum, piece): (&Spectrum, &Piece<'_>)) -> f64 {
+fn local_floor(
+    wave: Vector,
+    basis: [Vector; 2],
+    (spectrum, piece): (&Spectrum, &Piece<'_>),
+) -> f64 {
     let step = 2.5 / (12.0 * piece.moments[0]).sqrt();
     let limit = 0.25 * length(basis[0]).min(length(basis[1]));
     let mut values: Vec<f64> = (-4..=4)

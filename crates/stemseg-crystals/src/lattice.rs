@@ -136,8 +136,7 @@ fn finished(
     waves: &[Order],
     (pixel_size, share): (Option<PixelSize>, f64),
 ) -> Result<Lattice, Without> {
-    let Known { covariance, noise } =
-        Known::new(piece, found, waves).ok_or(Without::NoLattice)?;
+    let Known { covariance, noise } = Known::new(piece, found, waves).ok_or(Without::NoLattice)?;
     // What was found by its spectrum must be there in the whole region too.
     let least = BEYOND_NOISE * noise * piece.squares / (piece.sum * piece.sum);
     if found.halves.iter().all(|half| half.norm_sqr() < least) {
@@ -161,9 +160,7 @@ fn strongest(basis: [Vector; 2], spectrum: &Spectrum) -> Vec<Order> {
     let mut all: Vec<(f64, Order)> = orders(basis, [0.0; 2])
         .into_iter()
         .map(|order| (power(&order), order))
-        .filter(|&(power, order)| {
-            power > BEYOND_NOISE * spectrum.floor(combined(basis, order))
-        })
+        .filter(|&(power, order)| power > BEYOND_NOISE * spectrum.floor(combined(basis, order)))
         .collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     let least = all.first().map_or(0.0, |first| LEAST_POWER * first.0);

@@ -65,10 +65,8 @@ fn common(
     let all: f64 = own.iter().map(|(region, _)| pixels(region)).sum();
     let told = own.iter().filter(|(_, found)| **found != Err(Without::TooSmall));
     let told: f64 = told.map(|(region, _)| pixels(region)).sum();
-    let found: Vec<(&Region, &Lattice)> = own
-        .iter()
-        .filter_map(|(region, found)| Some((*region, found.as_ref().ok()?)))
-        .collect();
+    let found: Vec<(&Region, &Lattice)> =
+        own.iter().filter_map(|(region, found)| Some((*region, found.as_ref().ok()?))).collect();
     let with: f64 = found.iter().map(|(region, _)| pixels(region)).sum();
     let reason = own.iter().filter_map(|(_, found)| found.as_ref().err().copied());
     let reason = reason.min_by_key(|reason| *reason == Without::TooSmall);
@@ -78,7 +76,9 @@ fn common(
     let base = first.cell.reciprocal();
     let alike: Vec<(&Region, Reciprocal)> = found
         .iter()
-        .filter_map(|(region, lattice)| Some((*region, aligned(&base, &lattice.cell.reciprocal())?)))
+        .filter_map(|(region, lattice)| {
+            Some((*region, aligned(&base, &lattice.cell.reciprocal())?))
+        })
         .collect();
     let share = alike.iter().map(|(region, _)| pixels(region)).sum::<f64>() / all;
     let each: Vec<Reciprocal> = alike.iter().map(|(_, reciprocal)| *reciprocal).collect();

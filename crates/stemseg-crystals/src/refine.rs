@@ -146,8 +146,7 @@ impl Known {
         // Independent pixels make at least this: bands that happen to agree say too little.
         let of_pixels = &inverse * (noise * piece.squares / piece.sum);
         let times = (0..4).map(|i| of_pixels[(i, i)] / of_bands[(i, i)]).fold(1.0, f64::max);
-        let covariance =
-            std::array::from_fn(|i| std::array::from_fn(|j| times * of_bands[(i, j)]));
+        let covariance = std::array::from_fn(|i| std::array::from_fn(|j| times * of_bands[(i, j)]));
         let known = covariance.iter().flatten().all(|x: &f64| x.is_finite());
         known.then_some(Self { covariance, noise })
     }
@@ -159,15 +158,19 @@ fn changes(piece: &Piece<'_>, left: &Sums, orders: &[Order], halves: &[Complex64
     let blocks = (bottom - top).div_ceil(ROWS);
     let rows = ROWS * blocks.div_ceil(BANDS);
     let mut bands = vec![[0.0; 4]; (bottom - top).div_ceil(rows)];
+    let mut weights = vec![0.0; bands.len()];
     for block in &left.blocks {
-        let band = &mut bands[(block.row - top) / rows];
+        let at = (block.row - top) / rows;
+        let band = &mut bands[at];
+        weights[at] += block.weight;
         for ((&order, half), sum) in orders.iter().zip(halves).zip(&block.sums) {
             let turn = 2.0 * TAU * (half.conj() * sum).im;
             add(band, order, block.place.map(|x| turn * x));
         }
     }
-    // Phases of the waves and levels were fitted too.
-    let count = bands.len() as f64;
-    let free = count / (count - 2.0).max(1.0);
+    // The lattice has taken its share of what bands have: four numbers of as many as weigh alike.
+    let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
+    let count = weights.iter().sum::<f64>().powi(2) / squares;
+    let free = count / (count - 4.0).max(2.0);
     Mat::from_fn(4, 4, |i, j| free * bands.iter().map(|band| band[i] * band[j]).sum::<f64>())
 }

@@ -20,6 +20,8 @@ const COLUMNS: usize = 32;
 pub(crate) struct Block {
     /// Middle of its weight, from the piece's, px.
     pub(crate) place: Vector,
+    /// Sum of its weights.
+    pub(crate) weight: f64,
     /// Its first row in the image.
     pub(crate) row: usize,
     /// Sum of each wave.
@@ -131,6 +133,7 @@ impl<'a> Tables<'a> {
         let blocks = places.into_iter().enumerate().filter(|(_, [own, ..])| *own > 0.0);
         let blocks = blocks.map(|(at, [own, down, along])| Block {
             place: [down / own, along / own + left],
+            weight: own,
             row: start,
             sums: sums[at * self.waves.len()..(at + 1) * self.waves.len()].to_vec(),
         });

@@ -314,8 +314,7 @@ pub(crate) fn densest(numbers: &Array2<u32>, region: &Region, side: usize) -> [u
     for r in 0..=rows - height {
         for c in 0..=cols - width {
             let (below, after) = (r + height, c + width);
-            let inside =
-                sums[(below, after)] + sums[(r, c)] - sums[(r, after)] - sums[(below, c)];
+            let inside = sums[(below, after)] + sums[(r, c)] - sums[(r, after)] - sums[(below, c)];
             if inside > best.0 {
                 best = (inside, [r, c]);
             }

@@ -73,7 +73,11 @@ fn close(cell: &Cell, [a, b, gamma]: Truth, label: u16) -> Result<(), Failed> {
     let right = (first / a - 1.0).abs() < 2e-3
         && (second / b - 1.0).abs() < 2e-3
         && (cell.gamma_deg.value - gamma).abs() < 0.1_f64.max(2.5 * cell.gamma_deg.error);
-    if right { Ok(()) } else { Err(format!("label {label}: {cell:?} for {a}, {b}, {gamma}").into()) }
+    if right {
+        Ok(())
+    } else {
+        Err(format!("label {label}: {cell:?} for {a}, {b}, {gamma}").into())
+    }
 }
 
 /// Grains at 35, 125, 65, 95, 155 and 5 degrees.

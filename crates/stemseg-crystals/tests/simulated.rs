@@ -26,9 +26,8 @@ fn away(cell: &Cell, truth: [[f64; 2]; 2]) -> [[f64; 2]; 4] {
         let mut best = (f64::INFINITY, [0.0; 2]);
         for i in -4..=4 {
             for j in -4..=4 {
-                let at = [0, 1].map(|axis| {
-                    f64::from(i) * truth[0][axis] + f64::from(j) * truth[1][axis]
-                });
+                let at = [0, 1]
+                    .map(|axis| f64::from(i) * truth[0][axis] + f64::from(j) * truth[1][axis]);
                 let distance = (at[0] - v[0]).hypot(at[1] - v[1]);
                 if distance < best.0 {
                     best = (distance, at);
@@ -171,7 +170,9 @@ fn odd_input_gives_reasons() {
         (state >> 40) as f32
     };
     for (rows, cols) in [(1, 1), (1, 300), (300, 1), (2, 2), (40, 7), (64, 64)] {
-        for image in [Array2::zeros((rows, cols)), Array2::from_shape_fn((rows, cols), |(r, c)| noise(r, c))] {
+        for image in
+            [Array2::zeros((rows, cols)), Array2::from_shape_fn((rows, cols), |(r, c)| noise(r, c))]
+        {
             for label in [0, 1] {
                 let found = crystals(&image, &Array2::from_elem((rows, cols), label), None);
                 assert_eq!(found.patterns.len(), usize::from(label > 0));
@@ -195,7 +196,8 @@ fn threads_change_nothing() {
 
 #[test]
 fn crystals_that_touch_are_turned_by_what_they_were_drawn_with() {
-    let settings = Settings { boundary: stemseg_simulate::Boundary::Straight, ..Settings::default() };
+    let settings =
+        Settings { boundary: stemseg_simulate::Boundary::Straight, ..Settings::default() };
     let made = scene("tilt-boundary", &[], &settings);
     let found = crystals(&made.image, &made.labels, None);
     let interface = &found.interfaces[&[1, 2]];

@@ -41,7 +41,11 @@ fn head(calibrated: bool) -> Vec<String> {
 }
 
 /// What is not known stays empty.
-fn line(region: &Region, found: &std::result::Result<Lattice, Without>, calibrated: bool) -> Vec<String> {
+fn line(
+    region: &Region,
+    found: &std::result::Result<Lattice, Without>,
+    calibrated: bool,
+) -> Vec<String> {
     let found = found.as_ref();
     let numbers =
         Numbers::new(found.map(|lattice| (&lattice.cell, &lattice.average)).map_err(|e| *e));
