@@ -69,14 +69,16 @@ impl Directions {
 }
 
 /// The directions of the boundaries between labels, the lower first, in pixels of this size.
-pub(crate) fn directions(
-    numbers: &Array2<u32>,
-    regions: &Regions,
-    pixel: Vector,
-) -> BTreeMap<[u16; 2], Directions> {
-    let rows: Vec<usize> = (0..numbers.nrows()).step_by(TILE).collect();
+pub(crate) fn directions(regions: &Regions, pixel: Vector) -> BTreeMap<[u16; 2], Directions> {
+    let (rows, cols) = regions.shape();
+    let of_rows = |first: usize| {
+        // With the row below.
+        let numbers = regions.numbers_in([first, 0, (first + TILE + 1).min(rows), cols]);
+        stairs(&numbers, first, pixel)
+    };
+    let firsts: Vec<usize> = (0..rows).step_by(TILE).collect();
     let tiles: Vec<BTreeMap<([u32; 2], usize), Moments>> =
-        rows.into_par_iter().map(|first| stairs(numbers, first, pixel)).collect();
+        firsts.into_par_iter().map(of_rows).collect();
     let mut pairs: BTreeMap<[u32; 2], Vec<Moments>> = BTreeMap::new();
     for ((pair, _), moments) in tiles.into_iter().flatten() {
         pairs.entry(pair).or_default().push(moments);
@@ -101,8 +103,8 @@ pub(crate) fn directions(
     all
 }
 
-/// The stairs between regions in the tiles that begin at row `first`, by the numbers of the regions
-/// and the tile.
+/// The stairs between regions in the tiles that begin at row `first` of the image, whose `numbers`
+/// these are with those of the row below, by the numbers of the regions and the tile.
 fn stairs(
     numbers: &Array2<u32>,
     first: usize,
@@ -117,10 +119,10 @@ fn stairs(
             sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
         }
     };
-    for r in first..(first + TILE).min(rows) {
+    for r in 0..TILE.min(rows) {
         for c in 0..cols {
             let own = numbers[(r, c)];
-            let (y, x) = (r as f64, c as f64);
+            let (y, x) = ((first + r) as f64, c as f64);
             if c + 1 < cols {
                 let at = [y * pixel[0], (x + 0.5) * pixel[1]];
                 note(own, numbers[(r, c + 1)], c / TILE, at);
@@ -174,7 +176,7 @@ mod tests {
 
     fn normal(labels: &Array2<u16>, pixel: Vector) -> (Option<f64>, f64) {
         let regions = Regions::new(&labels.view(), None, None);
-        let all = directions(&regions.numbers(), &regions, pixel);
+        let all = directions(&regions, pixel);
         let found = Interface::new(all[&[1, 2]], [None, None]);
         (found.normal_deg, found.straightness.unwrap())
     }

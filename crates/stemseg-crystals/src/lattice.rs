@@ -1,7 +1,8 @@
 //! [`Lattice`]: what repeats in one region.
 
+use ndarray::{ArrayView2, s};
 use stemseg::image::micrograph::PixelSize;
-use stemseg_regions::Region;
+use stemseg_regions::{Region, Regions};
 
 use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
@@ -9,14 +10,17 @@ use crate::indexing::{Indexed, Shown, orders, shown, with_order};
 use crate::plane::{Vector, area, combined, length, reciprocal, reduced};
 use crate::refine::{Climbed, Known, Order, refined};
 use crate::spectrum::Spectrum;
-use crate::window::{Piece, Rim, Scene, densest};
+use crate::window::{Distances, Piece, Rim, Scene, densest};
 
 /// Fewest pixels, and least distance of the innermost from the end, px, of a region that is looked
 /// at.
 const LEAST_PIXELS: u64 = 400;
 const LEAST_DEPTH: f64 = 6.0;
-/// Side of the part that a lattice is first looked for in, px.
+/// Side of the part that a lattice is first looked for in, px, and of that by which it is known: what
+/// more there is of a region would take memory, and make errors smaller that are far below those of
+/// the scan as a whole.
 const SIDE: usize = 384;
+const LARGEST: usize = 2048;
 /// Fewest periods across the weights: with fewer, reflections overlap, and weak ones that make the
 /// true cell are not seen.
 const FEWEST_ACROSS: f64 = 5.0;
@@ -86,19 +90,48 @@ impl Without {
     }
 }
 
-/// The lattice of `region`, whose innermost pixel lies `depth` px from its end.
+/// The lattice of `region`, one of `regions` in `image`.
 pub(crate) fn of_region(
-    scene: Scene<'_>,
+    image: ArrayView2<'_, f32>,
+    regions: &Regions,
     region: &Region,
-    depth: f64,
     pixel_size: Option<PixelSize>,
 ) -> Result<Lattice, Without> {
-    if region.area_px < LEAST_PIXELS || depth < LEAST_DEPTH {
+    if region.area_px < LEAST_PIXELS {
         return Err(Without::TooSmall);
     }
+    let [top, left, bottom, right] = densest(regions, region, LARGEST);
+    let numbers = regions.numbers_in([top, left, bottom, right]);
+    let distances = Distances::new(&numbers);
+    let image = image.slice(s![top..bottom, left..right]);
+    let scene = Scene { image, numbers: &numbers, distances: &distances };
+    let depth = distances.depth(&numbers, region.region);
+    if depth < LEAST_DEPTH {
+        return Err(Without::TooSmall);
+    }
+    let all = [0, 0, bottom - top, right - left];
+    let [r, c, below, after] = densest(regions, region, SIDE);
+    // Where the first part reaches out of the second, another is as good.
+    let within = |at: usize, first: usize, end: usize| at.clamp(first, end) - first;
+    let place = [
+        within(r, top, bottom),
+        within(c, left, right),
+        within(below, top, bottom),
+        within(after, left, right),
+    ];
+    found_in(scene, region.region, (depth, place, all), pixel_size)
+}
+
+/// The lattice of the region of this `number` in a scene, with its largest depth, px, the place that
+/// is looked at first, and the whole.
+fn found_in(
+    scene: Scene<'_>,
+    number: u32,
+    (depth, place, all): (f64, [usize; 4], [usize; 4]),
+    pixel_size: Option<PixelSize>,
+) -> Result<Lattice, Without> {
     let rim = Rim { begins: (0.15 * depth).min(3.0), rises: (0.35 * depth).clamp(3.0, 40.0) };
-    let place = densest(scene.numbers, region, SIDE);
-    let piece = Piece::new(scene, region, place, rim).ok_or(Without::TooSmall)?;
+    let piece = Piece::new(scene, number, place, rim).ok_or(Without::TooSmall)?;
     let spectrum = Spectrum::new(&piece);
     let peaks = spectrum.peaks(&piece);
     let Indexed { basis, share } = match shown(&peaks, &piece) {
@@ -113,7 +146,7 @@ pub(crate) fn of_region(
         return Err(Without::NoLattice);
     }
     // What is known to a part of the whole must be known to a part of a period there.
-    let basis = match place == region.bbox_px {
+    let basis = match place == all {
         true => basis,
         false => refined(&piece, basis, &waves).ok_or(Without::NoLattice)?.basis,
     };
@@ -121,7 +154,7 @@ pub(crate) fn of_region(
     let period = length(reciprocal(basis)[0]).max(length(reciprocal(basis)[1]));
     let begins = (0.5 * period).min(MOST_RIM).clamp(rim.begins, (0.3 * depth).max(rim.begins));
     let rim = Rim { begins, ..rim };
-    let whole = Piece::new(scene, region, region.bbox_px, rim).ok_or(Without::TooSmall)?;
+    let whole = Piece::new(scene, number, all, rim).ok_or(Without::TooSmall)?;
     let found = refined(&whole, basis, &waves).ok_or(Without::NoLattice)?;
     let across = reduced(found.basis).map(|wave| whole.periods(wave));
     if across[0].min(across[1]) < FEWEST_ACROSS {

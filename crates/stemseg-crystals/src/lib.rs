@@ -76,20 +76,15 @@ impl Crystals {
         pixel_size: Option<PixelSize>,
     ) -> Self {
         assert_eq!(image.dim(), regions.shape(), "regions of this image");
-        let numbers = regions.numbers();
-        let distances = window::Distances::new(&numbers);
-        let depths = distances.depths(&numbers, regions.all().len());
-        let scene = window::Scene { image, numbers: &numbers, distances: &distances };
-        let all: Vec<_> = regions.all().iter().zip(depths).collect();
-        let of = |(region, depth)| lattice::of_region(scene, region, depth, pixel_size);
-        let found: Vec<_> = all.into_par_iter().map(of).collect();
+        let of = |region| lattice::of_region(image, regions, region, pixel_size);
+        let found: Vec<_> = regions.all().par_iter().map(of).collect();
         let patterns = Pattern::all(regions, &found, pixel_size);
         let pixel = pixel_size.map_or([1.0; 2], |size| [size.rows, size.cols]);
         let cell = |label: u16| {
             let own = patterns.iter().find(|pattern| pattern.label == label)?;
             own.found.as_ref().ok().map(|common| &common.cell)
         };
-        let interfaces = boundary::directions(&numbers, regions, pixel)
+        let interfaces = boundary::directions(regions, pixel)
             .into_iter()
             .map(|(labels, directions)| (labels, Interface::new(directions, labels.map(cell))))
             .collect();

@@ -198,7 +198,7 @@ mod tests {
         let scene = Scene { image: image.view(), numbers: &numbers, distances: &distances };
         let rim = Rim { begins: 2.0, rises: 9.0 };
         let region = &regions.all()[0];
-        let piece = Piece::new(scene, region, region.bbox_px, rim).unwrap();
+        let piece = Piece::new(scene, region.region, region.bbox_px, rim).unwrap();
         let waves = [[0.7 / TAU, 0.2 / TAU], [-0.3 / TAU, 0.5 / TAU], [0.1, 0.02]];
         let sums = Sums::new(&piece, &waves, None);
         // Moved by less than a thousandth of a period across a block.

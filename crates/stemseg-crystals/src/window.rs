@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use stemseg_numerics::linear::{Mat, solve};
-use stemseg_regions::Region;
+use stemseg_regions::{Region, Regions};
 
 use crate::plane::Vector;
 
@@ -42,16 +42,10 @@ impl Distances {
         Self(steps)
     }
 
-    /// The largest distance in each of `regions` regions, px, by number from 1.
-    pub(crate) fn depths(&self, numbers: &Array2<u32>, regions: usize) -> Vec<f64> {
-        let mut depths = vec![0; regions];
-        for (&steps, &number) in self.0.iter().zip(numbers) {
-            if number > 0 {
-                let depth = &mut depths[number as usize - 1];
-                *depth = steps.max(*depth);
-            }
-        }
-        depths.into_iter().map(|steps| f64::from(steps) / f64::from(ALONG)).collect()
+    /// The largest distance in the region of this number, px.
+    pub(crate) fn depth(&self, numbers: &Array2<u32>, number: u32) -> f64 {
+        let own = self.0.iter().zip(numbers).filter(|(_, own)| **own == number);
+        f64::from(own.map(|(steps, _)| *steps).max().unwrap_or(0)) / f64::from(ALONG)
     }
 }
 
@@ -92,7 +86,7 @@ fn spread(steps: &mut Array2<u16>) {
     }
 }
 
-/// What all regions share.
+/// A part of an image, and the regions in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     /// The pixels `[rows, cols]`.
@@ -148,16 +142,11 @@ pub(crate) struct Piece<'a> {
 type RowSums = ([f64; 5], [f64; 3], f64);
 
 impl<'a> Piece<'a> {
-    /// The part of `region` within `place`; nothing where no pixel has a weight.
-    pub(crate) fn new(
-        scene: Scene<'a>,
-        region: &Region,
-        place: [usize; 4],
-        rim: Rim,
-    ) -> Option<Self> {
+    /// The part of the region of this `number` within `place` of the scene; nothing where no pixel has a weight.
+    pub(crate) fn new(scene: Scene<'a>, number: u32, place: [usize; 4], rim: Rim) -> Option<Self> {
         let mut piece = Self {
             scene,
-            number: region.region,
+            number,
             table: rim.table(),
             place,
             level: [0.0; 6],
@@ -287,7 +276,7 @@ impl<'a> Piece<'a> {
 }
 
 /// The part of at most `side` px along each axis of `region` in which most of it lies.
-pub(crate) fn densest(numbers: &Array2<u32>, region: &Region, side: usize) -> [usize; 4] {
+pub(crate) fn densest(regions: &Regions, region: &Region, side: usize) -> [usize; 4] {
     const CELL: usize = 16;
     let [top, left, bottom, right] = region.bbox_px;
     if bottom - top <= side && right - left <= side {
@@ -296,11 +285,11 @@ pub(crate) fn densest(numbers: &Array2<u32>, region: &Region, side: usize) -> [u
     let (rows, cols) = ((bottom - top).div_ceil(CELL), (right - left).div_ceil(CELL));
     // Numbers of pixels in all cells above and to the left.
     let mut sums = Array2::<u64>::zeros((rows + 1, cols + 1));
-    for r in top..bottom {
-        for c in left..right {
-            if numbers[(r, c)] == region.region {
-                sums[((r - top) / CELL + 1, (c - left) / CELL + 1)] += 1;
-            }
+    for r in 0..rows {
+        let first = top + r * CELL;
+        let band = regions.numbers_in([first, left, (first + CELL).min(bottom), right]);
+        for ((_, c), _) in band.indexed_iter().filter(|(_, own)| **own == region.region) {
+            sums[(r + 1, c / CELL + 1)] += 1;
         }
     }
     for r in 1..=rows {
