@@ -68,6 +68,21 @@ impl Average {
         Self { values: from_the_brightest(&values), error }
     }
 
+    /// The value at these multiples of `a` and `b` from the brightest place, between places by their
+    /// distances; cells repeat.
+    pub fn at(&self, multiples: Vector) -> f64 {
+        let (rows, cols) = self.values.dim();
+        let u = [multiples[0] * rows as f64, multiples[1] * cols as f64];
+        let floor = u.map(f64::floor);
+        let [p, q] = minus(u, floor);
+        let place = |i: i64, j: i64| {
+            let around = |at: f64, by: i64, n: usize| (at as i64 + by).rem_euclid(n as i64) as usize;
+            self.values[(around(floor[0], i, rows), around(floor[1], j, cols))]
+        };
+        let along = |i: i64| (1.0 - q) * place(i, 0) + q * place(i, 1);
+        (1.0 - p) * along(0) + p * along(1)
+    }
+
     /// The number of columns in the cell, where it shows bright spots on a darker ground: nothing
     /// where columns may as well be dark, or none stands out.
     pub fn columns(&self) -> Option<usize> {
@@ -199,6 +214,15 @@ mod tests {
         found.sort_by(f64::total_cmp);
         assert_eq!(found.len(), 2);
         assert!((found[0] - 2.0).abs() < 1e-9 && (found[1] - 4.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn values_between_places_are_between_theirs() {
+        let average =
+            Average { values: ndarray::array![[4.0, 0.0], [1.0, 2.0], [0.0, 0.0]], error: 0.1 };
+        assert_eq!([average.at([0.0; 2]), average.at([3.0, -2.0])], [4.0, 4.0]);
+        assert!((average.at([1.0 / 6.0, 0.25]) - 1.75).abs() < 1e-12);
+        assert!((average.at([-1.0 / 6.0, 0.0]) - 2.0).abs() < 1e-12);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use stemseg::labels::boundary::Boundary;
-use stemseg_crystals::{Crystals, Interface, Numbers, Pattern};
+use stemseg_crystals::{Common, Crystals, Interface, Numbers, Pattern};
 
 /// What repeats in the regions of a label.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +18,9 @@ pub struct LabelLattice {
     /// Share of the label's pixels in regions that have it, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
+    /// The lattice that its regions have.
+    #[serde(skip)]
+    pub common: Option<Common>,
 }
 
 impl LabelLattice {
@@ -31,6 +34,7 @@ impl LabelLattice {
                 numbers: Numbers::new(found.map(|c| (&c.cell, &c.average)).map_err(|e| *e)),
                 regions: common.map(|common| common.regions),
                 share: common.map(|common| common.share),
+                common: common.cloned(),
             }
         };
         crystals.patterns.iter().map(of).collect()

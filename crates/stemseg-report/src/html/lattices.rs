@@ -1,12 +1,16 @@
 //! The unit cell of each pattern.
 
 use maud::{Markup, html};
-use stemseg_crystals::CellNumbers;
+use stemseg_crystals::{CellNumbers, Common};
 
 use super::parts::{chip, section as section_of};
+use crate::embed::opaque;
 use crate::number::with_error;
 use crate::summary::{LabelLattice, Summary};
 
+/// Side of a picture, px, and how many of the longer vectors of a cell it shows.
+const SIDE: usize = 96;
+const CELLS: f64 = 2.5;
 /// Rows of the table, at most.
 const MOST_ROWS: usize = 100;
 
@@ -26,6 +30,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
                         th.number scope="col" { "γ" }
                         th.number scope="col" { "Turned by" }
                         th.number scope="col" { "Columns" }
+                        th scope="col" { "Averaged" }
                     }
                 }
                 tbody { @for lattice in lattices.iter().take(MOST_ROWS) { (row(lattice)) } }
@@ -48,11 +53,36 @@ fn row(lattice: &LabelLattice) -> Markup {
         tr {
             th scope="row" { (chip(lattice.label)) }
             @match (&lattice.numbers.cell, &lattice.numbers.reason) {
-                (Some(cell), _) => { (numbers(cell)) }
-                (None, reason) => { td colspan="6" { (reason.as_deref().unwrap_or_default()) } }
+                (Some(cell), _) => {
+                    (numbers(cell))
+                    td {
+                        @if let Some(common) = &lattice.common {
+                            img src=(averaged(common)) width=(SIDE) height=(SIDE) alt="averaged unit cells" loading="lazy";
+                        }
+                    }
+                }
+                (None, reason) => { td colspan="7" { (reason.as_deref().unwrap_or_default()) } }
             }
         }
     }
+}
+
+/// Some unit cells as the image shows them, each the average over a region.
+fn averaged(Common { cell, average, .. }: &Common) -> String {
+    let [a, b] = cell.vectors_px;
+    let length = |v: [f64; 2]| v[0].hypot(v[1]);
+    let step = CELLS * length(a).max(length(b)) / SIDE as f64;
+    let whole = a[0] * b[1] - a[1] * b[0];
+    let low = average.values.fold(f64::INFINITY, |low, &v| low.min(v));
+    let high = average.values.fold(f64::NEG_INFINITY, |high, &v| high.max(v));
+    let grey = |at: usize| {
+        let [y, x] = [at / SIDE, at % SIDE].map(|i| (i as f64 - SIDE as f64 / 2.0) * step);
+        let multiples = [(y * b[1] - x * b[0]) / whole, (a[0] * x - a[1] * y) / whole];
+        let share = (average.at(multiples) - low) / (high - low).max(f64::MIN_POSITIVE);
+        (255.0 * share.clamp(0.0, 1.0)).round() as u8
+    };
+    let palette: Vec<[u8; 3]> = (0..=255).map(|grey| [grey; 3]).collect();
+    opaque(SIDE, &(0..SIDE * SIDE).map(grey).collect::<Vec<_>>(), &palette)
 }
 
 fn numbers(cell: &CellNumbers) -> Markup {
