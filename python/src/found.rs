@@ -151,7 +151,9 @@ impl Found {
 
     /// What summary.json says, as JSON.
     fn summary(&self) -> String {
-        self.with(|single| single.summary(&Output::default()).to_string())
+        let mut output = Output::default();
+        output.lattices = self.request.output.lattices;
+        self.with(|single| single.summary(&output).to_string())
     }
 
     /// Notes and warnings, each warning with its code, in which settings are keywords.
@@ -206,6 +208,7 @@ impl Found {
     ) -> PyResult<PathBuf> {
         let mut output = request("array".as_ref(), &options)?.output;
         output.report = report;
+        output.lattices = self.request.output.lattices;
         output.command = Vec::new();
         let (single, method, request) =
             (self.single.clone(), self.method.clone(), self.request.clone());

@@ -87,6 +87,17 @@ impl Regions {
         self.connected.numbers(self.shape)
     }
 
+    /// The number of each pixel's region, 0 where it has none, from the first row and column of
+    /// `place` to those before its third and fourth.
+    ///
+    /// # Panics
+    /// Where the place reaches out of the image.
+    pub fn numbers_in(&self, place: [usize; 4]) -> Array2<u32> {
+        let [_, _, bottom, right] = place;
+        assert!(bottom <= self.shape.0 && right <= self.shape.1, "{place:?} of {:?}", self.shape);
+        self.connected.numbers_in(place)
+    }
+
     /// Rows and columns of the image, px.
     pub fn shape(&self) -> (usize, usize) {
         self.shape

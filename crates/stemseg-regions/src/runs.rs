@@ -183,10 +183,21 @@ impl Connected {
     }
 
     /// The number of each pixel's region, `[rows, cols]`.
-    pub(crate) fn numbers(&self, shape: (usize, usize)) -> Array2<u32> {
-        let mut all = Array2::zeros(shape);
-        for (run, &number) in self.runs.iter().zip(&self.numbers) {
-            all.slice_mut(ndarray::s![run.row, run.start..run.end]).fill(number);
+    pub(crate) fn numbers(&self, (rows, cols): (usize, usize)) -> Array2<u32> {
+        self.numbers_in([0, 0, rows, cols])
+    }
+
+    /// The same of a part of the image.
+    pub(crate) fn numbers_in(&self, [top, left, bottom, right]: [usize; 4]) -> Array2<u32> {
+        let mut all = Array2::zeros((bottom - top, right - left));
+        let first = self.runs.partition_point(|run| run.row < top);
+        let last = self.runs.partition_point(|run| run.row < bottom);
+        for (run, &number) in self.runs[first..last].iter().zip(&self.numbers[first..last]) {
+            let (start, end) = (run.start.max(left), run.end.min(right));
+            if start < end {
+                let place = ndarray::s![run.row - top, start - left..end - left];
+                all.slice_mut(place).fill(number);
+            }
         }
         all
     }

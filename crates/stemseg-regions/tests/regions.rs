@@ -99,6 +99,9 @@ fn regions_are_those_of_flooding() {
             assert_eq!(region.touches_border, cut);
             assert_eq!(region.neighbours, neighbours.into_iter().collect::<Vec<_>>());
         }
+        let part = regions.numbers_in([rows / 3, cols / 4, rows, cols - cols / 5]);
+        let of_all = ndarray::s![rows / 3.., cols / 4..cols - cols / 5];
+        assert_eq!(part, numbers.slice(of_all));
         // By label, the largest first.
         let order: Vec<_> =
             regions.all().iter().map(|r| (r.label, std::cmp::Reverse(r.area_px))).collect();

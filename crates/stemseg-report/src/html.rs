@@ -12,6 +12,7 @@ mod features;
 mod film;
 mod index;
 mod labels;
+mod lattices;
 mod methods;
 mod parts;
 mod picture;
@@ -70,6 +71,7 @@ pub fn page(content: Content<'_>) -> String {
         (picture::section(content))
         (labels::section(content))
         @if let Some(choice) = choice::section(content) { (choice) }
+        (lattices::section(content.summary))
         (boundaries::section(content.summary))
         (features::section(content))
         (channels::section(content))

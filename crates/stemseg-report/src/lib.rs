@@ -2,6 +2,7 @@
 
 pub mod area;
 pub mod colours;
+mod crystals;
 mod embed;
 pub mod film;
 pub mod html;
@@ -11,3 +12,5 @@ pub mod overlay;
 pub mod summary;
 pub mod text;
 pub mod visible;
+
+pub use number::with_error;

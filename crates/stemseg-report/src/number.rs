@@ -26,6 +26,21 @@ fn rounded(value: f64, digits: usize) -> String {
     format!("{rounded:.decimals$}")
 }
 
+/// `value` with its standard `error` in brackets, in units of the last digit: `12.902(3)`.
+pub fn with_error(value: f64, error: f64) -> String {
+    if !(error > 0.0 && error.is_finite() && value.is_finite()) {
+        return significant(value, 6);
+    }
+    // One digit of the error, two where that would be a 1.
+    let power = error.log10().floor();
+    let leading = (error / 10_f64.powf(power)).round();
+    let digits = if leading < 2.0 { power - 1.0 } else { power };
+    let decimals = (-digits).clamp(0.0, 9.0);
+    let own = (error * 10_f64.powf(decimals)).round().max(1.0);
+    let decimals = decimals as usize;
+    minus(&format!("{value:.decimals$}({own})"))
+}
+
 /// A count with thin spaces between thousands: `35 721`.
 pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -78,6 +93,21 @@ mod tests {
             assert_eq!(significant(value, 3), expected);
         }
         assert_eq!(significant(f64::NAN, 3), "NaN");
+    }
+
+    #[test]
+    fn errors_are_said_in_the_last_digits() {
+        let cases = [
+            (12.9021, 0.0031, "12.902(3)"),
+            (12.9021, 0.0012, "12.9021(12)"),
+            (-3.14159, 0.25, "\u{2212}3.1(3)"),
+            (151.0, 31.0, "151(31)"),
+            (0.39, 0.0, "0.390000"),
+            (1.0, 0.0096, "1.000(10)"),
+        ];
+        for (value, error, expected) in cases {
+            assert_eq!(with_error(value, error), expected);
+        }
     }
 
     #[test]

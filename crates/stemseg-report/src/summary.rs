@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::area;
+pub use crate::crystals::{LabelBoundary, LabelLattice};
 use crate::overlay::{OverlayOptions, Style};
 use stemseg::backend::{DeviceInfo, DeviceWork};
 use stemseg::cluster::choose::Choice;
 use stemseg::image::micrograph::{NonFinite, Outliers, PixelSize};
-use stemseg::labels::boundary::{Boundary, boundaries};
+use stemseg::labels::boundary::boundaries;
 use stemseg::labels::label_map::Area;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{Patterns, Segmentation, Timings};
@@ -19,6 +20,7 @@ use stemseg::reduce::pca::Explained;
 use stemseg::remarks::{Remarks, Warning};
 use stemseg::sites::SiteGrid;
 use stemseg::wording::Text;
+use stemseg_crystals::Crystals;
 use stemseg_files::read::Frame;
 use stemseg_files::write::LabelType;
 use stemseg_regions::grains::Grains;
@@ -52,8 +54,12 @@ pub struct Summary {
     pub choice: Option<Choice>,
     /// What each label covers.
     pub labels: Vec<LabelArea>,
-    /// How long the boundaries between labels are, the longest first.
-    pub boundaries: Vec<Boundary>,
+    /// What repeats in the regions of each label. Filled where `lattices.csv` is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lattices: Option<Vec<LabelLattice>>,
+    /// How long the boundaries between labels are, the longest first, and how the crystals on both
+    /// sides are related where the lattices are known.
+    pub boundaries: Vec<LabelBoundary>,
     /// Regions below so many px were given to neighbours, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_region_px: Option<f64>,
@@ -346,6 +352,8 @@ pub struct TimingsMs {
     pub separability: f64,
     /// Maps of the best channels, for the report.
     pub maps: f64,
+    /// Regions and their lattices.
+    pub lattices: f64,
     /// Writing the files before this one.
     pub write: f64,
     /// Everything, from the start of the program.
@@ -383,7 +391,11 @@ impl Summary {
             },
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, found, pixel_size),
-            boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size),
+            lattices: None,
+            boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size)
+                .into_iter()
+                .map(|boundary| LabelBoundary { boundary, interface: None })
+                .collect(),
             least_region_px: None,
             regions: Vec::new(),
             confidence: Confidence::new(patterns),
@@ -394,6 +406,16 @@ impl Summary {
             label_type: LabelType::least(map.largest()),
             overlay: (&OverlayOptions::default()).into(),
             timings_ms: TimingsMs::new(&found.timings),
+        }
+    }
+}
+
+impl Summary {
+    /// Says what the crystals are, and how those that touch are related.
+    pub fn tell(&mut self, crystals: &Crystals) {
+        self.lattices = Some(LabelLattice::all(crystals));
+        for LabelBoundary { boundary, interface } in &mut self.boundaries {
+            *interface = crystals.interfaces.get(&boundary.labels).cloned();
         }
     }
 }

@@ -159,7 +159,7 @@ impl Single {
 
     /// What summary.json says, except for the list of files.
     pub fn summary(&self, output: &Output) -> Value {
-        json!(self.writing(output).summary(&self.found, 0))
+        json!(self.writing(output).tell(&self.found, 0).summary)
     }
 
     /// Writes the result folder `place`, which appears whole or not at all; there is no report

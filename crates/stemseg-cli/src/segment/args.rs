@@ -26,6 +26,7 @@ The result is a folder NAME.stemseg/ next to the image:
   labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 unlabelled
   confidence.tif           how sure the label of each pixel is, 0 to 1
   regions.csv              each connected region: area, diameters, place, shape, neighbours
+  lattices.csv             the unit cell of each region, with standard errors
   report.html              everything on one page, to open in a browser
   overlay.png              the image tinted by label, with area shares and a scale bar
   features.png             maps of the features

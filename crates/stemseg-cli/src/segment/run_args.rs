@@ -54,6 +54,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "AREA", value_parser = Area::parse, allow_negative_numbers = true, help_heading = "Label map")]
     least_region: Option<Area>,
 
+    /// Leave out lattices.csv, and what summary.json says of lattices and of how crystals are related.
+    #[arg(long, help_heading = "Output")]
+    no_lattices: bool,
+
     #[command(flatten)]
     report: ReportArgs,
 
@@ -137,6 +141,7 @@ impl RunArgs {
             Save::Maps => run::Save::Maps,
         };
         request.output.save = self.save.iter().map(save).collect();
+        request.output.lattices = !self.no_lattices;
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);
         self.device.choose(&mut request);

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use stemseg::image::micrograph::PixelSize;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::remarks::Warning;
 use stemseg::wording::Text;
 use stemseg::{Error, Progress, Result};
 use stemseg_report::summary::LabelArea;
-use stemseg_report::visible;
+use stemseg_report::{visible, with_error};
 use stemseg_run::{Finished, Image, Observer, Segmented};
 
 use crate::args::TalkArgs;
@@ -91,7 +92,7 @@ fn words(result: &Finished<'_>, batch: bool) -> String {
     match (result.segmented, batch) {
         (None, _) => format!("{}  kept", visible::path(result.place)),
         (Some(segmented), true) => in_a_line(segmented, result.place),
-        (Some(segmented), false) => in_a_few_lines(segmented, result.place),
+        (Some(segmented), false) => in_a_few_lines(segmented, result),
     }
 }
 
@@ -105,7 +106,7 @@ fn in_a_line(segmented: &Segmented, place: &Path) -> String {
 }
 
 /// The result in a few lines.
-fn in_a_few_lines(segmented: &Segmented, place: &Path) -> String {
+fn in_a_few_lines(segmented: &Segmented, result: &Finished<'_>) -> String {
     let Segmented { found, device, pixel_size, took, .. } = segmented;
     let plan = &found.plan;
     let mut lines = vec![format!(
@@ -118,8 +119,33 @@ fn in_a_few_lines(segmented: &Segmented, place: &Path) -> String {
     for patterns in &found.results {
         lines.push(areas_in_words(patterns, found, *pixel_size));
     }
-    lines.push(visible::path(place));
+    lines.extend(lattices_in_words(result.summary));
+    lines.push(visible::path(result.place));
     lines.join("\n")
+}
+
+/// A line for each lattice of a result for one number of patterns.
+fn lattices_in_words(summary: &Value) -> Vec<String> {
+    const MOST: usize = 8;
+    let all = summary["lattices"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let line = |lattice: &Value| {
+        let number = |name: &str| lattice[name].as_f64();
+        let measured = |name: &str| Some((number(name)?, number(&format!("{name}_error"))?));
+        let length = |name: &str| {
+            let nm = measured(&format!("{name}_nm")).map(|of| (of, "nm"));
+            let ((value, error), unit) = nm.or(Some((measured(&format!("{name}_px"))?, "px")))?;
+            Some(format!("{name} = {} {unit}", with_error(value, error)))
+        };
+        let angle = |name: &str| {
+            let (value, error) = measured(name)?;
+            Some(format!("{} deg", with_error(value, error)))
+        };
+        let (a, b) = (length("a")?, length("b")?);
+        let (gamma, turned) = (angle("gamma_deg")?, angle("orientation_deg")?);
+        let (label, kind) = (&lattice["label"], lattice["lattice_type"].as_str()?);
+        Some(format!("lattice {label}  {kind}: {a}, {b}, gamma = {gamma}, turned by {turned}"))
+    };
+    all.iter().filter_map(line).take(MOST).collect()
 }
 
 /// Shares of the image, the largest labels first, with areas where pixels have a size.

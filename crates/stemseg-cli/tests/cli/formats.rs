@@ -133,6 +133,7 @@ fn each_number_of_clusters_has_every_format() {
             "features.png",
             "image.ome.zarr",
             "labels.hspy",
+            "lattices.csv",
             "model.json",
             "overlay.png",
             "regions.csv",

@@ -98,6 +98,39 @@ fn regions_that_are_too_small_go_to_their_neighbours() {
 }
 
 #[test]
+fn lattices_are_said_for_regions_patterns_and_boundaries() {
+    let place = Place::with_scene();
+    let said = Job::new().with(&[("--pixel-size", "0.02nm")]).succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    let lines = |name: &str| {
+        let text = String::from_utf8(place.bytes(name)).unwrap();
+        text.lines().map(|line| line.split(',').count()).collect::<Vec<_>>()
+    };
+    let (regions, lattices) =
+        (lines("image.stemseg/regions.csv"), lines("image.stemseg/lattices.csv"));
+    assert_eq!(regions.len(), lattices.len());
+    assert!(lattices.iter().all(|&columns| columns == lattices[0]));
+    let patterns = summary["lattices"].as_array().unwrap();
+    assert_eq!(patterns.len(), summary["labels"].as_array().unwrap().len());
+    let found = patterns.iter().filter(|pattern| pattern["status"] == "found");
+    assert!(found.clone().count() > 0, "{patterns:?}");
+    for pattern in found.clone() {
+        let (px, nm) = (number(&pattern["a_px"]), number(&pattern["a_nm"]));
+        assert!((nm / px - 0.02).abs() < 1e-9 && number(&pattern["a_px_error"]) > 0.0);
+        assert!(text(&said.stdout).contains("turned by"), "{}", text(&said.stdout));
+    }
+    if found.count() == patterns.len() {
+        let boundary = &summary["boundaries"][0];
+        assert!(number(&boundary["length_px"]) > 0.0);
+        assert!(number(&boundary["misorientation_deg"]) >= 0.0, "{boundary}");
+    }
+    Job::new().with(&[("--no-lattices", FLAG), ("--out", "without")]).succeed(&place);
+    let summary = place.json("without/summary.json");
+    assert!(summary.get("lattices").is_none() && !place.path("without/lattices.csv").exists());
+    assert!(summary["boundaries"][0].get("misorientation_deg").is_none());
+}
+
+#[test]
 fn the_files_are_there_and_agree() {
     let place = Place::with_scene();
     Job::new().succeed(&place);

@@ -1,25 +1,27 @@
 //! How long the boundaries between labels are.
 
 use maud::{Markup, html};
+use stemseg_crystals::Interface;
 
 use super::parts::{bar, chip, section as section_of};
-use crate::number::significant;
-use crate::summary::Summary;
+use crate::number::{significant, with_error};
+use crate::summary::{LabelBoundary, Summary};
 
 /// Pairs of labels in the table, at most: the longest boundaries.
 const MOST_ROWS: usize = 20;
 
 /// All boundaries together: in px, and in nm where the file is calibrated.
 pub(super) fn total(summary: &Summary) -> (f64, Option<f64>) {
-    let px = summary.boundaries.iter().map(|b| b.length_px).sum();
-    let nm: f64 = summary.boundaries.iter().filter_map(|b| b.length_nm).sum();
+    let px = summary.boundaries.iter().map(|b| b.boundary.length_px).sum();
+    let nm: f64 = summary.boundaries.iter().filter_map(|b| b.boundary.length_nm).sum();
     (px, summary.input.pixel_size_nm.map(|_| nm))
 }
 
 /// The section; nothing where there is no boundary.
 pub(super) fn section(summary: &Summary) -> Markup {
     let all = &summary.boundaries;
-    let Some(longest) = all.first() else { return html! {} };
+    let Some(longest) = all.first().map(|longest| longest.boundary) else { return html! {} };
+    let related = all.iter().any(|b| b.interface.is_some());
     let calibrated = summary.input.pixel_size_nm.is_some();
     let (px, nm) = total(summary);
     let body = html! {
@@ -31,10 +33,15 @@ pub(super) fn section(summary: &Summary) -> Markup {
                         th scope="col" {}
                         th.number scope="col" { "Length / px" }
                         @if calibrated { th.number scope="col" { "Length / nm" } }
+                        @if related {
+                            th.number scope="col" { "Misorientation" }
+                            th.number scope="col" { "Σ" }
+                            th.number scope="col" { "Normal" }
+                        }
                     }
                 }
                 tbody {
-                    @for boundary in all.iter().take(MOST_ROWS) {
+                    @for LabelBoundary { boundary, interface } in all.iter().take(MOST_ROWS) {
                         tr {
                             th scope="row" { (chip(boundary.labels[0])) " – " (chip(boundary.labels[1])) }
                             td.wide { (bar(boundary.length_px / longest.length_px)) }
@@ -42,16 +49,18 @@ pub(super) fn section(summary: &Summary) -> Markup {
                             @if let Some(nm) = boundary.length_nm {
                                 td.number { (significant(nm, 3)) }
                             }
+                            @if related { (relation(interface.as_ref())) }
                         }
                     }
                     @if all.len() > MOST_ROWS {
-                        tr.muted { td colspan=(if calibrated { 4 } else { 3 }) { "and " (all.len() - MOST_ROWS) " shorter ones" } }
+                        tr.muted { td colspan=(3 + usize::from(calibrated) + if related { 3 } else { 0 }) { "and " (all.len() - MOST_ROWS) " shorter ones" } }
                     }
                     tr.total {
                         th scope="row" { "together" }
                         td {}
                         td.number { (significant(px, 3)) }
                         @if let Some(nm) = nm { td.number { (significant(nm, 3)) } }
+                        @if related { td colspan="3" {} }
                     }
                 }
             }
@@ -60,7 +69,26 @@ pub(super) fn section(summary: &Summary) -> Markup {
             "Lengths follow from how often lines through the sites cross a boundary (Cauchy-Crofton): right to about 2 % for "
             "smooth boundaries, and without the staircase of the pixels. Labels that are extended to the "
             "edge of the image do not count."
+            @if related {
+                " A misorientation is the smallest turn between two lattices by the symmetry of either; Σ is the number of "
+                "lattice points to one in common, within Brandon's limit; angles go counter-clockwise from the right."
+            }
         }
     };
     section_of("boundaries", "Boundaries", &body)
+}
+
+/// What is known of the crystals on both sides.
+fn relation(interface: Option<&Interface>) -> Markup {
+    let relation = interface.and_then(|interface| interface.relation.as_ref());
+    let normal = interface.and_then(|interface| interface.normal_deg);
+    html! {
+        td.number {
+            @if let Some(relation) = relation {
+                (with_error(relation.misorientation_deg, relation.misorientation_deg_error)) "°"
+            }
+        }
+        td.number { @if let Some(sigma) = relation.and_then(|relation| relation.sigma) { (sigma) } }
+        td.number { @if let Some(normal) = normal { (format!("{normal:.1}°")) } }
+    }
 }

@@ -173,7 +173,7 @@ fn flatten(name: &str, value: &Value, entries: &mut Vec<(String, String)>) {
 }
 
 /// The stages of the computation.
-fn stages(times: &TimingsMs) -> [(&'static str, f64); 8] {
+fn stages(times: &TimingsMs) -> [(&'static str, f64); 9] {
     [
         ("read", times.read),
         ("describe", times.describe),
@@ -182,6 +182,7 @@ fn stages(times: &TimingsMs) -> [(&'static str, f64); 8] {
         ("upsample", times.upsample),
         ("separability", times.separability),
         ("channel maps", times.maps),
+        ("lattices", times.lattices),
         ("write", times.write),
     ]
 }

@@ -211,7 +211,7 @@ fn lengths_without_a_pixel_size_are_in_px() {
     // 140 px are 2.8 nm; a bar of 0.5 nm is 17.857 % of them.
     let scale = between(&page, "<div class=\"scale\" ", "</div>")[0];
     assert_eq!(scale, "style=\"width:17.857%\"><span>0.5 nm</span>");
-    let length = calibrated.summary.boundaries[0];
+    let length = calibrated.summary.boundaries[0].boundary;
     assert!((length.length_nm.unwrap() - 0.02 * length.length_px).abs() < 1e-9);
 }
 
@@ -219,6 +219,7 @@ fn lengths_without_a_pixel_size_are_in_px() {
 fn the_boundary_is_as_long_as_the_sites_are_high() {
     let made = made("image.npy", 2, None);
     let [boundary] = made.summary.boundaries.as_slice() else { panic!("one boundary") };
+    let boundary = boundary.boundary;
     let height =
         (made.found.plan.sites().grid().count.rows * made.found.plan.sites().grid().stride) as f64;
     assert!((boundary.length_px / height - 1.0).abs() < 0.06, "{boundary:?} for {height}");

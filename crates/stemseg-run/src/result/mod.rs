@@ -3,6 +3,7 @@
 
 pub(crate) mod earlier;
 pub(crate) mod formats;
+mod lattices;
 pub(crate) mod names;
 mod pages;
 mod regions;
@@ -39,6 +40,9 @@ pub struct Output {
     pub alpha: Option<f32>,
     /// Whether `report.html`, `features.png` and `channels.png` are written: yes by default.
     pub report: bool,
+    /// Whether the lattices of regions are looked for, and how those that touch are related: yes by
+    /// default.
+    pub lattices: bool,
     /// The words of the command that asked for the run, for the report: none by default.
     pub command: Vec<String>,
     /// What else is written: nothing by default.
@@ -67,6 +71,7 @@ impl Default for Output {
             overlay: Style::Tint,
             alpha: None,
             report: true,
+            lattices: true,
             command: Vec::new(),
             save: Vec::new(),
         }

@@ -19,6 +19,7 @@ impl Names {
     pub(crate) fn of(output: &Output, image: &Path, several: bool) -> Self {
         let mut own = names_of_labels(&output.formats, &stem(image));
         own.extend(["overlay.png", "model.json", "regions.csv"].map(str::to_owned));
+        own.extend(output.lattices.then(|| "lattices.csv".to_owned()));
         if output.report {
             own.extend(["report.html", "features.png"].map(str::to_owned));
         }

@@ -32,15 +32,23 @@ const WITHOUT_UNIT: [&str; 2] = ["orientation_deg", "solidity"];
 
 /// Writes the table to `path`, with lengths in nm too where they are known.
 pub(crate) fn write(path: &Path, regions: &Regions, calibrated: bool) -> Result<()> {
+    write_table(path, head(calibrated), regions.all().iter().map(line))
+}
+
+/// Writes a table with this head to `path`.
+pub(super) fn write_table(
+    path: &Path,
+    head: Vec<String>,
+    lines: impl Iterator<Item = Vec<String>>,
+) -> Result<()> {
     let fail = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(source) => Error::io(path)(source),
         other => Error::io(path)(std::io::Error::other(format!("{other:?}"))),
     };
     let file = std::fs::File::create(path).map_err(Error::io(path))?;
     let mut table = csv::Writer::from_writer(std::io::BufWriter::new(file));
-    table.write_record(head(calibrated)).map_err(fail)?;
-    for region in regions.all() {
-        table.write_record(line(region)).map_err(fail)?;
+    for line in std::iter::once(head).chain(lines) {
+        table.write_record(line).map_err(fail)?;
     }
     table.flush().map_err(Error::io(path))
 }
@@ -93,7 +101,7 @@ fn lengths(shape: &Shape) -> [String; 5] {
 }
 
 /// Six digits that count.
-fn digits(value: f64) -> String {
+pub(super) fn digits(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return "0".to_owned();
     }

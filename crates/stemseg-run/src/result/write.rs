@@ -11,6 +11,7 @@ use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::threads::{Beside, beside};
 use stemseg::{Error, Progress, Result};
+use stemseg_crystals::Crystals;
 use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_regions::Regions;
 use stemseg_regions::grains::Grains;
@@ -39,6 +40,14 @@ pub(crate) struct Writing<'a> {
     pub(crate) read: Duration,
 }
 
+/// What is said of a result.
+pub(crate) struct Told {
+    pub(crate) summary: Summary,
+    regions: Regions,
+    /// Where lattices were looked for.
+    crystals: Option<Crystals>,
+}
+
 impl Writing<'_> {
     /// Writes all files into `folder` but its summary.json; gives what goes into that.
     pub(crate) fn write(
@@ -62,12 +71,12 @@ impl Writing<'_> {
             progress.check()?;
             let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
             let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
-            let mut summary = self.summary(found, index);
-            let size = self.input.summary.pixel_size_nm;
-            let confidence = result.map.confidence(&result.memberships);
-            let regions = Regions::new(&result.map, Some(&confidence), size);
-            summary.regions = Grains::all(&regions);
-            super::regions::write(&place("regions.csv"), &regions, size.is_some())?;
+            let Told { mut summary, regions, crystals } = self.tell(found, index);
+            let calibrated = summary.input.pixel_size_nm.is_some();
+            super::regions::write(&place("regions.csv"), &regions, calibrated)?;
+            if let Some(crystals) = &crystals {
+                super::lattices::write(&place("lattices.csv"), &regions, crystals, calibrated)?;
+            }
             // Threads of their own: one of rayon's that waited for files would be missing
             // where their rows are made.
             let (written, pictures) = std::thread::scope(|scope| {
@@ -78,7 +87,7 @@ impl Writing<'_> {
             });
             written?;
             summary.timings_ms.read = ms(self.read);
-            summary.timings_ms.write = ms(begun.elapsed());
+            summary.timings_ms.write = ms(begun.elapsed()) - summary.timings_ms.lattices;
             summary.timings_ms.total = ms(self.started.elapsed());
             let mut value = as_map(&summary);
             if let Some((report, pictures)) = report.as_ref().zip(pictures?) {
@@ -103,7 +112,22 @@ impl Writing<'_> {
         Ok(as_map(&whole))
     }
 
-    pub(crate) fn summary(&self, found: &Segmentation, index: usize) -> Summary {
+    /// What summary.json says of a result, except for the list of files, and what its tables do.
+    pub(crate) fn tell(&self, found: &Segmentation, index: usize) -> Told {
+        let mut summary = self.summary(found, index);
+        let begun = Instant::now();
+        let Patterns { map, memberships, .. } = &found.results[index];
+        let size = self.input.summary.pixel_size_nm;
+        let regions = Regions::new(map, Some(&map.confidence(memberships)), size);
+        summary.regions = Grains::all(&regions);
+        let pixels = self.input.micrograph.pixels();
+        let crystals = self.options.lattices.then(|| Crystals::new(pixels, &regions, size));
+        crystals.iter().for_each(|crystals| summary.tell(crystals));
+        summary.timings_ms.lattices = ms(begun.elapsed());
+        Told { summary, regions, crystals }
+    }
+
+    fn summary(&self, found: &Segmentation, index: usize) -> Summary {
         let patterns = &found.results[index];
         let (input, remarks) = (self.input.summary.clone(), self.input.remarks.clone());
         let mut summary = Summary::new(input, &self.device, found, patterns, remarks);
