@@ -24,6 +24,11 @@ use crate::labels::regions;
 const SMOOTHING: f64 = 16.0;
 pub(crate) const CORE: f64 = 17.6;
 const NEAR: f64 = 25.6;
+/// Where the lines through a class begin and end that are carried on to the boundary, px from it:
+/// beyond what descriptors see of both sides.
+const BEYOND: [f64; 2] = [12.0, 120.0];
+/// What the jump between these lines counts for next to the step near the boundary.
+const JUMP: f64 = 0.62;
 /// Sites of a core, at least.
 pub(crate) const CORE_SITES: usize = 12;
 /// How much of the variance of a core counts that is not a trend across it.
@@ -41,8 +46,10 @@ pub struct Levels {
     /// smoothed. A trend across a core counts for all of that, disorder for less: two levels may
     /// be as rough as they like, but what changes steadily has none.
     pub separation: f64,
-    /// The share of that distance which is gone through near the boundary: 1 for a step, a
-    /// little for a slope.
+    /// The share of that distance which is gone through at the boundary: 1 for a step, a little for
+    /// a slope. It is what the sites near the boundary differ by; or part of the jump between lines
+    /// through those further inside, where that is more: lattices that hold on to each other are
+    /// strained where they meet, and what lies there is like neither.
     pub step: f64,
     /// Share of a class that is core, the lesser of both: small for strips and slivers.
     pub depth: f64,
@@ -94,10 +101,12 @@ pub(crate) fn division(
         found.map(|(low, high)| (Class::new(low, stride), Class::new(high, stride)))?;
     let apart = high.mean - low.mean;
     let spread = (0.5 * (low.spread() + high.spread())).sqrt();
-    let step = high.mean_near(&low, &raw, stride) - low.mean_near(&high, &raw, stride);
+    let (below, above) = (low.side(&high, &raw, stride), high.side(&low, &raw, stride));
+    let jump = below.carried_on.zip(above.carried_on).map_or(0.0, |(low, high)| high - low);
+    let step = ((above.near - below.near) / apart).max(JUMP * (jump / apart).min(1.0));
     let levels = Levels {
         separation: apart / spread.max(1e-9 * apart),
-        step: (step / apart).min(1.0),
+        step: step.min(1.0),
         depth: low.depth.min(high.depth),
         trend: (low.trend + high.trend) / (low.variance + high.variance).max(f64::MIN_POSITIVE),
     };
@@ -173,17 +182,63 @@ impl Class {
         Self { own, mean, variance, trend, depth: (n / inside as f64).min(1.0) }
     }
 
-    /// Mean of the feature `raw`, unsmoothed, near the boundary with `other`; that of the core
-    /// where there is no such site.
-    fn mean_near(&self, other: &Self, raw: &Array2<f32>, stride: f64) -> f64 {
+    /// The feature `raw`, unsmoothed, of this side of the boundary with `other`.
+    fn side(&self, other: &Self, raw: &Array2<f32>, stride: f64) -> Side {
         let depth = regions::distance(&other.own).expect("a class has sites");
-        let near = |at: (usize, usize)| {
-            let inside = is_inside(at, depth.dim(), CORE / stride);
-            self.own[at] && inside && f64::from(depth[at]) <= NEAR / stride
-        };
-        let values = raw.indexed_iter().filter(|(at, _)| near(*at)).map(|(_, &v)| f64::from(v));
-        let (count, sum) = values.fold((0, 0.0), |(count, sum), v| (count + 1, sum + v));
-        if count > 0 { sum / f64::from(count) } else { self.mean }
+        let own = |at: &(usize, usize)| self.own[*at] && is_inside(*at, depth.dim(), CORE / stride);
+        let (mut near, mut count, mut line) = (0.0, 0, Line::default());
+        for (at, &value) in raw.indexed_iter().filter(|(at, _)| own(at)) {
+            let (away, value) = (f64::from(depth[at]), f64::from(value));
+            if away <= NEAR / stride {
+                near += value;
+                count += 1;
+            }
+            // The boundary runs between two sites.
+            let away = (away - 0.5) * stride;
+            if BEYOND[0] < away && away <= BEYOND[1] {
+                line.add(away, value);
+            }
+        }
+        let near = if count > 0 { near / f64::from(count) } else { self.mean };
+        Side { near, carried_on: line.at_zero(stride) }
+    }
+}
+
+/// A feature on one side of a boundary.
+struct Side {
+    /// Its mean near the boundary; that of the core where there is no such site.
+    near: f64,
+    /// Its value at the boundary by the line through the sites further inside; nothing where these
+    /// are too few.
+    carried_on: Option<f64>,
+}
+
+/// Sums that a line of least squares follows from.
+#[derive(Default)]
+struct Line {
+    count: f64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+}
+
+impl Line {
+    fn add(&mut self, x: f64, y: f64) {
+        self.count += 1.0;
+        self.x += x;
+        self.y += y;
+        self.xx += x * x;
+        self.xy += x * y;
+    }
+
+    /// Where the line meets x = 0; nothing for too few points, or if they spread over less than
+    /// `apart`.
+    fn at_zero(&self, apart: f64) -> Option<f64> {
+        let (x, y) = (self.x / self.count, self.y / self.count);
+        let variance = self.xx / self.count - x * x;
+        let enough = self.count >= CORE_SITES as f64 && variance > 0.25 * apart * apart;
+        enough.then(|| y - x * (self.xy / self.count - x * y) / variance)
     }
 }
 
@@ -308,6 +363,18 @@ mod tests {
         // Bands are no crystals, however far apart their levels lie.
         let bands = strength(&feature(|_, c| if (64.0 * c) as usize % 16 < 5 { 0.0 } else { 9.0 }));
         assert!(bands < 2.5, "{bands}");
+    }
+
+    #[test]
+    fn a_strained_boundary_is_no_slope() {
+        let strained = feature(|_, c| {
+            let side = if c < 0.4 { -0.5 } else { 0.5 };
+            side * (1.0 - 1.2 * (-(c - 0.4).abs() / 0.05).exp())
+        });
+        let present = Array2::from_elem(strained.dim(), true);
+        let levels = division(&strained, &present, 8.0).unwrap().levels;
+        assert!((0.3..0.62).contains(&levels.step), "{levels:?}");
+        assert!(levels.strength() > 3.0, "{levels:?}");
     }
 
     #[test]

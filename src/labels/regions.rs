@@ -10,6 +10,11 @@
 //! score has no limit, and of two patterns the one whose sites are further from the
 //! other's would move the boundary.
 //!
+//! An average lies low on a ridge and high in a valley, so that it makes round regions smaller and
+//! cuts corners off. What a second average takes from the first is about what the first has taken
+//! from the memberships, and is given back, as far as these are sure: where they hold more noise
+//! than boundaries, it would give the noise back.
+//!
 //! A pattern's **core** are its sites deeper inside than a radius. It may be where the
 //! way to its core is not much longer than that to the nearest core of any: slivers
 //! along boundaries and single faults, which look like a pattern of their own or like
@@ -34,6 +39,12 @@ pub(crate) const TEMPER: f32 = 0.15;
 /// What logarithms of averaged memberships are multiplied with to be scores again. Fitted
 /// on simulated scenes, so that memberships are shares of right labels.
 pub(crate) const SHARPNESS: f32 = 7.0;
+/// How many times what a second average takes is given back: for the first, and for the windows of
+/// the descriptors, which average as well.
+pub(crate) const GIVEN_BACK: f64 = 2.0;
+/// Mean membership of sites in the pattern of their surroundings up to which nothing is given
+/// back, and from which on all of it is.
+pub(crate) const SURE: [f64; 2] = [0.65, 0.85];
 /// Least averaged membership, whose logarithm is finite.
 pub(crate) const LEAST: f32 = 1e-6;
 
@@ -102,9 +113,20 @@ impl Smoothing {
             scores.mapv_inplace(|likelihood| likelihood / sum);
         });
         if self.sigma > 0.0 {
-            scores.outer_iter_mut().into_par_iter().for_each(|mut memberships| {
-                let mean = gaussian::smoothed(memberships.view(), self.sigma);
+            let mut means = scores.clone();
+            means.outer_iter_mut().into_par_iter().for_each(|mut means| {
+                let mean = gaussian::smoothed(means.view(), self.sigma);
+                means.assign(&mean);
+            });
+            let share = given_back(scores.view(), means.view());
+            let maps = scores.outer_iter_mut().into_par_iter().zip(means.outer_iter());
+            maps.for_each(|(mut memberships, mean)| {
                 memberships.assign(&mean);
+                if share > 0.0 {
+                    let again = gaussian::smoothed(mean, self.sigma);
+                    memberships
+                        .zip_mut_with(&again, |to, &again| *to = returned(*to, again, share));
+                }
             });
         }
     }
@@ -115,6 +137,24 @@ impl Smoothing {
             confine(scores, self.core, self.slack);
         }
     }
+}
+
+/// What share of what a second average takes from the `means` of `memberships`, both `[k, rows,
+/// cols]`, is given back.
+pub(crate) fn given_back(memberships: ArrayView3<'_, f32>, means: ArrayView3<'_, f32>) -> f32 {
+    let (_, rows, cols) = means.dim();
+    let of_row = |row: usize| -> f64 {
+        let own = |col| best(means.slice(ndarray::s![.., row, col]).iter().copied());
+        (0..cols).map(|col| f64::from(memberships[(own(col), row, col)])).sum()
+    };
+    let sure = (0..rows).map(of_row).sum::<f64>() / (rows * cols) as f64;
+    let [none, all] = SURE;
+    (GIVEN_BACK * ((sure - none) / (all - none)).clamp(0.0, 1.0)) as f32
+}
+
+/// A `mean` to which this `share` is given back of what a second average, `again`, takes from it.
+pub(crate) fn returned(mean: f32, again: f32, share: f32) -> f32 {
+    (mean + share * (mean - again)).clamp(0.0, 1.0)
 }
 
 /// Averaged memberships `[k, rows, cols]` as scores again.
@@ -271,6 +311,23 @@ mod tests {
         // Logarithms, and as sure as far from the boundary as can be.
         assert!(scores.iter().all(|s| (-97.0..=1e-3).contains(s)));
         assert!(scores[(0, 20, 0)] > -0.1 && scores[(1, 20, 0)] < -50.0, "{scores:?}");
+    }
+
+    #[test]
+    fn a_round_region_keeps_its_size() {
+        let inside = |r: usize, c: usize| (r as f64 - 29.5).hypot(c as f64 - 29.5) < 12.0;
+        let area = |scores: &Array3<f32>| labels(scores.view()).iter().filter(|&&l| l == 1).count();
+        let sites = (0..3600).filter(|site| inside(site / 60, site % 60)).count() as f64;
+        let away = |far: f32| {
+            let mut scores = Array3::from_shape_fn((2, 60, 60), |(k, r, c)| {
+                if (k == 1) == inside(r, c) { 0.0 } else { -far }
+            });
+            Smoothing { sigma: 5.0, ..Default::default() }.apply(&mut scores);
+            area(&scores) as f64 / sites - 1.0
+        };
+        assert!(away(40.0).abs() < 0.04, "{}", away(40.0));
+        // Unsure memberships are averaged, no more.
+        assert!(away(2.0) < -0.12, "{}", away(2.0));
     }
 
     #[test]

@@ -50,7 +50,7 @@ const ANGLES: usize = 8;
 
 /// Standard deviation that memberships are averaged with, radius of the cores of regions,
 /// and how much longer than that the way to a core may be, px.
-const AVERAGE: f64 = 13.0;
+const AVERAGE: f64 = 18.0;
 pub(crate) const CORE: f64 = 0.6 * PERIOD + 8.0;
 const SLACK: f64 = 8.0;
 

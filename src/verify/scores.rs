@@ -7,7 +7,7 @@ use super::labels::NEGLIGIBLE;
 use crate::descriptor::rounding::{self, EPS};
 use crate::image::gaussian;
 use crate::labels::label_map::on_grid;
-use crate::labels::regions::{LEAST, SHARPNESS, TEMPER};
+use crate::labels::regions::{self, GIVEN_BACK, LEAST, SHARPNESS, SURE, TEMPER};
 use crate::sites::Sites;
 
 /// Bounds `[k, site rows, site cols]` of the `averaged` scores, from the raw scores of the
@@ -15,8 +15,8 @@ use crate::sites::Sites;
 /// `sigma` sites.
 ///
 /// Of scores that are off by at most `off`, memberships are off by the factor `exp(2 TEMPER
-/// off)`; averages of memberships by the averages of that; and logarithms of averages by its
-/// share in them.
+/// off)`; averages of memberships by the averages of that; what is given back to these by the same
+/// and by what its share is off; and logarithms of all that by their share in it.
 pub(super) fn smoothed(
     [raw, off]: [&Array2<f32>; 2],
     averaged: &Array3<f32>,
@@ -47,16 +47,30 @@ pub(super) fn smoothed(
     );
     let taps = (7.0 * sigma).ceil() as usize + 1;
     let sums = 2.0 * (2.0 * rounding::sum(taps) + 4.0 * EPS);
-    for (k, mut off) in off.outer_iter_mut().enumerate() {
-        let mean = gaussian::smoothed(memberships.index_axis(Axis(0), k), sigma);
-        let of_mean = gaussian::smoothed(off.view(), sigma);
-        Zip::from(&mut off).and(&mean).and(&of_mean).and(averaged.index_axis(Axis(0), k)).for_each(
-            |off, &mean, &of_mean, &score| {
-                let share = f64::from(of_mean) / f64::from(mean.max(LEAST)) + sums;
-                let rounding = 4.0 * EPS * f64::from(score.abs());
-                *off = (f64::from(SHARPNESS) * share.ln_1p() + rounding) as f32;
-            },
-        );
-    }
+    let smoothed = |maps: &Array3<f32>| {
+        let mut to = maps.clone();
+        for (mut to, map) in to.outer_iter_mut().zip(maps.outer_iter()) {
+            to.assign(&gaussian::smoothed(map, sigma));
+        }
+        to
+    };
+    let means = smoothed(&memberships);
+    let share = regions::given_back(memberships.view(), means.view());
+    let sites = (off.len() / off.dim().0.max(1)) as f64;
+    let of_share = GIVEN_BACK / (SURE[1] - SURE[0]) * f64::from(off.sum()) / sites;
+    let again = smoothed(&means);
+    let of_means = smoothed(&off);
+    let of_again = smoothed(&of_means);
+    Zip::indexed(&mut off).and(averaged).for_each(|at, off, &score| {
+        let value = regions::returned(means[at], again[at], share).max(LEAST);
+        let (mean, again) = (f64::from(means[at]), f64::from(again[at]));
+        let (of_mean, of_again) = (f64::from(of_means[at]), f64::from(of_again[at]));
+        let back = f64::from(share);
+        let apart = (1.0 + back) * (of_mean + sums * mean)
+            + back * (of_again + 2.0 * sums * again)
+            + of_share * (mean - again).abs();
+        let rounding = 4.0 * EPS * f64::from(score.abs());
+        *off = (f64::from(SHARPNESS) * (apart / f64::from(value)).ln_1p() + rounding) as f32;
+    });
     off
 }

@@ -31,7 +31,7 @@ use region::Sums;
 
 /// Strength of a cut from which on it parts two crystals, where their number is chosen. On
 /// simulated scenes of one crystal the strongest has 2.3, on those of more the weakest between two
-/// of them 3.7; see `ACCURACY.md`.
+/// of them 3.6; see `ACCURACY.md`.
 pub const CLEAR: f64 = 2.35;
 /// Strength below which a cut is not made even where a number of patterns is asked for.
 pub(crate) const LEAST: f64 = 0.5;

@@ -15,6 +15,10 @@ use crate::plan::automatic;
 /// Class of a site that lies outside of the region.
 pub(super) const OUTSIDE: u16 = u16::MAX;
 
+/// Standard deviation that memberships are averaged with, px of the resampled image: less than
+/// those of the labels of pixels, since nothing is given back here.
+const AVERAGE: f64 = 13.0;
+
 /// Most iterations of Lloyd's.
 const ITERATIONS: usize = 30;
 
@@ -179,8 +183,9 @@ fn classes(
         }
     }
     let smoothing = automatic::smoothing(1.0, stride);
+    let sigma = AVERAGE / stride as f64;
     let averaged: Vec<Array2<f32>> =
-        memberships.par_iter().map(|map| gaussian::smoothed(map.view(), smoothing.sigma)).collect();
+        memberships.par_iter().map(|map| gaussian::smoothed(map.view(), sigma)).collect();
     let highest = |at: (usize, usize), may: &dyn Fn(usize) -> bool| {
         let value = |c: usize| if may(c) { averaged[c][at] } else { -1.0 };
         regions::best((0..k).map(value)) as u16
