@@ -174,7 +174,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Weights of the pixels of `row` of the image.
-    fn weights(&self, row: usize, to: &mut [f64]) {
+    pub(crate) fn weights(&self, row: usize, to: &mut [f64]) {
         let columns = self.place[1]..self.place[3];
         let numbers = self.scene.numbers.slice(s![row, columns.clone()]);
         let steps = self.scene.distances.0.slice(s![row, columns]);
