@@ -29,7 +29,7 @@ const MOST_RIM: f64 = 12.0;
 /// Least share of the power of all peaks that one lattice must have.
 const LEAST_SHARE: f64 = 0.6;
 /// Waves that are fitted, at most; the least power of one relative to the strongest, and to noise.
-const MOST_WAVES: usize = 12;
+const MOST_WAVES: usize = 8;
 const LEAST_POWER: f64 = 1e-4;
 const BEYOND_NOISE: f64 = 12.0;
 
@@ -177,14 +177,14 @@ impl<'a> Seen<'a> {
         if across[0].min(across[1]) < FEWEST_ACROSS {
             return Err(Without::TooSmall);
         }
-        let Known { covariance, noise } =
+        let Known { basis, covariance, noise } =
             Known::new(&whole, &found, &waves).ok_or(Without::NoLattice)?;
         // What was found by its spectrum must be there in the whole region too.
         let least = BEYOND_NOISE * noise * whole.squares / (whole.sum * whole.sum);
         if found.halves.iter().all(|half| half.norm_sqr() < least) {
             return Err(Without::NoLattice);
         }
-        let cell = Cell::new(Reciprocal { basis: found.basis, covariance }, pixel_size);
+        let cell = Cell::new(Reciprocal { basis, covariance }, pixel_size);
         let average = Average::new(&piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
         let cells = whole.sum / cell.area_px();
         Ok(Lattice { cell, average, reflections: waves.len(), share, cells })
