@@ -136,6 +136,8 @@ pub(crate) struct Piece<'a> {
     number: u32,
     /// Weights by distance.
     table: Vec<f64>,
+    /// Distances of the columns from the ends of the part, which is one of the region too.
+    ends: Vec<i16>,
     /// First row and column, and those after the last.
     pub(crate) place: [usize; 4],
     /// Coefficients of `1, x, y, xx, xy, yy` of what is taken off.
@@ -160,6 +162,7 @@ impl<'a> Piece<'a> {
             scene,
             number,
             table: rim.table(),
+            ends: (place[1]..place[3]).map(|col| steps_within(col, place[1], place[3])).collect(),
             place,
             level: [0.0; 6],
             sum: 0.0,
@@ -190,7 +193,10 @@ impl<'a> Piece<'a> {
         let columns = self.place[1]..self.place[3];
         let numbers = self.scene.numbers.slice(s![row, columns.clone()]);
         let steps = self.scene.distances.0.slice(s![row, columns]);
-        for ((to, &number), &steps) in to.iter_mut().zip(numbers).zip(steps) {
+        let end = steps_within(row, self.place[0], self.place[2]);
+        let places = numbers.iter().zip(steps).zip(&self.ends);
+        for (to, ((&number, &steps), &across)) in to.iter_mut().zip(places) {
+            let steps = steps.min(across).min(end);
             let own = self.table.get(steps as usize).copied().unwrap_or(1.0);
             *to = if number == self.number { own } else { 0.0 };
         }
@@ -285,6 +291,12 @@ impl<'a> Piece<'a> {
         // A uniform piece of side L has moments of L^2 / 12.
         (12.0 * square.max(0.0)).sqrt()
     }
+}
+
+/// Distance of a row or column from those outside `first` to before `end`.
+fn steps_within(at: usize, first: usize, end: usize) -> i16 {
+    let away = (at + 1 - first).min(end - at);
+    ALONG.saturating_mul(i16::try_from(away).unwrap_or(i16::MAX))
 }
 
 /// The part of at most `side` px along each axis of `region` in which most of it lies.
