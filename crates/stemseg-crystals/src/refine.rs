@@ -26,11 +26,11 @@ use crate::window::{Piece, ROWS};
 /// Steps of Gauss and Newton, at most.
 const STEPS: usize = 40;
 /// Change of a phase across a block of pixels, cycles, from which on its sums are made anew.
-const TURN: f64 = 1e-3;
+const TURN: f64 = 1e-2;
 /// Most bands of scan rows that tell the error.
 const BANDS: usize = 24;
 /// Changes of a wave, in periods across the piece, that are none.
-const STILL: f64 = 1e-10;
+const STILL: f64 = 1e-6;
 /// Largest step, in periods across the piece.
 const LARGEST: f64 = 0.25;
 
