@@ -104,9 +104,11 @@ impl Average {
 
 /// Adds a pixel at `u` places to the four around it.
 fn put(sums: &mut [[f64; 2]], places: [usize; 2], u: Vector, pixel: [f64; 2]) {
-    let floor = u.map(f64::floor);
-    let part = minus(u, floor);
-    let first = [0, 1].map(|i| (floor[i] as i64).rem_euclid(places[i] as i64) as usize);
+    // Whole numbers by way of those above 0, which needs no function.
+    const ABOVE: f64 = (1_u64 << 32) as f64;
+    let whole = u.map(|x| (x + ABOVE) as i64 - (1 << 32));
+    let part = [0, 1].map(|i| u[i] - whole[i] as f64);
+    let first = [0, 1].map(|i| whole[i].rem_euclid(places[i] as i64) as usize);
     for (di, share) in [1.0 - part[0], part[0]].into_iter().enumerate() {
         for (dj, along) in [1.0 - part[1], part[1]].into_iter().enumerate() {
             let place = [(first[0] + di) % places[0], (first[1] + dj) % places[1]];

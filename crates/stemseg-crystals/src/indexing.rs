@@ -18,6 +18,8 @@ const APART: f64 = 0.12;
 /// lattice must have to belong to it: a crystal nearby has some too.
 const BETWEEN_SHARE: f64 = 0.005;
 const BETWEEN_NOISE: f64 = 25.0;
+/// How many times the noise a wave has that may be more.
+const WITH_NOISE: f64 = 4.0;
 /// Largest number of cells in the true cell that superlattices are looked for in, and fewest periods
 /// across the piece between two of its waves.
 const MOST_CELLS: usize = 5;
@@ -254,7 +256,10 @@ fn between(
     strong: &[Peak],
 ) -> f64 {
     let (mut power, mut noise, mut strongest) = (0.0, 0.0, 0.0_f64);
-    for wave in waves.filter(|&wave| piece.periods(wave) >= FEWEST_PERIODS) {
+    // Most are noise, and need no closer look.
+    let stands = |wave: &Vector| spectrum.about(*wave) > WITH_NOISE * spectrum.floor(*wave);
+    let waves = waves.filter(|&wave| piece.periods(wave) >= FEWEST_PERIODS).filter(stands);
+    for wave in waves {
         let lobes = BEYOND_LOBES * BEYOND_LOBES * spectrum.lobes(wave, strong);
         let floor = local_floor(wave, basis, (spectrum, piece));
         let own = (spectrum.about(wave) - lobes).max(0.0);

@@ -8,7 +8,7 @@ use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
 use crate::indexing::{Indexed, Shown, orders, shown, with_order};
 use crate::plane::{Vector, area, combined, length, reciprocal, reduced};
-use crate::refine::{Climbed, Known, Order, refined};
+use crate::refine::{Known, Order, refined};
 use crate::spectrum::Spectrum;
 use crate::window::{Distances, Piece, Rim, Scene, densest};
 
@@ -16,11 +16,11 @@ use crate::window::{Distances, Piece, Rim, Scene, densest};
 /// at.
 const LEAST_PIXELS: u64 = 400;
 const LEAST_DEPTH: f64 = 6.0;
-/// Side of the part that a lattice is first looked for in, px, and of that by which it is known: what
-/// more there is of a region would take memory, and make errors smaller that are far below those of
-/// the scan as a whole.
-const SIDE: usize = 384;
-const LARGEST: usize = 2048;
+/// Sides of the parts that a lattice is looked for in, px, the second where the first shows none, and
+/// of that by which it is known: what more there is of a region would take memory, and make errors
+/// smaller that are far below those of the scan as a whole.
+const SIDES: [usize; 2] = [256, 512];
+const LARGEST: usize = 768;
 /// Fewest periods across the weights: with fewer, reflections overlap, and weak ones that make the
 /// true cell are not seen.
 const FEWEST_ACROSS: f64 = 5.0;
@@ -29,7 +29,7 @@ const MOST_RIM: f64 = 12.0;
 /// Least share of the power of all peaks that one lattice must have.
 const LEAST_SHARE: f64 = 0.6;
 /// Waves that are fitted, at most; the least power of one relative to the strongest, and to noise.
-const MOST_WAVES: usize = 12;
+const MOST_WAVES: usize = 8;
 const LEAST_POWER: f64 = 1e-4;
 const BEYOND_NOISE: f64 = 12.0;
 
@@ -110,76 +110,85 @@ pub(crate) fn of_region(
         return Err(Without::TooSmall);
     }
     let all = [0, 0, bottom - top, right - left];
-    let [r, c, below, after] = densest(regions, region, SIDE);
-    // Where the first part reaches out of the second, another is as good.
-    let within = |at: usize, first: usize, end: usize| at.clamp(first, end) - first;
-    let place = [
-        within(r, top, bottom),
-        within(c, left, right),
-        within(below, top, bottom),
-        within(after, left, right),
-    ];
-    found_in(scene, region.region, (depth, place, all), pixel_size)
-}
-
-/// The lattice of the region of this `number` in a scene, with its largest depth, px, the place that
-/// is looked at first, and the whole.
-fn found_in(
-    scene: Scene<'_>,
-    number: u32,
-    (depth, place, all): (f64, [usize; 4], [usize; 4]),
-    pixel_size: Option<PixelSize>,
-) -> Result<Lattice, Without> {
     let rim = Rim { begins: (0.15 * depth).min(3.0), rises: (0.35 * depth).clamp(3.0, 40.0) };
-    let piece = Piece::new(scene, number, place, rim).ok_or(Without::TooSmall)?;
-    let spectrum = Spectrum::new(&piece);
-    let peaks = spectrum.peaks(&piece);
-    let Indexed { basis, share } = match shown(&peaks, &piece) {
-        Shown::Nothing => return Err(Without::NoLattice),
-        Shown::Fringes(wave) => return Err(fringes(wave)),
-        Shown::Lattice(found) if found.share < LEAST_SHARE => return Err(Without::Several),
-        Shown::Lattice(found) => found,
+    let look = |side: usize| {
+        // Where a small part reaches out of the large one, another is as good.
+        let [r, c, below, after] = densest(regions, region, side);
+        let rows = [r, below].map(|at| at.clamp(top, bottom) - top);
+        let cols = [c, after].map(|at| at.clamp(left, right) - left);
+        let place = [rows[0], cols[0], rows[1], cols[1]];
+        Seen::new(Piece::new(scene, region.region, place, rim).ok_or(Without::TooSmall)?)
     };
-    let basis = with_order(basis, &spectrum, &piece);
-    let waves = strongest(basis, &spectrum);
-    if !spans(&waves) {
-        return Err(Without::NoLattice);
-    }
-    // What is known to a part of the whole must be known to a part of a period there.
-    let basis = match place == all {
-        true => basis,
-        false => refined(&piece, basis, &waves).ok_or(Without::NoLattice)?.basis,
+    let seen = match look(SIDES[0]) {
+        Err(_) if all[2].max(all[3]) > SIDES[0] => look(SIDES[1])?,
+        seen => seen?,
     };
-    // Labels are right to a part of a period.
-    let period = length(reciprocal(basis)[0]).max(length(reciprocal(basis)[1]));
-    let begins = (0.5 * period).min(MOST_RIM).clamp(rim.begins, (0.3 * depth).max(rim.begins));
-    let rim = Rim { begins, ..rim };
-    let whole = Piece::new(scene, number, all, rim).ok_or(Without::TooSmall)?;
-    let found = refined(&whole, basis, &waves).ok_or(Without::NoLattice)?;
-    let across = reduced(found.basis).map(|wave| whole.periods(wave));
-    if across[0].min(across[1]) < FEWEST_ACROSS {
-        return Err(Without::TooSmall);
-    }
-    finished(&whole, &found, &waves, (pixel_size, share))
+    seen.refined((scene, region.region, all), (rim, depth), pixel_size)
 }
 
-fn finished(
-    piece: &Piece<'_>,
-    found: &Climbed,
-    waves: &[Order],
-    (pixel_size, share): (Option<PixelSize>, f64),
-) -> Result<Lattice, Without> {
-    let Known { covariance, noise } = Known::new(piece, found, waves).ok_or(Without::NoLattice)?;
-    // What was found by its spectrum must be there in the whole region too.
-    let least = BEYOND_NOISE * noise * piece.squares / (piece.sum * piece.sum);
-    if found.halves.iter().all(|half| half.norm_sqr() < least) {
-        return Err(Without::NoLattice);
+/// A lattice as the spectrum of a part of a region shows it.
+struct Seen<'a> {
+    piece: Piece<'a>,
+    /// Two waves that span the reciprocal lattice, cycles per px.
+    basis: [Vector; 2],
+    /// Share of the power of the peaks that it has.
+    share: f64,
+    /// Orders of its strongest waves.
+    waves: Vec<Order>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(piece: Piece<'a>) -> Result<Self, Without> {
+        let spectrum = Spectrum::new(&piece);
+        let Indexed { basis, share } = match shown(&spectrum.peaks(&piece), &piece) {
+            Shown::Nothing => return Err(Without::NoLattice),
+            Shown::Fringes(wave) => return Err(fringes(wave)),
+            Shown::Lattice(found) if found.share < LEAST_SHARE => return Err(Without::Several),
+            Shown::Lattice(found) => found,
+        };
+        let basis = with_order(basis, &spectrum, &piece);
+        let waves = strongest(basis, &spectrum);
+        match spans(&waves) {
+            true => Ok(Self { piece, basis, share, waves }),
+            false => Err(Without::NoLattice),
+        }
     }
-    let cell = Cell::new(Reciprocal { basis: found.basis, covariance }, pixel_size);
-    let average = Average::new(piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
-    let cells = piece.sum / cell.area_px();
-    let reflections = waves.len();
-    Ok(Lattice { cell, average, reflections, share, cells })
+
+    /// The lattice by all of the region of this number in a scene.
+    fn refined(
+        self,
+        (scene, number, all): (Scene<'a>, u32, [usize; 4]),
+        (rim, depth): (Rim, f64),
+        pixel_size: Option<PixelSize>,
+    ) -> Result<Lattice, Without> {
+        let Self { piece, basis, share, waves } = self;
+        // What is known to a part of the whole must be known to a part of a period there.
+        let basis = match piece.place == all {
+            true => basis,
+            false => refined(&piece, basis, &waves).ok_or(Without::NoLattice)?.basis,
+        };
+        // Labels are right to a part of a period.
+        let period = length(reciprocal(basis)[0]).max(length(reciprocal(basis)[1]));
+        let begins = (0.5 * period).min(MOST_RIM).clamp(rim.begins, (0.3 * depth).max(rim.begins));
+        let rim = Rim { begins, ..rim };
+        let whole = Piece::new(scene, number, all, rim).ok_or(Without::TooSmall)?;
+        let found = refined(&whole, basis, &waves).ok_or(Without::NoLattice)?;
+        let across = reduced(found.basis).map(|wave| whole.periods(wave));
+        if across[0].min(across[1]) < FEWEST_ACROSS {
+            return Err(Without::TooSmall);
+        }
+        let Known { basis, covariance, noise } =
+            Known::new(&whole, &found, &waves).ok_or(Without::NoLattice)?;
+        // What was found by its spectrum must be there in the whole region too.
+        let least = BEYOND_NOISE * noise * whole.squares / (whole.sum * whole.sum);
+        if found.halves.iter().all(|half| half.norm_sqr() < least) {
+            return Err(Without::NoLattice);
+        }
+        let cell = Cell::new(Reciprocal { basis, covariance }, pixel_size);
+        let average = Average::new(&piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
+        let cells = whole.sum / cell.area_px();
+        Ok(Lattice { cell, average, reflections: waves.len(), share, cells })
+    }
 }
 
 fn fringes(wave: Vector) -> Without {

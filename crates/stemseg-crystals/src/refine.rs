@@ -7,8 +7,9 @@
 //!
 //! `dP/dg = 4 pi Im(conj(F) D)`,  `-d2P/dg2 = 8 pi^2 |F|^2 M`,  `M = sum w x x' / sum w`,
 //!
-//! which are the gradient and the curvature of Gauss and Newton. Errors come from what the crystal
-//! leaves: each band of scan rows changes the gradient by `4 pi Im(conj(c) D_band)`, and the
+//! which are the gradient and the curvature of Gauss and Newton. Side lobes of one reflection at
+//! another are taken off by a last step of least squares on what all of them leave of the pixels.
+//! Errors come from that too: each band of scan rows changes the gradient by `4 pi Im(conj(c) D_band)`, and the
 //! squares of these changes, which are as independent as the scan rows' displacements and counts
 //! are, are their covariance (Huber, The behavior of maximum likelihood estimates under nonstandard
 //! conditions, 1967).
@@ -25,11 +26,11 @@ use crate::window::{Piece, ROWS};
 /// Steps of Gauss and Newton, at most.
 const STEPS: usize = 40;
 /// Change of a phase across a block of pixels, cycles, from which on its sums are made anew.
-const TURN: f64 = 1e-3;
+const TURN: f64 = 1e-2;
 /// Most bands of scan rows that tell the error.
 const BANDS: usize = 24;
 /// Changes of a wave, in periods across the piece, that are none.
-const STILL: f64 = 1e-10;
+const STILL: f64 = 1e-6;
 /// Largest step, in periods across the piece.
 const LARGEST: f64 = 0.25;
 
@@ -51,6 +52,8 @@ pub(crate) struct Climbed {
 /// How well they are known.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
+    /// The spanning waves by least squares.
+    pub(crate) basis: [Vector; 2],
     /// Covariance of the rows and columns of the spanning waves: `a*` first.
     pub(crate) covariance: [[f64; 4]; 4],
     /// Variance of a pixel that is no part of the crystal.
@@ -140,37 +143,50 @@ impl Known {
         let bend = curvature(piece, orders, &powers);
         let identity = Mat::from_fn(4, 4, |i, j| if i == j { 1.0 } else { 0.0 });
         let inverse = solve(&bend, identity.as_ref());
-        let changes = changes(piece, &left, orders, halves);
-        let between = |meat: &Mat<f64>| &inverse * meat * &inverse;
-        let of_bands = between(&changes);
+        let (total, changes) = changes(piece, &left, orders, halves);
+        // What side lobes of one wave did to another is in what is left.
+        let step = &inverse * Mat::from_fn(4, 1, |i, _| total[i]);
+        let basis =
+            [0, 1].map(|k| [0, 1].map(|axis| found.basis[k][axis] + step[(2 * k + axis, 0)]));
+        let of_bands = &inverse * changes * &inverse;
         // Independent pixels make at least this: bands that happen to agree say too little.
         let of_pixels = &inverse * (noise * piece.squares / piece.sum);
         let times = (0..4).map(|i| of_pixels[(i, i)] / of_bands[(i, i)]).fold(1.0, f64::max);
         let covariance = std::array::from_fn(|i| std::array::from_fn(|j| times * of_bands[(i, j)]));
         let known = covariance.iter().flatten().all(|x: &f64| x.is_finite());
-        known.then_some(Self { covariance, noise })
+        known.then_some(Self { basis, covariance, noise })
     }
 }
 
-/// Sum over bands of scan rows of the products of the changes of the gradient.
-fn changes(piece: &Piece<'_>, left: &Sums, orders: &[Order], halves: &[Complex64]) -> Mat<f64> {
+/// Sums over bands of scan rows of the changes of the gradient, and of their products.
+fn changes(
+    piece: &Piece<'_>,
+    rest: &Sums,
+    orders: &[Order],
+    halves: &[Complex64],
+) -> ([f64; 4], Mat<f64>) {
     let [top, _, bottom, _] = piece.place;
     let blocks = (bottom - top).div_ceil(ROWS);
     let rows = ROWS * blocks.div_ceil(BANDS);
     let mut bands = vec![[0.0; 4]; (bottom - top).div_ceil(rows)];
-    let mut weights = vec![0.0; bands.len()];
-    for block in &left.blocks {
+    let (mut weights, mut total) = (vec![0.0; bands.len()], [0.0; 4]);
+    for block in &rest.blocks {
         let at = (block.row - top) / rows;
         let band = &mut bands[at];
         weights[at] += block.weight;
         for ((&order, half), sum) in orders.iter().zip(halves).zip(&block.sums) {
             let turn = 2.0 * TAU * (half.conj() * sum).im;
             add(band, order, block.place.map(|x| turn * x));
+            add(&mut total, order, block.place.map(|x| turn * x));
         }
     }
-    // The lattice has taken its share of what bands have: four numbers of as many as weigh alike.
+    // The lattice has taken four numbers of as many bands as weigh alike.
     let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
     let count = weights.iter().sum::<f64>().powi(2) / squares;
-    let free = count / (count - 4.0).max(2.0);
-    Mat::from_fn(4, 4, |i, j| free * bands.iter().map(|band| band[i] * band[j]).sum::<f64>())
+    let left = (count - 4.0).max(2.0);
+    // Few bands tell their own spread badly: two errors are to hold 19 cases of 20 all the same, as
+    // Student's t has it (about).
+    let free = count / left * (1.0 + 2.4 / left);
+    let product = |i: usize, j: usize| -> f64 { bands.iter().map(|band| band[i] * band[j]).sum() };
+    (total, Mat::from_fn(4, 4, |i, j| free * product(i, j)))
 }

@@ -1,6 +1,6 @@
 //! The power spectrum of a piece of a region: its floor, and the peaks that stand out.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use stemseg_numerics::fourier::{Complex64, forward, forward_real};
 
@@ -19,6 +19,10 @@ const MOST: usize = 40;
 const HIGHEST: usize = 400;
 /// How many times the amplitude of side lobes a peak must have.
 pub(crate) const BEYOND_LOBES: f64 = 1.5;
+/// Side of the squares of pixels whose weights tell side lobes, px.
+const COARSE: usize = 4;
+/// Columns that are transformed abreast: as many as share what memory fetches at once.
+const ABREAST: usize = 8;
 /// Fewest periods across the piece.
 pub(crate) const FEWEST_PERIODS: f64 = 3.0;
 
@@ -46,13 +50,16 @@ impl Spectrum {
         let [top, left, bottom, right] = piece.place;
         // Twice as fine as the piece needs: one with a hole has side lobes next to narrow tops, which
         // lie between values otherwise.
-        let (rows, columns) = (fast(2 * (bottom - top)), fast(2 * (right - left)));
-        let (power, mut lobes) = rayon::join(
-            || powers(piece, [rows, columns], |_, values| values),
-            || powers(piece, [rows, columns], |weights, _| weights),
+        let [rows, columns] =
+            [bottom - top, right - left].map(|side| COARSE * fast((2 * side).div_ceil(COARSE)));
+        let (power, lobes) = rayon::join(
+            || powers(values(piece).view(), [rows, columns]),
+            || {
+                let lobes = powers(weights(piece).view(), [rows / COARSE, columns / COARSE]);
+                let whole = lobes[(0, 0)];
+                lobes / whole
+            },
         );
-        let whole = lobes[(0, 0)];
-        lobes.mapv_inplace(|power| power / whole);
         let floor = Floor::new(&power, columns);
         Self { power, columns, lobes, floor }
     }
@@ -71,7 +78,8 @@ impl Spectrum {
 
     /// The largest power of the values about a wave.
     pub(crate) fn about(&self, wave: Vector) -> f64 {
-        self.largest(&self.power, wave, 0)
+        let place = [wave[0] * self.power.nrows() as f64, wave[1] * self.columns as f64];
+        around(&self.power, place, 0)
     }
 
     /// Power at `wave` of the side lobes of waves with these powers, where they add up.
@@ -80,27 +88,22 @@ impl Spectrum {
             let opposite = [wave[0] + peak.wave[0], wave[1] + peak.wave[1]];
             // Peaks are known to part of a step, and lobes change within one.
             let lobes = [minus(wave, peak.wave), opposite];
-            let lobes = lobes.map(|by| self.largest(&self.lobes, by, 1));
+            let lobes = lobes.map(|by| self.lobe(by));
             peak.power.sqrt() * (lobes[0].sqrt() + lobes[1].sqrt())
         };
         of.iter().map(amplitude).sum::<f64>().powi(2)
     }
 
-    /// The largest of the four values about a wave, and of those this many steps further.
-    fn largest(&self, power: &Array2<f64>, wave: Vector, further: isize) -> f64 {
-        let wave = if wave[1] < 0.0 { wave.map(|x| -x) } else { wave };
-        let n = self.power.nrows() as isize;
-        let (i, j) = (wave[0] * n as f64, wave[1] * self.columns as f64);
-        let mut most = 0.0_f64;
-        for i in i.floor() as isize - further..=i.ceil() as isize + further {
-            for j in j.floor() as isize - further..=j.ceil() as isize + further {
-                // The other side of no columns has the opposite rows.
-                let i = if j < 0 { -i } else { i };
-                let place = (i.rem_euclid(n) as usize, j.unsigned_abs());
-                most = most.max(power.get(place).copied().unwrap_or(0.0));
-            }
+    /// The largest of the side lobes this far from a wave and up to a step further; none far away,
+    /// since weights are smooth.
+    fn lobe(&self, by: Vector) -> f64 {
+        let i = by[0] * self.power.nrows() as f64;
+        let j = by[1] * self.columns as f64;
+        let (rows, cols) = self.lobes.dim();
+        if i.abs() > rows as f64 / 2.0 - 2.0 || j.abs() > cols as f64 - 3.0 {
+            return 0.0;
         }
-        most
+        around(&self.lobes, [i, j], 1)
     }
 
     /// The peaks that stand out, the strongest first, each wave once with its opposite.
@@ -179,32 +182,81 @@ impl Spectrum {
     }
 }
 
-/// Power of the waves of what `of` the weights and values of each row chooses.
-fn powers(
-    piece: &Piece<'_>,
-    [rows, columns]: [usize; 2],
-    of: impl Fn(Vec<f64>, Vec<f64>) -> Vec<f64> + Sync,
-) -> Array2<f64> {
+/// The largest of the four values about a place among powers of waves, and of those this many steps
+/// further; opposite waves have equal powers.
+fn around(power: &Array2<f64>, place: [f64; 2], further: isize) -> f64 {
+    let n = power.nrows() as isize;
+    let [i, j] = if place[1] < 0.0 { place.map(|x| -x) } else { place };
+    let mut most = 0.0_f64;
+    for i in i.floor() as isize - further..=i.ceil() as isize + further {
+        for j in j.floor() as isize - further..=j.ceil() as isize + further {
+            let i = if j < 0 { -i } else { i };
+            let place = (i.rem_euclid(n) as usize, j.unsigned_abs());
+            most = most.max(power.get(place).copied().unwrap_or(0.0));
+        }
+    }
+    most
+}
+
+/// The weighted pixels of a piece.
+fn values(piece: &Piece<'_>) -> Array2<f64> {
+    let [top, left, bottom, right] = piece.place;
+    let mut all = Array2::zeros((bottom - top, right - left));
+    let lines: Vec<_> = all.axis_iter_mut(Axis(0)).collect();
+    lines.into_par_iter().zip(top..bottom).for_each(|(mut line, row)| {
+        let mut weights = vec![0.0; line.len()];
+        piece.row(row, &mut weights, line.as_slice_mut().expect("rows are contiguous"));
+    });
+    all
+}
+
+/// Sums of the weights of a piece over squares of [`COARSE`] px.
+fn weights(piece: &Piece<'_>) -> Array2<f64> {
+    let [top, left, bottom, right] = piece.place;
+    let shape = [bottom - top, right - left].map(|side| side.div_ceil(COARSE));
+    let mut all = Array2::zeros(shape);
+    let lines: Vec<_> = all.axis_iter_mut(Axis(0)).collect();
+    lines.into_par_iter().zip((top..bottom).into_par_iter().step_by(COARSE)).for_each(
+        |(mut line, first)| {
+            let mut weights = vec![0.0; right - left];
+            for row in first..(first + COARSE).min(bottom) {
+                piece.weights(row, &mut weights);
+                for (to, own) in line.iter_mut().zip(weights.chunks(COARSE)) {
+                    *to += own.iter().sum::<f64>();
+                }
+            }
+        },
+    );
+    all
+}
+
+/// Power of the waves in `values`, followed by zeros up to this shape.
+fn powers(values: ArrayView2<'_, f64>, [rows, columns]: [usize; 2]) -> Array2<f64> {
     let mut waves = Array2::<Complex64>::default((rows, columns / 2 + 1));
     let along = forward_real(columns);
-    let lines: Vec<_> = waves.axis_iter_mut(Axis(0)).collect();
-    lines.into_par_iter().zip(piece.place[0]..piece.place[2]).for_each(|(mut line, row)| {
-        let (mut weights, mut values) = (vec![0.0; piece.width()], vec![0.0; piece.width()]);
-        piece.row(row, &mut weights, &mut values);
-        let mut chosen = of(weights, values);
-        chosen.resize(columns, 0.0);
-        let mut spectrum = along.make_output_vec();
-        along.process(&mut chosen, &mut spectrum).expect("lengths fit");
-        line.iter_mut().zip(spectrum).for_each(|(to, value)| *to = value);
+    let lines: Vec<_> = waves.axis_iter_mut(Axis(0)).take(values.nrows()).collect();
+    lines.into_par_iter().zip(values.axis_iter(Axis(0)).into_par_iter()).for_each(|(to, from)| {
+        let mut line: Vec<f64> = from.to_vec();
+        line.resize(columns, 0.0);
+        let to = to.into_slice().expect("rows are contiguous");
+        along.process(&mut line, to).expect("lengths fit");
     });
     let down = forward(rows);
     let mut power = Array2::zeros(waves.dim());
-    let columns_of = power.axis_iter_mut(Axis(1)).into_par_iter();
-    columns_of.zip(waves.axis_iter(Axis(1)).into_par_iter()).for_each(|(mut to, from)| {
-        let mut line = from.to_vec();
-        down.process(&mut line);
-        to.iter_mut().zip(line).for_each(|(to, value)| *to = value.norm_sqr());
-    });
+    let columns_of = power.axis_chunks_iter_mut(Axis(1), ABREAST).into_par_iter();
+    columns_of.zip(waves.axis_chunks_iter(Axis(1), ABREAST).into_par_iter()).for_each(
+        |(mut to, from)| {
+            let mut lines = vec![Complex64::default(); rows * from.ncols()];
+            for (i, row) in from.axis_iter(Axis(0)).enumerate().take(values.nrows()) {
+                row.iter().enumerate().for_each(|(j, value)| lines[j * rows + i] = *value);
+            }
+            down.process(&mut lines);
+            for (i, mut row) in to.axis_iter_mut(Axis(0)).enumerate() {
+                let column = |j: usize| lines[j * rows + i].norm_sqr();
+                row.iter_mut().enumerate().for_each(|(j, power)| *power = column(j));
+            }
+        },
+    );
     power
 }
 
@@ -222,7 +274,8 @@ impl Floor {
         let mut rings: Vec<Vec<f64>> = vec![Vec::new(); (0.75 / width) as usize + 1];
         for ((i, j), &value) in power.indexed_iter() {
             let down = i.min(rows - i) as f64 / rows as f64;
-            let radius = down.hypot(j as f64 / columns as f64);
+            let right = j as f64 / columns as f64;
+            let radius = (down * down + right * right).sqrt();
             rings[(radius / width) as usize].push(value);
         }
         let total: f64 = power.iter().copied().fold(0.0, f64::max);
@@ -244,7 +297,7 @@ impl Floor {
     }
 
     fn at(&self, wave: Vector) -> f64 {
-        let ring = (wave[0].hypot(wave[1]) / self.width) as usize;
+        let ring = ((wave[0] * wave[0] + wave[1] * wave[1]).sqrt() / self.width) as usize;
         self.rings[ring.min(self.rings.len() - 1)]
     }
 }

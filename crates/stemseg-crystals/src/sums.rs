@@ -70,6 +70,21 @@ impl Sums {
     }
 }
 
+/// Sum of the products, in a fixed order that may be taken several at a time.
+fn product(a: &[f64], b: &[f64]) -> f64 {
+    const ABREAST: usize = 8;
+    let mut sums = [0.0; ABREAST];
+    let (a_parts, b_parts) = (a.chunks_exact(ABREAST), b.chunks_exact(ABREAST));
+    let rest = a_parts.remainder().iter().zip(b_parts.remainder());
+    let rest: f64 = rest.map(|(a, b)| a * b).sum();
+    for (a, b) in a_parts.zip(b_parts) {
+        for i in 0..ABREAST {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Waves along the columns, `[waves, columns]` each.
 struct Tables<'a> {
     waves: &'a [Vector],
@@ -121,10 +136,7 @@ impl<'a> Tables<'a> {
                 squares += pairs.filter(|(w, _)| **w > 0.0).map(|(w, v)| v * v / w).sum::<f64>();
                 for (j, turn) in turns.iter().enumerate() {
                     let (cos, sin) = (self.row(&self.cos, j), self.row(&self.sin, j));
-                    let of = |table: &[f64]| -> f64 {
-                        let pairs = values[block.clone()].iter().zip(&table[block.clone()]);
-                        pairs.map(|(v, t)| v * t).sum()
-                    };
+                    let of = |table: &[f64]| product(&values[block.clone()], &table[block.clone()]);
                     sums[at * turns.len() + j] += turn * Complex64::new(of(cos), -of(sin));
                 }
             }

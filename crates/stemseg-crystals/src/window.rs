@@ -10,31 +10,38 @@ use crate::plane::Vector;
 
 /// Steps of the distances of neighbours along an axis and across (Borgefors, Distance
 /// transformations in digital images, Computer Vision, Graphics and Image Processing 34, 1986).
-const ALONG: u16 = 3;
-const ACROSS: u16 = 4;
+const ALONG: i16 = 3;
+const ACROSS: i16 = 4;
 /// Rows that one task looks at.
 pub(crate) const ROWS: usize = 16;
 
 /// How far each pixel lies inside its region, right to 8 %.
-pub(crate) struct Distances(Array2<u16>);
+pub(crate) struct Distances(Array2<i16>);
 
 impl Distances {
     /// From the `numbers` of the regions `[rows, cols]`, 0 where there is none. The border of the
     /// image is one of every region.
     pub(crate) fn new(numbers: &Array2<u32>) -> Self {
         let (rows, cols) = numbers.dim();
-        let mut steps = Array2::from_elem((rows, cols), u16::MAX / 2);
+        let mut steps = Array2::from_elem((rows, cols), i16::MAX / 2);
         for r in 0..rows {
-            for c in 0..cols {
-                let own = numbers[(r, c)];
-                let inner = r > 0 && c > 0 && r + 1 < rows && c + 1 < cols;
-                let same = |r: usize, c: usize| numbers[(r, c)] == own;
-                let within =
-                    inner && same(r - 1, c) && same(r + 1, c) && same(r, c - 1) && same(r, c + 1);
-                if own == 0 {
-                    steps[(r, c)] = 0;
+            let line = |r: usize| numbers.slice(s![r, ..]).to_slice().expect("rows are contiguous");
+            let (own, above) = (line(r), line(r.saturating_sub(1)));
+            let below = line((r + 1).min(rows - 1));
+            let border = r == 0 || r + 1 == rows;
+            for (c, to) in steps.row_mut(r).iter_mut().enumerate() {
+                let here = own[c];
+                let within = !border
+                    && c > 0
+                    && c + 1 < cols
+                    && above[c] == here
+                    && below[c] == here
+                    && own[c - 1] == here
+                    && own[c + 1] == here;
+                if here == 0 {
+                    *to = 0;
                 } else if !within {
-                    steps[(r, c)] = ALONG;
+                    *to = ALONG;
                 }
             }
         }
@@ -50,39 +57,44 @@ impl Distances {
 }
 
 /// Lets distances grow from pixel to pixel, down and up again.
-fn spread(steps: &mut Array2<u16>) {
+fn spread(steps: &mut Array2<i16>) {
     let (rows, cols) = steps.dim();
-    let all = steps.as_slice_mut().expect("a fresh array is contiguous");
-    let mut take = |at: usize, from: [Option<usize>; 4]| {
-        for (from, cost) in from.into_iter().zip([ALONG, ACROSS, ALONG, ACROSS]) {
-            if let Some(from) = from {
-                all[at] = all[at].min(all[from] + cost);
-            }
-        }
-    };
-    for at in 0..rows * cols {
-        let (up, left, right) = (at >= cols, at % cols > 0, (at + 1) % cols > 0);
-        take(
-            at,
-            [
-                left.then(|| at - 1),
-                (up && left).then(|| at - cols - 1),
-                up.then(|| at - cols),
-                (up && right).then(|| at - cols + 1),
-            ],
-        );
+    if rows == 0 || cols == 0 {
+        return;
     }
-    for at in (0..rows * cols).rev() {
-        let (down, left, right) = (at + cols < rows * cols, at % cols > 0, (at + 1) % cols > 0);
-        take(
-            at,
-            [
-                right.then(|| at + 1),
-                (down && right).then(|| at + cols + 1),
-                down.then(|| at + cols),
-                (down && left).then(|| at + cols - 1),
-            ],
-        );
+    let all = steps.as_slice_mut().expect("a fresh array is contiguous");
+    for r in 0..rows {
+        let (before, own) = all.split_at_mut(r * cols);
+        let own = &mut own[..cols];
+        if r > 0 {
+            from_row(&before[(r - 1) * cols..], own);
+        }
+        for c in 1..cols {
+            own[c] = own[c].min(own[c - 1] + ALONG);
+        }
+    }
+    for r in (0..rows).rev() {
+        let (own, after) = all.split_at_mut((r + 1) * cols);
+        let own = &mut own[r * cols..];
+        if r + 1 < rows {
+            from_row(&after[..cols], own);
+        }
+        for c in (0..cols - 1).rev() {
+            own[c] = own[c].min(own[c + 1] + ALONG);
+        }
+    }
+}
+
+/// Lets distances grow from one row to its neighbour.
+fn from_row(from: &[i16], to: &mut [i16]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = (*to).min(from + ALONG);
+    }
+    for (to, from) in to[1..].iter_mut().zip(from) {
+        *to = (*to).min(from + ACROSS);
+    }
+    for (to, from) in to.iter_mut().zip(&from[1..]) {
+        *to = (*to).min(from + ACROSS);
     }
 }
 
@@ -124,6 +136,8 @@ pub(crate) struct Piece<'a> {
     number: u32,
     /// Weights by distance.
     table: Vec<f64>,
+    /// Distances of the columns from the ends of the part, which is one of the region too.
+    ends: Vec<i16>,
     /// First row and column, and those after the last.
     pub(crate) place: [usize; 4],
     /// Coefficients of `1, x, y, xx, xy, yy` of what is taken off.
@@ -148,6 +162,7 @@ impl<'a> Piece<'a> {
             scene,
             number,
             table: rim.table(),
+            ends: (place[1]..place[3]).map(|col| steps_within(col, place[1], place[3])).collect(),
             place,
             level: [0.0; 6],
             sum: 0.0,
@@ -174,12 +189,15 @@ impl<'a> Piece<'a> {
     }
 
     /// Weights of the pixels of `row` of the image.
-    fn weights(&self, row: usize, to: &mut [f64]) {
+    pub(crate) fn weights(&self, row: usize, to: &mut [f64]) {
         let columns = self.place[1]..self.place[3];
         let numbers = self.scene.numbers.slice(s![row, columns.clone()]);
         let steps = self.scene.distances.0.slice(s![row, columns]);
-        for ((to, &number), &steps) in to.iter_mut().zip(numbers).zip(steps) {
-            let own = self.table.get(usize::from(steps)).copied().unwrap_or(1.0);
+        let end = steps_within(row, self.place[0], self.place[2]);
+        let places = numbers.iter().zip(steps).zip(&self.ends);
+        for (to, ((&number, &steps), &across)) in to.iter_mut().zip(places) {
+            let steps = steps.min(across).min(end);
+            let own = self.table.get(steps as usize).copied().unwrap_or(1.0);
             *to = if number == self.number { own } else { 0.0 };
         }
     }
@@ -273,6 +291,12 @@ impl<'a> Piece<'a> {
         // A uniform piece of side L has moments of L^2 / 12.
         (12.0 * square.max(0.0)).sqrt()
     }
+}
+
+/// Distance of a row or column from those outside `first` to before `end`.
+fn steps_within(at: usize, first: usize, end: usize) -> i16 {
+    let away = (at + 1 - first).min(end - at);
+    ALONG.saturating_mul(i16::try_from(away).unwrap_or(i16::MAX))
 }
 
 /// The part of at most `side` px along each axis of `region` in which most of it lies.
