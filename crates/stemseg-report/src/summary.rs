@@ -60,7 +60,7 @@ pub struct Summary {
     /// How long the boundaries between labels are, the longest first, and how the crystals on both
     /// sides are related where the lattices are known.
     pub boundaries: Vec<LabelBoundary>,
-    /// Regions below so many px were given to neighbours, where that was asked for.
+    /// What regions had to have at least, px, where smaller ones were given to neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_region_px: Option<f64>,
     /// The connected regions of each label: how many, and how large; those that the image cuts off

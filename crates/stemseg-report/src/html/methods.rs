@@ -18,7 +18,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
     let body = html! {
         p { (paragraph(content)) }
         ol.note {
-            li { "stemseg " (content.summary.stemseg_version) ", " (env!("CARGO_PKG_REPOSITORY")) }
+            li { "stemseg " (content.summary.stemseg_version) ", " (env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://")) }
             li { (PAPER) }
         }
     };
