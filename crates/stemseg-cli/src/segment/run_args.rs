@@ -51,7 +51,7 @@ pub(crate) struct RunArgs {
     ///
     /// The smallest first, each to the one with which it shares the longest boundary. How sure its pixels are
     /// becomes their membership in that pattern.
-    #[arg(long, value_name = "AREA", value_parser = Area::parse, allow_negative_numbers = true, help_heading = "Label map")]
+    #[arg(long, value_name = "AREA", value_parser = Area::parse, allow_negative_numbers = true, help_heading = "Output")]
     least_region: Option<Area>,
 
     /// Leave out lattices.csv, and what summary.json says of lattices and of how crystals are related.

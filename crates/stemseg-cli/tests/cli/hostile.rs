@@ -39,7 +39,7 @@ fn names_are_spelled_out_on_the_terminal_and_in_the_report() {
     // Where the name is that of the result, and in tables, which have lines.
     let output = Job::new().image(NAME).succeed(&place);
     let said = text(&output.stdout);
-    assert!(is_plain(&said) && said.lines().count() == 3, "{said}");
+    assert!(is_plain(&said) && said.lines().count() == 5, "{said}");
     let again = Job::new().image(NAME).refused(&place, "again", &["exists already"]);
     assert!(is_plain(&again), "{again}");
     let output = stemseg(&place).args(["info", NAME]).output().unwrap();

@@ -11,8 +11,17 @@ fn a_run_tells_sites_areas_and_the_folder() {
     let output = Job::new().succeed(&place);
     let (said, noted) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(noted, "", "nothing to note, and no progress where there is no terminal");
-    assert_eq!(said.lines().count(), 3, "{said}");
-    for word in ["323 sites", "49 channels", "k = 2", "1: ", "2: ", " %", "image.stemseg"] {
+    assert_eq!(said.lines().count(), 5, "{said}");
+    for word in [
+        "323 sites",
+        "49 channels",
+        "k = 2",
+        "1: ",
+        "2: ",
+        " %",
+        "lattice 1  square",
+        "image.stemseg",
+    ] {
         assert!(said.contains(word), "'{word}' is not in: {said}");
     }
 }
@@ -54,7 +63,8 @@ fn verbose_says_why_on_stderr() {
     for word in ["17 rows x 19 columns", "12x12 px", "49 channels"] {
         assert!(said.contains(word), "'{word}' is not in: {said}");
     }
-    assert_eq!(text(&output.stdout).lines().count(), 3);
+    // One line for each lattice among them.
+    assert_eq!(text(&output.stdout).lines().count(), 5);
 }
 
 /// The program with stdout going into a pipe whose reader is gone.
