@@ -9,7 +9,8 @@ use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
 fn scene(name: &str, groups: &[&str], settings: &Settings) -> Simulated {
     let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
-    simulate(&Scene::new(name, &groups, None).unwrap(), settings, &stemseg::Silent).unwrap()
+    let scene = Scene::new(name, &groups, None).expect("a scene of the list");
+    simulate(&scene, settings, &stemseg::Silent).expect("it can be simulated")
 }
 
 fn crystals(image: &Array2<f32>, labels: &Array2<u16>, size: Option<PixelSize>) -> Crystals {
@@ -105,7 +106,6 @@ fn lattices_are_those_that_were_drawn_and_errors_say_how_far() {
             }
         }
     }
-    println!("{within} of {all} within two errors");
     assert!(within as f64 >= 0.9 * all as f64, "{within} of {all} within two errors");
 }
 

@@ -112,8 +112,8 @@ fn labels(summary: &Summary) -> Vec<String> {
         Labels::Nearest => "Each pixel has the label of the nearest site.".to_owned(),
         Labels::Interpolated { smooth, .. } => {
             let smooth = match smooth {
-                s if s == 0.0 => "were not smoothed".to_owned(),
-                s if s == 1.0 => "were smoothed".to_owned(),
+                0.0 => "were not smoothed".to_owned(),
+                1.0 => "were smoothed".to_owned(),
                 s => format!("were smoothed (strength {})", significant(s, 3)),
             };
             format!(
