@@ -1,4 +1,4 @@
-//! How far averaged scores may be apart: what [`regions`](crate::labels::regions) makes of scores, made of their
+//! How far averaged scores may be apart: what [`regions`] makes of scores, made of their
 //! bounds.
 
 use ndarray::{Array2, Array3, Axis, Zip};

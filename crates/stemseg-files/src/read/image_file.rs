@@ -70,7 +70,7 @@ impl ImageFile {
     }
 
     /// The number of the image that is read: `image` where there is such an image, or
-    /// the one that [`read_frame`] takes.
+    /// the one that [`read_frame`](super::read_frame) takes.
     ///
     /// # Errors
     /// [`Error::Parameter`](stemseg::Error::Parameter) where there is none,
@@ -82,7 +82,7 @@ impl ImageFile {
     /// Frame `frame`, from 0, of the image of this number; a single image has one.
     ///
     /// # Errors
-    /// As [`read`].
+    /// As [`read`](super::read()).
     pub fn load(&mut self, image: usize, frame: usize) -> Result<Image> {
         let image = self.choose(Some(image))?;
         choice::frame(&self.path, &self.entries()[image], Some(Frame::Number(frame)))?;
@@ -123,7 +123,7 @@ impl ImageFile {
     }
 
     /// The memory that reading an image takes, with its pixels as f32 in addition, bytes; for
-    /// `image` and `frame` as in [`read_frame`].
+    /// `image` and `frame` as in [`read_frame`](super::read_frame).
     ///
     /// # Errors
     /// As [`choose`](Self::choose).
@@ -137,10 +137,10 @@ impl ImageFile {
         Ok(values.saturating_mul(2).saturating_add(pixels.saturating_mul(4 + sums)))
     }
 
-    /// As [`read_frame`].
+    /// As [`read_frame`](super::read_frame).
     ///
     /// # Errors
-    /// As [`read_frame`].
+    /// As [`read_frame`](super::read_frame).
     pub fn read(mut self, image: Option<usize>, frame: Option<Frame>) -> Result<Loaded> {
         let number = self.choose(image)?;
         let entry = self.entries()[number].clone();
