@@ -8,9 +8,9 @@ use stemseg_run::{Format, Output};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct FormatArgs {
-    /// Formats of the label map: tiff, npy, ome-zarr, hspy, roi, geojson, svg.
+    /// Formats: tiff, npy, ome-zarr, hspy, roi, geojson, svg.
     ///
-    /// Several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
+    /// Those of the label map, and of the outlines of its regions; several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
     /// napari and Fiji, with the image. hspy: labels.hspy for HyperSpy. The outlines of regions: rois.zip (roi) for Fiji's ROI Manager,
     /// regions.geojson for QuPath and Python, regions.svg for figures.
     #[arg(

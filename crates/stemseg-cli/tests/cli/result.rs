@@ -93,7 +93,7 @@ fn regions_that_are_too_small_go_to_their_neighbours() {
     let other = again.set("--least-region", "1");
     other.refused(&place, "another", &["least-region was", "--force"]);
     let nm2 = job.with(&[("--out", "nm"), ("--least-region", "4nm2")]);
-    nm2.refused(&place, "without a pixel size", &["--least-region 4nm2", "--pixel-size"]);
+    nm2.refused(&place, "without a pixel size", &["least-region = 4nm2", "--pixel-size"]);
     assert!(!place.path("nm").exists());
 }
 
