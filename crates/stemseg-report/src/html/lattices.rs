@@ -57,7 +57,7 @@ fn row(lattice: &LabelLattice) -> Markup {
                     (numbers(cell))
                     td {
                         @if let Some(common) = &lattice.common {
-                            img src=(averaged(common)) width=(SIDE) height=(SIDE) alt="averaged unit cells" loading="lazy";
+                            img src=(averaged(common)) width=(SIDE) height=(SIDE) alt="averaged unit cells";
                         }
                     }
                 }
