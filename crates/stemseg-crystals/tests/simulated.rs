@@ -54,6 +54,29 @@ fn away(cell: &Cell, truth: [[f64; 2]; 2]) -> [[f64; 2]; 4] {
     ]
 }
 
+/// Waves of an ordered crystal lie between those of its columns, and are weak: too weak here for the
+/// strongest peaks to tell.
+#[test]
+fn weak_waves_between_those_of_columns_make_the_cell_of_an_ordered_crystal() {
+    let wave = |x: f64| (x * std::f64::consts::TAU).cos();
+    let noise = |r: usize, c: usize| ((r * 7919 + c * 104_729 + r * c) % 1009) as f64 / 1009.0;
+    let of = |order: f64| {
+        let image = Array2::from_shape_fn((256, 256), |(r, c)| {
+            let (y, x) = (r as f64 / 10.0, c as f64 / 10.0);
+            (wave(y) + wave(x) + order * wave((y + x) / 2.0) + 0.5 * noise(r, c)) as f32
+        });
+        let found = crystals(&image, &Array2::ones((256, 256)), None);
+        found.patterns[0].found.as_ref().expect("a lattice").cell.lengths_px.map(|a| a.value)
+    };
+    for (order, side) in [(0.0, 10.0), (0.13, 200.0_f64.sqrt())] {
+        assert!(
+            of(order).iter().all(|a| (a / side - 1.0).abs() < 1e-3),
+            "{order}: {:?}",
+            of(order)
+        );
+    }
+}
+
 /// Scenes, plane groups, and the types of the lattices of their phases.
 type Case = (&'static str, &'static [&'static str], &'static [Option<LatticeType>]);
 
