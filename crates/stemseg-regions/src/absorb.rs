@@ -36,10 +36,9 @@ impl Regions {
         (0..self.all.len()).map(|i| growing.labels[growing.root(i)]).collect()
     }
 
-    /// The pixels whose label is another once regions below `least` px have gone to neighbours,
-    /// as [`absorbed`](Self::absorbed) says.
-    pub fn changes(&self, least: f64) -> Vec<LabelRun> {
-        let labels = self.absorbed(least);
+    /// The pixels whose label is another where regions have these `labels`, as
+    /// [`absorbed`](Self::absorbed) gives them.
+    pub fn changes(&self, labels: &[u16]) -> Vec<LabelRun> {
         let changed = self.connected.runs().filter_map(|(row, cols, number)| {
             let region = number.checked_sub(1)? as usize;
             let label = labels[region];
@@ -126,9 +125,9 @@ mod tests {
     use super::*;
 
     fn after(labels: &Array2<u16>, least: f64) -> Array2<u16> {
+        let regions = Regions::new(&labels.view(), None, None);
         let mut after = labels.clone();
-        for LabelRun { row, cols, label } in Regions::new(&labels.view(), None, None).changes(least)
-        {
+        for LabelRun { row, cols, label } in regions.changes(&regions.absorbed(least)) {
             after.slice_mut(ndarray::s![row, cols]).fill(label);
         }
         after

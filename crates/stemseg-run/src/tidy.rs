@@ -30,11 +30,11 @@ pub(crate) fn absorb(
 /// The same in one result.
 fn absorb_in(patterns: &mut Patterns, least: f64) -> Option<String> {
     let regions = Regions::new(&patterns.map, None, None);
-    let changes = regions.changes(least);
+    let labels = regions.absorbed(least);
+    let changes = regions.changes(&labels);
     if changes.is_empty() {
         return None;
     }
-    let labels = regions.absorbed(least);
     let gone = regions.all().iter().zip(&labels).filter(|(region, label)| region.label != **label);
     let (mut count, mut pixels) = (0, 0);
     for (region, _) in gone {
