@@ -24,7 +24,7 @@ use crate::input::read::{Read, with_path};
 use crate::method::{Method, Prepared};
 use crate::observer::Observer;
 use crate::result::names::planned;
-use crate::result::write::Writing;
+use crate::result::write::{Writing, regions};
 use crate::{Area, Output, Request, sweep_beside, tidy};
 
 /// An image that was segmented, with everything that its result folder says.
@@ -153,8 +153,7 @@ impl Single {
 
     /// The connected regions of the labels.
     pub fn regions(&self) -> Regions {
-        let (result, size) = (&self.found.results[0], self.input.summary.pixel_size_nm);
-        Regions::new(&result.map, Some(&result.map.confidence(&result.memberships)), size)
+        regions(&self.found.results[0], &self.input)
     }
 
     /// What summary.json says, except for the list of files.

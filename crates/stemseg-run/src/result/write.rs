@@ -116,9 +116,8 @@ impl Writing<'_> {
     pub(crate) fn tell(&self, found: &Segmentation, index: usize) -> Told {
         let mut summary = self.summary(found, index);
         let begun = Instant::now();
-        let Patterns { map, memberships, .. } = &found.results[index];
+        let regions = regions(&found.results[index], self.input);
         let size = self.input.summary.pixel_size_nm;
-        let regions = Regions::new(map, Some(&map.confidence(memberships)), size);
         summary.regions = Grains::all(&regions);
         let pixels = self.input.micrograph.pixels();
         let crystals = self.options.lattices.then(|| Crystals::new(pixels, &regions, size));
@@ -165,6 +164,11 @@ impl Writing<'_> {
         let files = files.into_iter().map(|(name, write)| (place(&name), write));
         in_parallel(&files.collect::<Vec<_>>())
     }
+}
+
+/// The connected regions of a result, with their confidence.
+pub(crate) fn regions(Patterns { map, memberships, .. }: &Patterns, input: &Read) -> Regions {
+    Regions::new(map, Some(&map.confidence(memberships)), input.summary.pixel_size_nm)
 }
 
 /// Writes each file in a thread of its own, for compressing takes most of the
