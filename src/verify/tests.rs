@@ -299,8 +299,11 @@ fn every_new_stage_shows_a_backend_that_is_wrong() {
     };
     shows(params(), jittered, &["components", "features"]);
     // Patterns lie nearer to each other.
-    let nearer = |f: &mut Array2<f32>| f.mapv_inplace(|v| 0.25 * v);
-    shows(params(), nearer, &["scores", "labels", "confidence"]);
+    let halved = |f: &mut Array2<f32>| f.mapv_inplace(|v| 0.5 * v);
+    shows(params(), halved, &["scores", "labels"]);
+    // What is given back to averages makes the bounds of confidence wider.
+    let quartered = |f: &mut Array2<f32>| f.mapv_inplace(|v| 0.25 * v);
+    shows(params(), quartered, &["scores", "labels", "confidence"]);
     // Each site has the features of the one opposite.
     let exchanged = |f: &mut Array2<f32>| {
         let turned = f.slice(s![..;-1, ..]).to_owned();
