@@ -7,9 +7,10 @@ use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::backend::{self, Backend, Check};
 use crate::image::micrograph::{Micrograph, Pixel, Screening};
-use crate::image::sampling::Sampling;
 use crate::lattice::Repetition;
-use crate::model::{self, Like, Model, Scale};
+use crate::model::Model;
+use crate::pipeline::many::Planned;
+use crate::pipeline::many::steps::Kind;
 use crate::pipeline::{self, Also, Segmentation};
 use crate::plan::{Labels, Params, Plan, automatic};
 use crate::progress::{Progress, Silent};
@@ -211,39 +212,29 @@ impl Segmenter {
         let Some((first, others)) = micrographs.split_first() else {
             return Err(Error::parameter("images", 0, "give at least one"));
         };
-        let (plan, repetition) = self.plan(first)?;
-        let backend = self.backend(&plan)?;
-        let mut planned = vec![pipeline::many::Planned { micrograph: first, plan, repetition }];
+        let kind = self.kind(&**first)?;
+        let mut planned = vec![self.planned(kind.first(first))?];
         for micrograph in others {
-            let (plan, repetition) = self.like(&planned[0], micrograph)?;
-            planned.push(pipeline::many::Planned { micrograph, plan, repetition });
+            planned.push(self.planned(kind.other(micrograph))?);
         }
+        let backend = self.backend(&planned[0].plan)?;
         pipeline::many::fit(&planned, backend, progress)
     }
 
-    /// The plan for `micrograph` with the parameters of the `first` image, resampled so that
-    /// crystals repeat as they do there.
-    fn like(
-        &self,
-        first: &pipeline::many::Planned<'_>,
-        micrograph: &Micrograph,
-    ) -> Result<(Plan, Repetition)> {
-        let own = automatic::period(micrograph);
-        let mut params = first.plan.params().clone();
-        if let Some(fitted) = params.sampling {
-            let sizes = first.micrograph.pixel_size().zip(micrograph.pixel_size());
-            match model::period(fitted.period, sizes, own, Scale::Auto)? {
-                Like::Period(period) => params.sampling = Some(Sampling { period, ..fitted }),
-                Like::Other { model, image } => {
-                    let reason = format!(
-                        "crystals repeat every {model:.3} nm in the first, but every {image:.3} nm in \
-                         another; check the pixel sizes"
-                    );
-                    return Err(Error::parameter("images", "of different kinds", reason));
-                }
-            }
-        }
-        Ok((self.within(Plan::new(params, micrograph)?)?, Repetition::new(own, None)))
+    /// The layer below: what several images that are fitted to together have in common, by the
+    /// `first` of them. See [`pipeline::many::steps`].
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn kind<I: Image + ?Sized>(&self, first: &I) -> Result<Kind> {
+        let first = first.micrograph()?;
+        let (plan, repetition) = self.plan(&first)?;
+        Ok(Kind::new(&first, &plan, repetition))
+    }
+
+    fn planned<'a>(&self, planned: Result<Planned<'a>>) -> Result<Planned<'a>> {
+        let Planned { micrograph, plan, repetition } = planned?;
+        Ok(Planned { micrograph, plan: self.within(plan)?, repetition })
     }
 
     /// The layer below: what is computed for `micrograph`, and how the image repeats.

@@ -11,6 +11,7 @@ mod found;
 mod functions;
 mod model;
 mod pixels;
+mod steps;
 mod watch;
 
 use pyo3::prelude::*;
@@ -31,4 +32,6 @@ mod _core {
     };
     #[pymodule_export]
     use super::model::Model;
+    #[pymodule_export]
+    use super::steps::Steps;
 }

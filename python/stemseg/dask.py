@@ -1,9 +1,14 @@
 """Films and archives on Dask: one model for all frames, labels chunk by chunk.
 
-`fit` learns the patterns of frames that are evenly spread over the film, as one task. `predict` maps a
-model over the chunks of a film. `run` writes labels into a zarr group, with a marker for each chunk
-that is finished, so that a second run does only what is missing. There is no scheduler here: what is
-set up with ``dask.distributed`` is what computes.
+`fit` learns the patterns of frames that are evenly spread over the film: each frame is described where
+it is, sums are merged in pairs, and what is small is put together. `predict` maps a model over the
+chunks of a film. `run` writes labels into a zarr group, with a marker for each chunk that is finished,
+so that a second run does only what is missing. There is no scheduler here: what is set up with
+``dask.distributed`` is what computes.
+
+Each worker uses as many threads as Dask gives it. Where its environment has ``STEMSEG_DEVICE``, it
+computes on that device unless ``device=`` names one: so each of several workers has a graphics card of
+its own.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from stemseg import _core
 from stemseg._model import Model
+from stemseg._options import Options, options
 
 __all__ = ["fit", "frames_of", "predict", "run"]
 
@@ -85,33 +92,70 @@ def _of_files(paths: Sequence[Path], chunk: int) -> Any:
     return da.map_blocks(read, chunks=chunks, dtype=first.dtype, name=name, meta=np.empty((0, 0, 0), first.dtype))
 
 
-def _threads() -> None:
-    """Gives this process the threads that its worker has, before any are started."""
+def _device(named: str | None) -> str | None:
+    """The device of this worker unless another is named; it gets the threads that Dask gives it."""
     try:
         from distributed import get_worker
 
-        count = get_worker().state.nthreads
+        # Before any are started.
+        os.environ.setdefault("RAYON_NUM_THREADS", str(get_worker().state.nthreads))
     except (ImportError, ValueError, AttributeError):
-        return
-    os.environ.setdefault("RAYON_NUM_THREADS", str(count))
+        pass
+    return os.environ.get("STEMSEG_DEVICE", named) if named in (None, "auto") else named
 
 
-def _fitted(images: list[np.ndarray], n_patterns: Any, keywords: dict[str, Any]) -> str:
+def _steps(settings: Options) -> Any:
+    return _core.Steps([(name, _device(value) if name == "device" else value) for name, value in settings])
+
+
+def _step(name: str, settings: Options, image: np.ndarray | None, *given: Any) -> bytes:
+    """One step of a fit, of an image or of what images gave."""
+    from stemseg._estimator import _core_pixels
+    from stemseg._images import image as as_image
+
+    step = getattr(_steps(settings), name)
+    return step(*given) if image is None else step(_core_pixels(as_image(image)), *given)
+
+
+def _model(settings: Options, *given: Any) -> str:
+    return _steps(settings).model(*given).to_json()
+
+
+def _alone(image: np.ndarray, keywords: dict[str, Any]) -> str:
     from stemseg._estimator import Segmenter
 
-    _threads()
-    return Segmenter(n_patterns, **keywords).fit(images).model_.to_json()
+    keywords = keywords | {"device": _device(keywords["device"])}
+    return Segmenter(**keywords).fit(image).model_.to_json()
+
+
+def _in_pairs(parts: list[Any], merge: Any) -> Any:
+    """All parts merged: neighbours in pairs, these in pairs, and so on, as in one process."""
+    while len(parts) > 1:
+        parts = [merge(*parts[i : i + 2]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+    return parts[0]
 
 
 def _labelled(block: np.ndarray, model: str, keywords: dict[str, Any]) -> np.ndarray:
-    _threads()
+    keywords = keywords | {"device": _device(keywords.get("device", "auto"))}
     made = Model.from_json(model)
     labels = [made.predict(frame, **keywords) for frame in block]
     return np.stack(labels).astype(np.uint8) if labels else np.empty(block.shape, np.uint8)
 
 
-def fit(frames: Any, n_patterns: int | str = "auto", *, fit_frames: int = 8, client: Any = None, **keywords: Any) -> Model:
+def fit(
+    frames: Any,
+    n_patterns: int | str = "auto",
+    *,
+    fit_frames: int = 8,
+    client: Any = None,
+    resources: dict[str, float] | None = None,
+    **keywords: Any,
+) -> Model:
     """Learn the patterns of a film from frames that are evenly spread over it, together.
+
+    Frames stay where they are: of each there are sums over its sites (a matrix of the channels), then
+    its share of some 16,000 sites, the features of its sites, and what patterns cover. Dask computes
+    a frame again where it does not keep it.
 
     Parameters
     ----------
@@ -119,31 +163,62 @@ def fit(frames: Any, n_patterns: int | str = "auto", *, fit_frames: int = 8, cli
         As in `frames_of`.
     n_patterns : int or "auto"
     fit_frames : int, default 8
-        How many frames are taken; they are in one worker's memory together.
+        How many frames are taken.
     client : distributed.Client, optional
         Who computes; by default what Dask is set up with.
+    resources : dict, optional
+        What a worker needs to have for a task, such as ``{"GPU": 1}``; needs ``client``.
     **keywords
         As in `stemseg.Segmenter`.
 
     Returns
     -------
     Model
-        The same bits wherever it was computed, and however often a worker was lost.
+        The same bits wherever it was computed, and however often a worker was lost: those of
+        `stemseg.Segmenter` on the same frames.
     """
     import dask
 
+    from stemseg._estimator import Segmenter
+
     frames = frames_of(frames)
+    keywords = Segmenter(n_patterns, **keywords).get_params()
+    keywords.pop("progress")
+    settings = options(keywords)
     count = frames.shape[0]
     chosen = np.unique(np.linspace(0, count - 1, min(fit_frames, count)).round().astype(int))
-    images = [frames[int(i)] for i in chosen]
-    task = dask.delayed(_fitted)(images, n_patterns, keywords)
-    return Model.from_json(_computed(task, client))
+    images = [dask.delayed(frames[int(i)]) for i in chosen]
+    if len(images) == 1:
+        return Model.from_json(_computed(dask.delayed(_alone)(images[0], keywords), client, resources))
+    task = dask.delayed(_step)
+
+    def step(name: str, *given: Any, image: Any = None) -> Any:
+        return task(name, settings, image, *given)
+
+    def of_each(name: str, *given: Any) -> list[Any]:
+        return [step(name, number == 0, *given, image=image) for number, image in enumerate(images)]
+
+    kind = step("kind", image=images[0])
+    sums = _in_pairs(of_each("sums", kind), lambda *pair: step("merged", *pair))
+    learnt = step("learnt", kind, sums, of_each("sites", kind, sums))
+    points = of_each("points", kind, learnt)
+    centres = step("centres", kind, learnt, points)
+    cover = [
+        step("cover", number == 0, kind, learnt, centres, own, image=image)
+        for number, (image, own) in enumerate(zip(images, points, strict=True))
+    ]
+    model = dask.delayed(_model)(settings, kind, learnt, centres, cover)
+    return Model.from_json(_computed(model, client, resources))
 
 
-def _computed(task: Any, client: Any) -> Any:
+def _computed(task: Any, client: Any, resources: dict[str, float] | None = None) -> Any:
     import dask
 
-    return dask.compute(task)[0] if client is None else client.compute(task).result()
+    if client is None:
+        if resources:
+            raise ValueError("resources belong to the workers of a client; give client= too")
+        return dask.compute(task)[0]
+    return client.compute(task, resources=resources).result()
 
 
 def predict(frames: Any, model: Model, **keywords: Any) -> Any:
@@ -198,6 +273,7 @@ def run(
     n_patterns: int | str = "auto",
     fit_frames: int = 8,
     client: Any = None,
+    resources: dict[str, float] | None = None,
     resume: bool = True,
     **keywords: Any,
 ) -> Any:
@@ -217,6 +293,8 @@ def run(
         As in `fit`.
     client : distributed.Client, optional
         Who computes; by default what Dask is set up with.
+    resources : dict, optional
+        As in `fit`.
     resume : bool, default True
         Whether to go on with what is there; else a group that is there is refused.
 
@@ -247,7 +325,7 @@ def run(
         group, model = earlier, Model.from_json(earlier.attrs["stemseg"]["model"])
     else:
         if model is None:
-            model = fit(frames, n_patterns, fit_frames=fit_frames, client=client, **keywords)
+            model = fit(frames, n_patterns, fit_frames=fit_frames, client=client, resources=resources, **keywords)
         _check(model)
         group = zarr.open_group(place, mode="w-")
         chunk = max(sizes)
@@ -270,7 +348,7 @@ def run(
         store(blocks[i], place, i, int(starts[i]), text, own) for i in range(len(sizes)) if not done[i]
     ]
     if tasks:
-        _computed(dask.delayed(list)(tasks), client)
+        _computed(dask.delayed(list)(tasks), client, resources)
     return zarr.open_group(place, mode="r")
 
 

@@ -59,6 +59,57 @@ def slow(block):
     return block
 
 
+def test_a_fit_in_steps_is_that_of_one_process(film, client):
+    da = __import__("dask.array", fromlist=["from_array"])
+    frames = da.from_array(film, chunks=(1, -1, -1))
+    for count, settings in [(5, {}), (2, {"preset": "pystem"}), (1, {})]:
+        settings = {"device": "cpu", "random_state": 3} | settings
+        chosen = np.unique(np.linspace(0, 5, count).round().astype(int))
+        expected = stemseg.Segmenter(2, **settings).fit([film[i] for i in chosen]).model_
+        assert stemseg.dask.fit(frames, 2, fit_frames=count, client=client, **settings) == expected
+        assert stemseg.dask.fit(film.astype(">f8"), 2, fit_frames=count, **settings) == expected
+
+
+def test_frames_are_described_where_they_are(film, monkeypatch):
+    # Each frame by itself; only what is small is put together.
+    seen = []
+    step = stemseg.dask._step
+
+    def watched(name, settings, image, *given):
+        made = step(name, settings, image, *given)
+        sizes = [len(one) for one in given if isinstance(one, bytes)]
+        seen.append((name, None if image is None else image.shape, max(sizes, default=0)))
+        return made
+
+    monkeypatch.setattr(stemseg.dask, "_step", watched)
+    with library("dask").config.set(scheduler="threads"):
+        stemseg.dask.fit(film, 2, fit_frames=5, device="cpu")
+    names = [name for name, _, _ in seen]
+    for name in ("sums", "sites", "points", "cover"):
+        assert names.count(name) == 5, names
+    assert names.count("merged") == 4 and names.count("kind") == names.count("learnt") == 1
+    assert {shape for _, shape, _ in seen} == {None, film.shape[1:]}
+    assert max(size for _, _, size in seen) < 2 * film[0].nbytes * 8
+
+
+def test_a_worker_has_its_own_device(film, monkeypatch):
+    assert stemseg.dask._device("auto") == "auto"
+    monkeypatch.setenv("STEMSEG_DEVICE", "cpu")
+    assert [stemseg.dask._device(named) for named in (None, "auto", "1")] == ["cpu", "cpu", "1"]
+    monkeypatch.setenv("STEMSEG_DEVICE", "no such card")
+    for count in (1, 2):
+        with library("dask").config.set(scheduler="threads"), pytest.raises(RuntimeError, match="no such card"):
+            stemseg.dask.fit(film, 2, fit_frames=count)
+    with pytest.raises(ValueError, match="client"):
+        stemseg.dask.fit(film, 2, fit_frames=2, device="cpu", resources={"GPU": 1})
+
+
+def test_what_is_not_of_a_step_is_refused():
+    steps = stemseg.dask._steps([("clusters", "2")])
+    with pytest.raises(ValueError, match="same"):
+        steps.merged(b"nothing", b"of the kind")
+
+
 def test_predict_is_what_the_model_says(film, model):
     da = __import__("dask.array", fromlist=["from_array"])
     frames = da.from_array(film, chunks=(2, 64, 160))

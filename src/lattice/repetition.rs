@@ -1,11 +1,11 @@
 //! What is known of how an image repeats: found, given, or nothing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Period;
 
 /// How an image repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Repetition {
     /// Period of the crystals, px of the image: the one that was given, else the one that
     /// was found; nothing where there is neither.
@@ -19,7 +19,7 @@ pub struct Repetition {
 }
 
 /// Where a period comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// From the lattices in the image.

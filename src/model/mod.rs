@@ -3,9 +3,10 @@
 mod apply;
 mod file;
 
+use std::ops::Range;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, ArrayView1, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::Result;
 use crate::cluster::gap::Gaps;
 use crate::image::micrograph::PixelSize;
 use crate::pipeline::{Patterns, Segmentation};
-use crate::plan::Params;
+use crate::plan::{Params, Plan};
 use crate::reduce::pca::{Explained, Pca};
 
 pub use apply::Scale;
@@ -97,6 +98,25 @@ pub struct Pattern {
     pub separation: Vec<Option<f64>>,
 }
 
+/// What a model is made of.
+pub(crate) struct Learned<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The map to all features, and which of these tell the patterns apart.
+    pub(crate) pca: &'a Pca,
+    pub(crate) columns: Range<usize>,
+    /// Mean features of the clusters, `[k, q]`, and the variance about these, `[q]`.
+    pub(crate) centroids: &'a Array2<f64>,
+    pub(crate) within_variance: &'a Array1<f64>,
+    /// Label of each cluster, and the share of the pixels that it covers, `[k]`.
+    pub(crate) labels: &'a [u16],
+    pub(crate) fractions: Vec<f64>,
+    /// How far the patterns lie apart, by label, `[k, k]`.
+    pub(crate) separations: Option<Array2<f64>>,
+    /// Period of the crystals, px.
+    pub(crate) period: Option<f64>,
+    pub(crate) pixel_size: Option<PixelSize>,
+}
+
 impl Model {
     /// The model of `patterns`, one result of `found`, in an image with pixels of this size;
     /// where nothing was fitted, the one that labelled it.
@@ -105,44 +125,53 @@ impl Model {
             return (**model).clone();
         }
         let Patterns { clustering, map, columns, within_variance, gaps, .. } = patterns;
-        let clusters = clustering.centroids.nrows();
+        let fraction = |&label: &u16| map.areas[usize::from(label) - 1].fraction;
+        Self::of(Learned {
+            plan: &found.plan,
+            pca: &found.pca,
+            columns: columns.clone(),
+            centroids: &clustering.centroids,
+            within_variance,
+            labels: &map.label_of,
+            fractions: map.label_of.iter().map(fraction).collect(),
+            separations: gaps.separations().map(|all| all.to_owned()),
+            period: found.repetition.and_then(|repeats| repeats.period_px),
+            pixel_size,
+        })
+    }
+
+    /// The model of what was learnt.
+    pub(crate) fn of(learned: Learned<'_>) -> Self {
+        let Learned { plan, pca, columns, centroids, labels, .. } = learned;
+        let clusters = centroids.nrows();
         let separation = |one: usize, other: usize| {
-            let known = gaps.separations().map(|all| all[(one, other)]);
+            let known = learned.separations.as_ref().map(|all| all[(one, other)]);
             known.filter(|separation| separation.is_finite())
         };
-        let mut list: Vec<Pattern> = map
-            .label_of
-            .iter()
-            .zip(clustering.centroids.rows())
-            .map(|(&label, centroid)| {
-                let own = usize::from(label) - 1;
-                Pattern {
-                    label,
-                    name: None,
-                    centroid: centroid.to_vec(),
-                    fraction: map.areas[own].fraction,
-                    separation: (0..clusters).map(|other| separation(own, other)).collect(),
-                }
-            })
-            .collect();
-        list.sort_by_key(|p| p.label);
-        let params = found.plan.params().clone();
+        let of_label = |((&label, centroid), &fraction): ((&u16, ArrayView1<'_, f64>), &f64)| {
+            let own = usize::from(label) - 1;
+            let separation = (0..clusters).map(|other| separation(own, other)).collect();
+            Pattern { label, name: None, centroid: centroid.to_vec(), fraction, separation }
+        };
+        let all = labels.iter().zip(centroids.rows()).zip(&learned.fractions);
+        let mut patterns: Vec<Pattern> = all.map(of_label).collect();
+        patterns.sort_by_key(|pattern| pattern.label);
         // The features that this number of clusters has.
-        let explained = &found.pca.report;
-        let components = found.pca.components.slice(s![columns.clone(), ..]);
+        let explained = &pca.report;
+        let components = pca.components.slice(s![columns.clone(), ..]);
         Self {
             format: FORMAT,
             stemseg_version: env!("CARGO_PKG_VERSION").into(),
-            period_px: found.repetition.and_then(|repeats| repeats.period_px),
-            parameters: Params { clusters: vec![list.len()], ..params },
-            pixel_size_nm: pixel_size,
-            channels: found.plan.channel_names(),
-            mean: found.pca.mean.to_vec(),
+            period_px: learned.period,
+            parameters: Params { clusters: vec![patterns.len()], ..plan.params().clone() },
+            pixel_size_nm: learned.pixel_size,
+            channels: plan.channel_names(),
+            mean: pca.mean.to_vec(),
             components: components.outer_iter().map(|row| row.to_vec()).collect(),
             explained_variance: explained.explained_variance[columns.clone()].to_vec(),
-            explained_variance_ratio: explained.explained_variance_ratio[columns.clone()].to_vec(),
-            within_variance: within_variance.to_vec(),
-            patterns: list,
+            explained_variance_ratio: explained.explained_variance_ratio[columns].to_vec(),
+            within_variance: learned.within_variance.to_vec(),
+            patterns,
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::Describing;
 use crate::backend::Backend;
@@ -112,8 +113,17 @@ pub struct Found {
     pub(crate) directions: Array2<f64>,
 }
 
+/// Pairs of the active sites of `plan` that tell which clusters are right.
+pub(crate) fn pairs(plan: &Plan) -> Pairs {
+    match plan.params().reduce {
+        Reduce::Pca => Pairs::of(plan.sites()),
+        // Factors vary little from site to site anyway: there the least inertia is right.
+        Reduce::Maf => Pairs::default(),
+    }
+}
+
 /// One number of patterns.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Number {
     /// The number.
@@ -223,17 +233,24 @@ pub fn clusters(
     backend: &dyn Backend,
     progress: &dyn Progress,
 ) -> Result<(Clustering, Array1<f64>)> {
+    clusters_by(points, number, (&pairs(plan), plan.params()), backend, progress)
+}
+
+/// The same of points that may be those of several images, some `pairs` of which tell the right
+/// clusters where they are looked for.
+pub(crate) fn clusters_by(
+    points: ArrayView2<'_, f32>,
+    number: &Number,
+    (pairs, params): (&Pairs, &Params),
+    backend: &dyn Backend,
+    progress: &dyn Progress,
+) -> Result<(Clustering, Array1<f64>)> {
     let clustering = match &number.centroids {
         Some(centroids) => kmeans::from(points, centroids.clone(), backend, progress)?,
         None => {
-            // Factors vary little from site to site anyway: there the least inertia is right.
-            let pairs = match plan.params().reduce {
-                Reduce::Pca => Pairs::of(plan.sites()),
-                Reduce::Maf => Pairs::default(),
-            };
-            let Params { restarts, seed, .. } = *plan.params();
+            let Params { restarts, seed, .. } = *params;
             let options = Options { clusters: number.clusters, restarts, seed };
-            kmeans::cluster(points, &pairs, options, backend, progress)?
+            kmeans::cluster(points, pairs, options, backend, progress)?
         }
     };
     let within_variance = confidence::within_variance(points, &clustering);

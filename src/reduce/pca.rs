@@ -66,7 +66,7 @@ pub struct Block {
 }
 
 /// A linear map from descriptors to features: `(x - mean) components^T`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pca {
     /// Mean descriptor, `[D]`.
     pub mean: Array1<f64>,
@@ -79,7 +79,7 @@ pub struct Pca {
 }
 
 /// How much of the variance the components explain.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explained {
     /// Variance along each component, over N - 1; of autocorrelation factors what they vary
     /// for a variance of 1 between neighbours.

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, ArrayView2, s};
 use serde_json::{Map, Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
-use stemseg::image::micrograph::Micrograph;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Plan;
 use stemseg::sites::Band;
 use stemseg::threads::beside;
 use stemseg::wording::Text;
-use stemseg::{Error, Model, Result, Segmenter, memory};
+use stemseg::{Error, Result, memory};
 use stemseg_files::write::ResultFolder;
 use stemseg_regions::Regions;
 use stemseg_report::summary::ModelFile;
@@ -205,34 +204,8 @@ impl Single {
     }
 }
 
-/// The model of the patterns in `images` together, by the settings, the device and the memory of
-/// `request`; sizes that follow from an image are those of the first.
-///
-/// # Errors
-/// As [`Segmenter::fit_many`](stemseg::Segmenter::fit_many), and for settings that cannot be.
-pub fn fit(images: &[Read], request: &Request, observer: &dyn Observer) -> Result<Model> {
-    let Some(first) = images.first() else {
-        return Err(Error::parameter("images", 0, "give at least one"));
-    };
-    for image in images {
-        let shows = image.micrograph.standardised();
-        shows.map_err(|error| match image.summary.format {
-            ARRAY => error,
-            _ => with_path(&image.summary.path, error),
-        })?;
-    }
-    let params = request.settings.choose(&first.micrograph)?.params;
-    let segmenter = Segmenter::with(params).device(request.device.clone()).check(request.check);
-    let segmenter = match request.memory {
-        Some(bytes) => segmenter.memory(bytes),
-        None => segmenter,
-    };
-    let micrographs: Vec<Micrograph> = images.iter().map(|i| i.micrograph.clone()).collect();
-    segmenter.fit_many_watched(&micrographs, observer)
-}
-
 /// `plan` within the memory that was given, or the usual one.
-fn within(plan: Plan, given: Option<u64>) -> Result<Plan> {
+pub(crate) fn within(plan: Plan, given: Option<u64>) -> Result<Plan> {
     let usual = || plan.usual_memory(memory::available(), 0);
     let bytes = given.map_or_else(usual, Ok)?;
     plan.within(bytes, 0)

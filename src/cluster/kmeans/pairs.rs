@@ -12,6 +12,7 @@
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{CHUNK, Clustering, seeding};
 use crate::sites::Extent;
@@ -27,7 +28,7 @@ const WITHOUT_MARGIN: usize = 4;
 const MOST_INERTIA: f64 = 1.5;
 
 /// Pairs of points that lie some way from each other in the image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pairs(Vec<[usize; 2]>);
 
 impl Pairs {
@@ -58,6 +59,16 @@ impl Pairs {
             }
         }
         Self(pairs)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn between(pairs: impl IntoIterator<Item = [usize; 2]>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// Takes those of other points as well, the `first` of which has this number among all.
+    pub(crate) fn extend(&mut self, other: &Self, first: usize) {
+        self.0.extend(other.0.iter().map(|pair| pair.map(|point| point + first)));
     }
 
     /// Mean squared distance of the points from the centroids of the clusters that the

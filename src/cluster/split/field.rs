@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::automatic;
 use crate::sites::{Band, Sites};
@@ -14,7 +15,7 @@ const MOST_SITES: f64 = 16_384.0;
 const APART: f64 = 128.0;
 
 /// Components of one family of descriptors.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Part {
     /// Its columns.
     pub(crate) columns: Range<usize>,
@@ -25,6 +26,7 @@ pub(crate) struct Part {
 }
 
 /// What is known of the sites.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Field {
     /// Components, `[rows * cols, p]`, zeros where a site takes no part.
     pub(super) values: Array2<f32>,

@@ -10,10 +10,10 @@ use super::images::{Images, Search};
 use super::outcomes::Outcomes;
 use super::run_by;
 use crate::applied::Applied;
+use crate::fit::fit;
 use crate::input::read::{Read, read_within};
 use crate::observer::Observer;
 use crate::request::Request;
-use crate::single::fit;
 
 /// Which images of a request the patterns of all are fitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
