@@ -9,6 +9,7 @@ mod dynamics;
 mod errors;
 mod found;
 mod functions;
+mod kinetics;
 mod model;
 mod pixels;
 mod steps;
@@ -30,6 +31,8 @@ mod _core {
     use super::functions::{
         colour, command, devices, entries, fit, kmeans, lattices, read, scores, simulate, version,
     };
+    #[pymodule_export]
+    use super::kinetics::Kinetics;
     #[pymodule_export]
     use super::model::Model;
     #[pymodule_export]

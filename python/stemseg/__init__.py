@@ -37,6 +37,8 @@ _PLACES = {
     "devices": "_read",
     "dynamics": "_dynamics",
     "Equation": "_dynamics",
+    "kinetics": "_kinetics",
+    "Kinetics": "_kinetics",
     "simulate": "_read",
     "UnreadableError": "_errors",
     "NotFittedError": "_errors",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from stemseg._dynamics import Equation, dynamics
     from stemseg._errors import NotFittedError, UnreadableError
     from stemseg._estimator import Segmenter
+    from stemseg._kinetics import Kinetics, kinetics
     from stemseg._model import Model
     from stemseg._read import Lattices, devices, images_in, imread, lattices, simulate
     from stemseg._segment import Segmentation, segment

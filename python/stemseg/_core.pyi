@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Found", "Model", "Steps", "colour", "command", "devices", "dynamics", "entries", "fit", "kmeans", "lattices", "read",
+    "Found", "Kinetics", "Model", "Steps", "colour", "command", "devices", "dynamics", "entries", "fit", "kmeans", "lattices", "read",
     "scores", "segment", "simulate", "version",
 ]
 
@@ -25,6 +25,15 @@ class Model:
     def to_json(self) -> str: ...
     def save(self, path: str | PathLike[str]) -> None: ...
     def with_names(self, names: Sequence[str]) -> Model: ...
+
+@final
+class Kinetics:
+    def __new__(
+        cls, patterns: int, *, period: float | None = None, pixel_size: tuple[float, float] | None = None,
+        interval: float | None = None,
+    ) -> Kinetics: ...
+    def add(self, labels: NDArray[np.uint16]) -> None: ...
+    def finish(self) -> tuple[str, str]: ...
 
 @final
 class Found:

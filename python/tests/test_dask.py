@@ -164,6 +164,8 @@ def test_a_second_run_touches_nothing(film, model, client, tmp_path):
     np.testing.assert_array_equal(group["labels"][:], expected)
     assert (group["areas"][:].sum(1) == 128 * 160).all() and group["areas"].shape == (6, 3)
     np.testing.assert_array_equal(group["areas"][:, 1], (expected == 1).sum((1, 2)))
+    moved = stemseg.kinetics(group).frames
+    np.testing.assert_allclose(moved["area_1_percent"], 100 * (expected == 1).mean((1, 2)), atol=1e-4)
     stamps = {path: path.stat().st_mtime_ns for path in Path(place).rglob("*")}
     stemseg.dask.run(frames, place, n_patterns=2, fit_frames=3, client=client, device="cpu")
     assert stamps == {path: path.stat().st_mtime_ns for path in Path(place).rglob("*")}
@@ -171,6 +173,8 @@ def test_a_second_run_touches_nothing(film, model, client, tmp_path):
     write = library("zarr").open_group(place, mode="r+")
     write["done"][1] = 0
     write["labels"][2:4] = 0
+    with pytest.raises(ValueError, match="1 of 3 chunks"):
+        stemseg.kinetics(write)
     kept = {path: stamp for path, stamp in stamps.items() if path.parts[-4:-3] == ("c",) and path.parts[-3] != "1"}
     stemseg.dask.run(frames, place, n_patterns=2, fit_frames=3, device="cpu")
     np.testing.assert_array_equal(library("zarr").open_group(place, mode="r")["labels"][:], expected)

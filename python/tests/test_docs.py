@@ -13,7 +13,7 @@ from conftest import ROOT, library
 import stemseg
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "python" / "README.md"]
-NEEDS = {"from-hyperspy": ("hyperspy", "xarray"), "films": ("dask", "zarr"), "first-picture": ("matplotlib",)}
+NEEDS = {"from-hyperspy": ("hyperspy", "libertem", "xarray"), "films": ("dask", "zarr"), "first-picture": ("matplotlib",)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -32,7 +32,7 @@ def test_pages_run(page, tmp_path, monkeypatch):
         exec(compile(block, str(page), "exec"), names)
 
 
-@pytest.mark.parametrize("name", ["stemseg", "stemseg._segment", "stemseg._estimator", "stemseg._dynamics"])
+@pytest.mark.parametrize("name", ["stemseg", "stemseg._segment", "stemseg._estimator", "stemseg._dynamics", "stemseg._kinetics"])
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0 and result.attempted > 0

@@ -92,6 +92,11 @@ impl Account {
         })
     }
 
+    /// The number of patterns.
+    pub(crate) fn patterns(&self) -> u16 {
+        self.patterns
+    }
+
     /// Adds the next frame, with its labels `[rows, cols]` where it has any.
     ///
     /// # Errors

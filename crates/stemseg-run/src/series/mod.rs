@@ -15,6 +15,7 @@ mod account;
 mod finish;
 mod fit;
 mod follow;
+mod labels;
 mod pictures;
 mod source;
 mod stream;
@@ -41,6 +42,7 @@ use crate::request::Request;
 use crate::result::formats::Format;
 
 pub use fit::Fit;
+pub use labels::LabelKinetics;
 pub use source::Status;
 
 use account::{Account, Units};
