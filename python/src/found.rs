@@ -100,6 +100,21 @@ impl Found {
         self.with(|single| arrays::memberships(py, &single.found.results[0]))
     }
 
+    /// exx, eyy, exy, rotation and error, `[rows, cols]` each.
+    #[pyo3(signature = (reference=None))]
+    fn strain<'py>(
+        &self,
+        py: Python<'py>,
+        reference: Option<[usize; 2]>,
+    ) -> PyResult<Vec<Bound<'py, PyArray2<f32>>>> {
+        let single = self.single.clone();
+        let maps = watch::run(py, None, false, move |_| {
+            let single = single.lock().unwrap_or_else(PoisonError::into_inner);
+            single.strain(reference).map_err(exception)
+        })?;
+        Ok(maps.map(|map| PyArray2::from_owned_array(py, map)).into())
+    }
+
     /// The regions as JSON, and the number of each pixel's, `[rows, cols]`.
     fn regions<'py>(&self, py: Python<'py>) -> (String, Bound<'py, PyArray2<u32>>) {
         self.with(|single| {

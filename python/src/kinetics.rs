@@ -9,6 +9,7 @@ use stemseg::image::micrograph::PixelSize;
 use stemseg_run::series::LabelKinetics;
 
 use crate::errors::exception;
+use crate::watch;
 
 /// Takes label maps one after the other, and gives the tables.
 #[pyclass(frozen, module = "stemseg._core")]
@@ -24,6 +25,8 @@ impl Kinetics {
         pixel_size: Option<(f64, f64)>,
         interval: Option<f64>,
     ) -> PyResult<Self> {
+        // Maps are gone through by all threads.
+        watch::begin()?;
         let size = pixel_size.map(|(rows, cols)| PixelSize { rows, cols });
         let made = LabelKinetics::new(patterns, period, size, interval).map_err(exception)?;
         Ok(Self(Mutex::new(Some(made))))

@@ -157,7 +157,7 @@ fn call(progress: Option<&Bound<'_, PyAny>>, told: (&str, u64, u64)) -> PyResult
 }
 
 /// Starts the threads that all computing shares.
-fn begin() -> PyResult<()> {
+pub(crate) fn begin() -> PyResult<()> {
     static PROCESS: AtomicU32 = AtomicU32::new(0);
     static BEGUN: OnceLock<Result<(), String>> = OnceLock::new();
     let own = std::process::id();

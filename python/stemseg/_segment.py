@@ -199,6 +199,27 @@ class Segmentation:
         """
         return self._kept("proba", lambda core: core.memberships())
 
+    def strain(self, reference: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
+        """How regions are strained and turned inside, from the phases of their reflections.
+
+        No pixel counts in another region than its own. How far the scan itself is distorted is in it.
+
+        Parameters
+        ----------
+        reference : tuple of int, optional
+            Row and column of a pixel: the mean lattice of its region is what regions of the same
+            pattern with nearly the same lattice are compared with. By default each region is compared
+            with its own mean lattice.
+
+        Returns
+        -------
+        dict of ndarray of float32, [rows, cols]
+            ``exx``, ``eyy`` and ``exy`` (x to the right, y upwards), ``rotation_deg``
+            (counter-clockwise) and ``error``, the standard error of a strain; NaN where it is not known.
+        """
+        maps = self._kept(f"strain {reference}", lambda core: core.strain(reference))
+        return dict(zip(("exx", "eyy", "exy", "rotation_deg", "error"), maps, strict=True))
+
     @property
     def features(self) -> np.ndarray:
         """Features of the sites, [site rows, site cols, q]."""

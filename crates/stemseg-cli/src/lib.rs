@@ -118,7 +118,7 @@ fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), 
 /// Hides from `-h`, which fits a screen, what is not needed every day.
 fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
     const HEADINGS: [&str; 4] = ["Descriptor", "Clustering", "Label map", "Pictures and report"];
-    const ARGS: [&str; 9] = [
+    const ARGS: [&str; 10] = [
         "check",
         "labels",
         "least_region",
@@ -127,6 +127,7 @@ fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
         "no_lattices",
         "outliers",
         "reduce",
+        "strain_reference",
         "table",
     ];
     let heading = arg.get_help_heading().unwrap_or_default();

@@ -43,6 +43,15 @@ pub(super) fn pair(text: &str) -> Result<[f64; 2], String> {
     }
 }
 
+/// Row and column of a pixel.
+pub(super) fn pixel(text: &str) -> Result<[usize; 2], String> {
+    let parts: Option<Vec<usize>> = text.split(',').map(|part| whole(part).ok()).collect();
+    match parts.as_deref() {
+        Some(&[row, col]) => Ok([row, col]),
+        _ => Err(format!("'{text}' is not a pixel; give ROW,COL, such as 120,340")),
+    }
+}
+
 /// An amount of memory, bytes.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let size: Result<bytesize::ByteSize, _> = text.parse();

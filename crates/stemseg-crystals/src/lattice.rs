@@ -7,7 +7,7 @@ use stemseg_regions::{Region, Regions};
 use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
 use crate::indexing::{Indexed, Shown, orders, shown, with_order};
-use crate::plane::{Vector, area, combined, length, reciprocal, reduced};
+use crate::plane::{Vector, area, combined, coordinates, length, reciprocal, reduced};
 use crate::refine::{Known, Order, refined};
 use crate::spectrum::Spectrum;
 use crate::window::{Distances, Piece, Rim, Scene, densest};
@@ -47,6 +47,8 @@ pub struct Lattice {
     pub share: f64,
     /// Unit cells within the region's weights.
     pub cells: f64,
+    /// Orders of the reflections in terms of the cell's reciprocal vectors.
+    pub(crate) waves: Vec<Order>,
 }
 
 /// Why a region has no lattice.
@@ -187,7 +189,10 @@ impl<'a> Seen<'a> {
         let cell = Cell::new(Reciprocal { basis, covariance }, pixel_size);
         let average = Average::new(&piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
         let cells = whole.sum / cell.area_px();
-        Ok(Lattice { cell, average, reflections: waves.len(), share, cells })
+        let own = reciprocal(cell.vectors_px);
+        let order = |&order: &Order| coordinates(own, combined(basis, order)).map(f64::round);
+        let waves: Vec<Order> = waves.iter().map(order).collect();
+        Ok(Lattice { cell, average, reflections: waves.len(), share, cells, waves })
     }
 }
 

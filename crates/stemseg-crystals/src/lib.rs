@@ -7,6 +7,8 @@
 //! how a whole scan is stretched, sheared or bent ([`DISTORTION`]). Regions that are too small, and
 //! those that repeat in one direction alone or not at all, say so ([`Without`]).
 //!
+//! [`strain::StrainMaps`] tells how regions are strained and turned inside.
+//!
 //! Vectors are rows (down) and columns (to the right), in px; angles go counter-clockwise from the
 //! right as displayed, in degrees. Where pixels have a size, angles, the reduced cell and the types of
 //! lattices are those in nm, whatever the shape of a pixel.
@@ -36,6 +38,7 @@ mod plane;
 mod refine;
 mod relation;
 mod spectrum;
+pub mod strain;
 mod sums;
 mod window;
 

@@ -19,6 +19,7 @@ mod picture;
 mod pictures;
 mod plot;
 mod run;
+mod strain;
 
 use std::path::Path;
 
@@ -72,6 +73,7 @@ pub fn page(content: Content<'_>) -> String {
         (labels::section(content))
         @if let Some(choice) = choice::section(content) { (choice) }
         (lattices::section(content.summary))
+        (strain::section(content))
         (boundaries::section(content.summary))
         (features::section(content))
         (channels::section(content))

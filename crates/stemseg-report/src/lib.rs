@@ -9,6 +9,7 @@ pub mod html;
 pub mod maps;
 mod number;
 pub mod overlay;
+pub mod strain;
 pub mod summary;
 pub mod text;
 pub mod visible;

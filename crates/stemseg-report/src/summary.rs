@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::area;
 pub use crate::crystals::{LabelBoundary, LabelLattice};
 use crate::overlay::{OverlayOptions, Style};
+pub use crate::strain::{LabelStrain, Strained};
 use input::lossy;
 pub use input::{Checksummed, Input, NonFiniteFound, OutliersFound};
 use stemseg::backend::{DeviceInfo, DeviceWork};
@@ -60,6 +61,9 @@ pub struct Summary {
     /// What repeats in the regions of each label. Filled where `lattices.csv` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lattices: Option<Vec<LabelLattice>>,
+    /// How strained regions are inside. Filled where `strain.tif` is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strain: Option<Strained>,
     /// How long the boundaries between labels are, the longest first, and how the crystals on both
     /// sides are related where the lattices are known.
     pub boundaries: Vec<LabelBoundary>,
@@ -314,6 +318,7 @@ impl Summary {
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, found, pixel_size),
             lattices: None,
+            strain: None,
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size)
                 .into_iter()
                 .map(|boundary| LabelBoundary { boundary, interface: None })

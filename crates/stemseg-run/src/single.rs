@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, ArrayView2, s};
 use serde_json::{Map, Value, json};
 use stemseg::backend::{Backend, DeviceInfo};
+use stemseg::image::rows;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Plan;
@@ -13,6 +14,7 @@ use stemseg::sites::Band;
 use stemseg::threads::beside;
 use stemseg::wording::Text;
 use stemseg::{Error, Result, memory};
+use stemseg_crystals::Crystals;
 use stemseg_files::write::ResultFolder;
 use stemseg_regions::Regions;
 use stemseg_report::summary::ModelFile;
@@ -23,6 +25,7 @@ use crate::input::read::{Read, with_path};
 use crate::method::{Method, Prepared};
 use crate::observer::Observer;
 use crate::result::names::planned;
+use crate::result::strain;
 use crate::result::write::{Writing, regions};
 use crate::{Area, Output, Request, sweep_beside, tidy};
 
@@ -153,6 +156,19 @@ impl Single {
     /// The connected regions of the labels.
     pub fn regions(&self) -> Regions {
         regions(&self.found.results[0], &self.input)
+    }
+
+    /// How regions are strained and turned inside: exx, eyy, exy, rotation (degrees) and standard
+    /// error, `[rows, cols]` each, NaN where nothing is known; relative to the lattice of the region
+    /// that has the pixel `reference`, row and column, or to each region's own.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a pixel in no region with a lattice.
+    pub fn strain(&self, reference: Option<[usize; 2]>) -> Result<[Array2<f32>; 5]> {
+        let (regions, pixels) = (self.regions(), self.input.micrograph.pixels());
+        let crystals = Crystals::new(pixels, &regions, self.input.summary.pixel_size_nm);
+        let (maps, _) = strain::maps(pixels, &regions, &crystals, reference)?;
+        Ok(std::array::from_fn(|map| rows::collect(&maps.map(map))))
     }
 
     /// What summary.json says, except for the list of files.

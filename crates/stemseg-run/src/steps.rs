@@ -321,7 +321,18 @@ fn difference(
     let model = run.method.model();
     let files = own;
     let least_region = least_region_px(run.request.least_region, input.pixel_size_nm);
-    let wanted = Wanted { input, params, model, least_region, label_types, overlay, files, shared };
+    let strain_reference = output.saves(Save::Strain).then(|| json!(output.strain_reference));
+    let wanted = Wanted {
+        input,
+        params,
+        model,
+        least_region,
+        strain_reference,
+        label_types,
+        overlay,
+        files,
+        shared,
+    };
     earlier.difference(&wanted)
 }
 

@@ -32,10 +32,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     place: PlaceArgs,
 
-    /// Also write descriptors, features or maps (of symmetry), joined by commas.
+    /// Also write descriptors, features, strain or maps (of symmetry), joined by commas.
     ///
     /// descriptors: descriptors.npy [site rows, site cols, D]. features: features.npy [site rows, site cols, q].
-    /// Either comes with site_labels.npy. maps: a folder with the scores of rotation, reflection and glide before
+    /// Either comes with site_labels.npy. strain: strain.tif with exx, eyy, exy, rotation and error inside regions. maps: a folder with the scores of rotation, reflection and glide before
     /// pooling, and the order or the angle of the best axis.
     #[arg(
         long,
@@ -46,6 +46,12 @@ pub(crate) struct RunArgs {
         help_heading = "Output"
     )]
     save: Vec<Save>,
+
+    /// Pixel in the region that strain is relative to [default: the mean lattice of each region].
+    ///
+    /// It counts for regions of the same pattern that have nearly the same lattice.
+    #[arg(long, value_name = "ROW,COL", value_parser = parse::pixel, help_heading = "Output")]
+    strain_reference: Option<[usize; 2]>,
 
     /// Give regions below this area to neighbours, such as 200 (px) or 4nm2.
     ///
@@ -124,6 +130,7 @@ enum CheckArg {
 enum Save {
     Descriptors,
     Features,
+    Strain,
     Maps,
 }
 
@@ -138,9 +145,11 @@ impl RunArgs {
         let save = |save: &Save| match save {
             Save::Descriptors => run::Save::Descriptors,
             Save::Features => run::Save::Features,
+            Save::Strain => run::Save::Strain,
             Save::Maps => run::Save::Maps,
         };
         request.output.save = self.save.iter().map(save).collect();
+        request.output.strain_reference = self.strain_reference;
         request.output.lattices = !self.no_lattices;
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);

@@ -32,5 +32,6 @@ pub use self::ome_zarr::{write_ome_zarr, write_ome_zarr_film};
 pub use self::outlines::{OutlinedRegion, Outlines, Ring, write_geojson, write_rois, write_svg};
 pub use self::tiff::{
     Stack, write_counts_tiff, write_labels_hyperstack, write_labels_tiff, write_map_tiff,
+    write_maps_tiff,
 };
 pub use self::unfinished::remove_unfinished;

@@ -154,6 +154,27 @@ fn page<C: ColorType, K: TiffKind>(
 where
     C::Inner: Pod + Default,
 {
+    page_with::<C, K>(file, image, pixel_size, display, |tags| {
+        let Some(colours) = colours else { return Ok(()) };
+        if C::BITS_PER_SAMPLE == [8] {
+            let kind = PhotometricInterpretation::RGBPalette.to_u16();
+            tags.write_tag(Tag::PhotometricInterpretation, kind)?;
+        }
+        tags.write_tag(Tag::ColorMap, colours)
+    })
+}
+
+/// A page with other tags than those that all have.
+fn page_with<C: ColorType, K: TiffKind>(
+    file: &mut TiffEncoder<&mut BufWriter<File>, K>,
+    image: &dyn Rows<C::Inner>,
+    pixel_size: Option<PixelSize>,
+    display: &str,
+    others: impl FnOnce(&mut Tags<'_, '_, K>) -> TiffResult<()>,
+) -> TiffResult<()>
+where
+    C::Inner: Pod + Default,
+{
     let (rows, cols) = image.shape();
     let mut tags = file.image_directory()?;
     let strip = (STRIP_BYTES / (cols * size_of::<C::Inner>()).max(1)).clamp(1, rows.max(1));
@@ -168,13 +189,7 @@ where
     tags.write_tag(Tag::ResolutionUnit, ResolutionUnit::None.to_u16())?;
     tags.write_tag(Tag::Software, concat!("stemseg ", env!("CARGO_PKG_VERSION")))?;
     describe(&mut tags, pixel_size, display)?;
-    if let Some(colours) = colours {
-        if C::BITS_PER_SAMPLE == [8] {
-            let kind = PhotometricInterpretation::RGBPalette.to_u16();
-            tags.write_tag(Tag::PhotometricInterpretation, kind)?;
-        }
-        tags.write_tag(Tag::ColorMap, colours)?;
-    }
+    others(&mut tags)?;
     let (mut offsets, mut sizes) = (Vec::new(), Vec::new());
     // A batch bounds how much waits for the file.
     for batch in blocks(0..rows, strip * STRIPS) {
@@ -257,8 +272,10 @@ fn rational(value: f64) -> Option<Rational> {
 }
 
 mod hyperstack;
+mod maps;
 
 pub use hyperstack::{Stack, write_labels_hyperstack};
+pub use maps::write_maps_tiff;
 
 #[cfg(test)]
 #[path = "tiff_tests.rs"]

@@ -28,6 +28,7 @@ pub struct Pictures {
     pub(super) lines: String,
     pub(super) confidence: Encoded,
     pub(super) channels: Vec<Encoded>,
+    pub(super) strain: Vec<Encoded>,
 }
 
 /// A map, its picture encoded.
@@ -70,7 +71,13 @@ impl Pictures {
             },
             confidence,
         );
-        Self { tint, lines, confidence, channels }
+        Self { tint, lines, confidence, channels, strain: Vec::new() }
+    }
+
+    /// The same with maps of strain.
+    #[must_use]
+    pub fn with_strain(self, maps: &[Map]) -> Self {
+        Self { strain: maps.iter().map(Encoded::new).collect(), ..self }
     }
 }
 

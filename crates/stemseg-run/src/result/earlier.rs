@@ -22,6 +22,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) model: Option<ModelFile>,
     /// What regions that are kept have at least, px.
     pub(crate) least_region: Option<f64>,
+    /// The pixel that names what strain is relative to, where strain is written.
+    pub(crate) strain_reference: Option<Value>,
     /// Type of the labels for each number of clusters.
     pub(crate) label_types: Vec<Value>,
     /// How the overlay is drawn.
@@ -135,8 +137,15 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
         let here = wanted.least_region.map(|pixels| json!(pixels));
         differ("least-region", there, here.as_ref())
     };
+    let strain = || {
+        let there = part.get("strain").map(|strain| &strain["reference_pixel"]);
+        // Whether it is there at all, its file tells.
+        let (there, here) = there.zip(wanted.strain_reference.as_ref())?;
+        differ("strain-reference", Some(there), Some(here))
+    };
     input
         .or_else(model)
+        .or_else(strain)
         .or_else(least_region)
         .or_else(parameters)
         .or_else(|| differ("labels", part.get("label_type"), Some(kind)))

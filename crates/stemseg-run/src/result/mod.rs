@@ -7,6 +7,7 @@ mod lattices;
 pub(crate) mod names;
 mod pages;
 mod regions;
+pub(crate) mod strain;
 pub(crate) mod symmetry_maps;
 pub(crate) mod write;
 
@@ -47,6 +48,9 @@ pub struct Output {
     pub command: Vec<String>,
     /// What else is written: nothing by default.
     pub save: Vec<Save>,
+    /// Row and column of a pixel, px, in the region that strain is relative to; by default it is
+    /// relative to each region's own mean lattice.
+    pub strain_reference: Option<[usize; 2]>,
 }
 
 /// What else can be written.
@@ -57,6 +61,8 @@ pub enum Save {
     Descriptors,
     /// `features.npy`, `[site rows, site columns, q]`.
     Features,
+    /// `strain.tif`, five maps `[rows, cols]`: exx, eyy, exy, rotation and error.
+    Strain,
     /// The folder `maps` with symmetry scores before pooling, of rotation, reflection and glide.
     Maps,
 }
@@ -74,6 +80,7 @@ impl Default for Output {
             lattices: true,
             command: Vec::new(),
             save: Vec::new(),
+            strain_reference: None,
         }
     }
 }
@@ -87,6 +94,14 @@ impl Output {
     pub fn check(&self, families: &[&str], clusters: &[usize]) -> Result<()> {
         if self.saves(Save::Maps) {
             symmetry_maps::check(families)?;
+        }
+        if self.saves(Save::Strain) && !self.lattices {
+            let reason = "strain is that of lattices; let lattices be looked for";
+            return Err(Error::parameter("save", "strain", reason));
+        }
+        if let (Some([row, col]), false) = (self.strain_reference, self.saves(Save::Strain)) {
+            let reason = "it belongs to `save = strain`; give that too";
+            return Err(Error::parameter("strain-reference", format!("{row},{col}"), reason));
         }
         if let (Style::Lines, Some(alpha)) = (self.overlay, self.alpha) {
             let reason = "`overlay = lines` draws no tint; leave it out, or give `overlay = both`";

@@ -23,6 +23,7 @@ impl Names {
         if output.report {
             own.extend(["report.html", "features.png"].map(str::to_owned));
         }
+        own.extend(output.saves(Save::Strain).then(|| "strain.tif".to_owned()));
         if output.saves(Save::Descriptors) || output.saves(Save::Features) {
             own.push("site_labels.npy".to_owned());
         }

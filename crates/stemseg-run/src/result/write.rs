@@ -16,7 +16,7 @@ use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_regions::Regions;
 use stemseg_regions::grains::Grains;
 use stemseg_report::overlay::overlay;
-use stemseg_report::summary::{ModelFile, Summary, ms};
+use stemseg_report::summary::{ModelFile, Strained, Summary, ms};
 
 use super::formats::{Labelled, Write};
 use super::names::stem;
@@ -77,12 +77,26 @@ impl Writing<'_> {
             if let Some(crystals) = &crystals {
                 super::lattices::write(&place("lattices.csv"), &regions, crystals, calibrated)?;
             }
+            let strain = crystals.as_ref().filter(|_| self.options.saves(Save::Strain));
+            let strain = strain.map(|crystals| {
+                let (pixels, at) = (self.input.micrograph.pixels(), self.options.strain_reference);
+                super::strain::maps(pixels, &regions, crystals, at)
+            });
+            let mut strained = Vec::new();
+            if let Some((maps, reference)) = strain.transpose()? {
+                super::strain::write(&place("strain.tif"), &maps, summary.input.pixel_size_nm)?;
+                summary.strain =
+                    Some(Strained::new(&regions, &maps, reference, self.options.strain_reference));
+                strained = stemseg_report::strain::maps(&maps);
+            }
             // Threads of their own: one of rayon's that waited for files would be missing
             // where their rows are made.
             let (written, pictures) = std::thread::scope(|scope| {
                 let written =
                     beside(scope, || self.write_maps(found, result, (&summary, &regions), &place));
                 let pictures = report.as_ref().map(|report| report.draw(index, &place)).transpose();
+                let pictures =
+                    pictures.map(|drawn| drawn.map(|drawn| drawn.with_strain(&strained)));
                 (written.join(), pictures)
             });
             written?;
