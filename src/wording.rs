@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 65] = [
+pub const SETTINGS: [&str; 67] = [
     "angles",
     "axes",
     "border",
@@ -40,6 +40,7 @@ pub const SETTINGS: [&str; 65] = [
     "memory",
     "min-confidence",
     "nan",
+    "no-lattices",
     "order",
     "orders",
     "out",
@@ -71,6 +72,7 @@ pub const SETTINGS: [&str; 65] = [
     "smooth-time",
     "spectrum",
     "spectrum-scale",
+    "strain-reference",
     "stride",
     "table",
     "terms",

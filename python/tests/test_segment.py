@@ -349,6 +349,19 @@ def test_regions_are_those_of_scikit_image(found):
     assert all(0 < sure <= 1 for sure in regions["mean_confidence"])
 
 
+def test_strain_is_that_of_the_file(found, tmp_path):
+    maps = found.strain()
+    assert list(maps) == ["exx", "eyy", "exy", "rotation_deg", "error"]
+    for values in maps.values():
+        assert values.shape == found.labels.shape and values.dtype == np.float32
+        assert np.isfinite(values).mean() > 0.5 and np.isnan(values[found.labels == 0]).all()
+    assert abs(np.nanmean(maps["exx"])) < 2 * np.nanmean(maps["error"])
+    row, col = np.argwhere(np.isfinite(maps["exx"]))[0]
+    found.strain((int(row), int(col)))
+    with pytest.raises(ValueError, match="strain"):
+        found.strain((100_000, 0))
+
+
 def test_small_regions_go_to_their_neighbours(scene):
     image, _ = scene
     rough = stemseg.segment(image, 2, smooth=0)

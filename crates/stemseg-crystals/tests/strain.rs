@@ -101,6 +101,35 @@ fn noise_makes_the_errors_that_are_told() {
     }
 }
 
+/// A probe that trembles along the rows turns all waves of a row: those that lie beside each other in
+/// the rows' direction of reciprocal space reach each other.
+#[test]
+fn displaced_rows_are_no_strain() {
+    let mut state = 9_u64;
+    let mut uniform = move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / (1_u64 << 31) as f64 - 0.5
+    };
+    // Waves of a hexagonal crystal, two of which have nearly the same component along the rows.
+    let tremble: Vec<f64> = (0..300).map(|_| 1.4 * uniform()).collect();
+    let image = Array2::from_shape_fn((300, 300), |(r, c)| {
+        let (x, y) = (c as f64 - tremble[r], -(r as f64));
+        let wave = |degrees: f64| {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            (TAU * (cos * x + sin * y) / 12.0).cos()
+        };
+        (wave(28.0) + wave(88.0) + wave(148.0)) as f32
+    });
+    let found = maps(image.view(), &Array2::ones((300, 300)), None, Reference::Own);
+    let [exx, eyy, exy] = [0, 1, 2].map(|map| off(&found[map], INSIDE, |_, _| 0.0));
+    assert!(exx < 1e-3 && eyy < 1e-3, "{exx} {eyy}");
+    // What is left is the slow part of the trembling, and it is in the error that is told.
+    let told =
+        f64::from(found[4].slice(s![INSIDE..300 - INSIDE, INSIDE..300 - INSIDE]).mean().unwrap());
+    assert!((0.5..2.0).contains(&(exy / told)), "{exy} {told}");
+}
+
 #[test]
 fn nothing_of_one_region_counts_in_another() {
     let one = crystal((200, 260), 0.3, |x, _| [0.01 * x, 0.0]);

@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     place: PlaceArgs,
 
-    /// Also write descriptors, features, strain or maps (of symmetry), joined by commas.
+    /// Also write descriptors, features, strain or maps, joined by commas.
     ///
     /// descriptors: descriptors.npy [site rows, site cols, D]. features: features.npy [site rows, site cols, q].
     /// Either comes with site_labels.npy. strain: strain.tif with exx, eyy, exy, rotation and error inside regions. maps: a folder with the scores of rotation, reflection and glide before

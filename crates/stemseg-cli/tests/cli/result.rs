@@ -131,6 +131,66 @@ fn lattices_are_said_for_regions_patterns_and_boundaries() {
 }
 
 #[test]
+fn strain_is_written_inside_regions() {
+    let place = Place::with_scene();
+    let job = Job::new().with(&[("--save", "strain"), ("--out", "own")]);
+    job.succeed(&place);
+    let summary = place.json("own/summary.json");
+    let strain = &summary["strain"];
+    assert!(
+        strain["reference_region"].is_null() && !strain["labels"].as_array().unwrap().is_empty()
+    );
+    for label in strain["labels"].as_array().unwrap() {
+        // Crystals that nobody strained, within the error of the mean.
+        let error = number(&label["error"]);
+        let mean: Vec<f64> = label["mean"].as_array().unwrap().iter().map(number).collect();
+        assert!(error > 0.0 && mean[..3].iter().all(|mean| mean.abs() < 2.0 * error), "{label}");
+    }
+    let mut tiff = Decoder::new(Cursor::new(place.bytes("own/strain.tif"))).unwrap();
+    let labels = place.labels("own/labels.npy");
+    let mut known_at = None;
+    for page in 0..5 {
+        let DecodingResult::F32(values) = tiff.read_image().unwrap() else { panic!("not f32") };
+        assert_eq!(values.len(), ROWS * COLS);
+        known_at = values.iter().position(|value| value.is_finite());
+        let known = values.iter().zip(&labels).filter(|(value, _)| value.is_finite());
+        assert!(known.clone().count() > ROWS * COLS / 3 && known.clone().all(|(_, l)| *l > 0));
+        assert_eq!(tiff.more_images(), page < 4);
+        if page < 4 {
+            tiff.next_image().unwrap();
+        }
+    }
+    let again = job.clone().set("--resume", FLAG);
+    again.succeed(&place);
+    let at = known_at.expect("strain is known somewhere");
+    let pixel = format!("{},{}", at / COLS, at % COLS);
+    again.clone().set("--strain-reference", &pixel).refused(
+        &place,
+        "another reference",
+        &["strain-reference was", "--force"],
+    );
+    let compared = job.with(&[("--strain-reference", &pixel)]).set("--out", "compared");
+    compared.succeed(&place);
+    let summary = place.json("compared/summary.json");
+    assert!(number(&summary["strain"]["reference_region"]) >= 1.0);
+    for (value, words) in
+        [("9999,0", "the image has rows 0 to"), ("3", "ROW,COL"), ("a,2", "ROW,COL")]
+    {
+        let job = Job::new().with(&[("--save", "strain"), ("--strain-reference", value)]);
+        job.set("--out", "none").refused(&place, value, &[words]);
+    }
+    let alone = Job::new().with(&[("--strain-reference", "1,1"), ("--out", "none")]);
+    alone.refused(&place, "without maps", &["--strain-reference 1,1", "--save strain"]);
+    let without = Job::new().with(&[("--save", "strain"), ("--no-lattices", FLAG)]);
+    without.set("--out", "none").refused(
+        &place,
+        "without lattices",
+        &["leave --no-lattices out"],
+    );
+    assert!(!place.path("none").exists());
+}
+
+#[test]
 fn the_files_are_there_and_agree() {
     let place = Place::with_scene();
     Job::new().succeed(&place);

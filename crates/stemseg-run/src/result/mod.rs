@@ -96,7 +96,7 @@ impl Output {
             symmetry_maps::check(families)?;
         }
         if self.saves(Save::Strain) && !self.lattices {
-            let reason = "strain is that of lattices; let lattices be looked for";
+            let reason = "strain is that of lattices; leave `no-lattices` out";
             return Err(Error::parameter("save", "strain", reason));
         }
         if let (Some([row, col]), false) = (self.strain_reference, self.saves(Save::Strain)) {
