@@ -71,7 +71,7 @@ class Result:
         write_image(image, self.image, size)
         self.folder = folder / f"{name}.stemseg"
         options = ["--preset", "pystem", "--patch", "6", "--window", "6", "--stride", "4", "--restarts", "1"]
-        formats = ["--format", "tiff,npy,ome-zarr,hspy,roi,geojson,svg", "--labels", labels]
+        formats = ["--format", "tiff,npy,ome-zarr,hspy,roi,geojson,svg", "--labels", labels, "--save", "strain"]
         command = [stemseg, "segment", image, "-k", str(clusters), "--device", "cpu", "--quiet"]
         subprocess.run([*command, *options, *formats], check=True)
         self.labels = np.load(self.folder / "labels.npy")
@@ -126,6 +126,22 @@ def check_tifffile(result):
     for label in result.summary["labels"]:
         mean = confidence[result.labels == label["label"]].mean(dtype=float)
         assert abs(mean - label["confidence"]) < 1e-6, (label, mean)
+
+
+def check_strain(result):
+    """strain.tif as Fiji and tifffile see it: channels with names, calibrated, empty where there is no lattice."""
+    with tifffile.TiffFile(result.folder / "strain.tif") as file:
+        series, imagej = file.series[0], file.imagej_metadata
+        maps = series.asarray()
+        tags = file.pages[0].tags
+    assert series.axes == "CYX" and maps.dtype == np.float32, series.axes
+    assert maps.shape == (5, *result.labels.shape), maps.shape
+    assert imagej["Labels"] == ["exx", "eyy", "exy", "rotation_deg", "error"], imagej
+    assert imagej.get("unit") == ("nm" if result.size else None), imagej
+    result.close([1 / (t.value[0] / t.value[1]) for t in (tags["YResolution"], tags["XResolution"])])
+    known = {label["label"] for label in result.summary["strain"]["labels"]}
+    for label in np.unique(result.labels):
+        assert np.isfinite(maps[:, result.labels == label]).any() == (label in known), label
 
 
 def filled(rings, shape):
@@ -332,6 +348,7 @@ CHECKS = [
     check_tifffile,
     check_hyperspy_tiff,
     check_hyperspy_hspy,
+    check_strain,
     check_roifile,
     check_geojson,
     check_models,
