@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 67] = [
+pub const SETTINGS: [&str; 68] = [
     "angles",
     "axes",
     "border",
@@ -32,6 +32,7 @@ pub const SETTINGS: [&str; 67] = [
     "inner-stride",
     "interval",
     "jobs",
+    "known-lattice",
     "labels",
     "lattice",
     "mask",

@@ -7,7 +7,7 @@
 //! how a whole scan is stretched, sheared or bent ([`DISTORTION`]). Regions that are too small, and
 //! those that repeat in one direction alone or not at all, say so ([`Without`]).
 //!
-//! [`strain::StrainMaps`] tells how regions are strained and turned inside.
+//! [`Calibration`] is what a known lattice says of the scan. [`strain::StrainMaps`] tells how regions are strained and turned inside.
 //!
 //! Vectors are rows (down) and columns (to the right), in px; angles go counter-clockwise from the
 //! right as displayed, in degrees. Where pixels have a size, angles, the reduced cell and the types of
@@ -30,6 +30,7 @@
 
 mod average;
 mod boundary;
+mod calibration;
 mod cell;
 mod indexing;
 mod lattice;
@@ -51,6 +52,7 @@ use stemseg_regions::Regions;
 
 pub use average::Average;
 pub use boundary::Interface;
+pub use calibration::{Calibration, KnownLattice};
 pub use cell::{Cell, DISTORTION, LatticeType, Measured};
 pub use lattice::{Lattice, Without};
 pub use pattern::{CellNumbers, Common, Numbers, Pattern};

@@ -1,6 +1,7 @@
 //! What people look at: the overlay picture, the maps, the summary and the page.
 
 pub mod area;
+mod calibration;
 pub mod colours;
 mod crystals;
 mod embed;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::area;
+pub use crate::calibration::{ByLattice, Calibrated};
 pub use crate::crystals::{LabelBoundary, LabelLattice};
 use crate::overlay::{OverlayOptions, Style};
 pub use crate::strain::{LabelStrain, Strained};
@@ -61,6 +62,9 @@ pub struct Summary {
     /// What repeats in the regions of each label. Filled where `lattices.csv` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lattices: Option<Vec<LabelLattice>>,
+    /// What a known lattice says of pixels and scan, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibrated>,
     /// How strained regions are inside. Filled where `strain.tif` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strain: Option<Strained>,
@@ -318,6 +322,7 @@ impl Summary {
             choice: found.choice.clone(),
             labels: LabelArea::all(patterns, found, pixel_size),
             lattices: None,
+            calibration: None,
             strain: None,
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size)
                 .into_iter()

@@ -322,11 +322,13 @@ fn difference(
     let files = own;
     let least_region = least_region_px(run.request.least_region, input.pixel_size_nm);
     let strain_reference = output.saves(Save::Strain).then(|| json!(output.strain_reference));
+    let known_lattice = output.known_lattice.map(|known| json!(known));
     let wanted = Wanted {
         input,
         params,
         model,
         least_region,
+        known_lattice,
         strain_reference,
         label_types,
         overlay,

@@ -60,6 +60,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "AREA", value_parser = Area::parse, allow_negative_numbers = true, help_heading = "Output")]
     least_region: Option<Area>,
 
+    /// Lattice that some crystal has, such as 0.316nm,hexagonal: tells the size of pixels and how the scan is skewed.
+    ///
+    /// One or two lengths, then square, hexagonal, rectangular or the angle in degrees: 0.5nm,0.6nm,97.5. Pixel sizes in
+    /// the file that are more than 2 % off are told; calibration in summary.json has an affine correction.
+    #[arg(long, value_name = "LATTICE", value_parser = run::known_lattice, help_heading = "Output")]
+    known_lattice: Option<run::KnownLattice>,
+
     /// Leave out lattices.csv, and what summary.json says of lattices and of how crystals are related.
     #[arg(long, help_heading = "Output")]
     no_lattices: bool,
@@ -150,6 +157,7 @@ impl RunArgs {
         };
         request.output.save = self.save.iter().map(save).collect();
         request.output.strain_reference = self.strain_reference;
+        request.output.known_lattice = self.known_lattice;
         request.output.lattices = !self.no_lattices;
         self.formats.choose(&mut request.output);
         self.report.choose(&mut request.output);

@@ -120,6 +120,9 @@ fn in_a_few_lines(segmented: &Segmented, result: &Finished<'_>) -> String {
         lines.push(areas_in_words(patterns, found, *pixel_size));
     }
     lines.extend(lattices_in_words(result.summary));
+    lines.extend(
+        result.summary["calibration"]["says"].as_str().map(|says| format!("calibration  {says}")),
+    );
     lines.push(visible::path(result.place));
     lines.join("\n")
 }

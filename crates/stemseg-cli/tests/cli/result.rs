@@ -131,6 +131,52 @@ fn lattices_are_said_for_regions_patterns_and_boundaries() {
 }
 
 #[test]
+fn a_known_lattice_tells_the_size_of_pixels() {
+    let place = Place::with_scene();
+    let job = Job::new().with(&[("--pixel-size", "0.02nm")]);
+    job.succeed(&place);
+    let summary = place.json("image.stemseg/summary.json");
+    assert!(summary.get("calibration").is_none());
+    let lattices = summary["lattices"].as_array().unwrap();
+    let lattice = lattices.iter().find(|lattice| lattice["status"] == "found").unwrap();
+    let [a, b, gamma] = ["a_nm", "b_nm", "gamma_deg"].map(|name| number(&lattice[name]));
+    let known = |times: f64| format!("{}nm,{}nm,{gamma}", times * a, times * b);
+    for (times, wrong) in [(1.0, false), (1.1, true)] {
+        let out = format!("x{times}");
+        let job = job.clone().with(&[("--known-lattice", &known(times)), ("--out", &out)]);
+        let said = text(&job.succeed(&place).stdout);
+        assert!(said.contains("calibration  by the lattice of label"), "{said}");
+        assert_eq!(said.contains("wrong by more than 2 %: take 0.02"), wrong, "{said}");
+        let calibration = &place.json(&format!("{out}/summary.json"))["calibration"];
+        assert_eq!(calibration["file_is_wrong"], wrong);
+        for name in ["pixel_width_nm", "pixel_height_nm"] {
+            assert!(
+                (number(&calibration[name]) / (0.02 * times) - 1.0).abs() < 1e-3,
+                "{calibration}"
+            );
+        }
+        let page = String::from_utf8(place.bytes(&format!("{out}/report.html"))).unwrap();
+        assert!(page.contains("Calibration: by the lattice"));
+        let again = job.set("--resume", FLAG);
+        again.succeed(&place);
+        let other = again.set("--known-lattice", "0.5nm,square");
+        other.refused(&place, "another lattice", &["known-lattice was", "--force"]);
+    }
+    let none = job.clone().with(&[("--known-lattice", "7nm,square"), ("--out", "none")]);
+    let none = none.succeed(&place);
+    assert!(
+        text(&none.stdout).contains("no label has a lattice of 7 nm"),
+        "{}",
+        text(&none.stdout)
+    );
+    let job = job.set("--known-lattice", "3,square").set("--out", "never");
+    job.clone().refused(&place, "no unit", &["no unit of length", "0.316nm,hexagonal"]);
+    let job = job.set("--known-lattice", "0.3nm,square").set("--no-lattices", FLAG);
+    job.refused(&place, "no lattices", &["leave --no-lattices out"]);
+    assert!(!place.path("never").exists());
+}
+
+#[test]
 fn strain_is_written_inside_regions() {
     let place = Place::with_scene();
     let job = Job::new().with(&[("--save", "strain"), ("--out", "own")]);
@@ -182,11 +228,7 @@ fn strain_is_written_inside_regions() {
     let alone = Job::new().with(&[("--strain-reference", "1,1"), ("--out", "none")]);
     alone.refused(&place, "without maps", &["--strain-reference 1,1", "--save strain"]);
     let without = Job::new().with(&[("--save", "strain"), ("--no-lattices", FLAG)]);
-    without.set("--out", "none").refused(
-        &place,
-        "without lattices",
-        &["leave --no-lattices out"],
-    );
+    without.set("--out", "none").refused(&place, "without lattices", &["leave --no-lattices out"]);
     assert!(!place.path("none").exists());
 }
 

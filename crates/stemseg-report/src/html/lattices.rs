@@ -44,6 +44,9 @@ pub(super) fn section(summary: &Summary) -> Markup {
             "crystal leaves of the scan rows; how far the whole scan is stretched or sheared they do not say. Angles go "
             "counter-clockwise from the right, to the vector a. lattices.csv has the cell of each region."
         }
+        @if let Some(calibration) = &summary.calibration {
+            p { "Calibration: " (calibration.says) "." }
+        }
     };
     section_of("lattices", "Lattices", &body)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) model: Option<ModelFile>,
     /// What regions that are kept have at least, px.
     pub(crate) least_region: Option<f64>,
+    /// The lattice that is known, where there is one.
+    pub(crate) known_lattice: Option<Value>,
     /// The pixel that names what strain is relative to, where strain is written.
     pub(crate) strain_reference: Option<Value>,
     /// Type of the labels for each number of clusters.
@@ -143,8 +145,13 @@ fn differs(folder: &Path, part: &Value, kind: &Value, wanted: &Wanted<'_>) -> Op
         let (there, here) = there.zip(wanted.strain_reference.as_ref())?;
         differ("strain-reference", Some(there), Some(here))
     };
+    let known_lattice = || {
+        let there = part.get("calibration").map(|calibration| &calibration["known"]);
+        differ("known-lattice", there, wanted.known_lattice.as_ref())
+    };
     input
         .or_else(model)
+        .or_else(known_lattice)
         .or_else(strain)
         .or_else(least_region)
         .or_else(parameters)

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use stemseg::image::micrograph::PixelSize;
 use stemseg::{Error, Result};
+use stemseg_crystals::KnownLattice;
 use stemseg_files::write::LabelType;
 use stemseg_report::overlay::{OverlayOptions, Style};
 
@@ -48,6 +49,9 @@ pub struct Output {
     pub command: Vec<String>,
     /// What else is written: nothing by default.
     pub save: Vec<Save>,
+    /// A lattice that is known, by which the size of pixels and the distortion of the scan are told:
+    /// none by default.
+    pub known_lattice: Option<KnownLattice>,
     /// Row and column of a pixel, px, in the region that strain is relative to; by default it is
     /// relative to each region's own mean lattice.
     pub strain_reference: Option<[usize; 2]>,
@@ -80,6 +84,7 @@ impl Default for Output {
             lattices: true,
             command: Vec::new(),
             save: Vec::new(),
+            known_lattice: None,
             strain_reference: None,
         }
     }
@@ -94,6 +99,10 @@ impl Output {
     pub fn check(&self, families: &[&str], clusters: &[usize]) -> Result<()> {
         if self.saves(Save::Maps) {
             symmetry_maps::check(families)?;
+        }
+        if let (Some(KnownLattice { a_nm, .. }), false) = (self.known_lattice, self.lattices) {
+            let reason = "it is held against lattices; leave `no-lattices` out";
+            return Err(Error::parameter("known-lattice", format!("{a_nm}nm"), reason));
         }
         if self.saves(Save::Strain) && !self.lattices {
             let reason = "strain is that of lattices; leave `no-lattices` out";

@@ -16,7 +16,7 @@ use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_regions::Regions;
 use stemseg_regions::grains::Grains;
 use stemseg_report::overlay::overlay;
-use stemseg_report::summary::{ModelFile, Strained, Summary, ms};
+use stemseg_report::summary::{Calibrated, ModelFile, Strained, Summary, ms};
 
 use super::formats::{Labelled, Write};
 use super::names::stem;
@@ -136,6 +136,8 @@ impl Writing<'_> {
         let pixels = self.input.micrograph.pixels();
         let crystals = self.options.lattices.then(|| Crystals::new(pixels, &regions, size));
         crystals.iter().for_each(|crystals| summary.tell(crystals));
+        let known = crystals.as_ref().zip(self.options.known_lattice);
+        summary.calibration = known.map(|(crystals, known)| Calibrated::new(crystals, known, size));
         summary.timings_ms.lattices = ms(begun.elapsed());
         Told { summary, regions, crystals }
     }
