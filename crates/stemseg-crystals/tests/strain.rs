@@ -101,7 +101,7 @@ fn noise_makes_the_errors_that_are_told() {
     }
 }
 
-/// A probe that trembles along the rows turns all waves of a row: those that lie beside each other in
+/// A probe that trembles along the rows turns all waves of a row: those that lie next to each other in
 /// the rows' direction of reciprocal space reach each other.
 #[test]
 fn displaced_rows_are_no_strain() {

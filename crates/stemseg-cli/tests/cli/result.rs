@@ -147,7 +147,7 @@ fn a_known_lattice_tells_the_size_of_pixels() {
         let said = text(&job.succeed(&place).stdout);
         assert!(said.contains("calibration  by the lattice of label"), "{said}");
         assert_eq!(said.contains("wrong by more than 2 %: take 0.02"), wrong, "{said}");
-        let calibration = &place.json(&format!("{out}/summary.json"))["calibration"];
+        let calibration = &place.json(format!("{out}/summary.json"))["calibration"];
         assert_eq!(calibration["file_is_wrong"], wrong);
         for name in ["pixel_width_nm", "pixel_height_nm"] {
             assert!(
@@ -155,7 +155,7 @@ fn a_known_lattice_tells_the_size_of_pixels() {
                 "{calibration}"
             );
         }
-        let page = String::from_utf8(place.bytes(&format!("{out}/report.html"))).unwrap();
+        let page = String::from_utf8(place.bytes(format!("{out}/report.html"))).unwrap();
         assert!(page.contains("Calibration: by the lattice"));
         let again = job.set("--resume", FLAG);
         again.succeed(&place);

@@ -2,7 +2,7 @@
 //!
 //! A probe that trembles moves whole rows, by a part of a pixel and each for itself. All waves of a
 //! row turn with it, so their powers spread along the rows' direction of reciprocal space: that of
-//! one reaches another that lies beside it, which looks like strain. A row `f(x) = m(x - s)` tells
+//! one reaches another that lies next to it, which looks like strain. A row `f(x) = m(x - s)` tells
 //! its `s` against what the crystal is like around it, `m`, by least squares; what changes slowly
 //! from row to row is in `m` itself, so that strain is not taken for a displacement.
 

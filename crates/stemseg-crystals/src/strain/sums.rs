@@ -257,9 +257,9 @@ impl Local {
         for i in 0..2 {
             let [a, b] = vectors.map(|v| v[i] * pixel[i]);
             let of_waves = a * a * aa + 2.0 * a * b * ab + b * b * bb;
-            for j in 0..2 {
-                let bend = self.inverse[j][0].hypot(self.inverse[j][1]);
-                sum += slope * of_waves * (bend / pixel[j]).powi(2);
+            for (inverse, size) in self.inverse.iter().zip(pixel) {
+                let bend = inverse[0].hypot(inverse[1]);
+                sum += slope * of_waves * (bend / size).powi(2);
             }
         }
         (sum / 4.0).sqrt()

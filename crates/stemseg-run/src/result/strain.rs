@@ -52,7 +52,7 @@ pub(super) fn write(path: &Path, maps: &StrainMaps<'_>, size: Option<PixelSize>)
 /// The maps of `regions` of `image`, relative to the region at a pixel, where one is given.
 ///
 /// # Errors
-/// As [`reference`].
+/// As [`reference()`].
 pub(crate) fn maps<'r>(
     image: ArrayView2<'_, f32>,
     regions: &'r Regions,
