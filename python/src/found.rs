@@ -168,6 +168,7 @@ impl Found {
     fn summary(&self) -> String {
         let mut output = Output::default();
         output.lattices = self.request.output.lattices;
+        output.known_lattice = self.request.output.known_lattice;
         self.with(|single| single.summary(&output).to_string())
     }
 
@@ -224,6 +225,7 @@ impl Found {
         let mut output = request("array".as_ref(), &options)?.output;
         output.report = report;
         output.lattices = self.request.output.lattices;
+        output.known_lattice = self.request.output.known_lattice;
         output.command = Vec::new();
         let (single, method, request) =
             (self.single.clone(), self.method.clone(), self.request.clone());

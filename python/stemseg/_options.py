@@ -22,7 +22,7 @@ RENAMED = {
 NOT_KEYWORDS = {
     "clusters", "components", "image", "restarts", "seed", "force", "format", "help", "jobs", "json", "k",
     "labels", "like", "mask-invert", "no-report", "out", "overlay", "overlay-alpha", "quiet",
-    "recursive", "resume", "save", "table", "verbose", "mask",
+    "recursive", "resume", "save", "strain-reference", "table", "verbose", "mask",
 }
 
 Options = list[tuple[str, str | None]]

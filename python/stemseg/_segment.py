@@ -378,6 +378,7 @@ class Segmentation:
         report: bool = True,
         format: str = "tiff,npy",
         overlay: str = "tint",
+        strain: bool | tuple[int, int] = False,
     ) -> Path:
         """Write a result folder, as the command does; it appears whole or not at all.
 
@@ -394,6 +395,9 @@ class Segmentation:
             regions: roi (Fiji), geojson, svg.
         overlay : {"tint", "lines", "both"}
             How labels are shown in ``overlay.png``.
+        strain : bool or tuple of int, default False
+            Also write ``strain.tif``, with maps in the report: see `strain`. Row and column of a pixel
+            name the region that it is relative to.
 
         Raises
         ------
@@ -402,6 +406,11 @@ class Segmentation:
         """
         made: Options = [("format", format), ("overlay", overlay)]
         made += [("force", None)] if overwrite else []
+        if strain is not False:
+            made.append(("save", "strain"))
+        if not isinstance(strain, bool):
+            row, col = strain
+            made.append(("strain-reference", f"{int(row)},{int(col)}"))
         if self._core is None:
             raise RuntimeError(
                 "save: this segmentation comes from a pickle, which does not hold what a result "

@@ -357,9 +357,23 @@ def test_strain_is_that_of_the_file(found, tmp_path):
         assert np.isfinite(values).mean() > 0.5 and np.isnan(values[found.labels == 0]).all()
     assert abs(np.nanmean(maps["exx"])) < 2 * np.nanmean(maps["error"])
     row, col = np.argwhere(np.isfinite(maps["exx"]))[0]
-    found.strain((int(row), int(col)))
+    compared = found.strain((int(row), int(col)))
+    saved = found.save(tmp_path / "result", report=False, strain=(int(row), int(col)))
+    pages = library("tifffile").imread(saved / "strain.tif")
+    for values, page in zip(compared.values(), pages, strict=True):
+        np.testing.assert_array_equal(values, page)
     with pytest.raises(ValueError, match="strain"):
         found.strain((100_000, 0))
+
+
+def test_a_known_lattice_calibrates(scene):
+    image, _ = scene
+    lattice = next(one for one in stemseg.segment(image, 2, pixel_size=0.02).summary["lattices"] if one["status"] == "found")
+    known = f"{1.1 * lattice['a_nm']}nm,{1.1 * lattice['b_nm']}nm,{lattice['gamma_deg']}"
+    calibration = stemseg.segment(image, 2, pixel_size=0.02, known_lattice=known).summary["calibration"]
+    assert calibration["file_is_wrong"] and calibration["pixel_width_nm"] == pytest.approx(0.022, rel=2e-3)
+    with pytest.raises(ValueError, match="hexagonal"):
+        stemseg.segment(image, 2, known_lattice="0.3,square")
 
 
 def test_small_regions_go_to_their_neighbours(scene):
