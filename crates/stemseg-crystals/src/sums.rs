@@ -71,7 +71,7 @@ impl Sums {
 }
 
 /// Sum of the products, in a fixed order that may be taken several at a time.
-fn product(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn product(a: &[f64], b: &[f64]) -> f64 {
     const ABREAST: usize = 8;
     let mut sums = [0.0; ABREAST];
     let (a_parts, b_parts) = (a.chunks_exact(ABREAST), b.chunks_exact(ABREAST));

@@ -35,7 +35,7 @@ pub(super) struct Field<'a> {
     /// Standard deviation of the Gaussian, px, and its values, slopes and bends from the middle's
     /// far left to its far right.
     pub(super) sigma: f64,
-    pub(super) kernel: Vec<[f64; 3]>,
+    pub(super) kernel: [Vec<f64>; 3],
     /// Every how many px there is a place.
     pub(super) step: usize,
     rim: Rim,
@@ -170,8 +170,8 @@ impl<'a> Field<'a> {
         let lines = to.outer_iter_mut().into_par_iter().enumerate();
         let lines = lines.map(|(r, mut to)| {
             let mut power = [0.0; 2];
-            for (c, to) in to.iter_mut().enumerate() {
-                let sums = Sums::at(self, &along, (first[0] + r * self.step, c));
+            let line = Sums::line(self, &along, first[0] + r * self.step);
+            for (to, sums) in to.iter_mut().zip(line) {
                 let Some(local) = sums.local(self) else { continue };
                 *to = local.strain(self, vectors);
                 power = [power[0] + 1.0, power[1] + sums.variance()];
@@ -186,7 +186,7 @@ impl<'a> Field<'a> {
 }
 
 /// Values of the Gaussian, its slope and its bend.
-fn kernel(sigma: f64) -> Vec<[f64; 3]> {
+fn kernel(sigma: f64) -> [Vec<f64>; 3] {
     let reach = (REACH * sigma).ceil() as i64;
     let square = sigma * sigma;
     let of = |d: i64| {
@@ -194,5 +194,6 @@ fn kernel(sigma: f64) -> Vec<[f64; 3]> {
         let value = (-0.5 * d * d / square).exp();
         [value, d / square * value, (d * d / square - 1.0) / square * value]
     };
-    (-reach..=reach).map(of).collect()
+    let all: Vec<[f64; 3]> = (-reach..=reach).map(of).collect();
+    [0, 1, 2].map(|k| all.iter().map(|values| values[k]).collect())
 }

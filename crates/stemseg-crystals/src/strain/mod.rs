@@ -99,9 +99,9 @@ impl RegionStrain {
         self.places.iter().flatten()
     }
 
-    /// Values in the order of [`MAPS`] at a pixel, between the places around; nothing where too
+    /// The value of one of the [`MAPS`] at a pixel, between the places around; nothing where too
     /// little is known.
-    fn at(&self, row: usize, col: usize) -> Option<[f64; 5]> {
+    fn at(&self, map: usize, row: usize, col: usize) -> Option<f64> {
         let (rows, cols) = self.places.dim();
         let place =
             [(row, self.first[0], rows), (col, self.first[1], cols)].map(|(at, first, n)| {
@@ -109,7 +109,7 @@ impl RegionStrain {
                 let below = at.floor().clamp(0.0, (n - 1) as f64);
                 (below as usize, at - below)
             });
-        let (mut sums, mut weight) = ([0.0; 5], 0.0);
+        let (mut sum, mut weight) = (0.0, 0.0);
         for (dr, dc) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let own = [(0, dr), (1, dc)].map(|(axis, step): (usize, usize)| {
                 let (below, part) = place[axis];
@@ -119,10 +119,10 @@ impl RegionStrain {
             if let Some(Some(known)) = self.places.get((r, c)) {
                 let share = of_row * of_col;
                 weight += share;
-                sums.iter_mut().zip(known.values()).for_each(|(sum, v)| *sum += share * v);
+                sum += share * known.values()[map];
             }
         }
-        (weight > 0.25).then(|| sums.map(|sum| sum / weight))
+        (weight > 0.25).then(|| sum / weight)
     }
 }
 
@@ -194,8 +194,8 @@ impl Rows<f32> for StrainMap<'_> {
         let numbers = self.maps.regions.numbers_in([row, 0, row + 1, to.len()]);
         for (col, (to, number)) in to.iter_mut().zip(&numbers).enumerate() {
             let own = number.checked_sub(1).map(|region| &self.maps.of_regions[region as usize]);
-            let known = own.and_then(|own| own.as_ref()?.at(row, col));
-            *to = known.map_or(f32::NAN, |values| values[self.map] as f32);
+            let known = own.and_then(|own| own.as_ref()?.at(self.map, row, col));
+            *to = known.map_or(f32::NAN, |value| value as f32);
         }
     }
 }

@@ -71,8 +71,8 @@ fn amplitudes(field: &Field<'_>, piece: &Piece<'_>, corner: [usize; 2]) -> Array
     let along = field.along(piece, (0, count[1]), corner, None);
     let mut all = Array3::zeros((count[0], count[1], field.waves.len()));
     all.outer_iter_mut().into_par_iter().enumerate().for_each(|(r, mut line)| {
-        for (c, mut to) in line.outer_iter_mut().enumerate() {
-            let sums = Sums::at(field, &along, (r * field.step, c));
+        let sums = Sums::line(field, &along, r * field.step);
+        for (mut to, sums) in line.outer_iter_mut().zip(sums) {
             if sums.share(field) >= LEAST_SHARE {
                 to.iter_mut().zip(sums.halves()).for_each(|(to, half)| *to = half);
             }

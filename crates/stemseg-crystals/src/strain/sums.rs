@@ -2,12 +2,13 @@
 
 use std::f64::consts::{PI, TAU};
 
-use ndarray::{Array2, Array3, Axis, Zip, s};
+use ndarray::{Array2, Array3, Axis, Zip};
 use stemseg_numerics::fourier::Complex64;
 
 use super::Strain;
 use super::field::Field;
 use crate::plane::{Vector, reciprocal, scaled};
+use crate::sums::product;
 use crate::window::Piece;
 
 /// Least share of the Gaussian that lies in the region, and least eigenvalue of `J`.
@@ -42,7 +43,7 @@ impl Field<'_> {
         let mut weights = Array3::zeros((height, count, 3));
         let mut squares = Array2::zeros((height, 2));
         let turns = self.turns(width, corner[1]);
-        let reach = (kernel.len() / 2) as i64;
+        let reach = (kernel[0].len() / 2) as i64;
         let rows = Zip::indexed(waves.outer_iter_mut()).and(weights.outer_iter_mut());
         rows.and(squares.outer_iter_mut()).par_for_each(|row, mut waves, mut weights, mut sums| {
             let (mut own, mut values) = (vec![0.0; width], vec![0.0; width]);
@@ -54,7 +55,7 @@ impl Field<'_> {
                 sums[0] += weight;
                 sums[1] += value * value / weight;
             }
-            let mut turned = vec![Complex64::default(); width];
+            let mut turned = [vec![0.0; width], vec![0.0; width]];
             let range = |place: usize| {
                 let centre = (first + place * self.step) as i64;
                 let columns = (centre - reach).max(0)..(centre + reach + 1).min(width as i64);
@@ -65,25 +66,29 @@ impl Field<'_> {
             };
             for place in 0..count {
                 let (columns, from) = range(place);
-                for (kernel, weight) in kernel[from..].iter().zip(&own[columns]) {
-                    (0..3).for_each(|k| weights[(place, k)] += kernel[k] * weight);
+                for (k, kernel) in kernel.iter().enumerate() {
+                    weights[(place, k)] =
+                        product(&kernel[from..][..columns.len()], &own[columns.clone()]);
                 }
             }
             for (j, wave) in self.waves.iter().enumerate() {
                 let shift = shifts.map_or(0.0, |shifts| shifts[row]);
                 let down =
                     self.turn(wave[0], corner[0] + row) * Complex64::cis(TAU * wave[1] * shift);
-                for ((to, &value), turn) in turned.iter_mut().zip(&values).zip(turns.row(j)) {
-                    *to = turn * (down * value);
+                let [re, im] = &mut turned;
+                let to = re.iter_mut().zip(im).zip(&values).zip(turns.row(j));
+                for (((re, im), &value), turn) in to {
+                    let own = turn * down * value;
+                    (*re, *im) = (own.re, own.im);
                 }
                 for place in 0..count {
                     let (columns, from) = range(place);
-                    let mut sums = [Complex64::default(); 2];
-                    for (kernel, value) in kernel[from..].iter().zip(&turned[columns]) {
-                        sums[0] += value * kernel[0];
-                        sums[1] += value * kernel[1];
+                    for (k, kernel) in kernel[..2].iter().enumerate() {
+                        let kernel = &kernel[from..][..columns.len()];
+                        let [re, im] =
+                            turned.each_ref().map(|part| product(kernel, &part[columns.clone()]));
+                        waves[(place, 2 * j + k)] = Complex64::new(re, im);
                     }
-                    (waves[(place, 2 * j)], waves[(place, 2 * j + 1)]) = (sums[0], sums[1]);
                 }
             }
         });
@@ -108,20 +113,32 @@ impl Sums {
         Self { waves, weight: 0.0, slopes: [0.0; 2], bends: [0.0; 3] }
     }
 
-    /// At a row of a piece, and a place of those along it.
-    pub(super) fn at(field: &Field<'_>, along: &Along, (row, place): (usize, usize)) -> Self {
-        let mut sums = Self::new(field.waves.len());
-        let reach = field.kernel.len() / 2;
-        let rows = row.saturating_sub(reach)..(row + reach + 1).min(along.weights.len_of(Axis(0)));
+    /// At all places of those along a row of a piece.
+    pub(super) fn line(field: &Field<'_>, along: &Along, row: usize) -> Vec<Self> {
+        let mut line: Vec<Self> =
+            (0..along.weights.dim().1).map(|_| Self::new(field.waves.len())).collect();
+        let reach = field.kernel[0].len() / 2;
+        let rows = row.saturating_sub(reach)..(row + reach + 1).min(along.weights.dim().0);
+        // Row by row, as they lie in memory.
         for other in rows {
-            sums.add(along, (other, place), field.kernel[other + reach - row]);
+            let down = [0, 1, 2].map(|k| field.kernel[k][other + reach - row]);
+            let weights = along.weights.index_axis(Axis(0), other);
+            let waves = along.waves.index_axis(Axis(0), other);
+            let places = weights.outer_iter().zip(waves.outer_iter());
+            for (sums, (weights, waves)) in line.iter_mut().zip(places) {
+                let of_place = "a place's values lie side by side";
+                sums.add(
+                    weights.to_slice().expect(of_place),
+                    waves.to_slice().expect(of_place),
+                    down,
+                );
+            }
         }
-        sums
+        line
     }
 
-    fn add(&mut self, along: &Along, (row, place): (usize, usize), down: [f64; 3]) {
-        let weights = along.weights.slice(s![row, place, ..]);
-        let [value, slope, bend] = [weights[0], weights[1], weights[2]];
+    fn add(&mut self, weights: &[f64], waves: &[Complex64], down: [f64; 3]) {
+        let &[value, slope, bend] = weights else { unreachable!("three sums of weights") };
         if value == 0.0 {
             return;
         }
@@ -131,11 +148,10 @@ impl Sums {
         self.bends[0] += down[2] * value;
         self.bends[1] += down[1] * slope;
         self.bends[2] += down[0] * bend;
-        let waves = along.waves.slice(s![row, place, ..]);
-        for (j, to) in self.waves.iter_mut().enumerate() {
-            to[0] += waves[2 * j] * down[0];
-            to[1] += waves[2 * j] * down[1];
-            to[2] += waves[2 * j + 1] * down[0];
+        for (to, wave) in self.waves.iter_mut().zip(waves.chunks_exact(2)) {
+            to[0] += wave[0] * down[0];
+            to[1] += wave[0] * down[1];
+            to[2] += wave[1] * down[0];
         }
     }
 

@@ -20,6 +20,9 @@ pub(super) fn section(content: Content<'_>) -> Markup {
              own for others"
         ),
     };
+    if strain.labels.is_empty() {
+        return section_of("strain", "Strain", &html! { p { "No region has a lattice." } });
+    }
     let body = html! {
         div.maps { @for map in &content.pictures.strain { (map.figure()) } }
         div.scroll {
