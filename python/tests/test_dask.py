@@ -70,6 +70,17 @@ def test_a_fit_in_steps_is_that_of_one_process(film, client):
         assert stemseg.dask.fit(film.astype(">f8"), 2, fit_frames=count, **settings) == expected
 
 
+def test_the_first_frame_says_how_large_the_crystals_are(film):
+    # The second one is enlarged: described by a period of its own it would be another crystal.
+    larger = np.repeat(np.repeat(film[0], 3, 0), 3, 1)[::2, ::2][:128, :160]
+    for frames in (np.stack([film[0], larger]), np.stack([larger, film[0]])):
+        with library("dask").config.set(scheduler="threads"):
+            model = stemseg.dask.fit(frames, 2, fit_frames=2, device="cpu")
+        assert model == stemseg.Segmenter(2, device="cpu").fit(list(frames)).model_
+        alone = stemseg.Segmenter(2, device="cpu").fit(frames[0]).model_
+        assert model.period == alone.period
+
+
 def test_frames_are_described_where_they_are(film, monkeypatch):
     # Each frame by itself; only what is small is put together.
     seen = []

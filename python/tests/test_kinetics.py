@@ -73,6 +73,22 @@ def test_frames_are_taken_from_archives(monkeypatch, tmp_path):
             stemseg.kinetics(lazy)
 
 
+def test_archives_know_their_crystals(tmp_path):
+    library("dask"), library("zarr")
+    one, _ = stemseg.simulate("plane-group", "p4mm", size=(128, 300), cell=16)
+    other, _ = stemseg.simulate("plane-group", "p6mm", size=(128, 300), cell=19)
+    film = np.stack([np.where(np.arange(160) < 60 + 8 * i, one[:, :160], other[:, :160]) for i in range(3)])
+    model = stemseg.Segmenter(2, device="cpu", pixel_size=0.05).fit(film[0]).model_
+    archive = stemseg.dask.run(film, tmp_path / "film.zarr", model=model, device="cpu")
+    found, labels = stemseg.kinetics(archive), np.asarray(archive["labels"][:])
+    assert model.pixel_size and model.period != 12
+    known = {"period": model.period, "pixel_size": model.pixel_size}
+    for name in known:
+        less = stemseg.kinetics(labels, **{key: value for key, value in known.items() if key != name})
+        assert less._texts != found._texts, f"{name} changes nothing"
+    assert stemseg.kinetics(labels, **known)._texts == found._texts
+
+
 @pytest.mark.parametrize("labels, keywords, kind, words", [
     (np.ones((4, 4), np.uint8), {}, ValueError, "frames, rows, cols"),
     (np.ones((0, 4, 4), np.uint8), {}, ValueError, "frames, rows, cols"),
