@@ -43,6 +43,7 @@ pub struct Segmenter {
     method: Method,
     clusters: Vec<usize>,
     most_clusters: Option<usize>,
+    boundary_phases: Option<bool>,
     period: Option<f64>,
     smooth: Option<f64>,
     min_confidence: Option<f64>,
@@ -116,6 +117,13 @@ impl Segmenter {
     #[must_use]
     pub fn at_most(self, clusters: usize) -> Self {
         Self { most_clusters: Some(clusters), ..self }
+    }
+
+    /// Whether layers a few atoms thick along boundaries are patterns of their own as soon as they differ
+    /// enough; they are doubted by default.
+    #[must_use]
+    pub fn boundary_phases(self, kept: bool) -> Self {
+        Self { boundary_phases: Some(kept), ..self }
     }
 
     /// Period of the crystals, px of the image, instead of what its lattices say. Only
@@ -267,6 +275,7 @@ impl Segmenter {
             params.clusters = self.clusters.clone();
         }
         params.most_clusters = self.most_clusters.unwrap_or(params.most_clusters);
+        params.boundary_phases = self.boundary_phases.unwrap_or(params.boundary_phases);
         params.restarts = self.restarts.unwrap_or(params.restarts);
         params.seed = self.seed.unwrap_or(params.seed);
         if self.period.is_some() && matches!(self.method, Method::Given(_)) {

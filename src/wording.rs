@@ -11,10 +11,11 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 68] = [
+pub const SETTINGS: [&str; 69] = [
     "angles",
     "axes",
     "border",
+    "boundary-phases",
     "check",
     "clusters",
     "compare",

@@ -118,11 +118,11 @@ impl Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::levels::Levels;
+    use crate::cluster::levels::{Levels, Strips};
 
     fn split(strength: f64) -> Split {
         let levels = Levels { separation: strength, step: 1.0, depth: 1.0, trend: 0.0 };
-        Split::new(levels, 1.0)
+        Split::new(levels, 1.0, Strips::Doubted)
     }
 
     #[test]

@@ -29,6 +29,9 @@ const NEAR: f64 = 25.6;
 const BEYOND: [f64; 2] = [12.0, 120.0];
 /// What the jump between these lines counts for next to the step near the boundary.
 const JUMP: f64 = 0.62;
+/// Depth that strips count as having where they are kept. With more, sites that see both sides of an
+/// ordinary boundary are a layer more often; with less, layers two periods thick are none.
+const DEPTH_OF_STRIPS: f64 = 0.4;
 /// Sites of a core, at least.
 pub(crate) const CORE_SITES: usize = 12;
 /// How much of the variance of a core counts that is not a trend across it.
@@ -60,10 +63,24 @@ pub struct Levels {
 
 impl Levels {
     /// All of it in one number: high only where the levels are far apart, the step is sharp
-    /// and neither class is made of strips.
-    pub fn strength(&self) -> f64 {
-        self.separation * self.step * self.depth.powi(2)
+    /// and neither class is made of strips, unless these are kept.
+    pub fn strength(&self, strips: Strips) -> f64 {
+        let depth = match strips {
+            Strips::Doubted => self.depth,
+            Strips::Kept => self.depth.max(DEPTH_OF_STRIPS),
+        };
+        self.separation * self.step * depth.powi(2)
     }
+}
+
+/// What strips along boundaries are taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strips {
+    /// The sites there see both sides, and need not be a pattern.
+    #[default]
+    Doubted,
+    /// A layer of its own, as boundary phases are: what counts is how far it differs.
+    Kept,
 }
 
 /// A region in two.
@@ -343,7 +360,7 @@ mod tests {
 
     fn strength(feature: &Array2<f32>) -> f64 {
         let present = Array2::from_elem(feature.dim(), true);
-        division(feature, &present, 8.0).map_or(0.0, |division| division.levels.strength())
+        division(feature, &present, 8.0).map_or(0.0, |d| d.levels.strength(Strips::Doubted))
     }
 
     #[test]
@@ -374,7 +391,22 @@ mod tests {
         let present = Array2::from_elem(strained.dim(), true);
         let levels = division(&strained, &present, 8.0).unwrap().levels;
         assert!((0.3..0.62).contains(&levels.step), "{levels:?}");
-        assert!(levels.strength() > 3.0, "{levels:?}");
+        assert!(levels.strength(Strips::Doubted) > 3.0, "{levels:?}");
+    }
+
+    #[test]
+    fn strips_may_be_kept() {
+        // Of a thin layer: what its sites see of both sides is wider.
+        let layer = feature(|_, c| (-((c - 0.5) / 0.035).powi(4)).exp());
+        let present = Array2::from_elem(layer.dim(), true);
+        let levels = division(&layer, &present, 8.0).unwrap().levels;
+        let [doubted, kept] = [Strips::Doubted, Strips::Kept].map(|strips| levels.strength(strips));
+        assert!(levels.depth < 0.35, "{levels:?}");
+        assert!(kept > 1.2 * doubted, "{kept} and {doubted}");
+        // What is deep on both sides is as clear either way.
+        let two = feature(|_, c| if c < 0.4 { 0.0 } else { 1.0 });
+        let levels = division(&two, &present, 8.0).unwrap().levels;
+        assert_eq!(levels.strength(Strips::Kept), levels.strength(Strips::Doubted));
     }
 
     #[test]

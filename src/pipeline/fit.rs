@@ -167,7 +167,7 @@ impl Found {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let mut numbers = plan.params().clusters.clone();
-        let mut tree = Tree::new(field);
+        let mut tree = Tree::new(field, plan.params().strips());
         let mut choice = None;
         if numbers.is_empty() {
             let most = split::most(field.sites(), plan.params().most_clusters);

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::levels::Strips;
 use crate::descriptor::FamilyParams;
 use crate::image::sampling::Sampling;
 pub use crate::reduce::pca::Components;
@@ -113,6 +114,11 @@ pub struct Params {
     /// Most patterns that there may be where their number is chosen.
     #[serde(default = "most_chosen")]
     pub most_clusters: usize,
+    /// Whether layers a few atoms thick along boundaries are patterns of their own as soon as they
+    /// differ enough. Otherwise such a strip is doubted: sites near any boundary see both sides. Only
+    /// autocorrelation factors tell strips.
+    #[serde(default)]
+    pub boundary_phases: bool,
     /// Restarts of k-means, of which one is kept.
     pub restarts: usize,
     /// Seed of every random choice.
@@ -141,6 +147,7 @@ impl Default for Params {
             components: Components::Count(5),
             clusters: vec![2],
             most_clusters: MOST_CHOSEN,
+            boundary_phases: false,
             restarts: 10,
             seed: 0,
             border: Border::default(),
@@ -156,6 +163,14 @@ impl Params {
     /// The largest number of patterns that there can be.
     pub fn most_patterns(&self) -> usize {
         self.clusters.iter().copied().max().unwrap_or(self.most_clusters)
+    }
+
+    /// What strips along boundaries are taken for.
+    pub(crate) fn strips(&self) -> Strips {
+        match self.boundary_phases {
+            true => Strips::Kept,
+            false => Strips::Doubted,
+        }
     }
 
     /// Checks what needs no image.
@@ -208,6 +223,11 @@ impl Params {
             let reason = "their number is chosen from autocorrelation factors alone; give one, or \
                           `reduce = maf`";
             return Err(Error::parameter("clusters", "auto", reason));
+        }
+        if self.boundary_phases && self.reduce == Reduce::Pca {
+            let reason =
+                "principal components do not tell strips; leave it out, or give `reduce = maf`";
+            return Err(Error::parameter("boundary-phases", "true", reason));
         }
         if !(1..=LARGEST_CHOSEN).contains(&self.most_clusters) {
             let reason = format!("from 1 to {LARGEST_CHOSEN} patterns can be looked for");

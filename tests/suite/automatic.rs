@@ -1,17 +1,20 @@
 //! The settings that follow from the image alone: what they find, and what must change
 //! nothing.
 
+use std::f64::consts::TAU;
+
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, s};
-use stemseg::backend::{Backend, cpu::Cpu};
+use stemseg::backend::{Backend, DeviceChoice, cpu::Cpu};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::sites::Extent;
-use stemseg::{Plan, Silent, plan::automatic};
+use stemseg::{Plan, Segmenter, Silent, plan::automatic};
 use stemseg_simulate::{Scene, Settings, Simulated, simulate};
 
+use crate::contract::Random;
 use crate::verify::Low;
 use stemseg_testing::data::adjusted_rand_index;
 use stemseg_testing::devices::Devices;
@@ -48,6 +51,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     each("bands_change_nothing", bands);
     each("masked_pixels_have_no_label_and_change_little", masked);
     each("uneven_brightness_and_contrast_change_little", uneven);
+    trials.push(Trial::test("automatic::boundary_phases_are_kept_where_asked", boundary_phases));
     trials.push(Trial::test(
         "automatic::cells_of_several_columns_are_resampled_to_a_larger_period",
         targets,
@@ -55,6 +59,51 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
         .push(devices.gpu_trial("automatic::labels_are_those_of_the_cpu", |gpu| like_the_cpu(gpu)));
     trials
+}
+
+/// A square and a hexagonal lattice, and between them a layer of another that is so many
+/// periods thick.
+fn with_layer(thickness: f64) -> Array2<f32> {
+    const PERIOD: f64 = 9.0;
+    let wave = |x: f64| (TAU * x / PERIOD).cos();
+    let mut random = Random::new(5);
+    Array2::from_shape_fn((256, 256), |(row, col)| {
+        let (r, c) = (row as f64, col as f64);
+        let hexagonal = |a: f64| wave(r * a.cos() + c * a.sin());
+        let signal = match (c - 128.0) / PERIOD {
+            x if x < -thickness / 2.0 => wave(r) + wave(c),
+            x if x < thickness / 2.0 => wave(r / 2.0) + wave(c),
+            _ => 0.8 * [1.0, 3.0, 5.0].map(|a| hexagonal(a * TAU / 12.0)).iter().sum::<f64>(),
+        };
+        (signal + random.unit() - 0.5) as f32
+    })
+}
+
+fn boundary_phases() -> Outcome {
+    for (thickness, kept, patterns) in [(0.0, true, 2), (2.0, false, 2), (2.0, true, 3)] {
+        let segmenter = Segmenter::auto().boundary_phases(kept).device(DeviceChoice::Cpu);
+        let found = segmenter.segment(&with_layer(thickness))?;
+        let labels = found.labels();
+        let count = labels.iter().collect::<std::collections::HashSet<_>>().len();
+        if count != patterns {
+            return Err(format!("{count} patterns with {thickness} periods, kept: {kept}").into());
+        }
+        // The layer is drawn wider than it is, and no further than its windows reach.
+        let layer = (0..256).filter(|&c| {
+            let label = labels[(128, c)];
+            label != labels[(128, 20)] && label != labels[(128, 235)]
+        });
+        let place: Vec<usize> = layer.collect();
+        let within = place.iter().all(|c| c.abs_diff(128) < 32);
+        if patterns == 3 && !(within && place.contains(&128)) {
+            return Err(format!("the layer lies in columns {place:?}").into());
+        }
+    }
+    let error = Segmenter::pystem().boundary_phases(true).segment(&with_layer(2.0)).unwrap_err();
+    match error.to_string() {
+        text if text.starts_with("boundary-phases = true") => Ok(()),
+        text => Err(text.into()),
+    }
 }
 
 /// `scene`, with its plane groups, as `stemseg simulate` makes it.

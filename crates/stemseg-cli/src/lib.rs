@@ -118,7 +118,8 @@ fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), 
 /// Hides from `-h`, which fits a screen, what is not needed every day.
 fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
     const HEADINGS: [&str; 4] = ["Descriptor", "Clustering", "Label map", "Pictures and report"];
-    const ARGS: [&str; 11] = [
+    const ARGS: [&str; 12] = [
+        "boundary_phases",
         "check",
         "known_lattice",
         "labels",

@@ -56,6 +56,13 @@ struct PresetArgs {
     #[arg(long, value_name = "N", value_parser = parse::number, allow_negative_numbers = true)]
     smooth: Option<f64>,
 
+    /// Keep layers a few atoms thick along boundaries as patterns of their own.
+    ///
+    /// Boundary phases (complexions) are such layers. Otherwise a strip along a boundary is doubted, since
+    /// sites there see both sides, and is no pattern unless it is very different.
+    #[arg(long)]
+    boundary_phases: bool,
+
     /// Leave pixels below this confidence unlabelled [default: 0].
     ///
     /// A share from 0 to 1. On simulated scenes, nine in ten pixels of confidence 0.9 have the right label.
@@ -83,7 +90,8 @@ impl SettingsArgs {
     /// # Errors
     /// As [`DescriptorArgs::settings`].
     pub(super) fn settings(&self, clusters: Numbers, otherwise: Preset) -> Result<Settings> {
-        let PresetArgs { preset, period, reduce, smooth, min_confidence } = &self.preset;
+        let PresetArgs { preset, period, reduce, smooth, boundary_phases, min_confidence } =
+            &self.preset;
         let mut settings = Settings::default();
         settings.descriptor = self.descriptor.settings()?;
         let implied = settings.descriptor.families.is_empty().then_some(otherwise);
@@ -102,6 +110,7 @@ impl SettingsArgs {
         settings.restarts = self.cluster.restarts;
         settings.seed = self.cluster.seed;
         settings.smooth = *smooth;
+        settings.boundary_phases = *boundary_phases;
         settings.least_confidence = *min_confidence;
         Ok(settings)
     }

@@ -2,7 +2,7 @@
 //! fails on the way.
 
 use stemseg::backend::cpu::Cpu;
-use stemseg::backend::{self, Backend, DeviceChoice, DeviceInfo};
+use stemseg::backend::{self, Backend, DeviceChoice, DeviceInfo, DeviceWork};
 use stemseg::remarks::{Code, Remarks, Warning};
 use stemseg::{Error, Result};
 
@@ -39,6 +39,16 @@ impl Devices {
     /// The chosen device.
     pub(super) fn info(&self) -> DeviceInfo {
         self.chosen.device().clone()
+    }
+
+    /// Whether it is a graphics device, which works while the host does something else.
+    pub(super) fn is_graphics(&self) -> bool {
+        self.chosen.work().is_some()
+    }
+
+    /// What a graphics device was asked to do so far.
+    pub(super) fn work(&self) -> Option<DeviceWork> {
+        self.chosen.work()
     }
 
     /// Does `work` on the chosen device, and from the beginning on the CPU if it fails on

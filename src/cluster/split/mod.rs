@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::Result;
-use crate::cluster::levels::{self, CORE_SITES, Division, Levels};
+use crate::cluster::levels::{self, CORE_SITES, Division, Levels, Strips};
 use crate::progress::Progress;
 pub(crate) use field::{Field, Part};
 use refine::OUTSIDE;
@@ -56,14 +56,15 @@ pub struct Split {
 
 impl Split {
     /// Of a region with this share of the image's sites, whose sides are like that.
-    pub fn new(levels: Levels, share: f64) -> Self {
-        Self { levels, strength: levels.strength(), share }
+    pub fn new(levels: Levels, share: f64, strips: Strips) -> Self {
+        Self { levels, strength: levels.strength(strips), share }
     }
 }
 
 /// The regions of an image as they are split one after the other.
 pub(crate) struct Tree<'a> {
     field: &'a Field,
+    strips: Strips,
     /// Sums over the whole image.
     whole: Option<Sums>,
     /// Region of each site, [`OUTSIDE`] where it takes no part.
@@ -85,12 +86,13 @@ struct Cut {
 
 impl<'a> Tree<'a> {
     /// One region.
-    pub(crate) fn new(field: &'a Field) -> Self {
+    pub(crate) fn new(field: &'a Field, strips: Strips) -> Self {
         let labels = field.present.mapv(|present| if present { 0 } else { OUTSIDE });
         let steps = vec![labels.clone()];
         let whole = Sums::of(field, &field.present);
         let mut this = Self {
             field,
+            strips,
             whole,
             labels,
             cuts: Vec::new(),
@@ -206,14 +208,15 @@ impl<'a> Tree<'a> {
                 levels::division(&feature, own, field.scale() as f64)
             })
             .collect();
+        let strength = |division: &Division| division.levels.strength(self.strips);
         // The first of equals.
         let best = divisions
             .into_iter()
             .flatten()
             .rev()
-            .max_by(|a, b| a.levels.strength().total_cmp(&b.levels.strength()))?;
+            .max_by(|a, b| strength(a).total_cmp(&strength(b)))?;
         let all = field.present.iter().filter(|&&present| present).count();
-        let split = Split::new(best.levels, count as f64 / all.max(1) as f64);
+        let split = Split::new(best.levels, count as f64 / all.max(1) as f64, self.strips);
         let side = self.drawn(sums, own, best.high);
         Some(Cut { split, side })
     }
@@ -261,7 +264,8 @@ mod tests {
     #[test]
     fn patterns_lie_as_far_apart_as_the_cut_between_them_is_clear() {
         let split = |separation: f64| {
-            Split::new(Levels { separation, step: 1.0, depth: 1.0, trend: 0.0 }, 1.0)
+            let levels = Levels { separation, step: 1.0, depth: 1.0, trend: 0.0 };
+            Split::new(levels, 1.0, Strips::Doubted)
         };
         // 0 becomes 0 and 1, 1 becomes 1 and 2, 0 becomes 0 and 3.
         let found = clarities(&[split(9.0), split(4.0), split(2.0)], &[0, 1, 0], 4);

@@ -15,6 +15,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::job::{stemseg, text};
+use crate::series::{differing, film};
 use stemseg_testing::needs::{self, turned_off};
 use stemseg_testing::place::{Place, scene};
 
@@ -81,12 +82,13 @@ pub(crate) fn trials() -> Vec<Trial> {
             Box::new(move || all_of_a_sound_run_agrees(arguments)),
         );
     }
-    let simple: [(&str, fn()); 7] = [
+    let simple: [(&str, fn()); 8] = [
         ("short_dispatches_are_noticed", short_dispatches_are_noticed),
         ("a_device_that_fails_its_self_test_is_passed_over", failed_self_test),
         ("a_lost_device_is_no_panic_and_the_cpu_goes_on", lost_device),
         ("memory_that_runs_out_is_no_panic_and_the_cpu_goes_on", no_memory),
         ("in_a_batch_the_other_images_are_done", batch),
+        ("a_film_goes_on_with_the_frames_that_were_under_way", film_goes_on),
         ("an_adapter_below_the_limits_is_passed_over", below_the_limits),
         ("devices_says_why_auto_passes_over_an_adapter", devices_says_why),
     ];
@@ -347,6 +349,34 @@ fn batch() {
             assert!(failure(&summary).is_some(), "{summary}");
         }
         assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+/// A device that is lost while two frames are under way.
+fn film_goes_on() {
+    const FRAMES: u64 = 8;
+    let place = Place::empty();
+    place.npy("film.npy", &film(FRAMES as usize));
+    let layer = layer().as_ref().expect("trials run where it is");
+    let counts = place.path("counts.txt").display().to_string();
+    let run = |out: &str, device: &str, knobs: &[(&str, String)]| {
+        let mut command = layer.command(&place, knobs);
+        command.args(["series", "film.npy", "-k", "2", "--fit", "3", "--no-report"]);
+        let output = command.args(["--out", out, "--device", device]).output().expect("it starts");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{knobs:?}: {said}");
+        assert!(!said.contains("panicked"), "{knobs:?}: {said}");
+    };
+    run("processor", "cpu", &[]);
+    run("sound", "auto", &[("FAULTS_COUNTS", counts)]);
+    let counts = place.bytes("counts.txt");
+    let counts = String::from_utf8_lossy(&counts);
+    let last: u64 = counts.split(' ').filter_map(|word| word.parse().ok()).nth(1).expect("a count");
+    for at in [last - FRAMES + 1, last - FRAMES / 2, last] {
+        let out = format!("lost_{at}");
+        run(&out, "auto", &[("FAULTS_LOST_AT_SUBMISSION", at.to_string())]);
+        assert_eq!(differing(&place, ["processor", &out]), 0.0, "lost at submission {at}");
+        assert_eq!(place.json(format!("{out}/summary.json"))["series"]["frames"]["ok"], FRAMES);
     }
 }
 

@@ -35,7 +35,7 @@ fn main() {
     trials.extend(dynamics::trials());
     trials.extend(faults::trials());
     trials.extend(formats::trials());
-    trials.extend(series::trials());
+    trials.extend(series::trials(&devices));
     trials.extend(warnings::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -5,17 +5,72 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde_json::Value;
+use stemseg::backend::Backend;
 use stemseg::cluster::overlaps::Overlaps;
 
 use crate::job::{stemseg, text};
 use stemseg_testing::data;
+use stemseg_testing::devices::Devices;
 use stemseg_testing::place::Place;
 use stemseg_testing::wrong::wrong;
 
-pub(crate) fn trials() -> Vec<Trial> {
-    data::needs_shared("series::a_film_with_truth", || {
+pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
+    let mut trials = data::needs_shared("series::a_film_with_truth", || {
         vec![Trial::test("series::a_film_with_truth", film_with_truth)]
+    });
+    trials.push(devices.gpu_trial("series::frames_on_a_device", |gpu| on_a_device(gpu)));
+    trials
+}
+
+/// A film of `frames` frames: rows of atoms left of a front that moves by 4 px a frame, slanted ones
+/// right of it.
+pub(crate) fn film(frames: usize) -> Array3<f32> {
+    Array3::from_shape_fn((frames, 96, 128), |(t, r, c)| {
+        let along = if c < 40 + 4 * t { r } else { r + c };
+        let wave = |x: usize| (x as f32 * std::f32::consts::TAU / 8.0).cos();
+        let noise = ((r * 7919 + c * 104_729 + t * 1_299_709) % 1009) as f32 / 2000.0;
+        wave(along) + wave(c) + noise
     })
+}
+
+/// Shares of the labels in two results of one film that differ.
+pub(crate) fn differing(place: &Place, results: [&str; 2]) -> f64 {
+    let [one, other] = results.map(|name| place.array::<u8>(format!("{name}/labels.npy")));
+    assert_eq!(one.0, other.0);
+    let differ = one.1.iter().zip(&other.1).filter(|(a, b)| a != b).count();
+    differ as f64 / one.1.len() as f64
+}
+
+/// Two frames are under way on a device, each of which it is given once; they come out in their order,
+/// as on the processor.
+fn on_a_device(gpu: &dyn Backend) -> Result<(), Failed> {
+    const FRAMES: usize = 9;
+    let place = Place::empty();
+    place.npy("film.npy", &film(FRAMES));
+    let run = |device: &str, out: &str| -> Result<String, Failed> {
+        let output = stemseg(&place)
+            .args(["series", "film.npy", "-k", "2", "--fit", "3", "--no-report", "--verbose"])
+            .args(["--check", "off", "--device", device, "--out", out])
+            .output()?;
+        let said = text(&output.stderr);
+        check(output.status.success(), &said)?;
+        Ok(said)
+    };
+    run("cpu", "processor")?;
+    let said = run(&gpu.device().name, "device")?;
+    let differ = differing(&place, ["processor", "device"]);
+    check(differ < 1e-4, format_args!("{differ} of the labels differ"))?;
+    let once = format!("each of {FRAMES} frames took the device 1.0 submissions");
+    check(said.contains(&once), &said)?;
+    check(said.contains("the host waited 1.0 times"), &said)?;
+    // A pattern that follows from frame to frame needs the frame before.
+    let output = stemseg(&place)
+        .args(["series", "film.npy", "-k", "2", "--fit", "3", "--no-report", "--adapt"])
+        .args(["--device", &gpu.device().name, "--out", "adapted"])
+        .output()?;
+    check(output.status.success(), text(&output.stderr))?;
+    let differ = differing(&place, ["processor", "adapted"]);
+    check(differ < 0.02, format_args!("{differ} of the labels differ where centroids follow"))
 }
 
 /// What the manifest says of the film.

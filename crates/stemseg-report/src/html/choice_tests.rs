@@ -1,7 +1,7 @@
 //! What the report draws of a choice is what decided it.
 
 use stemseg::cluster::choose::{Choice, Criterion};
-use stemseg::cluster::levels::Levels;
+use stemseg::cluster::levels::{Levels, Strips};
 use stemseg::cluster::split::Split;
 
 use super::choice::of;
@@ -9,7 +9,7 @@ use super::tests::between;
 
 fn split(strength: f64) -> Split {
     let levels = Levels { separation: strength, step: 1.0, depth: 1.0, trend: 0.2 };
-    Split::new(levels, 1.0)
+    Split::new(levels, 1.0, Strips::Doubted)
 }
 
 #[test]

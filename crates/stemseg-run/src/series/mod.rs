@@ -12,6 +12,7 @@
 //! [`NAME.unfinished`](Stopped::place) until all is, where a stopped film goes on from.
 
 mod account;
+mod compute;
 mod finish;
 mod fit;
 mod follow;
@@ -304,7 +305,12 @@ fn labelled(
     };
     observer.stage("frames");
     let mut sink = Sink { work, account: &mut account, labels, confidence, memberships };
+    let (frames_before, before) = (sink.work.done.len(), devices.work());
     let streamed = stream.run(source, &mut sink);
+    if let Some((work, before)) = devices.work().zip(before) {
+        let frames = compute::work_done(sink.work.done.len() - frames_before, work.since(before));
+        observer.detail(&frames);
+    }
     account.finish()?;
     if matches!(streamed, Err(Error::Interrupted)) && !work.done.is_empty() {
         tables::write(&work.path(work::KINETICS), &account, scales)?;

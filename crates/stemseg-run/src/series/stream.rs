@@ -1,51 +1,35 @@
-//! The frames of a film on their way: while one is computed, the next is read and placed on the
-//! specimen, and those before are averaged along time, labelled and written. What is in memory does
-//! not depend on the length of the film.
+//! The frames of a film on their way: while some are [computed](super::compute), the next is read and
+//! placed on the specimen, and those before are averaged along time, labelled and written. What is in
+//! memory does not depend on the length of the film.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use ndarray::{ArcArray2, Array2, Array3};
-use stemseg::image::micrograph::Micrograph;
+use ndarray::{Array2, Array3};
 use stemseg::image::rows::{self, Rows};
-use stemseg::pipeline::frames::{Frames, SiteMemberships, Surely};
+use stemseg::pipeline::frames::Frames;
 use stemseg::threads::try_beside;
-use stemseg::{Error, Progress, Result};
+use stemseg::{Error, Result};
 use stemseg_files::write::{FrameFile, LabelFrames};
 use stemseg_series::register::{Drift, Registration};
 use stemseg_series::smooth::{self, Pair, Sites};
 
 use super::account::Account;
+use super::compute::Sited;
 use super::follow::Following;
-use super::source::{Shot, Source, Status, unseen};
+use super::source::{Shot, Source};
 use super::work::{Line, Work};
-use crate::devices::{Devices, Done};
+use crate::devices::Devices;
 use crate::observer::Observer;
 
 /// Every which row the confidence of a frame is taken from: its mean is good to a percent.
 const ROWS: usize = 4;
 
 /// A frame that was read and placed.
-struct Placed {
-    shot: Shot,
-    drift: Option<Drift>,
-}
-
-/// A frame whose sites are known.
-struct Sited {
-    number: usize,
-    status: Status,
-    drift: Option<Drift>,
-    strangeness: Option<f64>,
-    /// Memberships at the specimen's sites; nothing of a frame that shows nothing.
-    maps: Option<Array3<f32>>,
-    /// Sites that the frame shows.
-    seen: Array2<bool>,
-    /// Pixels of the specimen that it does not.
-    unseen: Option<ArcArray2<bool>>,
-    /// The centroids after it, where these follow.
-    following: Option<Following>,
+pub(super) struct Placed {
+    pub(super) shot: Shot,
+    pub(super) drift: Option<Drift>,
 }
 
 /// How frames are labelled.
@@ -86,125 +70,51 @@ impl Stream<'_> {
         let before = before.and_then(|line| line.centroids.as_deref());
         let mut following = self.adapt.then(|| Following::new(self.frames, before));
         let mut labelling = Labelling { stream: self, sink, ring: VecDeque::new(), next: done };
+        let lanes = self.lanes();
         thread::scope(|scope| {
-            let (to_compute, placed) = sync_channel(1);
-            let (to_label, sited) = sync_channel::<Sited>(1);
+            let (to_compute, placed) = channels::<Result<Placed>>(lanes);
+            let (to_label, sited) = channels::<Sited>(lanes);
             let read = move || {
-                while let Some(placed) = reading.next() {
-                    if to_compute.send(placed).is_err() {
+                for lane in to_compute.iter().cycle() {
+                    let Some(placed) = reading.next() else { return };
+                    if lane.send(placed).is_err() {
                         return;
                     }
                 }
             };
             let label = move || {
-                sited.into_iter().try_for_each(|sited| labelling.add(sited))?;
+                for lane in sited.iter().cycle() {
+                    let Ok(sited) = lane.recv() else { break };
+                    labelling.add(sited)?;
+                }
                 labelling.end()
             };
             let Ok(labelled) = try_beside(scope, label) else { return Err(no_thread()) };
             let Ok(_) = try_beside(scope, read) else { return Err(no_thread()) };
-            let computed = self.compute(placed, &to_label, &mut following);
-            drop(to_label);
-            let labelled = labelled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            labelled.and(computed)
+            let ends = placed.into_iter().zip(to_label).collect();
+            let computed = self.compute_in_lanes(scope, ends, &mut following);
+            joined(labelled).and(computed)
         })
     }
 
-    /// Computes the sites of each frame.
-    fn compute(
-        &self,
-        placed: Receiver<Result<Placed>>,
-        to: &SyncSender<Sited>,
+    /// Computes what comes of `ends`, one of them here and each of the others in a thread of its own.
+    fn compute_in_lanes<'scope, 'env>(
+        &'env self,
+        scope: &'scope thread::Scope<'scope, 'env>,
+        ends: Vec<(Receiver<Result<Placed>>, SyncSender<Sited>)>,
         following: &mut Option<Following>,
     ) -> Result<()> {
-        for placed in placed {
-            let mut sited = self.sited(placed?, following.as_mut())?;
-            sited.following.clone_from(following);
-            if to.send(sited).is_err() {
-                // Who labels says why.
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn sited(&self, placed: Placed, following: Option<&mut Following>) -> Result<Sited> {
-        let Placed { shot: Shot { number, status, micrograph }, drift } = placed;
-        let whole = self.frames.whole();
-        let shift = drift.map_or([0.0; 2], |drift| drift.shift);
-        let count = whole.sites().grid().count;
-        let mut sited = Sited {
-            number,
-            status,
-            drift,
-            strangeness: None,
-            maps: None,
-            seen: self.seen((count.rows, count.cols), shift),
-            unseen: None,
-            following: None,
+        let budget = self.budget / ends.len().max(1) as u64;
+        let mut ends = ends.into_iter();
+        let own = ends.next();
+        let beside = |(placed, to): (Receiver<Result<Placed>>, SyncSender<Sited>)| {
+            try_beside(scope, move || self.compute(placed, &to, budget, &mut None))
         };
-        let Some(micrograph) = micrograph else { return Ok(sited) };
-        let Some((found, surely)) = self.memberships(&micrograph, following.as_deref())? else {
-            return Ok(sited);
-        };
-        if let (Some(following), Some(surely)) = (following, surely) {
-            following.follow(&surely);
-        }
-        sited.strangeness = Some(found.strangeness);
-        sited.maps = Some(match shift {
-            [0.0, 0.0] => found.maps,
-            shift => self.frames.shifted(found.maps.view(), shift),
-        });
-        sited.unseen = unseen(micrograph.shape(), shift, micrograph.absent());
-        Ok(sited)
-    }
-
-    /// Memberships of the sites of a frame, and what surely belongs to each pattern where centroids
-    /// are `following`; nothing where too little of it is there.
-    fn memberships(
-        &self,
-        micrograph: &Micrograph,
-        following: Option<&Following>,
-    ) -> Result<Option<(SiteMemberships, Option<Surely>)>> {
-        let plan = match self.frames.plan(micrograph) {
-            Ok(plan) => plan.within(self.budget, 0)?,
-            Err(Error::TooSmall(_) | Error::Parameter { .. }) if micrograph.absent().is_some() => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let Done { result, warning, .. } = self.devices.run(|backend| {
-            let progress = &stemseg::progress::Unseen(self.observer);
-            let frames = self.frames;
-            match following {
-                None => Ok((frames.memberships(micrograph, &plan, backend, progress)?, None)),
-                Some(following) => {
-                    let centroids = following.centroids();
-                    let with = (backend, progress as &dyn Progress);
-                    let (found, surely) =
-                        frames.memberships_near(micrograph, &plan, centroids, with)?;
-                    Ok((found, Some(surely)))
-                }
-            }
-        })?;
-        if let Some(warning) = warning {
-            self.observer.detail(&warning.text.marked());
-        }
-        Ok(Some(result))
-    }
-
-    /// Which of the specimen's sites lie in a frame, where it lies `shift` px down and right.
-    fn seen(&self, (rows, cols): (usize, usize), shift: [f64; 2]) -> Array2<bool> {
-        let whole = self.frames.whole();
-        let (grid, frame) = (whole.sites().grid(), whole.frame());
-        let along = |count: usize, margin: usize, size: usize, shift: f64| -> Vec<bool> {
-            let place = |site: usize| (margin + site * grid.stride) as f64 / frame.scale + shift;
-            let half = 0.5 * whole.spacing();
-            let inside = |place: f64| place >= -half && place <= size as f64 - 1.0 + half;
-            (0..count).map(|site| inside(place(site))).collect()
-        };
-        let down = along(rows, grid.margin.rows, frame.image.rows, shift[0]);
-        let right = along(cols, grid.margin.cols, frame.image.cols, shift[1]);
-        Array2::from_shape_fn((rows, cols), |(r, c)| down[r] && right[c])
+        let others: Vec<_> = ends.map(beside).collect();
+        let computed =
+            own.map_or(Ok(()), |(placed, to)| self.compute(placed, &to, budget, following));
+        let others = others.into_iter().map(|other| other.map_or(Err(no_thread()), joined));
+        others.fold(computed, Result::and)
     }
 }
 
@@ -360,6 +270,16 @@ impl Stream<'_> {
         let centre = Sites { maps: maps.view(), seen: own.seen.view() };
         smooth::averaged(centre, &pairs, self.smooth_time)
     }
+}
+
+/// What a thread came to.
+fn joined(thread: thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// This number of channels, each with room for one value.
+fn channels<T>(count: usize) -> (Vec<SyncSender<T>>, Vec<Receiver<T>>) {
+    (0..count).map(|_| sync_channel(1)).unzip()
 }
 
 fn no_thread() -> Error {

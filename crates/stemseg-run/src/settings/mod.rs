@@ -22,6 +22,8 @@ pub struct Settings {
     pub clusters: Vec<usize>,
     /// Most patterns that there may be where the image shows how many, 8 by default.
     pub most_clusters: usize,
+    /// Whether layers a few atoms thick along boundaries are patterns of their own, not doubted.
+    pub boundary_phases: bool,
     /// Where all else comes from; by default [`Preset::Auto`], or [`Preset::Pystem`] where
     /// families are named.
     pub preset: Option<Preset>,
@@ -53,6 +55,7 @@ impl Default for Settings {
         Self {
             clusters: Vec::new(),
             most_clusters,
+            boundary_phases: false,
             preset: None,
             period: None,
             descriptor: DescriptorSettings::default(),
@@ -100,6 +103,7 @@ impl Settings {
             Preset::Pystem => self.plain(micrograph)?,
         };
         params.most_clusters = self.most_clusters;
+        params.boundary_phases = self.boundary_phases;
         params.restarts = self.restarts;
         params.seed = self.seed;
         params.border = self.border;
