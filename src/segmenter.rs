@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::pipeline::many::Planned;
 use crate::pipeline::many::steps::Kind;
 use crate::pipeline::{self, Also, Segmentation};
-use crate::plan::{Labels, Params, Plan, automatic};
+use crate::plan::{Labels, Mark, Params, Plan, automatic};
 use crate::progress::{Progress, Silent};
 use crate::{Error, Result};
 
@@ -44,6 +44,7 @@ pub struct Segmenter {
     clusters: Vec<usize>,
     most_clusters: Option<usize>,
     boundary_phases: Option<bool>,
+    marks: Vec<Mark>,
     period: Option<f64>,
     smooth: Option<f64>,
     min_confidence: Option<f64>,
@@ -124,6 +125,14 @@ impl Segmenter {
     #[must_use]
     pub fn boundary_phases(self, kept: bool) -> Self {
         Self { boundary_phases: Some(kept), ..self }
+    }
+
+    /// The pixel at `row` and `col` has this label, as numbers stand without marks; the next number after
+    /// those makes a new pattern. May be called again, for a single image.
+    #[must_use]
+    pub fn mark(mut self, (row, col): (usize, usize), label: u16) -> Self {
+        self.marks.push(Mark { row, col, label });
+        self
     }
 
     /// Period of the crystals, px of the image, instead of what its lattices say. Only
@@ -276,6 +285,9 @@ impl Segmenter {
         }
         params.most_clusters = self.most_clusters.unwrap_or(params.most_clusters);
         params.boundary_phases = self.boundary_phases.unwrap_or(params.boundary_phases);
+        if !self.marks.is_empty() {
+            params.marks = self.marks.clone();
+        }
         params.restarts = self.restarts.unwrap_or(params.restarts);
         params.seed = self.seed.unwrap_or(params.seed);
         if self.period.is_some() && matches!(self.method, Method::Given(_)) {

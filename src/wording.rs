@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 69] = [
+pub const SETTINGS: [&str; 70] = [
     "angles",
     "axes",
     "border",
@@ -36,6 +36,7 @@ pub const SETTINGS: [&str; 69] = [
     "known-lattice",
     "labels",
     "lattice",
+    "mark",
     "mask",
     "mask-invert",
     "max-points",

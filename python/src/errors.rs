@@ -10,11 +10,12 @@ use stemseg::wording::{Setting, Text};
 use stemseg_cli::Refused;
 
 /// Settings whose keywords have other names than the options, as scikit-learn calls them.
-const RENAMED: [(&str, &str); 7] = [
+const RENAMED: [(&str, &str); 8] = [
     ("clusters", "n_patterns"),
     ("components", "n_components"),
     ("force", "overwrite"),
     ("image", "image_index"),
+    ("mark", "marks"),
     ("out", "path"),
     ("restarts", "n_init"),
     ("seed", "random_state"),

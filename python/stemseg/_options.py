@@ -12,6 +12,7 @@ import numpy as np
 # Keywords that scikit-learn, scikit-image and HyperSpy have under these names.
 RENAMED = {
     "image_index": "image",
+    "marks": "mark",
     "n_patterns": "clusters",
     "n_components": "components",
     "n_init": "restarts",
@@ -39,6 +40,8 @@ def options(keywords: Mapping[str, Any]) -> Options:
             made.append(("clusters", n_patterns(value)))
         elif name == "random_state":
             made.extend(seed(value))
+        elif name == "marks" and value is not None:
+            made.append(("mark", marks(value)))
         elif name == "roi" and value is not None:
             made.append(("roi", region(value)))
         elif value is None or value is False:
@@ -81,6 +84,17 @@ def seed(value: Any) -> Options:
     if value < 0:
         raise ValueError(f"random_state={value}: give a whole number of 0 or more, or None")
     return [("seed", str(int(value)))]
+
+
+def marks(value: Mapping[tuple[int, int], int]) -> str:
+    """Pixels whose label is known, as the program writes them."""
+    try:
+        all_marks = [(int(row), int(col), int(label)) for (row, col), label in value.items()]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"marks={value!r}: give a dict from pixels to labels, for example {{(120, 340): 2}}"
+        ) from error
+    return ";".join(f"{row},{col}={label}" for row, col, label in all_marks)
 
 
 def region(value: Any) -> str:

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def segment(
         True shows a bar of tqdm; a callable is called as ``progress(stage, done, total)``.
     **keywords
         Every option of ``stemseg segment`` that is about the method, with underscores:
-        ``preset``, ``descriptor``, ``patch``, ``window``, ``stride``, ``max_points``, ``radius``,
+        ``boundary_phases``, ``marks`` (see `Segmentation.refine`), ``preset``, ``descriptor``, ``patch``, ``window``, ``stride``, ``max_points``, ``radius``,
         ``inner_stride``, ``folds``, ``axes``, ``reduce``, ``n_components``, ``n_init``, ``border``,
         ``order``, ``nan``, ``outliers``, ``check``, ``image_index``, ``frame`` and others; lengths in px
         or with a unit, pairs as tuples.
@@ -111,7 +112,7 @@ def run(
     descriptors: bool = False,
 ) -> Segmentation:
     """Segments ``given`` with these keywords of `segment`."""
-    keywords = dict(keywords)
+    given_keywords, keywords = keywords, dict(keywords)
     progress, mask = keywords.pop("progress", None), keywords.pop("mask", None)
     taken = as_image(given, mask)
     made = prepared(taken, keywords)
@@ -126,7 +127,10 @@ def run(
             descriptors=descriptors,
             progress=callback,
         )
-    return Segmentation(core, taken)
+    found = Segmentation(core, taken)
+    if model is None:
+        found._again = given, given_keywords
+    return found
 
 
 def prepared(taken: Image, keywords: dict[str, Any]):
@@ -174,6 +178,38 @@ class Segmentation:
         self._source = taken
         self.labels: np.ndarray = core.labels()
         self._cache: dict[str, Any] = {}
+        self._again: tuple[Any, dict[str, Any]] | None = None
+
+    def refine(self, marks: Mapping[tuple[int, int], int]) -> Segmentation:
+        """The image segmented again, where the labels of some pixels are known.
+
+        Parameters
+        ----------
+        marks : dict
+            From row and column of a pixel to its label, as numbers stood without marks. The next
+            number after those makes a new pattern of what looks like the surroundings of the mark.
+            To undo a mark, leave it out.
+
+        Returns
+        -------
+        Segmentation
+            Marked pixels have their labels, and the patterns follow; its last note says where one more
+            mark would help most.
+
+        Examples
+        --------
+        >>> import stemseg
+        >>> image, _ = stemseg.simulate("polycrystal", grains=3, size=256)
+        >>> found = stemseg.segment(image, 2)
+        >>> found.refine({(128, 128): 1}).labels[128, 128]
+        np.uint8(1)
+        """
+        if self._again is None:
+            raise RuntimeError(
+                "refine: this segmentation comes from a pickle or a model; call it on what segment gave"
+            )
+        given, keywords = self._again
+        return run(given, {**keywords, "marks": dict(marks)})
 
     def _kept(self, name: str, make):
         if name not in self._cache:
@@ -437,7 +473,7 @@ class Segmentation:
                 getattr(self, read)
             self.proba()
         source = Image(self._source.pixels, None, name=self._source.name)
-        return {"_core": None, "_source": source, "labels": self.labels, "_cache": self._cache}
+        return {"_core": None, "_source": source, "labels": self.labels, "_cache": self._cache, "_again": None}
 
     def __repr__(self) -> str:
         rows, cols = self.labels.shape

@@ -391,3 +391,35 @@ def test_small_regions_go_to_their_neighbours(scene):
     assert tidy.summary["least_region_px"] == least
     with pytest.raises(ValueError, match="least_region"):
         stemseg.segment(image, 2, least_region="4nm2")
+
+
+def test_marks_part_what_was_taken_for_one_pattern():
+    image, truth = stemseg.simulate("polycrystal", grains=3, size=256, seed=4)
+    found = stemseg.segment(image, 2, device="cpu")
+    deep = {grain: _middle(truth == grain) for grain in (1, 2, 3)}
+    labels = {grain: int(found.labels[at]) for grain, at in deep.items()}
+    merged = next(g for g in (2, 3) if labels[g] in [labels[other] for other in range(1, g)])
+    refined = found.refine({deep[merged]: 3})
+    assert refined.n_patterns == 3 and refined.labels[deep[merged]] == 3
+    assert stemseg.metrics.adjusted_rand_index(truth, refined.labels, margin=8) > 0.9
+    assert refined.notes[-1].startswith("one more mark says most at")
+    assert refined.model.n_patterns == 3
+    # Without the mark everything is as it was.
+    np.testing.assert_array_equal(refined.refine({}).labels, found.labels)
+    with pytest.raises(ValueError, match=r"marks = 300,1=1: the image has 256 rows"):
+        found.refine({(300, 1): 1})
+    with pytest.raises(TypeError, match="give a dict from pixels to labels"):
+        stemseg.segment(image, 2, marks=[(1, 1)])
+    with pytest.raises(RuntimeError, match="comes from a pickle"):
+        pickle.loads(pickle.dumps(found)).refine({})
+
+
+def _middle(own):
+    """The pixel that is deepest inside of ``own``, about."""
+    depth = np.zeros(own.shape, int)
+    shrunk = np.pad(own, 1)
+    while shrunk.any():
+        depth += shrunk[1:-1, 1:-1]
+        shrunk[1:-1, 1:-1] &= shrunk[:-2, 1:-1] & shrunk[2:, 1:-1] & shrunk[1:-1, :-2] & shrunk[1:-1, 2:]
+    row, col = np.unravel_index(depth.argmax(), depth.shape)
+    return int(row), int(col)

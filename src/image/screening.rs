@@ -13,14 +13,14 @@ mod outliers;
 
 use ndarray::{Array2, ArrayView2, Zip};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::filling::fill;
 use crate::image::micrograph::Pixel;
 use crate::{Error, Result};
 
 /// What to do with pixels that are NaN or infinite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NonFinite {
     /// Refuse the image, naming their count and the first position.
@@ -33,7 +33,7 @@ pub enum NonFinite {
 }
 
 /// Whether pixels without data are looked for by their values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outliers {
     /// Pixels far outside the range of all others, with sharp edges, are outliers; borders

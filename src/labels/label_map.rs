@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cluster::gap::Mixing;
 use crate::image::rows::{self, Rows};
 use crate::image::sampling::Frame;
-use crate::labels::regions::{self, Smoothing};
+use crate::labels::regions::{self, Held, Smoothing};
 use crate::plan::{Border, Order};
 use crate::sites::Sites;
 use cells::Cells;
@@ -38,6 +38,8 @@ pub struct Canvas<'a> {
     pub numbering: &'a Numbering,
     /// True where a pixel of the image is absent and has no label, `[rows, cols]`.
     pub absent: Option<&'a ArcArray2<bool>>,
+    /// Sites whose cluster is known.
+    pub held: &'a [Held],
 }
 
 /// Which label each cluster gets.
@@ -122,7 +124,7 @@ impl LabelMap {
         let Canvas { sites, frame, .. } = canvas;
         let cells = Cells::new(&canvas);
         let mut scores = on_grid(scores, sites);
-        smoothing.apply(&mut scores);
+        smoothing.apply(&mut scores, canvas.held);
         let grid = sites.grid();
         let (rows, cols) = places(sites, frame);
         let clusters = scores.dim().0;

@@ -81,6 +81,24 @@ pub fn labels(scores: ArrayView3<'_, f32>) -> Array2<usize> {
     })
 }
 
+/// A site whose pattern is known, whatever its features say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Its row and column among the sites.
+    pub site: (usize, usize),
+    /// Its pattern, from 0 on.
+    pub pattern: usize,
+}
+
+/// Gives each of the sites that are `held` to its pattern in `scores` `[k, rows, cols]`.
+fn hold(scores: &mut Array3<f32>, held: &[Held]) {
+    for &Held { site: (row, col), pattern } in held {
+        let mut site = scores.slice_mut(ndarray::s![.., row, col]);
+        site.fill(NEVER);
+        site[pattern] = 0.0;
+    }
+}
+
 /// How scores of sites become regions; lengths in sites.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Smoothing {
@@ -93,13 +111,16 @@ pub struct Smoothing {
 }
 
 impl Smoothing {
-    /// Smooths `scores` `[k, rows, cols]` and confines the patterns.
-    pub fn apply(&self, scores: &mut Array3<f32>) {
+    /// Smooths `scores` `[k, rows, cols]` and confines the patterns; sites that are `held` keep
+    /// theirs, and count as cores of these.
+    pub fn apply(&self, scores: &mut Array3<f32>, held: &[Held]) {
+        hold(scores, held);
         if self.sigma > 0.0 {
             self.average(scores);
             sharpen(scores);
+            hold(scores, held);
         }
-        self.confine(scores);
+        self.confine(scores, held);
     }
 
     /// First half of [`apply`](Self::apply): the memberships that `scores` `[k, rows, cols]`
@@ -132,9 +153,9 @@ impl Smoothing {
     }
 
     /// Second half: confines the patterns of scores `[k, rows, cols]`.
-    pub(crate) fn confine(&self, scores: &mut Array3<f32>) {
+    pub(crate) fn confine(&self, scores: &mut Array3<f32>, held: &[Held]) {
         if self.core > 0.0 {
-            confine(scores, self.core, self.slack);
+            confine(scores, self.core, self.slack, held);
         }
     }
 }
@@ -164,8 +185,8 @@ pub(crate) fn sharpen(memberships: &mut Array3<f32>) {
 
 /// Takes patterns from the sites where they may not be: see above. `radius` is that of
 /// cores, `slack` how much longer than the radius the way to a core may be; both in
-/// sites. `scores` is `[k, rows, cols]`.
-fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
+/// sites. `scores` is `[k, rows, cols]`; sites that are `held` are cores.
+fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64, held: &[Held]) {
     let labels = labels(scores.view());
     let patterns: Vec<usize> = (0..scores.dim().0).collect();
     let distances: Vec<Option<Array2<f32>>> = patterns
@@ -176,7 +197,11 @@ fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64) {
             let deepest = deepest.fold(0.0_f32, |deepest, (_, &d)| deepest.max(d));
             // A pattern of thin regions alone has cores where they are thickest.
             let radius = (radius as f32).min(0.7 * deepest);
-            distance(&depth.map(|&d| d > radius))
+            let mut cores = depth.map(|&d| d > radius);
+            for held in held.iter().filter(|held| held.pattern == pattern) {
+                cores[held.site] = true;
+            }
+            distance(&cores)
         })
         .collect();
     let nearest = |at: (usize, usize)| {
@@ -305,7 +330,7 @@ mod tests {
             (0, false) => -20.0,
             _ => 0.0,
         });
-        Smoothing { sigma: 3.0, ..Default::default() }.apply(&mut scores);
+        Smoothing { sigma: 3.0, ..Default::default() }.apply(&mut scores, &[]);
         let labels = labels(scores.view());
         assert!(labels.indexed_iter().all(|((_, c), &label)| (label == 1) == (c >= 30)));
         // Logarithms, and as sure as far from the boundary as can be.
@@ -322,7 +347,7 @@ mod tests {
             let mut scores = Array3::from_shape_fn((2, 60, 60), |(k, r, c)| {
                 if (k == 1) == inside(r, c) { 0.0 } else { -far }
             });
-            Smoothing { sigma: 5.0, ..Default::default() }.apply(&mut scores);
+            Smoothing { sigma: 5.0, ..Default::default() }.apply(&mut scores, &[]);
             area(&scores) as f64 / sites - 1.0
         };
         assert!(away(40.0).abs() < 0.04, "{}", away(40.0));
@@ -335,7 +360,7 @@ mod tests {
         let region = |r: usize, c: usize| r >= 40 && c >= 10;
         let sliver = |r: usize, c: usize| r == 10 && c < 30;
         let mut scores = of(|r, c| region(r, c) || sliver(r, c));
-        confine(&mut scores, 4.0, 2.0);
+        confine(&mut scores, 4.0, 2.0, &[]);
         let labels = labels(scores.view());
         for ((r, c), &label) in labels.indexed_iter() {
             assert_eq!(label == 1, region(r, c), "{r} {c}");
@@ -346,7 +371,7 @@ mod tests {
     fn a_pattern_of_thin_regions_alone_stays() {
         let thin = |r: usize, _: usize| (20..25).contains(&r);
         let mut scores = of(thin);
-        confine(&mut scores, 8.0, 2.0);
+        confine(&mut scores, 8.0, 2.0, &[]);
         assert!(labels(scores.view()).indexed_iter().all(|((r, c), &l)| (l == 1) == thin(r, c)));
     }
 
@@ -360,5 +385,26 @@ mod tests {
         let away = (found - ndarray::arr2(&expected)).mapv(f32::abs);
         assert!(away.iter().all(|&d| d < 1e-5), "{away}");
         assert_eq!(best([1.0, 3.0, 3.0].into_iter()), 1);
+    }
+
+    #[test]
+    fn a_site_that_is_held_keeps_its_pattern_and_is_a_core() {
+        // A wide region on the right, and a small one of the same pattern far from it.
+        let small = |r: usize, c: usize| (26..34).contains(&r) && (6..14).contains(&c);
+        let second = |r: usize, c: usize| c >= 40 || small(r, c);
+        let smoothing = Smoothing { sigma: 1.0, core: 6.0, slack: 2.0 };
+        let found = |held: &[Held]| {
+            let mut scores = of(second);
+            smoothing.apply(&mut scores, held);
+            labels(scores.view())
+        };
+        let without = found(&[]);
+        assert_eq!((without[(30, 10)], without[(30, 50)]), (0, 1), "too small for a core");
+        let inside = found(&[Held { site: (30, 10), pattern: 1 }]);
+        assert_eq!((inside[(30, 10)], inside[(28, 8)], inside[(30, 25)]), (1, 1, 0));
+        // Against all that features say, and nothing about it.
+        let alone = found(&[Held { site: (10, 10), pattern: 1 }]);
+        assert_eq!((alone[(10, 10)], alone[(10, 14)], alone[(30, 10)]), (1, 0, 0));
+        assert_eq!(found(&[Held { site: (30, 50), pattern: 1 }]), without);
     }
 }

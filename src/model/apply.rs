@@ -77,7 +77,8 @@ impl Model {
     pub fn plan(&self, micrograph: &Micrograph, scale: Scale) -> Result<(Plan, Repetition)> {
         let own = automatic::period(micrograph);
         let sampling = self.sampling(micrograph.pixel_size(), own, scale)?;
-        let params = Params { sampling, ..self.parameters.clone() };
+        // Marks speak of pixels of the image that it was fitted to.
+        let params = Params { sampling, marks: Vec::new(), ..self.parameters.clone() };
         let plan = Plan::new(params, micrograph)?;
         self.check_channels(&plan)?;
         let given = sampling.map(|sampling| sampling.period).filter(|_| scale != Scale::Own);

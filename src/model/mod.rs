@@ -163,7 +163,7 @@ impl Model {
             format: FORMAT,
             stemseg_version: env!("CARGO_PKG_VERSION").into(),
             period_px: learned.period,
-            parameters: Params { clusters: vec![patterns.len()], ..plan.params().clone() },
+            parameters: plan.params().of_result(patterns.len()),
             pixel_size_nm: learned.pixel_size,
             channels: plan.channel_names(),
             mean: pca.mean.to_vec(),

@@ -12,7 +12,9 @@ use crate::backend::Backend;
 use crate::cluster::choose::Choice;
 use crate::cluster::confidence;
 use crate::cluster::kmeans::{self, Clustering, Options, Pairs};
+use crate::cluster::levels::Strips;
 use crate::cluster::split::{self, Field, Part, Tree};
+use crate::labels::regions::Held;
 use crate::plan::{FAMILY_COMPONENTS, Params, Plan, Reduce};
 use crate::progress::Progress;
 use crate::reduce::pca::{Block, Moments, Pca};
@@ -20,6 +22,14 @@ use crate::{Error, Result};
 
 /// Sites that one task multiplies.
 const CHUNK: usize = 1024;
+
+/// What patterns were looked for in: kept where marks are to change them.
+pub(crate) struct Looked {
+    pub(crate) field: Field,
+    pub(crate) basis: Basis,
+    /// Components of all sites, `[sites, p]`, where they are few enough to be kept.
+    pub(crate) components: Option<Array2<f32>>,
+}
 
 /// What tells the patterns of an image apart, and the features `[sites, q]` of all sites, from
 /// the `moments` of the descriptors.
@@ -32,23 +42,46 @@ pub fn patterns(
     sites: &mut Describing<'_>,
     progress: &dyn Progress,
 ) -> Result<(Found, Array2<f32>)> {
+    let (found, features, _) = patterns_looked_for(moments, sites, progress)?;
+    Ok((found, features))
+}
+
+/// The same, and what patterns were looked for in, where factors are made of it.
+pub(crate) fn patterns_looked_for(
+    moments: &Moments,
+    sites: &mut Describing<'_>,
+    progress: &dyn Progress,
+) -> Result<(Found, Array2<f32>, Option<Looked>)> {
     let plan = sites.plan();
     if plan.params().reduce == Reduce::Pca {
         let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
         let features = sites.features(&pca, progress)?;
-        return Ok((Found::of_components(pca, plan), features));
+        return Ok((Found::of_components(pca, plan), features, None));
     }
     let basis = Basis::new(moments, plan)?;
     let mut field = basis.field(plan, plan.sites().grid().len());
     let components = sites.field(&mut field, &basis.pca, progress)?;
     progress.stage("choose");
     let found = Found::new(&field, &basis, plan, progress)?;
-    let features = match components {
-        // All sites are there: no need to describe them once more.
-        Some(components) => found.combined(&components),
-        None => sites.features(&found.pca, progress)?,
-    };
-    Ok((found, features))
+    let looked = Looked { field, basis, components };
+    let features = looked.features(&found, sites, progress)?;
+    Ok((found, features, Some(looked)))
+}
+
+impl Looked {
+    /// The features `[sites, q]` of all `sites` by which patterns were `found`.
+    pub(crate) fn features(
+        &self,
+        found: &Found,
+        sites: &mut Describing<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>> {
+        match &self.components {
+            // All sites are there: no need to describe them once more.
+            Some(components) => Ok(found.combined(components)),
+            None => sites.features(&found.pca, progress),
+        }
+    }
 }
 
 /// 1 or -1 for each factor: with which sign it became a component of `reduced`.
@@ -193,13 +226,23 @@ impl Found {
             let clarities = centroids.is_some().then(|| tree.clarities(clusters));
             Ok(Number { clusters, columns, centroids, clarities })
         };
-        let mut numbers = numbers.into_iter().map(&mut of).collect::<Result<Vec<_>>>()?;
+        let numbers = numbers.into_iter().map(&mut of).collect::<Result<Vec<_>>>()?;
         // Two that can be drawn against each other, whatever the number.
         if first < 2
             && let Some(factors) = tree.factors(2)
         {
             rows.push(factors.slice(s![factors.nrows().saturating_sub(1).., ..]).to_owned());
         }
+        Ok(Self::assembled(&rows, numbers, choice, (basis, &tree)))
+    }
+
+    /// Of the directions in `rows`, by which each of the `numbers` has its columns.
+    fn assembled(
+        rows: &[Array2<f64>],
+        mut numbers: Vec<Number>,
+        choice: Option<Choice>,
+        (basis, tree): (&Basis, &Tree<'_>),
+    ) -> Self {
         let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
         let directions = concatenate(Axis(0), &views).expect("all are combinations of the basis");
         let pca = basis.pca.combined(&directions, &tree.variations(&directions));
@@ -209,7 +252,29 @@ impl Found {
                 *centroids *= &signs.slice(s![columns.clone(), ..]).t();
             }
         }
-        Ok(Self { numbers, choice, pca, directions: &directions * &signs })
+        Self { numbers, choice, pca, directions: &directions * &signs }
+    }
+
+    /// The `patterns` of the sites of `looked`, which had these `labels` `[rows, cols]` of its field, where those
+    /// that are `held` keep theirs; nothing where one has no sites left, or none differs.
+    pub(crate) fn marked(
+        looked: &Looked,
+        labels: Array2<u16>,
+        patterns: usize,
+        held: &[Held],
+    ) -> Option<Self> {
+        let tree = Tree::uncut(&looked.field, Strips::Doubted);
+        let refined = tree.marked(labels, patterns, held)?;
+        let columns = 0..refined.directions.nrows();
+        let mut rows = vec![refined.directions];
+        if columns.len() < 2
+            && let Some(factors) = tree.factors(2)
+        {
+            rows.push(factors.slice(s![factors.nrows().saturating_sub(1).., ..]).to_owned());
+        }
+        let centroids = Some(refined.centroids);
+        let numbers = vec![Number { clusters: patterns, columns, centroids, clarities: None }];
+        Some(Self::assembled(&rows, numbers, None, (&looked.basis, &tree)))
     }
 }
 

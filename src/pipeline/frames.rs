@@ -215,7 +215,7 @@ impl Frames {
     pub fn map(&self, maps: Array3<f32>, absent: Option<ArcArray2<bool>>) -> FrameMap {
         let mut scores = maps;
         regions::sharpen(&mut scores);
-        self.smoothing.confine(&mut scores);
+        self.smoothing.confine(&mut scores, &[]);
         FrameMap::new(scores, &self.whole, (self.least, self.mixing.clone()), absent)
     }
 }

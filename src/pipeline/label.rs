@@ -9,8 +9,8 @@ use crate::Result;
 use crate::cluster::confidence::{self, ClassSums};
 use crate::cluster::gap::Gaps;
 use crate::cluster::kmeans::Clustering;
-use crate::labels::label_map::{LabelMap, Numbering};
-use crate::labels::regions;
+use crate::labels::label_map::{Canvas, LabelMap, Numbering};
+use crate::labels::regions::{self, Held};
 use crate::lattice::Repetition;
 use crate::plan::{Labels, Plan, automatic};
 use crate::progress::Progress;
@@ -38,6 +38,8 @@ pub(crate) struct Clusters<'a> {
     pub(crate) numbering: &'a Numbering,
     /// How far the clusters lie apart.
     pub(crate) gaps: Apart<'a>,
+    /// Sites whose cluster is known.
+    pub(crate) held: &'a [Held],
 }
 
 /// How it is known how far clusters lie apart.
@@ -69,7 +71,7 @@ impl Clusters<'_> {
     ) -> Labelled {
         let nothing_repeats = repetition.is_some_and(|repeats| repeats.period_px.is_none());
         let certain = if nothing_repeats { CERTAIN_WITHOUT_LATTICE } else { 1.0 };
-        let canvas = plan.canvas(self.numbering, absent);
+        let canvas = Canvas { held: self.held, ..plan.canvas(self.numbering, absent) };
         let Self { points, clustering, within_variance, .. } = *self;
         let clusters = clustering.centroids.nrows();
         let (map, memberships, gaps) = match plan.params().labels {

@@ -7,6 +7,7 @@ pub mod fit;
 pub mod frames;
 pub(crate) mod label;
 pub mod many;
+mod marked;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
 use fit::Found;
 use label::{Apart, Clusters, Labelled};
+use marked::Marked;
+pub use marked::{NextMark, next_mark};
 
 pub(crate) use describe::summed;
 pub use describe::{BAND_BYTES, Describing, bands};
@@ -153,11 +156,11 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let (found, features) = fit::patterns(&moments, &mut sites, progress)?;
+    let (found, mut features, looked) = fit::patterns_looked_for(&moments, &mut sites, progress)?;
     timings.pca = clock.lap();
 
     let points = plan.sites().keep_active(&features);
-    let Found { numbers, choice, pca, .. } = found;
+    let Found { numbers, choice, mut pca, .. } = found;
     let mut results = Vec::with_capacity(numbers.len());
     for number in &numbers {
         progress.stage("cluster");
@@ -172,12 +175,21 @@ pub fn segment(
             within_variance: &within_variance,
             numbering: &Numbering::Order(plan.params().order),
             gaps: Apart::Measured(number.clarities.as_ref()),
+            held: &[],
         };
         let repetition = also.repetition.as_ref();
         let labelled = clusters.label(&plan, micrograph.absent(), repetition);
         let columns = number.columns.clone();
         results.push(labelled.patterns(clustering, within_variance, columns, &plan, repetition));
         timings.upsample += clock.lap();
+    }
+    let marked = looked.filter(|_| !plan.params().marks.is_empty());
+    if let (Some(looked), [before]) = (marked, &results[..]) {
+        progress.stage("marks");
+        let marked = Marked::new(&looked, before, &mut sites, progress)?;
+        results = vec![marked.patterns(&plan, micrograph, backend, also.repetition.as_ref())?];
+        (features, pca) = (marked.features, marked.found.pca);
+        timings.cluster += clock.lap();
     }
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
@@ -247,6 +259,7 @@ pub(crate) fn predict(
         within_variance: &within_variance,
         numbering: &numbering,
         gaps: Apart::Known(gaps),
+        held: &[],
     };
     let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
     let (columns, repetition) = (0..points.ncols(), also.repetition.as_ref());

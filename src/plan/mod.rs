@@ -18,7 +18,7 @@ use crate::{Error, Result};
 
 pub use self::outline::Outline;
 pub(crate) use self::params::FAMILY_COMPONENTS;
-pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Order, Params, Reduce};
+pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Mark, Order, Params, Reduce};
 
 /// Everything a run needs in addition to pixels.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ impl Plan {
         absent: Option<&'a ArcArray2<bool>>,
     ) -> Canvas<'a> {
         let border = self.params.border;
-        Canvas { sites: &self.sites, frame: &self.frame, border, numbering, absent }
+        Canvas { sites: &self.sites, frame: &self.frame, border, numbering, absent, held: &[] }
     }
 
     /// Memory, in bytes, for bands and tiles at work and for what is kept of them; see

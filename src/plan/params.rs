@@ -94,6 +94,18 @@ pub enum Labels {
     },
 }
 
+/// A pixel whose pattern is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mark {
+    /// Its row, px of the image.
+    pub row: usize,
+    /// Its column.
+    pub col: usize,
+    /// The label of its pattern, as it is without marks; from the number of patterns on, one more each,
+    /// those of new ones.
+    pub label: u16,
+}
+
 /// What a user chooses for one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Params {
@@ -119,6 +131,9 @@ pub struct Params {
     /// autocorrelation factors tell strips.
     #[serde(default)]
     pub boundary_phases: bool,
+    /// Pixels whose pattern is known, of the one image that is segmented.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
     /// Restarts of k-means, of which one is kept.
     pub restarts: usize,
     /// Seed of every random choice.
@@ -138,6 +153,12 @@ pub struct Params {
     pub labels: Labels,
 }
 
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{}={}", self.row, self.col, self.label)
+    }
+}
+
 impl Default for Params {
     fn default() -> Self {
         Self {
@@ -148,6 +169,7 @@ impl Default for Params {
             clusters: vec![2],
             most_clusters: MOST_CHOSEN,
             boundary_phases: false,
+            marks: Vec::new(),
             restarts: 10,
             seed: 0,
             border: Border::default(),
@@ -165,12 +187,44 @@ impl Params {
         self.clusters.iter().copied().max().unwrap_or(self.most_clusters)
     }
 
+    fn check_marks(&self) -> Result<()> {
+        let Some(first) = self.marks.first() else { return Ok(()) };
+        let refused = |mark: &Mark, reason| Err(Error::parameter("mark", mark, reason));
+        if self.reduce == Reduce::Pca || self.labels == Labels::Nearest {
+            return refused(first, "marks need `reduce = maf` and `preset = auto`");
+        }
+        if self.clusters.len() > 1 {
+            return refused(first, "marks belong to one number of `clusters`; give one");
+        }
+        for (i, mark) in self.marks.iter().enumerate() {
+            if mark.label == 0 {
+                return refused(mark, "labels of patterns begin with 1; 0 is what has none");
+            }
+            let same = |other: &&Mark| (other.row, other.col) == (mark.row, mark.col);
+            if self.marks[..i].iter().find(same).is_some_and(|other| other.label != mark.label) {
+                return refused(mark, "the same pixel is marked with another label too");
+            }
+        }
+        Ok(())
+    }
+
     /// What strips along boundaries are taken for.
     pub(crate) fn strips(&self) -> Strips {
         match self.boundary_phases {
             true => Strips::Kept,
             false => Strips::Doubted,
         }
+    }
+
+    /// These for one of the results, which has this number of `clusters`. Where there are marks they speak of
+    /// the number that there was without, which stays.
+    #[must_use]
+    pub fn of_result(&self, clusters: usize) -> Self {
+        let clusters = match self.marks.is_empty() {
+            true => vec![clusters],
+            false => self.clusters.clone(),
+        };
+        Self { clusters, ..self.clone() }
     }
 
     /// Checks what needs no image.
@@ -229,6 +283,7 @@ impl Params {
                 "principal components do not tell strips; leave it out, or give `reduce = maf`";
             return Err(Error::parameter("boundary-phases", "true", reason));
         }
+        self.check_marks()?;
         if !(1..=LARGEST_CHOSEN).contains(&self.most_clusters) {
             let reason = format!("from 1 to {LARGEST_CHOSEN} patterns can be looked for");
             return Err(Error::parameter(

@@ -53,6 +53,7 @@ impl Patterns<'_> {
             within_variance: &self.variance,
             numbering: &Numbering::Order(self.plan.params().order),
             gaps: Apart::Measured(self.clarities),
+            held: &[],
         };
         let own = own.label(self.plan, absent, None);
         // Clusters in the order of their labels, so that these stay.
@@ -63,6 +64,7 @@ impl Patterns<'_> {
             within_variance: &self.variance,
             numbering: &Numbering::Given((1..=centroids.nrows() as u16).collect()),
             gaps: Apart::Known(&own.gaps),
+            held: &[],
         };
         let other = other.label(self.plan, absent, None);
         Ok(match (own.map.scores(), other.map.scores(), self.plan.params().labels) {

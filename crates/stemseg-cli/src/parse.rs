@@ -1,5 +1,6 @@
 //! Values of arguments.
 
+use stemseg::plan::Mark;
 use stemseg_files::read::Frame;
 
 /// A whole number; what must be at least 1 is checked where the limit is known.
@@ -50,6 +51,15 @@ pub(super) fn pixel(text: &str) -> Result<[usize; 2], String> {
         Some(&[row, col]) => Ok([row, col]),
         _ => Err(format!("'{text}' is not a pixel; give ROW,COL, such as 120,340")),
     }
+}
+
+/// A pixel and the label that it has.
+pub(super) fn mark(text: &str) -> Result<Mark, String> {
+    let refused = || format!("'{text}' is no mark; give ROW,COL=LABEL, such as 120,340=2");
+    let (place, label) = text.split_once('=').ok_or_else(refused)?;
+    let [row, col] = pixel(place).map_err(|_| refused())?;
+    let label = whole(label).map_err(|_| refused())?;
+    Ok(Mark { row, col, label })
 }
 
 /// An amount of memory, bytes.

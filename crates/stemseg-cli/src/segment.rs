@@ -5,6 +5,7 @@ mod args;
 mod batch;
 pub(crate) mod formats;
 mod outcomes;
+mod refine;
 pub(crate) mod report_args;
 pub(crate) mod run_args;
 pub(crate) mod terminal;
@@ -17,6 +18,7 @@ use super::args::TalkArgs;
 use super::progress::Bar;
 pub(super) use apply::{ApplyArgs, run as apply};
 pub(super) use args::{Args, together};
+pub(super) use refine::{RefineArgs, arguments as refine_arguments, run as refine};
 use terminal::Terminal;
 
 /// Runs the command.

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use stemseg::Result;
-use stemseg::plan::Reduce;
+use stemseg::plan::{Mark, Reduce};
 use stemseg_run::length::Length;
 use stemseg_run::{self as run, Settings};
 
@@ -63,6 +63,10 @@ struct PresetArgs {
     #[arg(long)]
     boundary_phases: bool,
 
+    /// Pixel whose label is known, as numbers stand without marks; may be given again. See stemseg refine.
+    #[arg(long = "mark", value_name = "ROW,COL=LABEL", value_parser = parse::mark, value_delimiter = ';')]
+    marks: Vec<Mark>,
+
     /// Leave pixels below this confidence unlabelled [default: 0].
     ///
     /// A share from 0 to 1. On simulated scenes, nine in ten pixels of confidence 0.9 have the right label.
@@ -90,7 +94,7 @@ impl SettingsArgs {
     /// # Errors
     /// As [`DescriptorArgs::settings`].
     pub(super) fn settings(&self, clusters: Numbers, otherwise: Preset) -> Result<Settings> {
-        let PresetArgs { preset, period, reduce, smooth, boundary_phases, min_confidence } =
+        let PresetArgs { preset, period, reduce, smooth, boundary_phases, marks, min_confidence } =
             &self.preset;
         let mut settings = Settings::default();
         settings.descriptor = self.descriptor.settings()?;
@@ -111,6 +115,7 @@ impl SettingsArgs {
         settings.seed = self.cluster.seed;
         settings.smooth = *smooth;
         settings.boundary_phases = *boundary_phases;
+        settings.marks = marks.clone();
         settings.least_confidence = *min_confidence;
         Ok(settings)
     }

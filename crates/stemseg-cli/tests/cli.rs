@@ -47,6 +47,8 @@ mod no_data;
 mod options;
 #[path = "cli/paths.rs"]
 mod paths;
+#[path = "cli/refine.rs"]
+mod refine;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/result.rs"]

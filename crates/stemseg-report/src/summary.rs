@@ -305,7 +305,7 @@ impl Summary {
         Self {
             stemseg_version: env!("CARGO_PKG_VERSION"),
             input,
-            parameters: Params { clusters: vec![clusters], ..found.plan.params().clone() },
+            parameters: found.plan.params().of_result(clusters),
             lattice: None,
             model: None,
             device: device.clone(),

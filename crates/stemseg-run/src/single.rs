@@ -27,7 +27,7 @@ use crate::observer::Observer;
 use crate::result::names::planned;
 use crate::result::strain;
 use crate::result::write::{Writing, regions};
-use crate::{Area, Output, Request, sweep_beside, tidy};
+use crate::{Area, Output, Request, refine, sweep_beside, tidy};
 
 /// An image that was segmented, with everything that its result folder says.
 #[derive(Debug)]
@@ -104,6 +104,9 @@ impl Single {
             input.remarks.note(Text::from(&choice.reason));
         }
         absorbed.into_iter().for_each(|note| input.remarks.note(note));
+        if let Some(next) = refine::next_mark(&found) {
+            input.remarks.note(next);
+        }
         if found.pca.report.skipped {
             let channels = found.plan.channels();
             let text = format!("PCA was not needed: all {channels} channels are features");

@@ -29,7 +29,7 @@ use crate::result::earlier::{Earlier, Wanted};
 use crate::result::names::{Names, planned};
 use crate::result::symmetry_maps;
 use crate::result::write::Writing;
-use crate::{Request, Save, tidy};
+use crate::{Request, Save, refine, tidy};
 
 /// What all images of a run share.
 pub(crate) struct Shared<'a> {
@@ -106,6 +106,9 @@ impl Opened {
             least.pixels("least-region", input.summary.pixel_size_nm)?;
         }
         let (plan, remarks, repetition) = shared.plan(&input.micrograph)?;
+        if let Some(mark) = plan.params().marks.first().filter(|_| shared.batch) {
+            return Err(Error::parameter("mark", mark, "marks belong to one image; give one"));
+        }
         input.remarks.extend(remarks);
         if let Some(earlier) = earlier {
             input.summary.sha256 = input.sha256()?;
@@ -175,6 +178,10 @@ impl Opened {
         for absorbed in absorbed {
             note(&absorbed);
             self.input.remarks.note(absorbed);
+        }
+        if let Some(next) = refine::next_mark(&found) {
+            note(&next);
+            self.input.remarks.note(next);
         }
         if found.pca.report.skipped {
             let channels = found.plan.channels();

@@ -102,8 +102,13 @@ impl Field {
         self.present.iter().filter(|&&present| present).count()
     }
 
+    /// Every how many sites of the image, along both axes.
+    pub(crate) fn step(&self) -> usize {
+        self.step
+    }
+
     /// Rows and columns of the grid.
-    pub(super) fn dim(&self) -> (usize, usize) {
+    pub(crate) fn dim(&self) -> (usize, usize) {
         self.present.dim()
     }
 }

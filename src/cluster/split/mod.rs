@@ -14,6 +14,7 @@
 //! phase, whatever the other does.
 
 mod field;
+mod marked;
 mod refine;
 mod region;
 
@@ -25,7 +26,7 @@ use crate::Result;
 use crate::cluster::levels::{self, CORE_SITES, Division, Levels, Strips};
 use crate::progress::Progress;
 pub(crate) use field::{Field, Part};
-use refine::OUTSIDE;
+pub(crate) use refine::OUTSIDE;
 pub(crate) use refine::Refined;
 use region::Sums;
 
@@ -87,10 +88,18 @@ struct Cut {
 impl<'a> Tree<'a> {
     /// One region.
     pub(crate) fn new(field: &'a Field, strips: Strips) -> Self {
+        let mut this = Self::uncut(field, strips);
+        let cut = this.whole.as_ref().and_then(|sums| this.cut(&field.present, sums));
+        this.cuts.push(cut);
+        this
+    }
+
+    /// One region, which is not looked at for cuts.
+    pub(crate) fn uncut(field: &'a Field, strips: Strips) -> Self {
         let labels = field.present.mapv(|present| if present { 0 } else { OUTSIDE });
         let steps = vec![labels.clone()];
         let whole = Sums::of(field, &field.present);
-        let mut this = Self {
+        Self {
             field,
             strips,
             whole,
@@ -99,10 +108,7 @@ impl<'a> Tree<'a> {
             splits: Vec::new(),
             parents: Vec::new(),
             steps,
-        };
-        let cut = this.whole.as_ref().and_then(|sums| this.cut(&field.present, sums));
-        this.cuts.push(cut);
-        this
+        }
     }
 
     /// The clearest cut that can be made next.
@@ -142,7 +148,7 @@ impl<'a> Tree<'a> {
     pub(crate) fn patterns(&self, patterns: usize) -> Option<Refined> {
         let labels = self.steps.get(patterns - 1).filter(|_| patterns > 1)?;
         let sums = self.whole.as_ref()?;
-        refine::refined(self.field, sums, labels.clone(), patterns, ROUNDS_OF_ALL)
+        refine::refined(self.field, sums, labels.clone(), (patterns, ROUNDS_OF_ALL), &[])
     }
 
     /// Strength of the cut between each two of this number of patterns, `[k, k]`, infinite on the
@@ -225,7 +231,7 @@ impl<'a> Tree<'a> {
     fn drawn(&self, sums: &Sums, own: &Array2<bool>, high: Array2<bool>) -> Array2<bool> {
         let label = |own: bool, high: bool| if own { u16::from(high) } else { OUTSIDE };
         let labels = Zip::from(own).and(&high).map_collect(|&own, &high| label(own, high));
-        let refined = refine::refined(self.field, sums, labels, 2, ROUNDS);
+        let refined = refine::refined(self.field, sums, labels, (2, ROUNDS), &[]);
         let side = refined.map(|refined| refined.labels.mapv(|label| label == 1));
         let size = |side: &Array2<bool>| side.iter().filter(|&&side| side).count();
         let all = size(own);

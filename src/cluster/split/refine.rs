@@ -9,11 +9,11 @@ use super::field::{Field, Part};
 use super::region::{REGULARISERS, Sums};
 use crate::cluster::levels::CORE;
 use crate::image::gaussian;
-use crate::labels::regions::{self, STEEPNESS, TEMPER};
+use crate::labels::regions::{self, Held, STEEPNESS, TEMPER};
 use crate::plan::automatic;
 
 /// Class of a site that lies outside of the region.
-pub(super) const OUTSIDE: u16 = u16::MAX;
+pub(crate) const OUTSIDE: u16 = u16::MAX;
 
 /// Standard deviation that memberships are averaged with, px of the resampled image: less than
 /// those of the labels of pixels, since nothing is given back here.
@@ -34,30 +34,55 @@ pub(crate) struct Refined {
     pub(crate) centroids: Array2<f64>,
 }
 
-/// The `patterns` of `labels` `[rows, cols]` after this number of `rounds`; nothing where one of them has
-/// no sites left, or none differs.
+/// The sites of a region, in units of what varies from site to site.
+pub(super) struct Points {
+    /// The directions of components that values are along, `[p, q]`.
+    whitened: Mat<f64>,
+    /// The sites: row times columns, plus column.
+    pub(super) own: Vec<usize>,
+    /// Their values, `[n, q]`.
+    pub(super) values: Array2<f32>,
+    /// Columns of the grid.
+    pub(super) cols: usize,
+}
+
+impl Points {
+    /// Of the sites that have one of the `labels` `[rows, cols]`.
+    pub(super) fn new(field: &Field, sums: &Sums, labels: &Array2<u16>) -> Option<Self> {
+        let parts: Vec<&Part> = field.parts.iter().collect();
+        let whitened = sums.whitened(&parts, REGULARISERS[0])?;
+        let own: Vec<usize> =
+            labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
+        let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
+            whitened[(i, j)] as f32
+        });
+        let values = field.values.select(Axis(0), &own).dot(&map);
+        Some(Self { whitened, own, values, cols: labels.ncols() })
+    }
+}
+
+/// The `patterns` of `labels` `[rows, cols]` after this number of `rounds`, where the sites that are `held`
+/// keep theirs; nothing where one of them has no sites left, or none differs.
 pub(super) fn refined(
     field: &Field,
     sums: &Sums,
     mut labels: Array2<u16>,
-    patterns: usize,
-    rounds: usize,
+    (patterns, rounds): (usize, usize),
+    held: &[Held],
 ) -> Option<Refined> {
-    let parts: Vec<&Part> = field.parts.iter().collect();
-    let whitened = sums.whitened(&parts, REGULARISERS[0])?;
-    let own: Vec<usize> =
-        labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
-    let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
-        whitened[(i, j)] as f32
-    });
-    let points = field.values.select(Axis(0), &own).dot(&map);
+    let Points { whitened, own, values: points, .. } = Points::new(field, sums, &labels)?;
+    let held = held_points(held, &own, labels.ncols());
     let mut found = None;
     for _ in 0..rounds {
-        let means = core_means(&points, &labels, &own, patterns, field.scale())?;
+        let means = core_means(&points, &labels, (&own, &held), patterns, field.scale())?;
         let between = between(&means)?;
         let along = points.dot(&between.mapv(|v| v as f32).t());
-        let (centroids, distances) = lloyd(&along, means.dot(&between.t()))?;
-        let classes = classes(&labels, &own, &distances, along.ncols(), field.scale());
+        let (centroids, mut distances) = lloyd(&along, means.dot(&between.t()), &held)?;
+        for &(point, pattern) in &held {
+            distances.row_mut(point).fill(f64::MAX);
+            distances[(point, pattern)] = 0.0;
+        }
+        let classes = classes(&labels, (&own, &held), &distances, along.ncols(), field.scale());
         let directions = Array2::from_shape_fn((between.nrows(), whitened.nrows()), |(f, i)| {
             (0..whitened.ncols()).map(|q| whitened[(i, q)] * between[(f, q)]).sum()
         });
@@ -69,11 +94,23 @@ pub(super) fn refined(
     all.then_some(Refined { labels, directions, centroids })
 }
 
-/// Means of the points `[n, q]` in the cores of the patterns, `[k, q]`.
+/// Places of the sites that are `held` among the `own` ones, with their patterns.
+fn held_points(held: &[Held], own: &[usize], cols: usize) -> Vec<(usize, usize)> {
+    let place = |held: &Held| {
+        let (row, col) = held.site;
+        Some((own.binary_search(&(row * cols + col)).ok()?, held.pattern))
+    };
+    let mut points: Vec<(usize, usize)> = held.iter().filter_map(place).collect();
+    points.sort_unstable();
+    points.dedup_by_key(|(point, _)| *point);
+    points
+}
+
+/// Means of the points `[n, q]` in the cores of the patterns, and of those that are `held`, `[k, q]`.
 fn core_means(
     points: &Array2<f32>,
     labels: &Array2<u16>,
-    own: &[usize],
+    (own, held): (&[usize], &[(usize, usize)]),
     patterns: usize,
     stride: usize,
 ) -> Option<Array2<f64>> {
@@ -84,15 +121,16 @@ fn core_means(
         let other = labels.mapv(|label| usize::from(label) != pattern);
         others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&other);
         let depth = regions::distance(&others)?;
+        // What is held elsewhere is no part of the core.
+        let is_held = |point: usize| held.binary_search_by_key(&point, |held| held.0).is_ok();
         let depth = |at: usize| depth[(at / cols + 1, at % cols + 1)];
         let deepest = own.iter().map(|&at| depth(at)).fold(0.0, f32::max);
         let radius = ((CORE / stride as f64) as f32).min(0.7 * deepest);
         let (mut sum, mut count) = (vec![0.0_f64; points.ncols()], 0);
-        for (&at, point) in
-            own.iter().zip(points.outer_iter()).filter(|(at, _)| depth(**at) > radius)
-        {
-            debug_assert_eq!(usize::from(labels[(at / cols, at % cols)]), pattern);
-            sum.iter_mut().zip(point).for_each(|(to, &v)| *to += f64::from(v));
+        let core = (0..own.len()).filter(|&i| depth(own[i]) > radius && !is_held(i));
+        let held = held.iter().filter(|held| held.1 == pattern).map(|held| held.0);
+        for i in core.chain(held) {
+            sum.iter_mut().zip(points.row(i)).for_each(|(to, &v)| *to += f64::from(v));
             count += 1;
         }
         if count == 0 {
@@ -118,13 +156,18 @@ fn between(means: &Array2<f64>) -> Option<Array2<f64>> {
 }
 
 /// Lloyd's iterations from `centroids` `[k, f]` on: these, and squared distances `[n, k]` of the
-/// points `[n, f]`. Nothing where a centroid has no point left.
-fn lloyd(points: &Array2<f32>, mut centroids: Array2<f64>) -> Option<(Array2<f64>, Array2<f64>)> {
+/// points `[n, f]`, of which some are `held`. Nothing where a centroid has no point left.
+fn lloyd(
+    points: &Array2<f32>,
+    mut centroids: Array2<f64>,
+    held: &[(usize, usize)],
+) -> Option<(Array2<f64>, Array2<f64>)> {
     let k = centroids.nrows();
     let mut labels: Vec<usize> = Vec::new();
     for _ in 0..ITERATIONS {
-        let nearest: Vec<usize> =
+        let mut nearest: Vec<usize> =
             points.outer_iter().map(|point| regions::best(scores(point, &centroids))).collect();
+        held.iter().for_each(|&(point, pattern)| nearest[point] = pattern);
         if nearest == labels {
             break;
         }
@@ -163,7 +206,7 @@ fn scores<'a>(
 /// surroundings of their cores, as [`regions`] does it for a whole image.
 fn classes(
     labels: &Array2<u16>,
-    own: &[usize],
+    (own, held): (&[usize], &[(usize, usize)]),
     distances: &Array2<f64>,
     features: usize,
     stride: usize,
@@ -202,19 +245,27 @@ fn classes(
         .map(|pattern| {
             let others = free.mapv(|label| label != OUTSIDE && label != pattern);
             let depth = regions::distance(&others)?;
-            let own = |label: u16, depth: f32| if label == pattern { depth } else { 0.0 };
+            let inside = |label: u16, depth: f32| if label == pattern { depth } else { 0.0 };
             let depth =
-                Zip::from(&free).and(&depth).map_collect(|&label, &depth| own(label, depth));
+                Zip::from(&free).and(&depth).map_collect(|&label, &depth| inside(label, depth));
             let deepest = depth.fold(0.0_f32, |a, &b| a.max(b));
             let radius = (smoothing.core as f32).min(0.7 * deepest);
-            regions::distance(&depth.mapv(|depth| depth > radius))
+            let mut cores = depth.mapv(|depth| depth > radius);
+            for &(point, _) in held.iter().filter(|held| held.1 == usize::from(pattern)) {
+                cores[(own[point] / cols, own[point] % cols)] = true;
+            }
+            regions::distance(&cores)
         })
         .collect();
     let reach = (smoothing.core + smoothing.slack) as f32;
-    of(&|at| {
+    let mut found = of(&|at| {
         let way = |c: usize| to_cores[c].as_ref().map_or(f32::INFINITY, |way| way[at]);
         let nearest = (0..k).map(way).fold(f32::INFINITY, f32::min);
         // Where there is one pattern alone, it may be everywhere.
         highest(at, &|c| nearest.is_infinite() || way(c) <= nearest + reach)
-    })
+    });
+    for &(point, pattern) in held {
+        found[(own[point] / cols, own[point] % cols)] = pattern as u16;
+    }
+    found
 }

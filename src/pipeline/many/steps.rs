@@ -169,8 +169,13 @@ impl Planned<'_> {
     /// First step: sums over the sites.
     ///
     /// # Errors
-    /// What the backend reports; [`Error::Interrupted`].
+    /// What the backend reports; [`Error::Interrupted`]; [`Error::Parameter`] where pixels are marked, which
+    /// are those of one image.
     pub fn sums(&self, (backend, progress): On<'_>) -> Result<Sums> {
+        if let Some(mark) = self.plan.params().marks.first() {
+            let reason = "marks belong to one image; segment it by itself";
+            return Err(Error::parameter("mark", mark, reason));
+        }
         let moments = self.described(backend, |sites| sites.moments(progress))?;
         Ok(Sums { moments, sites: self.plan.sites().grid().len() })
     }
@@ -221,6 +226,7 @@ impl Planned<'_> {
             within_variance: &centres.within_variance,
             numbering: &Numbering::Given((1..=clusters as u16).collect()),
             gaps: Apart::Measured(learnt.number.clarities.as_ref()),
+            held: &[],
         };
         let labelled = found.label(&self.plan, self.micrograph.absent(), Some(&self.repetition));
         let mut cover = Cover {

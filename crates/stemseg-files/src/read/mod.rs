@@ -57,7 +57,7 @@ mod zspy_mark;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use entry::Entry;
 pub use film::{Film, natural_order};
@@ -126,7 +126,7 @@ const HEAD: u64 = 1024;
 const MAX_COMPRESSION: u64 = 4096;
 
 /// Which frame of a stack is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Frame {
     /// The mean over all frames, at each pixel over those that have a value there.

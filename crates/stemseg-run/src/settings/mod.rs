@@ -6,7 +6,7 @@ mod families;
 use stemseg::image::micrograph::{Micrograph, PixelSize};
 use stemseg::image::sampling::Sampling;
 use stemseg::lattice::Repetition;
-use stemseg::plan::{Border, Components, Labels, Order, Reduce};
+use stemseg::plan::{Border, Components, Labels, Mark, Order, Reduce};
 use stemseg::remarks::Remarks;
 use stemseg::{Error, Params, Result, plan::automatic};
 
@@ -24,6 +24,8 @@ pub struct Settings {
     pub most_clusters: usize,
     /// Whether layers a few atoms thick along boundaries are patterns of their own, not doubted.
     pub boundary_phases: bool,
+    /// Pixels whose label is known, of a single image.
+    pub marks: Vec<Mark>,
     /// Where all else comes from; by default [`Preset::Auto`], or [`Preset::Pystem`] where
     /// families are named.
     pub preset: Option<Preset>,
@@ -56,6 +58,7 @@ impl Default for Settings {
             clusters: Vec::new(),
             most_clusters,
             boundary_phases: false,
+            marks: Vec::new(),
             preset: None,
             period: None,
             descriptor: DescriptorSettings::default(),
@@ -104,6 +107,7 @@ impl Settings {
         };
         params.most_clusters = self.most_clusters;
         params.boundary_phases = self.boundary_phases;
+        params.marks = self.marks.clone();
         params.restarts = self.restarts;
         params.seed = self.seed;
         params.border = self.border;
