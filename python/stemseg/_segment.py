@@ -209,7 +209,7 @@ class Segmentation:
                 "refine: this segmentation comes from a pickle or a model; call it on what segment gave"
             )
         given, keywords = self._again
-        return run(given, {**keywords, "marks": dict(marks)})
+        return run(given, {**keywords, "marks": dict(marks) or None})
 
     def _kept(self, name: str, make):
         if name not in self._cache:

@@ -394,7 +394,7 @@ def test_small_regions_go_to_their_neighbours(scene):
 
 
 def test_marks_part_what_was_taken_for_one_pattern():
-    image, truth = stemseg.simulate("polycrystal", grains=3, size=256, seed=4)
+    image, truth = stemseg.simulate("polycrystal", grains=3, size=256, random_state=4)
     found = stemseg.segment(image, 2, device="cpu")
     deep = {grain: _middle(truth == grain) for grain in (1, 2, 3)}
     labels = {grain: int(found.labels[at]) for grain, at in deep.items()}
@@ -406,7 +406,7 @@ def test_marks_part_what_was_taken_for_one_pattern():
     assert refined.model.n_patterns == 3
     # Without the mark everything is as it was.
     np.testing.assert_array_equal(refined.refine({}).labels, found.labels)
-    with pytest.raises(ValueError, match=r"marks = 300,1=1: the image has 256 rows"):
+    with pytest.raises(ValueError, match=r"marks=300,1=1: the image has 256 rows"):
         found.refine({(300, 1): 1})
     with pytest.raises(TypeError, match="give a dict from pixels to labels"):
         stemseg.segment(image, 2, marks=[(1, 1)])

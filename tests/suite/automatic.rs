@@ -61,7 +61,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
     trials
 }
 
-/// A square and a hexagonal lattice, and between them a layer of another that is so many
+/// A square and a hexagonal lattice, and between them a layer of another, this number of
 /// periods thick.
 fn with_layer(thickness: f64) -> Array2<f32> {
     const PERIOD: f64 = 9.0;

@@ -1,5 +1,6 @@
 //! `stemseg refine`: an earlier result under marks.
 
+use clap::ArgAction;
 use stemseg::Error;
 use stemseg::plan::Mark;
 use stemseg_run::Refined;
@@ -30,8 +31,8 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = AFTER_HELP)]
 pub(crate) struct RefineArgs {
     /// Pixel whose label is known; may be given again, or several joined by semicolons.
-    #[arg(long = "mark", value_name = "ROW,COL=LABEL", value_parser = parse::mark, value_delimiter = ';', required = true, help_heading = None)]
-    marks: Vec<Mark>,
+    #[arg(long, value_name = "ROW,COL=LABEL", value_parser = parse::mark, value_delimiter = ';', required = true, help_heading = None)]
+    mark: Vec<Mark>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -45,7 +46,12 @@ pub(crate) fn arguments(command: clap::Command) -> clap::Command {
     command
         .mut_arg("files", |arg| {
             let help = "A result of stemseg segment: its folder or summary.json";
-            arg.value_name("RESULT").num_args(1).help(help).long_help(help)
+            let one = arg.value_name("RESULT").num_args(1).action(ArgAction::Set);
+            one.help(help).long_help(help)
+        })
+        .mut_arg("out", |arg| {
+            let help = "Folder for the new result [default: NAME.refined.stemseg next to RESULT]";
+            arg.help(help).long_help(help)
         })
         .mut_args(move |arg| {
             let id = arg.get_id().as_str();
@@ -61,7 +67,7 @@ pub(crate) fn run(args: &RefineArgs) -> Result<(), Failure> {
         let [result] = &request.images[..] else {
             return Err(Error::parameter("images", request.images.len(), "give one result"));
         };
-        let refined = Refined::load(result, args.marks.clone())?;
+        let refined = Refined::load(result, args.mark.clone())?;
         refined.choose(&mut request);
         stemseg_run::run_by(&request, &refined, terminal)
     })
