@@ -62,7 +62,7 @@ impl Refined {
         let text = std::fs::read(&file).map_err(Error::io(&file))?;
         let summary: Value = serde_json::from_slice(&text).unwrap_or_default();
         if summary.get("stemseg_version").is_none() || summary.get("input").is_none() {
-            return Err(refused("it is no result of stemseg segment"));
+            return Err(refused("it is no result of a segmentation"));
         }
         if !summary.get("model").is_none_or(Value::is_null) {
             return Err(refused(

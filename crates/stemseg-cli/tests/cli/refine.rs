@@ -137,7 +137,11 @@ fn marks_that_cannot_be_are_refused_in_a_sentence() {
     refine("10=1", "give ROW,COL=LABEL");
     let mark = ["--mark", "9,9=1", "--out", out];
     refused(&place, &[&["refine", "nowhere"][..], &mark].concat(), "nowhere");
-    refused(&place, &[&["refine", "grains.npy"][..], &mark].concat(), "no result of stemseg");
+    refused(
+        &place,
+        &[&["refine", "grains.npy"][..], &mark].concat(),
+        "no result of a segmentation",
+    );
     let segment = ["segment", "grains.npy"];
     refused(&place, &[&segment[..], &mark, &["-k", "2,3"]].concat(), "one number of -k");
     refused(
