@@ -23,8 +23,17 @@ use crate::{Error, Result};
 /// Sites that one task multiplies.
 const CHUNK: usize = 1024;
 
-/// What patterns were looked for in: kept where marks are to change them.
-pub(crate) struct Looked {
+/// Patterns that were found, and what they were found in.
+pub(crate) struct Fitted {
+    pub(crate) found: Found,
+    /// Features of all sites, `[sites, q]`.
+    pub(crate) features: Array2<f32>,
+    /// Nothing where features are plain principal components.
+    pub(crate) evidence: Option<Evidence>,
+}
+
+/// What patterns are found in: marks that are to change them need it again.
+pub(crate) struct Evidence {
     pub(crate) field: Field,
     pub(crate) basis: Basis,
     /// Components of all sites, `[sites, p]`, where they are few enough to be kept.
@@ -42,33 +51,33 @@ pub fn patterns(
     sites: &mut Describing<'_>,
     progress: &dyn Progress,
 ) -> Result<(Found, Array2<f32>)> {
-    let (found, features, _) = patterns_looked_for(moments, sites, progress)?;
+    let Fitted { found, features, .. } = fitted(moments, sites, progress)?;
     Ok((found, features))
 }
 
-/// The same, and what patterns were looked for in, where factors are made of it.
-pub(crate) fn patterns_looked_for(
+/// As [`patterns`], with the evidence.
+pub(crate) fn fitted(
     moments: &Moments,
     sites: &mut Describing<'_>,
     progress: &dyn Progress,
-) -> Result<(Found, Array2<f32>, Option<Looked>)> {
+) -> Result<Fitted> {
     let plan = sites.plan();
     if plan.params().reduce == Reduce::Pca {
         let pca = Pca::of_blocks(moments, plan.components(), &plan.blocks())?;
         let features = sites.features(&pca, progress)?;
-        return Ok((Found::of_components(pca, plan), features, None));
+        return Ok(Fitted { found: Found::of_components(pca, plan), features, evidence: None });
     }
     let basis = Basis::new(moments, plan)?;
     let mut field = basis.field(plan, plan.sites().grid().len());
     let components = sites.field(&mut field, &basis.pca, progress)?;
     progress.stage("choose");
     let found = Found::new(&field, &basis, plan, progress)?;
-    let looked = Looked { field, basis, components };
-    let features = looked.features(&found, sites, progress)?;
-    Ok((found, features, Some(looked)))
+    let evidence = Evidence { field, basis, components };
+    let features = evidence.features(&found, sites, progress)?;
+    Ok(Fitted { found, features, evidence: Some(evidence) })
 }
 
-impl Looked {
+impl Evidence {
     /// The features `[sites, q]` of all `sites` by which patterns were `found`.
     pub(crate) fn features(
         &self,
@@ -255,15 +264,15 @@ impl Found {
         Self { numbers, choice, pca, directions: &directions * &signs }
     }
 
-    /// The `patterns` of the sites of `looked`, which had these `labels` `[rows, cols]` of its field, where those
+    /// The `patterns` of the sites of the `evidence`, which had these `labels` `[rows, cols]` of its field, where those
     /// that are `held` keep theirs; nothing where one has no sites left, or none differs.
     pub(crate) fn marked(
-        looked: &Looked,
+        evidence: &Evidence,
         labels: Array2<u16>,
         patterns: usize,
         held: &[Held],
     ) -> Option<Self> {
-        let tree = Tree::uncut(&looked.field, Strips::Doubted);
+        let tree = Tree::uncut(&evidence.field, Strips::Doubted);
         let refined = tree.marked(labels, patterns, held)?;
         let columns = 0..refined.directions.nrows();
         let mut rows = vec![refined.directions];
@@ -274,7 +283,7 @@ impl Found {
         }
         let centroids = Some(refined.centroids);
         let numbers = vec![Number { clusters: patterns, columns, centroids, clarities: None }];
-        Some(Self::assembled(&rows, numbers, None, (&looked.basis, &tree)))
+        Some(Self::assembled(&rows, numbers, None, (&evidence.basis, &tree)))
     }
 }
 

@@ -4,7 +4,7 @@
 use ndarray::{Array2, s};
 use serde::Serialize;
 
-use super::fit::{Found, Looked};
+use super::fit::{Evidence, Found};
 use super::label::{Apart, Clusters};
 use super::{Describing, Patterns};
 use crate::backend::Backend;
@@ -39,13 +39,13 @@ pub(super) struct Marked {
 }
 
 impl Marked {
-    /// The patterns of an image that had those of `before`, which were found in what was `looked` at,
+    /// The patterns of an image that had those of `before`, which were found in the `evidence`,
     /// under the marks of its plan.
     ///
     /// # Errors
     /// [`Error::Parameter`] for marks that cannot be; what the backend reports.
     pub(super) fn new(
-        looked: &Looked,
+        evidence: &Evidence,
         before: &Patterns,
         sites: &mut Describing<'_>,
         progress: &dyn Progress,
@@ -67,26 +67,19 @@ impl Marked {
             }
         }
         let held = held(plan, &labels)?;
-        let step = looked.field.step();
-        let (rows, cols) = looked.field.dim();
-        let grid = Array2::from_shape_fn((rows, cols), |(r, c)| {
-            let cluster = before.map.cluster_at((r * step, c * step));
+        let field = &evidence.field;
+        let grid = Array2::from_shape_fn(field.dim(), |cell| {
+            let cluster = before.map.cluster_at(field.site_of(cell));
             cluster.map_or(OUTSIDE, |cluster| cluster as u16)
         });
-        let on_grid: Vec<Held> = held
-            .iter()
-            .map(|held| {
-                let (row, col) = held.site;
-                let site = ((row / step).min(rows - 1), (col / step).min(cols - 1));
-                Held { site, ..*held }
-            })
-            .collect();
-        let found = Found::marked(looked, grid, labels.len(), &on_grid).ok_or_else(|| {
+        let on_grid: Vec<Held> =
+            held.iter().map(|held| Held { site: field.cell_of(held.site), ..*held }).collect();
+        let found = Found::marked(evidence, grid, labels.len(), &on_grid).ok_or_else(|| {
             let reason =
                 "patterns that are marked like this do not differ, or one has no sites left";
             Error::parameter("mark", marks[0], reason)
         })?;
-        let features = looked.features(&found, sites, progress)?;
+        let features = evidence.features(&found, sites, progress)?;
         Ok(Self { found, features, labels, held })
     }
 

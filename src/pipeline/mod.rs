@@ -30,7 +30,7 @@ use crate::progress::Progress;
 use crate::reduce::pca::Pca;
 use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
-use fit::Found;
+use fit::{Fitted, Found};
 use label::{Apart, Clusters, Labelled};
 use marked::Marked;
 pub use marked::{NextMark, next_mark};
@@ -156,7 +156,9 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let (found, mut features, looked) = fit::patterns_looked_for(&moments, &mut sites, progress)?;
+    let Fitted { found, mut features, evidence } = fit::fitted(&moments, &mut sites, progress)?;
+    // Only marks need what patterns were found in again.
+    let evidence = evidence.filter(|_| !plan.params().marks.is_empty());
     timings.pca = clock.lap();
 
     let points = plan.sites().keep_active(&features);
@@ -183,10 +185,9 @@ pub fn segment(
         results.push(labelled.patterns(clustering, within_variance, columns, &plan, repetition));
         timings.upsample += clock.lap();
     }
-    let marked = looked.filter(|_| !plan.params().marks.is_empty());
-    if let (Some(looked), [before]) = (marked, &results[..]) {
+    if let (Some(evidence), [before]) = (evidence, &results[..]) {
         progress.stage("marks");
-        let marked = Marked::new(&looked, before, &mut sites, progress)?;
+        let marked = Marked::new(&evidence, before, &mut sites, progress)?;
         results = vec![marked.patterns(&plan, micrograph, backend, also.repetition.as_ref())?];
         (features, pca) = (marked.features, marked.found.pca);
         timings.cluster += clock.lap();

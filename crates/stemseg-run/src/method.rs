@@ -47,7 +47,8 @@ pub trait Method: Sync {
     /// [`Plan::new`].
     fn prepare(&self, micrograph: &Micrograph) -> Result<Prepared>;
 
-    /// Segments `micrograph`, for which `plan` was made, on `backend`.
+    /// Segments `micrograph`, for which `plan` was made, on `backend`: it finds patterns in it, unless
+    /// a method knows others.
     ///
     /// # Errors
     /// As [`pipeline::segment`].
@@ -58,7 +59,9 @@ pub trait Method: Sync {
         backend: &dyn Backend,
         progress: &dyn Progress,
         also: Also<'_>,
-    ) -> Result<Segmentation>;
+    ) -> Result<Segmentation> {
+        pipeline::segment(micrograph, plan, backend, progress, also)
+    }
 }
 
 /// What a method does with one image.
@@ -99,16 +102,5 @@ impl Method for Settings {
         let plan = Plan::new(params, micrograph)
             .map_err(|error| self.of_the_image(error, micrograph, sampling))?;
         Ok(Prepared { plan, remarks, repetition })
-    }
-
-    fn segment(
-        &self,
-        micrograph: &Micrograph,
-        plan: Plan,
-        backend: &dyn Backend,
-        progress: &dyn Progress,
-        also: Also<'_>,
-    ) -> Result<Segmentation> {
-        pipeline::segment(micrograph, plan, backend, progress, also)
     }
 }

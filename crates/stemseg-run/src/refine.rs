@@ -95,7 +95,7 @@ impl Refined {
     }
 
     /// Says in `request` which image it is, how it is read, and where the new result goes unless
-    /// that is said: next to the result, as NAME.refined.stemseg.
+    /// that is said: next to the result, as NAME.refined.stemseg, or with a number where that is refined again.
     pub fn choose(&self, request: &mut Request) {
         request.images = vec![self.image.clone()];
         request.input = self.input.clone();
@@ -147,8 +147,20 @@ fn refined(folder: &Path) -> PathBuf {
     let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let name = whole.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(".stemseg").unwrap_or(&name);
-    let name = name.strip_suffix(".refined").unwrap_or(name);
-    whole.with_file_name(format!("{name}.refined.stemseg"))
+    whole.with_file_name(format!("{}.stemseg", next_name(name)))
+}
+
+/// The name of what is made of the result of this `name`: NAME.refined, and of that NAME.refined-2,
+/// so that none is written over.
+fn next_name(name: &str) -> String {
+    match name.rsplit_once(".refined") {
+        Some((first, "")) => format!("{first}.refined-2"),
+        Some((first, number)) => match number.strip_prefix('-').map(str::parse::<u32>) {
+            Some(Ok(number)) => format!("{first}.refined-{}", number.saturating_add(1)),
+            _ => format!("{name}.refined"),
+        },
+        None => format!("{name}.refined"),
+    }
 }
 
 impl Method for Refined {
@@ -167,15 +179,22 @@ impl Method for Refined {
         let plan = Plan::new(self.params.clone(), micrograph)?;
         Ok(Prepared { plan, remarks, repetition })
     }
+}
 
-    fn segment(
-        &self,
-        micrograph: &Micrograph,
-        plan: Plan,
-        backend: &dyn Backend,
-        progress: &dyn Progress,
-        also: Also<'_>,
-    ) -> Result<Segmentation> {
-        pipeline::segment(micrograph, plan, backend, progress, also)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refined_again_gets_a_number() {
+        for (from, to) in [
+            ("grain.stemseg", "grain.refined.stemseg"),
+            ("grain.refined.stemseg", "grain.refined-2.stemseg"),
+            ("grain.refined-9.stemseg", "grain.refined-10.stemseg"),
+            ("grain.refined-ground.stemseg", "grain.refined-ground.refined.stemseg"),
+            ("better", "better.refined.stemseg"),
+        ] {
+            assert_eq!(refined(&Path::new("/x").join(from)), Path::new("/x").join(to));
+        }
     }
 }

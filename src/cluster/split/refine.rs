@@ -34,33 +34,6 @@ pub(crate) struct Refined {
     pub(crate) centroids: Array2<f64>,
 }
 
-/// The sites of a region, in units of what varies from site to site.
-pub(super) struct Points {
-    /// The directions of components that values are along, `[p, q]`.
-    whitened: Mat<f64>,
-    /// The sites: row times columns, plus column.
-    pub(super) own: Vec<usize>,
-    /// Their values, `[n, q]`.
-    pub(super) values: Array2<f32>,
-    /// Columns of the grid.
-    pub(super) cols: usize,
-}
-
-impl Points {
-    /// Of the sites that have one of the `labels` `[rows, cols]`.
-    pub(super) fn new(field: &Field, sums: &Sums, labels: &Array2<u16>) -> Option<Self> {
-        let parts: Vec<&Part> = field.parts.iter().collect();
-        let whitened = sums.whitened(&parts, REGULARISERS[0])?;
-        let own: Vec<usize> =
-            labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
-        let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
-            whitened[(i, j)] as f32
-        });
-        let values = field.values.select(Axis(0), &own).dot(&map);
-        Some(Self { whitened, own, values, cols: labels.ncols() })
-    }
-}
-
 /// The `patterns` of `labels` `[rows, cols]` after this number of `rounds`, where the sites that are `held`
 /// keep theirs; nothing where one of them has no sites left, or none differs.
 pub(super) fn refined(
@@ -70,7 +43,14 @@ pub(super) fn refined(
     (patterns, rounds): (usize, usize),
     held: &[Held],
 ) -> Option<Refined> {
-    let Points { whitened, own, values: points, .. } = Points::new(field, sums, &labels)?;
+    let parts: Vec<&Part> = field.parts.iter().collect();
+    let whitened = sums.whitened(&parts, REGULARISERS[0])?;
+    let own: Vec<usize> =
+        labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
+    let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
+        whitened[(i, j)] as f32
+    });
+    let points = field.values.select(Axis(0), &own).dot(&map);
     let held = held_points(held, &own, labels.ncols());
     let mut found = None;
     for _ in 0..rounds {

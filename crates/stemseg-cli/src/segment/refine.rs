@@ -19,7 +19,7 @@ A mark says that the pixel at ROW,COL of the label map has this label, as number
 after those in RESULT makes a new pattern of what looks like the surroundings of the mark. Patterns follow: their
 centres are found anew with the marked sites held, then everything is labelled by them.
 Marks are given each time, all of them; to undo one, leave it out. The new result is NAME.refined.stemseg next to
-RESULT, and says where one more mark would help most.
+RESULT, one that is made of that NAME.refined-2.stemseg; it says where one more mark would help most.
 
 Examples:
   stemseg refine grain.stemseg --mark 120,340=2

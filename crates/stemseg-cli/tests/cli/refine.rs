@@ -100,6 +100,16 @@ fn marks_part_what_was_taken_for_one_pattern() {
     let applied = place.labels("applied/labels.npy");
     let differ = applied.iter().zip(&after).filter(|(a, b)| a != b).count();
     assert!(differ < after.len() / 100, "{differ} px");
+    // Of several images too: marks stay behind, since they speak of pixels of the one they are on.
+    let both = ["apply", "--model", "s", "grains.npy", "again.npy", "--out", "both", "--no-report"];
+    run(&place, &both);
+    for image in ["grains", "again"] {
+        let name = format!("both/{image}.stemseg");
+        assert_eq!(place.labels(format!("{name}/labels.npy")), applied);
+        let record = place.json(format!("{name}/summary.json"));
+        let marks = record["parameters"]["marks"].as_array();
+        assert!(marks.is_none_or(Vec::is_empty), "{marks:?}");
+    }
 }
 
 #[test]
@@ -112,8 +122,8 @@ fn a_mark_holds_whatever_the_features_say_and_goes_when_it_is_left_out() {
     let after = place.labels("grains.refined.stemseg/labels.npy");
     assert_eq!(after[at], 2);
     let right = format!("{},{}=1", at.0, at.1);
-    run(&place, &["refine", "grains.refined.stemseg", "--no-report", "--force", "--mark", &right]);
-    let undone = place.labels("grains.refined.stemseg/labels.npy");
+    run(&place, &["refine", "grains.refined.stemseg", "--no-report", "--mark", &right]);
+    let undone = place.labels("grains.refined-2.stemseg/labels.npy");
     assert_eq!(undone[at], 1);
     let differ = undone.iter().zip(&before).filter(|(a, b)| a != b).count();
     assert!(differ < before.len() / 50, "{differ} px");
