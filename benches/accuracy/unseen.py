@@ -2,7 +2,7 @@
 """The tables of ACCURACY.md on images that no setting was chosen on: simulates them with `stemseg
 simulate`, compares label maps with the truth, and prints a Markdown table for each section.
 
-    unseen.py FOLDER [--sim FOLDER] [--sections pairs,doses,scenes,sizes,steps,lamellae,confidence]
+    unseen.py FOLDER [--sim FOLDER] [--sections pairs,doses,scenes,sizes,large,steps,lamellae,confidence]
 
 What is simulated stays in FOLDER. `--sim` holds the scenes with SCENE_labels.npy that `sizes` and `steps`
 take too. Needs NumPy, SciPy and tifffile.
@@ -40,6 +40,7 @@ STEPS = {
         "--preset pystem --descriptor translation+harmonic",
     "the paper's method (`--preset pystem`)": "--preset pystem",
 }
+LARGE = (1024, 2048, 3072, 4096)
 LAMELLAE = (2, 3, 4, 6, 10)
 CELL = 20
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0 + 1e-6)
@@ -172,6 +173,21 @@ def sizes(program, sim):
         print(f"x {factor}: mean {indices(rows.values()).mean():.3f}; most is lost on {worst}: {lost[worst]:.3f}\n")
 
 
+def large(program, _sim):
+    """Images of many sites, of one crystal and of more."""
+    kinds = [("polycrystal", ["--grains", n]) for n in (3, 6)]
+    kinds += [(scene, []) for scene in ("plane-groups p4 p4mm", "square-hexagonal", "twins", "plane-group p2", "plane-group p6mm")]
+    lines = []
+    for size in LARGE:
+        for seed, (scene, words) in enumerate(kinds, 3001):
+            name = "-".join([*scene.split(), *map(str, words[1:])])
+            program.simulate(f"large/{size}/{name}", scene, *words, "--size", size, "--seed", seed)
+        rows = list(program.judge(program.folder / "large" / str(size)).values())
+        found, right = indices(rows), sum(row["chosen"] == row["clusters"] for row in rows)
+        lines.append((size, f"{found.mean():.4f}", f"{found.min():.4f}", f"{right} of {len(rows)}"))
+    table(["size, px", "mean index", "least", "right number"], lines)
+
+
 def steps(program, sim):
     """What each step of the method is worth."""
     make_pairs(program)
@@ -250,7 +266,7 @@ def confidence(program, _sim):
     ])
 
 
-SECTIONS = {f.__name__: f for f in (pairs, doses, scenes, sizes, steps, lamellae, confidence)}
+SECTIONS = {f.__name__: f for f in (pairs, doses, scenes, sizes, large, steps, lamellae, confidence)}
 
 
 def main():

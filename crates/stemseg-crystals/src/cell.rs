@@ -183,19 +183,24 @@ impl Cell {
     /// The sides of the rectangle of a centred lattice, the shorter first, each as rows and columns,
     /// px.
     pub fn conventional_px(&self) -> Option<[Vector; 2]> {
+        Some(self.rectangle()?.map(|whole| combined(self.vectors_px, whole)))
+    }
+
+    /// The same as whole numbers of `a` and `b`.
+    pub(crate) fn rectangle(&self) -> Option<[[f64; 2]; 2]> {
         if self.lattice_type != LatticeType::CentredRectangular {
             return None;
         }
         let [a, b] = self.physical();
         let rhombic = (length(b) / length(a) - 1.0).abs();
         let other = (2.0 * dot(a, b) / dot(a, a) + 1.0).abs();
-        let whole =
+        let mut whole =
             if rhombic <= other { [[1.0, 1.0], [1.0, -1.0]] } else { [[1.0, 0.0], [1.0, 2.0]] };
-        let mut sides = whole.map(|whole| combined(self.vectors_px, whole));
-        if length(scaled(sides[1], self.pixel)) < length(scaled(sides[0], self.pixel)) {
-            sides.swap(0, 1);
+        let side = |whole: [f64; 2]| length(combined(self.physical(), whole));
+        if side(whole[1]) < side(whole[0]) {
+            whole.swap(0, 1);
         }
-        Some(sides)
+        Some(whole)
     }
 }
 

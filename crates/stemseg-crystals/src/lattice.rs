@@ -8,6 +8,7 @@ use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
 use crate::indexing::{Indexed, Shown, orders, shown, with_order};
 use crate::plane::{Vector, area, combined, coordinates, length, reciprocal, reduced};
+use crate::plane_group::{PlaneGroups, Reflections};
 use crate::refine::{Known, Order, refined};
 use crate::spectrum::Spectrum;
 use crate::window::{Distances, Piece, Rim, Scene, densest};
@@ -47,6 +48,8 @@ pub struct Lattice {
     pub share: f64,
     /// Unit cells within the region's weights.
     pub cells: f64,
+    /// Plane groups that it may have; nothing where too few reflections tell.
+    pub plane_groups: Option<PlaneGroups>,
     /// Orders of the reflections in terms of the cell's reciprocal vectors.
     pub(crate) waves: Vec<Order>,
 }
@@ -137,6 +140,8 @@ struct Seen<'a> {
     share: f64,
     /// Orders of its strongest waves.
     waves: Vec<Order>,
+    /// How far waves reach that stand out of the noise, cycles per px.
+    reach: f64,
 }
 
 impl<'a> Seen<'a> {
@@ -149,9 +154,9 @@ impl<'a> Seen<'a> {
             Shown::Lattice(found) => found,
         };
         let basis = with_order(basis, &spectrum, &piece);
-        let waves = strongest(basis, &spectrum);
+        let (waves, reach) = strongest(basis, &spectrum);
         match spans(&waves) {
-            true => Ok(Self { piece, basis, share, waves }),
+            true => Ok(Self { piece, basis, share, waves, reach }),
             false => Err(Without::NoLattice),
         }
     }
@@ -163,7 +168,7 @@ impl<'a> Seen<'a> {
         (rim, depth): (Rim, f64),
         pixel_size: Option<PixelSize>,
     ) -> Result<Lattice, Without> {
-        let Self { piece, basis, share, waves } = self;
+        let Self { piece, basis, share, waves, reach } = self;
         // What is known to a part of the whole must be known to a part of a period there.
         let basis = match piece.place == all {
             true => basis,
@@ -190,9 +195,11 @@ impl<'a> Seen<'a> {
         let average = Average::new(&piece, cell.vectors_px, reciprocal(cell.vectors_px), noise);
         let cells = whole.sum / cell.area_px();
         let own = reciprocal(cell.vectors_px);
+        let plane_groups = PlaneGroups::new(&cell, &Reflections::new(&piece, own, reach));
         let order = |&order: &Order| coordinates(own, combined(basis, order)).map(f64::round);
         let waves: Vec<Order> = waves.iter().map(order).collect();
-        Ok(Lattice { cell, average, reflections: waves.len(), share, cells, waves })
+        let reflections = waves.len();
+        Ok(Lattice { cell, average, reflections, share, cells, plane_groups, waves })
     }
 }
 
@@ -201,18 +208,19 @@ fn fringes(wave: Vector) -> Without {
     Without::Fringes { spacing_px: 1.0 / length(wave), across_deg }
 }
 
-/// Orders of the strongest waves of a lattice.
-fn strongest(basis: [Vector; 2], spectrum: &Spectrum) -> Vec<Order> {
+/// Orders of the strongest waves of a lattice, and how far any reaches that stands out of the noise.
+fn strongest(basis: [Vector; 2], spectrum: &Spectrum) -> (Vec<Order>, f64) {
     let power = |order: &Order| spectrum.about(combined(basis, *order));
     let mut all: Vec<(f64, Order)> = orders(basis, [0.0; 2])
         .into_iter()
         .map(|order| (power(&order), order))
         .filter(|&(power, order)| power > BEYOND_NOISE * spectrum.floor(combined(basis, order)))
         .collect();
+    let reach = all.iter().map(|(_, order)| length(combined(basis, *order))).fold(0.0, f64::max);
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     let least = all.first().map_or(0.0, |first| LEAST_POWER * first.0);
     let strong = all.into_iter().filter(|(power, _)| *power >= least);
-    strong.take(MOST_WAVES).map(|(_, order)| order).collect()
+    (strong.take(MOST_WAVES).map(|(_, order)| order).collect(), reach)
 }
 
 /// Whether waves of these orders go in more than one direction.

@@ -36,6 +36,7 @@ mod indexing;
 mod lattice;
 mod pattern;
 mod plane;
+mod plane_group;
 mod refine;
 mod relation;
 mod spectrum;
@@ -55,8 +56,9 @@ pub use boundary::Interface;
 pub use calibration::{Calibration, KnownLattice};
 pub use cell::{Cell, DISTORTION, LatticeType, Measured};
 pub use lattice::{Lattice, Without};
-pub use pattern::{CellNumbers, Common, Numbers, Pattern};
+pub use pattern::{CellNumbers, Common, Numbers, Pattern, PlaneGroupNumbers, Repeating};
 pub use plane::Vector;
+pub use plane_group::PlaneGroups;
 pub use relation::{Relation, Shared};
 
 /// The lattices of the regions of a label map.

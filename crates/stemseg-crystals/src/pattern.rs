@@ -9,6 +9,7 @@ use crate::average::Average;
 use crate::cell::{Cell, Reciprocal};
 use crate::lattice::{Lattice, Without};
 use crate::plane::{Vector, area, combined, coordinates, length, minus};
+use crate::plane_group::PlaneGroups;
 
 /// How far spanning waves of regions may differ and be those of one lattice, relative.
 const ALIKE: f64 = 0.03;
@@ -34,6 +35,8 @@ pub struct Common {
     pub cell: Cell,
     /// The averaged cell of the largest region.
     pub average: Average,
+    /// The plane groups that the largest region may have.
+    pub plane_groups: Option<PlaneGroups>,
     /// Number of the regions that have it, and of those that have a lattice.
     pub regions: [usize; 2],
     /// Share of the pixels of the label that lie in regions that have it.
@@ -87,7 +90,8 @@ fn common(
         _ => Cell::new(mean(&each).unwrap_or(base), pixel_size),
     };
     let regions = [alike.len(), found.len()];
-    Ok(Common { cell, average: first.average.clone(), regions, share })
+    let (average, plane_groups) = (first.average.clone(), first.plane_groups.clone());
+    Ok(Common { cell, average, plane_groups, regions, share })
 }
 
 /// `other` in waves that are those of `base`, where both are one lattice.
@@ -176,11 +180,44 @@ pub struct CellNumbers {
     pub conventional_px: Option<[f64; 2]>,
     /// Number of columns in the cell, where it can be told.
     pub columns: Option<usize>,
+    /// The plane group, where reflections leave no doubt: [`PlaneGroups::sure`].
+    pub plane_group: Option<&'static str>,
+    /// Those that it may be, the likeliest first, with what each weighs next to the others.
+    pub plane_groups: Vec<PlaneGroupNumbers>,
+}
+
+/// A plane group in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `PlaneGroups::groups`")]
+#[non_exhaustive]
+pub struct PlaneGroupNumbers {
+    pub symbol: &'static str,
+    pub weight: f64,
+}
+
+/// What is told of a lattice: of a region's or of a pattern's.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeating<'a> {
+    cell: &'a Cell,
+    average: &'a Average,
+    plane_groups: Option<&'a PlaneGroups>,
+}
+
+impl<'a> From<&'a Common> for Repeating<'a> {
+    fn from(Common { cell, average, plane_groups, .. }: &'a Common) -> Self {
+        Self { cell, average, plane_groups: plane_groups.as_ref() }
+    }
+}
+
+impl<'a> From<&'a Lattice> for Repeating<'a> {
+    fn from(Lattice { cell, average, plane_groups, .. }: &'a Lattice) -> Self {
+        Self { cell, average, plane_groups: plane_groups.as_ref() }
+    }
 }
 
 impl CellNumbers {
-    /// Of a cell and its average.
-    pub fn new(cell: &Cell, average: &Average) -> Self {
+    /// Of what repeats.
+    pub fn new(Repeating { cell, average, plane_groups }: Repeating<'_>) -> Self {
         let [a, b] = cell.lengths_px;
         let nm = |i: usize| cell.lengths_nm.map(|lengths| lengths[i]);
         Self {
@@ -201,19 +238,24 @@ impl CellNumbers {
             vectors_px: cell.vectors_px,
             conventional_px: cell.conventional_px().map(|sides| sides.map(length)),
             columns: average.columns(),
+            plane_group: plane_groups.and_then(PlaneGroups::sure),
+            plane_groups: plane_groups.map_or_else(Vec::new, |all| {
+                let number = |&(symbol, weight): &_| PlaneGroupNumbers { symbol, weight };
+                all.groups.iter().map(number).collect()
+            }),
         }
     }
 }
 
 impl Numbers {
     /// Of a lattice, or of none.
-    pub fn new(found: Result<(&Cell, &Average), Without>) -> Self {
+    pub fn new(found: Result<Repeating<'_>, Without>) -> Self {
         match found {
-            Ok((cell, average)) => Self {
+            Ok(repeating) => Self {
                 status: "found",
                 reason: None,
                 spacing_px: None,
-                cell: Some(CellNumbers::new(cell, average)),
+                cell: Some(CellNumbers::new(repeating)),
             },
             Err(without) => Self {
                 status: without.name(),

@@ -31,7 +31,7 @@ impl LabelLattice {
             let common = found.ok();
             Self {
                 label: pattern.label,
-                numbers: Numbers::new(found.map(|c| (&c.cell, &c.average)).map_err(|e| *e)),
+                numbers: Numbers::new(found.map(Into::into).map_err(|e| *e)),
                 regions: common.map(|common| common.regions),
                 share: common.map(|common| common.share),
                 common: common.cloned(),

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
-use stemseg::backend::Backend;
 use stemseg::image::micrograph::{Micrograph, NonFinite, Outliers, PixelSize};
 use stemseg::lattice::Repetition;
-use stemseg::pipeline::{self, Also, NextMark, Segmentation};
+use stemseg::pipeline::{self, NextMark, Segmentation};
 use stemseg::plan::{Mark, automatic};
 use stemseg::remarks::{Remarks, warnings};
 use stemseg::wording::Text;
-use stemseg::{Error, Params, Plan, Progress, Result};
+use stemseg::{Error, Params, Plan, Result};
 use stemseg_files::read::Frame;
 
 use crate::input::region::Slice;

@@ -146,9 +146,21 @@ fn lattices_in_words(summary: &Value) -> Vec<String> {
         let (a, b) = (length("a")?, length("b")?);
         let (gamma, turned) = (angle("gamma_deg")?, angle("orientation_deg")?);
         let (label, kind) = (&lattice["label"], lattice["lattice_type"].as_str()?);
-        Some(format!("lattice {label}  {kind}: {a}, {b}, gamma = {gamma}, turned by {turned}"))
+        let cell = format!("{a}, {b}, gamma = {gamma}, turned by {turned}");
+        Some(format!("lattice {label}  {kind}: {cell}{}", plane_groups_in_words(lattice)))
     };
     all.iter().filter_map(line).take(MOST).collect()
+}
+
+/// The plane group of a lattice, or those that it may have, after a comma.
+fn plane_groups_in_words(lattice: &Value) -> String {
+    const MOST: usize = 3;
+    let all = lattice["plane_groups"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let symbols: Vec<&str> = match lattice["plane_group"].as_str() {
+        Some(symbol) => vec![symbol],
+        None => all.iter().filter_map(|group| group["symbol"].as_str()).take(MOST).collect(),
+    };
+    if symbols.is_empty() { String::new() } else { format!(", {}", symbols.join(" or ")) }
 }
 
 /// Shares of the image, the largest labels first, with areas where pixels have a size.

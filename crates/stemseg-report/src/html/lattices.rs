@@ -1,7 +1,7 @@
 //! The unit cell of each pattern.
 
 use maud::{Markup, html};
-use stemseg_crystals::{CellNumbers, Common};
+use stemseg_crystals::{CellNumbers, Common, PlaneGroupNumbers};
 
 use super::parts::{chip, section as section_of};
 use crate::embed::opaque;
@@ -30,6 +30,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
                         th.number scope="col" { "γ" }
                         th.number scope="col" { "Turned by" }
                         th.number scope="col" { "Columns" }
+                        th scope="col" { "Plane group" }
                         th scope="col" { "Averaged" }
                     }
                 }
@@ -42,7 +43,8 @@ pub(super) fn section(summary: &Summary) -> Markup {
         p.note {
             "Reduced primitive cells, with standard errors of their last digits in brackets. These follow from what the "
             "crystal leaves of the scan rows; how far the whole scan is stretched or sheared they do not say. Angles go "
-            "counter-clockwise from the right, to the vector a. lattices.csv has the cell of each region."
+            "counter-clockwise from the right, to the vector a. lattices.csv has the cell of each region. The plane group is the one that the amplitudes and phases of "
+            "the reflections speak for, next to others with what each weighs where they leave a doubt."
         }
         @if let Some(calibration) = &summary.calibration {
             p { "Calibration: " (calibration.says) "." }
@@ -64,7 +66,7 @@ fn row(lattice: &LabelLattice) -> Markup {
                         }
                     }
                 }
-                (None, reason) => { td colspan="7" { (reason.as_deref().unwrap_or_default()) } }
+                (None, reason) => { td colspan="8" { (reason.as_deref().unwrap_or_default()) } }
             }
         }
     }
@@ -99,5 +101,18 @@ fn numbers(cell: &CellNumbers) -> Markup {
         td.number { (with_error(cell.gamma_deg, cell.gamma_deg_error)) "°" }
         td.number { (with_error(cell.orientation_deg, cell.orientation_deg_error)) "°" }
         td.number { @if let Some(columns) = cell.columns { (columns) } }
+        td { (plane_groups(cell)) }
     }
+}
+
+/// The likeliest plane groups, with how likely each is where that is not settled.
+fn plane_groups(cell: &CellNumbers) -> String {
+    const MOST: usize = 3;
+    if let Some(symbol) = cell.plane_group {
+        return symbol.to_owned();
+    }
+    let percent =
+        |group: &PlaneGroupNumbers| format!("{} ({:.0} %)", group.symbol, 100.0 * group.weight);
+    let all: Vec<String> = cell.plane_groups.iter().take(MOST).map(percent).collect();
+    all.join(" or ")
 }

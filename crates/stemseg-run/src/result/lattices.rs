@@ -8,7 +8,8 @@ use stemseg_regions::{Region, Regions};
 
 use super::regions::{digits, write_table};
 
-const OF_REGION: [&str; 5] = ["region", "label", "status", "lattice_type", "columns"];
+const OF_REGION: [&str; 7] =
+    ["region", "label", "status", "lattice_type", "columns", "plane_group", "plane_group_weight"];
 /// Each with its standard error.
 const MEASURED: [&str; 4] = ["a_px", "b_px", "gamma_deg", "orientation_deg"];
 const IN_NM: [&str; 2] = ["a_nm", "b_nm"];
@@ -47,9 +48,9 @@ fn line(
     calibrated: bool,
 ) -> Vec<String> {
     let found = found.as_ref();
-    let numbers =
-        Numbers::new(found.map(|lattice| (&lattice.cell, &lattice.average)).map_err(|e| *e));
+    let numbers = Numbers::new(found.map(Into::into).map_err(|e| *e));
     let cell = numbers.cell.as_ref();
+    let likeliest = cell.and_then(|cell| cell.plane_groups.first());
     let number = |of: &dyn Fn(&CellNumbers) -> Option<f64>| {
         cell.and_then(of).map_or_else(String::new, digits)
     };
@@ -59,6 +60,8 @@ fn line(
         numbers.status.to_owned(),
         cell.map_or_else(String::new, |cell| cell.lattice_type.to_owned()),
         cell.and_then(|cell| cell.columns).map_or_else(String::new, |n| n.to_string()),
+        likeliest.map_or_else(String::new, |group| group.symbol.to_owned()),
+        likeliest.map_or_else(String::new, |group| digits(group.weight)),
     ];
     line.extend([
         number(&|cell| Some(cell.a_px)),
