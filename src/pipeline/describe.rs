@@ -109,6 +109,7 @@ impl<'a> Describing<'a> {
         map: &Pca,
         progress: &dyn Progress,
     ) -> Result<Option<Array2<f32>>> {
+        field.see(self.image);
         let sites = self.plan.sites().grid().len();
         let mut all = (sites <= MOST_KEPT).then(|| Array2::zeros((sites, map.features())));
         let bands = self.bands.clone();

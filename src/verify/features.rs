@@ -1,6 +1,6 @@
 //! What tells patterns apart: combinations of the components of sites.
 
-use ndarray::{Array2, Ix2, SliceInfo, SliceInfoElem};
+use ndarray::{Array2, ArrayView2, Ix2, SliceInfo, SliceInfoElem};
 
 use super::worst::Worst;
 use super::{Stage, site};
@@ -32,16 +32,17 @@ impl Features {
         Self { values: [of(one), of(other)], bounds: of(&self.bounds) }
     }
 
-    /// What these components of `basis` on one side show.
+    /// What these components of `basis` on one side show of `image`.
     pub(super) fn found(
         &self,
         side: usize,
         basis: &Basis,
-        plan: &Plan,
+        (plan, image): (&Plan, ArrayView2<'_, f32>),
         progress: &dyn Progress,
     ) -> Result<Found> {
         let sites = plan.sites();
         let mut field = basis.field(plan, sites.grid().len());
+        field.see(image);
         field.add(&sites.whole(), self.values[side].view());
         Found::new(&field, basis, plan, progress)
     }

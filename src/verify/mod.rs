@@ -151,7 +151,7 @@ fn features(
     stage.name = "components";
     stages.push(stage);
     progress.stage("choose");
-    let found = [0, 1].map(|side| components.found(side, &basis, plan, progress));
+    let found = [0, 1].map(|side| components.found(side, &basis, (plan, image), progress));
     let [own, others] = found;
     let (own, others) = (own?, others?);
     stages.push(choice::compare(&own, &others));

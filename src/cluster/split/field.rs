@@ -8,9 +8,10 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
+use super::moire::{self, Wave};
 use crate::plan::automatic;
 use crate::sites::{Band, Extent, Sites};
 
@@ -31,6 +32,17 @@ pub(crate) struct Part {
     pub(crate) alone: bool,
 }
 
+/// One of the images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Image {
+    /// Its columns of the grid.
+    cols: Range<usize>,
+    /// Its rows and columns of sites.
+    sites: Extent,
+    /// What its lattices make of the sites.
+    waves: Vec<Wave>,
+}
+
 /// What is known of the sites.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Field {
@@ -40,8 +52,8 @@ pub(crate) struct Field {
     pub(super) present: Array2<bool>,
     /// The families.
     pub(super) parts: Vec<Part>,
-    /// Rows and columns of sites of the image.
-    sites: Extent,
+    /// The images next to each other, from the left.
+    images: Vec<Image>,
     /// Of how many sites along both axes a cell takes one.
     step: usize,
     /// Distance of neighbouring cells, px.
@@ -61,7 +73,39 @@ impl Field {
         let present = Array2::from_shape_fn(dim, |cell| sites.is_active(site(cell)));
         let components = parts.last().map_or(0, |part| part.columns.end);
         let values = Array2::zeros((dim.0 * dim.1, components));
-        Self { values, present, parts, sites: count, step, stride: sites.grid().stride * step }
+        let images = vec![Image { cols: 0..dim.1, sites: count, waves: Vec::new() }];
+        Self { values, present, parts, images, step, stride: sites.grid().stride * step }
+    }
+
+    /// Takes note of what the lattices of the `image` that is described make of its sites.
+    pub(crate) fn see(&mut self, image: ArrayView2<'_, f32>) {
+        self.images[0].waves = moire::waves(image, self.stride / self.step);
+    }
+
+    /// The `feature` `[rows, cols]` without the moire of sites and lattices that the cells of `own` have of
+    /// it; nothing where there is none.
+    pub(super) fn without_moire(
+        &self,
+        feature: &Array2<f32>,
+        own: &Array2<bool>,
+    ) -> Option<Array2<f32>> {
+        let mut still: Option<Array2<f32>> = None;
+        for Image { cols, sites, waves } in &self.images {
+            let part = own.slice(s![.., cols.clone()]);
+            let cells: Vec<(usize, usize)> =
+                part.indexed_iter().filter(|(_, own)| **own).map(|(cell, _)| cell).collect();
+            let place =
+                |&cell: &(usize, usize)| <[usize; 2]>::from(site_of(cell, self.step, *sites));
+            let places: Vec<[usize; 2]> = cells.iter().map(place).collect();
+            let values: Vec<f32> =
+                cells.iter().map(|&(r, c)| feature[(r, c + cols.start)]).collect();
+            let Some(values) = moire::still(&values, &places, waves) else { continue };
+            let to = still.get_or_insert_with(|| feature.clone());
+            for ((r, c), value) in cells.into_iter().zip(values) {
+                to[(r, c + cols.start)] = value;
+            }
+        }
+        still
     }
 
     /// Takes the `components` `[sites of the band, p]` of the sites of `band`.
@@ -78,9 +122,9 @@ impl Field {
         }
     }
 
-    /// Row and column of the site that a cell of the grid takes.
+    /// Row and column of the site that a cell of the grid of one image takes.
     pub(crate) fn site_of(&self, cell: (usize, usize)) -> (usize, usize) {
-        site_of(cell, self.step, self.sites)
+        site_of(cell, self.step, self.images[0].sites)
     }
 
     /// The cell of the grid that the site at this row and column lies in.
@@ -98,18 +142,23 @@ impl Field {
         let cols = fields.iter().map(|field| field.dim().1 + gap).sum::<usize>() - gap;
         let mut present = Array2::from_elem((rows, cols), false);
         let mut values = Array2::zeros((rows * cols, fields[0].values.ncols()));
-        let mut first = 0;
+        let (mut first, mut images) = (0, Vec::new());
         for field in &fields {
             for ((row, col), &there) in field.present.indexed_iter() {
                 present[(row, first + col)] = there;
                 let from = field.values.row(row * field.dim().1 + col);
                 values.row_mut(row * cols + first + col).assign(&from);
             }
+            let placed = |image: &Image| Image {
+                cols: first + image.cols.start..first + image.cols.end,
+                ..image.clone()
+            };
+            images.extend(field.images.iter().map(placed));
             first += field.dim().1 + gap;
         }
-        let Self { parts, sites, step, stride, .. } =
+        let Self { parts, step, stride, .. } =
             fields.into_iter().next().expect("there is an image");
-        Self { values, present, parts, sites, step, stride }
+        Self { values, present, parts, images, step, stride }
     }
 
     /// Distance of neighbouring cells as lengths are measured with it, px: on a coarser grid than

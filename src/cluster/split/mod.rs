@@ -15,6 +15,7 @@
 
 mod field;
 mod marked;
+mod moire;
 mod refine;
 mod region;
 
@@ -211,7 +212,13 @@ impl<'a> Tree<'a> {
             .map(|f| {
                 let feature =
                     values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
-                levels::division(&feature, own, field.scale() as f64)
+                let divided = |feature: &_| levels::division(feature, own, field.scale() as f64);
+                let division = divided(&feature)?;
+                let clear = division.levels.strength(self.strips) >= LEAST;
+                match clear.then(|| field.without_moire(&feature, own)).flatten() {
+                    Some(still) => divided(&still),
+                    None => Some(division),
+                }
             })
             .collect();
         let strength = |division: &Division| division.levels.strength(self.strips);
