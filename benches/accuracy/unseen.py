@@ -2,7 +2,7 @@
 """The tables of ACCURACY.md on images that no setting was chosen on: simulates them with `stemseg
 simulate`, compares label maps with the truth, and prints a Markdown table for each section.
 
-    unseen.py FOLDER [--sim FOLDER] [--sections pairs,doses,scenes,sizes,large,steps,lamellae,confidence]
+    unseen.py FOLDER [--sim FOLDER] [--sections pairs,doses,scenes,sizes,large,crystals,steps,lamellae,confidence]
 
 What is simulated stays in FOLDER. `--sim` holds the scenes with SCENE_labels.npy that `sizes` and `steps`
 take too. Needs NumPy, SciPy and tifffile.
@@ -40,6 +40,7 @@ STEPS = {
         "--preset pystem --descriptor translation+harmonic",
     "the paper's method (`--preset pystem`)": "--preset pystem",
 }
+CRYSTALS = (512, 1024, 2048)
 LARGE = (1024, 2048, 3072, 4096)
 LAMELLAE = (2, 3, 4, 6, 10)
 CELL = 20
@@ -188,6 +189,21 @@ def large(program, _sim):
     table(["size, px", "mean index", "least", "right number"], lines)
 
 
+def crystals(program, _sim):
+    """One crystal of each plane group at a time: how many are left whole."""
+    groups = sorted({group for pair in PAIRS for group in pair.split(",")})
+    lines = []
+    for size in CRYSTALS:
+        for i, group in enumerate(groups):
+            for seed in (5001 + 10 * i, 5002 + 10 * i):
+                name = f"crystals/{size}/{group}_{seed}"
+                program.simulate(name, f"plane-group {group}", "--size", size, "--seed", seed)
+        rows = program.judge(program.folder / "crystals" / str(size))
+        cut = [name for name, row in rows.items() if row["chosen"] != 1]
+        lines.append((size, f"{len(rows) - len(cut)} of {len(rows)}", ", ".join(cut)))
+    table(["size, px", "left whole", "cut"], lines)
+
+
 def steps(program, sim):
     """What each step of the method is worth."""
     make_pairs(program)
@@ -207,7 +223,7 @@ def lamellae(program, _sim):
     crystals = {}
     for group in ("p4mm", "p4"):
         words = ["--cell", CELL, "--dose", "none", "--jitter", 0, "--gradient", 0, "--seed", 7]
-        out = program.simulate(f"crystals/{group}", f"plane-group {group}", *words)
+        out = program.simulate(f"lamellae_of/{group}", f"plane-group {group}", *words)
         crystals[group] = np.load(out / "image.npy").astype(np.float64)
 
     def judged(name, inside):
@@ -266,7 +282,7 @@ def confidence(program, _sim):
     ])
 
 
-SECTIONS = {f.__name__: f for f in (pairs, doses, scenes, sizes, large, steps, lamellae, confidence)}
+SECTIONS = {f.__name__: f for f in (pairs, doses, scenes, sizes, large, crystals, steps, lamellae, confidence)}
 
 
 def main():

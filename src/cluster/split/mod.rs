@@ -207,31 +207,42 @@ impl<'a> Tree<'a> {
             to.iter_mut().zip(factor.iter()).for_each(|(to, &v)| *to = v as f32);
         }
         let values = field.values.dot(&map);
-        let divisions: Vec<Option<Division>> = (0..columns)
-            .into_par_iter()
-            .map(|f| {
-                let feature =
-                    values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
-                let divided = |feature: &_| levels::division(feature, own, field.scale() as f64);
-                let division = divided(&feature)?;
-                let clear = division.levels.strength(self.strips) >= LEAST;
-                match clear.then(|| field.without_moire(&feature, own)).flatten() {
-                    Some(still) => divided(&still),
-                    None => Some(division),
-                }
-            })
-            .collect();
-        let strength = |division: &Division| division.levels.strength(self.strips);
-        // The first of equals.
-        let best = divisions
-            .into_iter()
-            .flatten()
-            .rev()
-            .max_by(|a, b| strength(a).total_cmp(&strength(b)))?;
+        let feature =
+            |f: usize| values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
+        let divided = |feature: &_| levels::division(feature, own, field.scale() as f64);
+        let mut divisions: Vec<Option<Division>> =
+            (0..columns).into_par_iter().map(|f| divided(&feature(f))).collect();
+        let best = self.best_without_moire(&mut divisions, |f| {
+            Some(divided(&field.without_moire(&feature(f), own)?))
+        })?;
         let all = field.present.iter().filter(|&&present| present).count();
         let split = Split::new(best.levels, count as f64 / all.max(1) as f64, self.strips);
         let side = self.drawn(sums, own, best.high);
         Some(Cut { split, side })
+    }
+
+    /// The clearest of `divisions`, the first of equals, after what `still` makes of that feature without
+    /// moire has taken the place of each that would be it; nothing where it has none.
+    fn best_without_moire(
+        &self,
+        divisions: &mut [Option<Division>],
+        still: impl Fn(usize) -> Option<Option<Division>>,
+    ) -> Option<Division> {
+        let mut known = vec![false; divisions.len()];
+        loop {
+            let strengths = divisions.iter().enumerate().filter_map(|(f, division)| {
+                Some((f, division.as_ref()?.levels.strength(self.strips)))
+            });
+            let (f, strength) = strengths.rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
+            if strength >= LEAST
+                && !std::mem::replace(&mut known[f], true)
+                && let Some(division) = still(f)
+            {
+                divisions[f] = division;
+                continue;
+            }
+            return divisions[f].take();
+        }
     }
 
     /// One side of a cut, its boundary drawn anew in all families.

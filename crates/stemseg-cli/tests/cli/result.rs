@@ -4,6 +4,8 @@ use std::io::Cursor;
 
 use ndarray::Array2;
 use serde_json::Value;
+use stemseg::sites::Extent;
+use stemseg_simulate::{Scene, Settings, simulate};
 use tiff::decoder::{Decoder, DecodingResult};
 
 use crate::job::{Change, FLAG, Job, text};
@@ -128,6 +130,30 @@ fn lattices_are_said_for_regions_patterns_and_boundaries() {
     let summary = place.json("without/summary.json");
     assert!(summary.get("lattices").is_none() && !place.path("without/lattices.csv").exists());
     assert!(summary["boundaries"][0].get("misorientation_deg").is_none());
+}
+
+#[test]
+fn plane_groups_are_said_where_they_are_told_apart() {
+    let place = Place::empty();
+    let groups = ["p4mm", "p4"].map(str::to_owned);
+    let scene = Scene::new("plane-groups", &groups, None).unwrap();
+    let settings = Settings { size: Extent::square(384), seed: 5, ..Settings::default() };
+    place.npy("image.npy", &simulate(&scene, &settings, &stemseg::Silent).unwrap().image);
+    let said = text(&Job::automatic().succeed(&place).stdout);
+    let summary = place.json("image.stemseg/summary.json");
+    let mut found: Vec<&str> = Vec::new();
+    for lattice in summary["lattices"].as_array().unwrap() {
+        let symbol = lattice["plane_group"].as_str().unwrap_or_else(|| panic!("{lattice}"));
+        assert_eq!(lattice["plane_groups"][0]["symbol"], symbol);
+        assert!(number(&lattice["plane_groups"][0]["weight"]) >= 0.95, "{lattice}");
+        assert!(said.contains(&format!(" deg, {symbol}\n")), "{said}");
+        found.push(symbol);
+    }
+    found.sort_unstable();
+    assert_eq!(found, ["p4", "p4mm"]);
+    let table = String::from_utf8(place.bytes("image.stemseg/lattices.csv")).unwrap();
+    assert!(table.lines().next().unwrap().contains("plane_group,plane_group_weight"), "{table}");
+    assert!(table.contains(",p4mm,") && table.contains(",p4,"), "{table}");
 }
 
 #[test]

@@ -30,6 +30,12 @@ use crate::cell::Cell;
 use groups::{GROUPS, Operation};
 pub(crate) use reflections::Reflections;
 
+/// A rotation or reflection of places in terms of `a` and `b`.
+type Turn = [[i32; 2]; 2];
+
+/// The order of a wave, and its amplitude.
+type Wave = ([i32; 2], Complex64);
+
 /// Fewest reflections, opposite ones counted once, that tell groups apart.
 const FEWEST: usize = 4;
 /// Places along `a` and `b` that origins are looked for at.
@@ -107,9 +113,9 @@ impl Fit {
 /// How a picture overlaps with what turns and reflections make of it.
 struct Overlaps {
     /// For each turn: its waves `h`, opposite ones once, and `2 conj(F(W' h)) F(h)`.
-    turns: BTreeMap<[[i32; 2]; 2], Vec<([i32; 2], Complex64)>>,
+    turns: BTreeMap<Turn, Vec<Wave>>,
     /// The overlap at each place `w` of a grid `[PLACES, PLACES]`.
-    maps: BTreeMap<[[i32; 2]; 2], Vec<f64>>,
+    maps: BTreeMap<Turn, Vec<f64>>,
     /// Squares of all amplitudes, opposite ones too.
     total: f64,
     /// Number of reflections, opposite ones counted once.
@@ -121,8 +127,8 @@ impl Overlaps {
         let all = GROUPS.iter().flat_map(|group| group.settings(cell)).flatten();
         let turns: std::collections::BTreeSet<_> = all.map(|operation| operation.turn).collect();
         let own = reflections.closed(turns.iter().copied());
-        let of = |turn: [[i32; 2]; 2]| {
-            let product = |&(order, amplitude): &([i32; 2], Complex64)| {
+        let of = |turn: Turn| {
+            let product = |&(order, amplitude): &Wave| {
                 let turned = own.at(transposed(turn, order)).unwrap_or_default();
                 (order, 2.0 * turned.conj() * amplitude)
             };
@@ -224,7 +230,7 @@ impl Overlaps {
 }
 
 /// The overlap of these terms at all places of the grid.
-fn map(terms: &[([i32; 2], Complex64)]) -> Vec<f64> {
+fn map(terms: &[Wave]) -> Vec<f64> {
     let wave = |x: usize| Complex64::cis(TAU * x as f64 / PLACES as f64);
     let waves: Vec<Complex64> = (0..PLACES).map(wave).collect();
     let turn =
@@ -240,11 +246,11 @@ fn map(terms: &[([i32; 2], Complex64)]) -> Vec<f64> {
 }
 
 /// `(1 - W) o`.
-fn moved(turn: [[i32; 2]; 2], [i, j]: [i32; 2]) -> [i32; 2] {
+fn moved(turn: Turn, [i, j]: [i32; 2]) -> [i32; 2] {
     [i - turn[0][0] * i - turn[0][1] * j, j - turn[1][0] * i - turn[1][1] * j]
 }
 
 /// `W' h`.
-fn transposed(turn: [[i32; 2]; 2], [h, k]: [i32; 2]) -> [i32; 2] {
+fn transposed(turn: Turn, [h, k]: [i32; 2]) -> [i32; 2] {
     [turn[0][0] * h + turn[1][0] * k, turn[0][1] * h + turn[1][1] * k]
 }

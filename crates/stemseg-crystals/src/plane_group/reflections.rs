@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 
 use stemseg_numerics::fourier::Complex64;
 
-use super::transposed;
+use super::{Turn, Wave, transposed};
 use crate::indexing::orders;
 use crate::plane::{Vector, combined, coordinates, length, minus};
 use crate::sums::Sums;
@@ -45,8 +45,8 @@ impl Reflections {
         own.truncate(MOST);
         let crystal = own.iter().map(|&order| combined(basis, order));
         // Displaced scan rows smear reflections along the columns: that is where the noise of each is.
-        let beside: Vec<[Vector; 2]> = crystal.clone().map(|wave| between(wave, basis)).collect();
-        let waves: Vec<Vector> = crystal.clone().chain(beside.into_iter().flatten()).collect();
+        let smeared: Vec<[Vector; 2]> = crystal.clone().map(|wave| between(wave, basis)).collect();
+        let waves: Vec<Vector> = crystal.clone().chain(smeared.into_iter().flatten()).collect();
         let sums = Sums::new(piece, &waves, None).moved(&vec![[0.0; 2]; waves.len()]);
         let amplitudes: Vec<Complex64> = sums.into_iter().map(|(sum, _)| sum / piece.sum).collect();
         let (amplitudes, rest) = amplitudes.split_at(own.len());
@@ -67,7 +67,7 @@ impl Reflections {
     /// Those that all `turns` lead to others, each in terms of its error, which is the mean of those that
     /// the turns make equal. Where none of these stands out of its error they are left out: they would
     /// speak for any symmetry.
-    pub(super) fn closed(&self, turns: impl Iterator<Item = [[i32; 2]; 2]> + Clone) -> Closed {
+    pub(super) fn closed(&self, turns: impl Iterator<Item = Turn> + Clone) -> Closed {
         let known: BTreeMap<_, _> = self.0.iter().copied().collect();
         let scaled = |&(order, reflection): &([i32; 2], Reflection)| {
             let (mut error, mut power, mut count) = (0.0, 0.0, 0.0);
@@ -101,17 +101,17 @@ fn between(wave: Vector, basis: [Vector; 2]) -> [Vector; 2] {
 
 /// Reflections that can be asked for by their orders.
 pub(super) struct Closed {
-    half: Vec<([i32; 2], Complex64)>,
+    half: Vec<Wave>,
     places: BTreeMap<[i32; 2], usize>,
 }
 
 impl Closed {
-    fn new(half: Vec<([i32; 2], Complex64)>) -> Self {
+    fn new(half: Vec<Wave>) -> Self {
         let places = half.iter().enumerate().map(|(i, (order, _))| (*order, i)).collect();
         Self { half, places }
     }
 
-    pub(super) fn half(&self) -> &[([i32; 2], Complex64)] {
+    pub(super) fn half(&self) -> &[Wave] {
         &self.half
     }
 
