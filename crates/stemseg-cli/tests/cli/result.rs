@@ -137,7 +137,7 @@ fn plane_groups_are_said_where_they_are_told_apart() {
     let place = Place::empty();
     let groups = ["p4mm", "p4"].map(str::to_owned);
     let scene = Scene::new("plane-groups", &groups, None).unwrap();
-    let settings = Settings { size: Extent::square(384), seed: 5, ..Settings::default() };
+    let settings = Settings { size: Extent::square(640), seed: 5, ..Settings::default() };
     place.npy("image.npy", &simulate(&scene, &settings, &stemseg::Silent).unwrap().image);
     let said = text(&Job::automatic().succeed(&place).stdout);
     let summary = place.json("image.stemseg/summary.json");
