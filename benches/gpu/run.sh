@@ -108,4 +108,13 @@ say "stages"
     "$STEMSEG" bench --device "cpu,$device" --size 512 --preset auto --stage frame --repeats 20
     echo '```'
 } >>"$out"
+say "kernels"
+{
+    echo
+    echo "## Kernels"
+    echo
+    echo '```'
+    "$STEMSEG" bench --kernels --device "$device" --size 4096 2>&1 || true
+    echo '```'
+} >>"$out"
 say "wrote $out"

@@ -4,6 +4,7 @@ use libtest_mimic::{Failed, Trial};
 use ndarray::Array2;
 use stemseg::backend::Backend;
 use stemseg::backend::cpu::Cpu;
+use stemseg::backend::gpu::Gpu;
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::pipeline::{self, Also, Segmentation};
 use stemseg::plan::automatic;
@@ -26,6 +27,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         devices.gpu_trial("device_work::rows_of_kept_bands_are_those_of_the_bands", |gpu| {
             rows_of_kept_bands(gpu)
         }),
+        devices.adapter_trial("device_work::kernels_are_timed", kernels_are_timed),
         Trial::test("device_work::the_processor_has_none", || {
             let cpu = Cpu::new();
             match (segmented(&cpu)?.device_work, cpu.work()) {
@@ -81,6 +83,52 @@ fn is_counted(gpu: &dyn Backend) -> Result<(), Failed> {
     match enough && few && work.submissions > 0 && work.dispatches > work.submissions {
         true => Ok(()),
         false => Err(format!("{work:?}; the image has {image} bytes").into()),
+    }
+}
+
+/// A device that times its kernels has each dispatch once, and the same labels.
+fn kernels_are_timed(adapter: &wgpu::Adapter) -> Result<(), Failed> {
+    let plain = Gpu::new(adapter)?;
+    let expected = segmented(&plain)?;
+    if !plain.kernel_times().is_empty() || plain.peaks().is_ok() {
+        return Err("a device that is not timed has times".into());
+    }
+    if !adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        return match Gpu::timed(adapter) {
+            Err(Error::Device { reason, .. }) if reason.contains("timestamps") => Ok(()),
+            other => Err(format!("no timestamps, but {:?}", other.err()).into()),
+        };
+    }
+    let gpu = Gpu::timed(adapter)?;
+    let peaks = gpu.peaks()?;
+    if !(peaks.gflops > 0.1 && peaks.copy_gigabytes_per_s > 0.1) {
+        return Err(format!("{peaks:?}").into());
+    }
+    let found = segmented(&gpu)?;
+    let times = gpu.kernel_times();
+    let work = found.device_work.ok_or("nothing is counted")?;
+    let dispatches: u64 = times.iter().map(|time| time.dispatches).sum();
+    if dispatches != work.dispatches {
+        return Err(format!("{dispatches} of {} dispatches: {times:?}", work.dispatches).into());
+    }
+    for name in
+        ["centred_cells", "centred", "harmonic", "power_mean", "moments", "project", "assign"]
+    {
+        let of = times.iter().find(|time| time.name == name).ok_or(format!("no {name}"))?;
+        if !(of.ms > 0.0 && of.multiply_adds > 0 && of.bytes > 0) {
+            return Err(format!("{of:?}").into());
+        }
+        // Nothing can be faster than the device by much, whatever the estimates are.
+        if 2.0 * of.multiply_adds as f64 / of.ms / 1e6 > 4.0 * peaks.gflops {
+            return Err(format!("{of:?} of {peaks:?}").into());
+        }
+    }
+    if !times.is_sorted_by(|one, other| one.ms >= other.ms) || !gpu.kernel_times().is_empty() {
+        return Err("they are in no order, or told twice".into());
+    }
+    match found.labels() == expected.labels() {
+        true => Ok(()),
+        false => Err("labels differ where kernels are timed".into()),
     }
 }
 

@@ -4,6 +4,7 @@
 mod accuracy;
 mod args;
 mod earlier;
+mod kernels;
 mod table;
 
 use ndarray::Array2;
@@ -37,6 +38,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (images, pixel_size) = images(args, &bar)?;
     let first = Micrograph::new(images[0].view(), None, NonFinite::Fail)?;
     let settings = args.settings(&first.with_pixel_size(pixel_size))?;
+    if args.kernels {
+        return kernels::run(&images, &settings.params, args, &bar);
+    }
     if let Some(warning) = earlier.as_ref().and_then(|e| e.warning(&settings.params)) {
         bar.note(warning);
     }

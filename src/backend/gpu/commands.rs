@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::{
-    BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferUsages, CommandEncoder, PollType,
-    SubmissionIndex,
+    BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferUsages, CommandEncoder,
+    ComputePassDescriptor, PollType, SubmissionIndex,
 };
 
 use super::compute_kernel::{Groups, Kernel};
 use super::device::Device;
 use super::ledger::{self, Asked, Ledger};
+use super::timer::{Dispatch, Timer};
 use crate::Result;
 use crate::panics;
 use crate::sites::blocks;
@@ -23,7 +24,7 @@ use crate::sites::blocks;
 const WORK_PER_SUBMIT: u64 = 1 << 32;
 
 /// Dispatches that are submitted at once, each with its own place for parameters.
-const SLOTS: usize = 64;
+pub(super) const SLOTS: usize = 64;
 
 /// Records work in the order it is to be done.
 pub(super) struct Commands<'a> {
@@ -36,6 +37,8 @@ pub(super) struct Commands<'a> {
     slot: usize,
     params: Buffer,
     ledger: Ledger,
+    /// Where kernels are timed.
+    timer: Option<Timer>,
     work: u64,
     /// Buffers for reading back that are free again.
     spare: Vec<Buffer>,
@@ -100,7 +103,8 @@ impl<'a> Commands<'a> {
         device.counters.buffer();
         let (slots, spare, ledger) = (Vec::new(), Vec::new(), Ledger::new(device));
         let (encoder, recorded) = (None, HashSet::new());
-        Self { device, encoder, recorded, slots, slot, params, ledger, work: 0, spare }
+        let timer = device.options.timed.then(|| Timer::new(device));
+        Self { device, encoder, recorded, slots, slot, params, ledger, timer, work: 0, spare }
     }
 
     fn encoder(&mut self) -> &mut CommandEncoder {
@@ -129,6 +133,18 @@ impl<'a> Commands<'a> {
         buffers: &[&Buffer],
         groups: Groups,
         work: u64,
+    ) -> Result<()> {
+        self.dispatch_part(kernel, params, buffers, groups, (work, 1.0))
+    }
+
+    /// The same of a part of the work that goes through all buffers: this share of it.
+    fn dispatch_part<P: NoUninit>(
+        &mut self,
+        kernel: &Kernel,
+        params: &P,
+        buffers: &[&Buffer],
+        groups: Groups,
+        (work, share): (u64, f64),
     ) -> Result<()> {
         kernel.check(self.device, buffers, groups)?;
         let full = self.slots.len() == self.slot * SLOTS;
@@ -159,7 +175,18 @@ impl<'a> Commands<'a> {
             layout: &kernel.pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        let mut pass = self.encoder().begin_compute_pass(&Default::default());
+        let device = &self.device.inner;
+        let encoder =
+            self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
+        let timestamp_writes = self.timer.as_mut().map(|timer| {
+            let bytes = buffers.iter().map(|buffer| buffer.size()).sum::<u64>();
+            let bytes = (share * bytes as f64) as u64;
+            timer.enter(Dispatch { kernel: kernel.name, multiply_adds: work, bytes })
+        });
+        let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
+            label: Some(kernel.name),
+            timestamp_writes,
+        });
         pass.set_pipeline(&kernel.pipeline);
         pass.set_bind_group(0, &bindings, &[]);
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
@@ -182,7 +209,8 @@ impl<'a> Commands<'a> {
         for part in blocks(0..rows.count, at_once as usize) {
             let work = rows.work * part.len() as u64;
             let groups = [x, part.len() as u32, z];
-            self.dispatch(kernel, &params(part.start), buffers, groups, work)?;
+            let share = part.len() as f64 / rows.count as f64;
+            self.dispatch_part(kernel, &params(part.start), buffers, groups, (work, share))?;
         }
         Ok(())
     }
@@ -201,9 +229,11 @@ impl<'a> Commands<'a> {
             for y in blocks(0..grid.groups[1], y) {
                 for x in blocks(0..grid.groups[0], x) {
                     let groups = [&x, &y, &z].map(|part| part.len() as u32);
-                    let work = grid.work * groups.map(u64::from).iter().product::<u64>();
+                    let count = groups.map(u64::from).iter().product::<u64>();
+                    let share = count as f64 / grid.groups.iter().product::<usize>() as f64;
                     let params = params([x.start, y.start, z.start]);
-                    self.dispatch(kernel, &params, buffers, groups, work)?;
+                    let work = (grid.work * count, share);
+                    self.dispatch_part(kernel, &params, buffers, groups, work)?;
                 }
             }
         }
@@ -223,7 +253,10 @@ impl<'a> Commands<'a> {
 
     /// Gives what was recorded to the queue.
     pub(super) fn submit(&mut self) -> Option<SubmissionIndex> {
-        let encoder = self.encoder.take()?;
+        let mut encoder = self.encoder.take()?;
+        if let Some(timer) = &self.timer {
+            timer.end(&mut encoder);
+        }
         if !self.slots.is_empty() {
             self.device.counters.up(self.slots.len() as u64);
             self.device.queue.write_buffer(&self.params, 0, &self.slots);
@@ -232,7 +265,12 @@ impl<'a> Commands<'a> {
         self.recorded.clear();
         self.work = 0;
         self.device.counters.submitted();
-        Some(self.device.queue.submit([encoder.finish()]))
+        let submission = self.device.queue.submit([encoder.finish()]);
+        if let Some(timer) = &mut self.timer {
+            // What fails here fails again where results are waited for.
+            let _ = timer.collect(self.device);
+        }
+        Some(submission)
     }
 
     /// Waits until `submission` and all before it are done.

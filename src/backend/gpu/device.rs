@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::limits;
 use super::pipeline_cache::Cache;
 use super::shaders::Shaders;
+use super::timer::{self, Times};
 use crate::{Error, Result};
 
 /// Knobs of a GPU device for tests.
@@ -32,6 +33,8 @@ pub struct Options {
     pub pipeline_cache: Option<PathBuf>,
     /// Take what comes back as it is, whether or not all workgroups ran.
     pub trust: bool,
+    /// Time every kernel, and wait for each submission.
+    pub timed: bool,
 }
 
 /// A logical device.
@@ -41,6 +44,8 @@ pub(super) struct Device {
     pub(super) options: Options,
     pub(super) cache: Cache,
     pub(super) counters: Counters,
+    /// What kernels took, where they are timed.
+    pub(super) times: Times,
     name: String,
     failure: Arc<Mutex<Failure>>,
     /// Kernels by name and constants, compiled once.
@@ -78,9 +83,10 @@ impl Device {
         let info = adapter.get_info();
         let limits = limits::to_ask_for(&adapter.limits());
         let folder = options.pipeline_cache.as_deref();
+        let timing = if options.timed { timer::FEATURES } else { wgpu::Features::empty() };
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("stemseg"),
-            required_features: Cache::features(adapter, folder),
+            required_features: Cache::features(adapter, folder) | timing,
             required_limits: limits,
             ..Default::default()
         });
@@ -102,8 +108,9 @@ impl Device {
             Failure::of(&sink).lost.get_or_insert(words);
         });
         let cache = Cache::open(&inner, &info, folder);
-        let (kernels, counters) = (Mutex::default(), Counters::default());
-        Ok(Self { inner, queue, options, cache, counters, name: info.name, failure, kernels })
+        let (kernels, counters, times) = Default::default();
+        let name = info.name;
+        Ok(Self { inner, queue, options, cache, counters, times, name, failure, kernels })
     }
 
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {

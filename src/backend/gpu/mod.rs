@@ -22,6 +22,7 @@ mod ledger;
 mod limits;
 pub mod maximum;
 pub mod moments;
+mod peaks;
 mod pipeline_cache;
 pub mod pixels;
 pub mod polar;
@@ -33,6 +34,7 @@ mod self_test;
 mod session;
 mod shaders;
 pub mod spline_square;
+mod timer;
 
 use ndarray::ArrayView2;
 
@@ -42,7 +44,9 @@ use crate::plan::Plan;
 use crate::{Error, Result};
 use device::Device;
 pub use device::Options;
+pub use peaks::Peaks;
 pub use shaders::Shaders;
+pub use timer::KernelTime;
 
 families!(declare_modules pub);
 
@@ -79,6 +83,39 @@ impl Gpu {
         project::kernel(&device)?;
         assign::kernel(&device)?;
         Ok(Self { info: adapter::device_info(&adapter.get_info()), device })
+    }
+
+    /// Opens `adapter` so that it times each of its kernels, which makes it slower: the host waits for
+    /// every submission, and takes what comes back as it is.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Device`] too where it has no timestamps.
+    pub fn timed(adapter: &wgpu::Adapter) -> Result<Self> {
+        if !adapter.features().contains(timer::FEATURES) {
+            let device = adapter.get_info().name;
+            let reason = "it has no timestamps to time kernels by".into();
+            return Err(Error::Device { device, reason });
+        }
+        let pipeline_cache = pipeline_cache::folder();
+        let options = Options { pipeline_cache, timed: true, trust: true, ..Options::default() };
+        Self::with_options(adapter, options)
+    }
+
+    /// What the kernels of a [timed](Self::timed) device took since this was last asked, the longest
+    /// first; nothing where it is not timed.
+    pub fn kernel_times(&self) -> Vec<KernelTime> {
+        self.device.times.take()
+    }
+
+    /// What a [timed](Self::timed) device can do at most.
+    ///
+    /// # Errors
+    /// [`Error::DeviceFailed`]; [`Error::Device`] where it is not timed.
+    pub fn peaks(&self) -> Result<Peaks> {
+        match self.device.options.timed {
+            true => peaks::measure(&self.device),
+            false => Err(self.device.error("its kernels are not timed")),
+        }
     }
 
     /// The same; whether all workgroups ran is not looked at any more.

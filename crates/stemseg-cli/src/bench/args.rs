@@ -42,6 +42,10 @@ the formulas need, whatever a device does: descriptors per pixel 2 for a transla
 and 2 for each pixel of a disc and part of a harmonic (other families are not counted), covariance
 D (D + 1) per site, project 2 q D per site, k-means 3 k q + q per point.
 
+With --kernels, GFLOP/s are two for each multiply-add by the estimate that work is parted by, and GB/s the bytes
+of all buffers that a kernel is given, each counted once, against multiply-adds out of registers and copying
+from buffer to buffer on the same device.
+
 With --accuracy, the label maps are compared with the truth inside the margin: adjusted Rand index, mean
 intersection over union of labels matched one to one, F1 score of boundary pixels (right if the other
 map has a boundary within the tolerance), and mean distance between the boundaries.
@@ -51,6 +55,7 @@ Examples:
   stemseg bench --image grain.npy --patch 12 --window 16 --stride 2 --device cpu,gpu
   stemseg bench --image grain.npy --repeats 20 --json
   stemseg bench --image grain.npy --compare before.json
+  stemseg bench --kernels --device gpu --image grain.npy
   stemseg bench --accuracy scenes --descriptor translation+harmonic
   stemseg bench --accuracy scenes --only tilt,twin --stride 3 --json";
 
@@ -80,7 +85,13 @@ pub(crate) struct Args {
 
     /// How many times each stage is timed [default: as many as fit into about 15 s, 3 to 30].
     #[arg(long, value_name = "N", value_parser = parse::whole::<usize>, allow_negative_numbers = true)]
-    repeats: Option<usize>,
+    pub(super) repeats: Option<usize>,
+
+    /// Time each kernel of a graphics device in whole segmentations (--preset auto) instead.
+    ///
+    /// The device must have timestamps. Waiting for each submission makes these runs longer than others.
+    #[arg(long, conflicts_with_all = ["stage", "compare"])]
+    pub(super) kernels: bool,
 
     /// Show how many times faster each stage is than in an earlier run (its --json output).
     #[arg(long, value_name = "FILE")]
@@ -108,7 +119,7 @@ pub(super) struct AccuracyArgs {
     ///
     /// Each image is segmented into as many patterns as it has true labels. The folder holds NAME.npy or NAME.tif
     /// with NAME_labels.npy (NAME_WORD.npy may share these), or folders that stemseg simulate has written.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["size", "image", "stage", "repeats", "compare", "clusters"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["size", "image", "stage", "repeats", "kernels", "compare", "clusters"])]
     pub(super) accuracy: Option<PathBuf>,
 
     /// Take only images whose names contain one of these words.
@@ -141,11 +152,11 @@ impl Args {
     }
 
     /// What was chosen, for this number of patterns. The preset where nothing is said: accuracy
-    /// is that of what users get, times are those of stages with known sizes.
+    /// and times of kernels are those of what users get, others are those of stages with known sizes.
     fn chosen(&self, clusters: usize) -> Result<stemseg_run::Settings> {
-        let preset = match self.accuracy.accuracy {
-            Some(_) => Preset::Auto,
-            None => Preset::Pystem,
+        let preset = match self.accuracy.accuracy.is_some() || self.kernels {
+            true => Preset::Auto,
+            false => Preset::Pystem,
         };
         self.settings.settings(Numbers::of(clusters), preset)
     }

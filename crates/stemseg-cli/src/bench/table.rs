@@ -123,7 +123,7 @@ fn limit(row: &Row) -> String {
 }
 
 /// Three digits that count.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     match value.abs() {
         v if v >= 99.95 => format!("{value:.0}"),
         v if v >= 9.995 => format!("{value:.1}"),

@@ -24,6 +24,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         trial("verify_reports_every_stage", verify_reports_every_stage),
         trial("verify_passes_automatic_settings", verify_passes_automatic_settings),
         trial("bench_sets_an_adapter_beside_the_cpu", bench_beside_the_cpu),
+        trial("bench_times_kernels", bench_times_kernels),
     ]
 }
 
@@ -75,6 +76,43 @@ fn verify_reports_every_stage() {
     }
     assert!(names.iter().all(|name| table.contains(name)), "{table}");
     assert_eq!(run(&["--quiet"]), "");
+}
+
+fn bench_times_kernels() {
+    let place = Place::with_scene();
+    let name = adapter::adapters()[0].get_info().name;
+    // A name may have a comma, which parts devices.
+    let device = name.split([' ', ',']).next().unwrap_or_default().to_owned();
+    let run = |device: &str, more: &[&str]| {
+        let mut command = stemseg(&place);
+        command.args(["bench", "--kernels", "--size", "200", "--repeats", "1", "--device", device]);
+        command.args(more).output().expect("the program starts")
+    };
+    let output = run("cpu", &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("name an adapter"), "{}", text(&output.stderr));
+    if !adapter::adapters()[0].features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        let output = run(&device, &[]);
+        assert!(text(&output.stderr).contains("timestamps"), "{}", text(&output.stderr));
+        return;
+    }
+    let output = run(&device, &["--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let json: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    let [report] = &json["devices"].as_array().expect("devices")[..] else { panic!("{json}") };
+    assert_eq!(report["device"]["name"], *name);
+    let image = &report["images"][0];
+    assert_eq!(image["size"], serde_json::json!([200, 200]));
+    let rows = image["rows"].as_array().expect("kernels");
+    let sum: f64 = rows.iter().filter_map(|row| row["ms"].as_f64()).sum();
+    let kernels = image["kernels_ms"].as_f64().expect("a time");
+    assert!((sum - kernels).abs() < 1e-6 * kernels, "{image}");
+    assert!(kernels <= image["segment_ms"].as_f64().expect("a time"), "{image}");
+    let table = text(&run(&device, &[]).stdout);
+    for row in rows {
+        let name = row["kernel"].as_str().expect("a name");
+        assert!(table.contains(name) && row["gflops"].as_f64() > Some(0.0), "{name}: {table}");
+    }
 }
 
 fn bench_beside_the_cpu() {
