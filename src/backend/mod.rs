@@ -16,6 +16,8 @@ use crate::plan::Plan;
 use crate::reduce::pca::{Moments, Pca};
 use crate::remarks::Remarks;
 use crate::sites::Band;
+#[cfg(doc)]
+use crate::sites::Sites;
 pub use checked::{Check, Checked};
 
 /// Which device to compute on.
@@ -201,6 +203,12 @@ pub trait Describe {
     /// costs next to nothing.
     fn keeps(&self) -> bool {
         false
+    }
+
+    /// These `channels` `[channels, sites]` of the sites that a [map](Sites::map_step) shows, row by row, where
+    /// they were kept when all sites were described.
+    fn mapped(&self, _channels: &[usize]) -> Option<Array2<f32>> {
+        None
     }
 
     /// The features of all bands that were projected, `[sites, q]`.

@@ -13,7 +13,7 @@
 
 use std::f64::consts::PI;
 
-use ndarray::{Array2, Zip};
+use ndarray::{Array2, ArrayView2, Zip, s};
 use serde::Serialize;
 
 use crate::image::gaussian;
@@ -100,7 +100,13 @@ pub(crate) fn division(
     present: &Array2<bool>,
     stride: f64,
 ) -> Option<Division> {
-    let raw = Zip::from(feature).and(present).map_collect(|&v, &p| if p { v } else { 0.0 });
+    // Only the rows and columns of the region are looked at.
+    let (rows, cols) = regions::bounds(present)?;
+    let window = Window { first: [rows.start, cols.start], whole: feature.dim(), stride };
+    let part = s![rows, cols];
+    let present = present.slice(part);
+    let raw = Zip::from(feature.slice(part)).and(present);
+    let raw = raw.map_collect(|&v, &p| if p { v } else { 0.0 });
     let smooth = smoothed(&raw, present, SMOOTHING / stride);
     let values: Vec<f32> =
         smooth.iter().zip(present).filter_map(|(&v, &p)| p.then_some(v)).collect();
@@ -109,7 +115,7 @@ pub(crate) fn division(
     for _ in 0..ROUNDS {
         let high = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v > threshold);
         let low = Zip::from(&smooth).and(present).map_collect(|&v, &p| p && v <= threshold);
-        let [low, high] = [low, high].map(|own| Core::new(own, &smooth, stride));
+        let [low, high] = [low, high].map(|own| Core::new(own, &smooth, window));
         let (low, high) = (low?, high?);
         threshold = ((low.mean + high.mean) / 2.0) as f32;
         found = Some((low, high));
@@ -118,7 +124,7 @@ pub(crate) fn division(
         found.map(|(low, high)| (Class::new(low, stride), Class::new(high, stride)))?;
     let apart = high.mean - low.mean;
     let spread = (0.5 * (low.spread() + high.spread())).sqrt();
-    let (below, above) = (low.side(&high, &raw, stride), high.side(&low, &raw, stride));
+    let (below, above) = (low.side(&high, &raw, window), high.side(&low, &raw, window));
     let jump = below.carried_on.zip(above.carried_on).map_or(0.0, |(low, high)| high - low);
     let step = ((above.near - below.near) / apart).max(JUMP * (jump / apart).min(1.0));
     let levels = Levels {
@@ -127,7 +133,27 @@ pub(crate) fn division(
         depth: low.depth.min(high.depth),
         trend: (low.trend + high.trend) / (low.variance + high.variance).max(f64::MIN_POSITIVE),
     };
-    Some(Division { levels, high: high.own })
+    let mut all = Array2::from_elem(window.whole, false);
+    all.slice_mut(part).assign(&high.own);
+    Some(Division { levels, high: all })
+}
+
+/// The sites that are looked at: where the first lies in the whole grid, the size of that, and how
+/// far apart sites are, px.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    first: [usize; 2],
+    whole: (usize, usize),
+    stride: f64,
+}
+
+impl Window {
+    /// How many sites the nearest border of the whole grid is away, the site's own counted.
+    fn border(&self, (r, c): (usize, usize)) -> usize {
+        let (r, c) = (r + self.first[0], c + self.first[1]);
+        let (rows, cols) = self.whole;
+        (r + 1).min(rows - r).min(c + 1).min(cols - c)
+    }
 }
 
 /// The sites of one class, and those deep inside it.
@@ -142,25 +168,19 @@ struct Core {
 }
 
 impl Core {
-    /// The sites deeper than [`CORE`], from the image's border as well, which are `stride` px
-    /// apart; nothing where they are too few.
-    fn new(own: Array2<bool>, smooth: &Array2<f32>, stride: f64) -> Option<Self> {
-        let radius = CORE / stride;
-        let (rows, cols) = own.dim();
-        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
-        others
-            .slice_mut(ndarray::s![1..=rows, 1..=cols])
-            .zip_mut_with(&own, |out, own| *out = !own);
-        let depth = regions::distance(&others)?;
+    /// The sites of the `window` deeper than [`CORE`], from the image's border as well; nothing where
+    /// they are too few.
+    fn new(own: Array2<bool>, smooth: &Array2<f32>, window: Window) -> Option<Self> {
+        let radius = CORE / window.stride;
+        let depth = regions::depth(&own);
         let (mut values, mut places, mut inside) = (Vec::new(), Vec::new(), 0);
         for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
-            if f64::from(depth[(r + 1, c + 1)]) > radius {
+            if f64::from(depth[(r, c)]) > radius {
                 values.push(f64::from(smooth[(r, c)]));
                 places.push([r as f64, c as f64]);
             }
             // Where there is no other class, all of these would be core.
-            let border = (r + 1).min(rows - r).min(c + 1).min(cols - c);
-            inside += usize::from(border as f64 > radius);
+            inside += usize::from(window.border((r, c)) as f64 > radius);
         }
         if values.len() < CORE_SITES {
             return None;
@@ -200,9 +220,11 @@ impl Class {
     }
 
     /// The feature `raw`, unsmoothed, of this side of the boundary with `other`.
-    fn side(&self, other: &Self, raw: &Array2<f32>, stride: f64) -> Side {
+    fn side(&self, other: &Self, raw: &Array2<f32>, window: Window) -> Side {
+        let stride = window.stride;
         let depth = regions::distance(&other.own).expect("a class has sites");
-        let own = |at: &(usize, usize)| self.own[*at] && is_inside(*at, depth.dim(), CORE / stride);
+        let inside = |at| window.border(at) as f64 > (CORE / stride).ceil();
+        let own = |at: &(usize, usize)| self.own[*at] && inside(*at);
         let (mut near, mut count, mut line) = (0.0, 0, Line::default());
         for (at, &value) in raw.indexed_iter().filter(|(at, _)| own(at)) {
             let (away, value) = (f64::from(depth[at]), f64::from(value));
@@ -295,13 +317,8 @@ fn trend(values: &[f64], places: &[[f64; 2]]) -> f64 {
     if total <= 0.0 { 0.0 } else { (explained / total).min(1.0) }
 }
 
-/// Whether a site lies `margin` sites or more from the border.
-fn is_inside((r, c): (usize, usize), (rows, cols): (usize, usize), margin: f64) -> bool {
-    r.min(rows - 1 - r).min(c).min(cols - 1 - c) as f64 >= margin.ceil()
-}
-
 /// `values` under a Gaussian of `sigma` sites, over the sites that are `present`.
-fn smoothed(values: &Array2<f32>, present: &Array2<bool>, sigma: f64) -> Array2<f32> {
+fn smoothed(values: &Array2<f32>, present: ArrayView2<'_, bool>, sigma: f64) -> Array2<f32> {
     let mut smooth = gaussian::smoothed(values.view(), sigma);
     if present.iter().any(|present| !present) {
         let weight = present.mapv(|present| if present { 1.0 } else { 0.0 });

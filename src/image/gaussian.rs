@@ -9,6 +9,13 @@ use rayon::prelude::*;
 
 /// Reach of a Gaussian in standard deviations.
 const REACH: f64 = 3.5;
+/// Least standard deviation, px: a narrower Gaussian that falls between pixels would meet none.
+const LEAST_SIGMA: f64 = 0.35;
+
+/// How far away pixels lie that count under a Gaussian of `sigma` px, at most.
+pub(crate) fn reach(sigma: f64) -> usize {
+    (REACH * sigma.max(LEAST_SIGMA)) as usize
+}
 
 /// `image` under a Gaussian of `sigma` px, over the pixels that there are.
 pub(crate) fn smoothed(image: ArrayView2<'_, f32>, sigma: f64) -> Array2<f32> {
@@ -61,8 +68,7 @@ impl Weights {
     }
 
     fn new(from: usize, to: usize, scale: f64, sigma: f64, normalised: bool) -> Self {
-        // A Gaussian that falls between pixels would meet none of them.
-        let sigma = sigma.max(0.35);
+        let sigma = sigma.max(LEAST_SIGMA);
         let tap = |x: usize| {
             let centre = x as f64 / scale;
             let first = (centre - REACH * sigma).ceil().max(0.0) as usize;

@@ -1,6 +1,6 @@
 //! [`Micrograph`]: one image, ready for segmentation.
 
-use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, Zip};
+use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Zip};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,36 @@ impl Micrograph {
         let absent: Option<ArcArray2<bool>> = absent.map(Into::into);
         let mask = with_outliers(absent.as_ref(), &outliers, pixels.dim());
         let offset = offset_of(pixels, mask.as_ref())?;
-        let (mut values, sums) = narrow(pixels, mask.as_ref(), offset);
+        let (values, sums) = narrow(pixels, mask.as_ref(), offset);
+        let mut this = Self::scaled(values, offset, sums, mask)?;
+        if let Some(mask) = &this.mask {
+            screening::fill(&mut this.pixels, &outliers, |at| mask[at]);
+        }
+        Ok(Self { absent, outliers, excluded, ..this })
+    }
+
+    /// The micrograph of finite `values` `[rows, cols]`, in the memory that they are in; those
+    /// under `mask` are absent.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where the mask leaves nothing, and for a range that f32 cannot hold.
+    pub(crate) fn of_values(
+        mut values: Array2<f32>,
+        mask: Option<ArcArray2<bool>>,
+    ) -> Result<Self> {
+        let offset = offset_of(values.view(), mask.as_ref())?;
+        let sums = shift(&mut values, mask.as_ref(), offset);
+        Self::scaled(values, offset, sums, mask)
+    }
+
+    /// The micrograph of pixels from which `offset` was taken and which have these `sums`; those
+    /// under `mask` are absent.
+    fn scaled(
+        mut values: Array2<f32>,
+        offset: f64,
+        sums: Sums,
+        mask: Option<ArcArray2<bool>>,
+    ) -> Result<Self> {
         if !(sums.least.is_finite() && sums.most.is_finite()) {
             return Err(Error::Image(
                 "the pixel values span more than f32 can hold (3.4e38)".into(),
@@ -116,18 +145,15 @@ impl Micrograph {
             values.par_mapv_inplace(|v| ((f64::from(v) - mean) / deviation) as f32);
             blank(&mut values, mask.as_ref());
         }
-        if let Some(mask) = &mask {
-            screening::fill(&mut values, &outliers, |at| mask[at]);
-        }
         Ok(Self {
             pixels: values,
             mean: offset + mean,
             deviation,
             pixel_size: None,
-            absent,
+            absent: mask.clone(),
             mask,
-            outliers,
-            excluded,
+            outliers: Vec::new(),
+            excluded: Excluded::default(),
             replaced: sums.replaced,
         })
     }
@@ -238,28 +264,55 @@ fn narrow<T: Pixel>(
     let lines = values.outer_iter_mut().into_par_iter().zip(pixels.outer_iter().into_par_iter());
     let sums: Vec<Sums> = lines
         .enumerate()
-        .map(|(row, (mut line, pixels))| {
-            let mut replaced = 0;
-            let mut narrow = |value: &mut f32, pixel: T| {
-                let finite = pixel.to_f64().is_finite();
-                *value = if finite { pixel.minus(offset) } else { 0.0 };
-                replaced += usize::from(!finite);
-            };
-            let Some(mask) = mask.map(|mask| mask.row(row)) else {
-                line.iter_mut().zip(pixels).for_each(|(value, &pixel)| narrow(value, pixel));
-                let counted = line.as_slice().expect("rows of a fresh array are contiguous");
-                return Sums { replaced, ..Sums::of(counted) };
-            };
-            let mut counted = Vec::with_capacity(pixels.len());
-            let counts = line.iter_mut().zip(pixels).zip(mask).filter(|(_, out)| !**out);
-            for ((value, &pixel), _) in counts {
-                narrow(value, pixel);
-                counted.push(*value);
-            }
-            Sums { replaced, ..Sums::of(&counted) }
+        .map(|(row, (line, pixels))| {
+            narrow_line(line, pixels, mask.map(|mask| mask.row(row)), offset)
         })
         .collect();
     (values, sums.into_iter().fold(Sums::of(&[]), Sums::and))
+}
+
+/// The same of `values` in their own place.
+fn shift(values: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>, offset: f64) -> Sums {
+    let lines = values.outer_iter_mut().into_par_iter().enumerate();
+    let sums: Vec<Sums> = lines
+        .map_init(Vec::new, |own: &mut Vec<f32>, (row, line)| {
+            own.clear();
+            own.extend(&line);
+            narrow_line(line, own.as_slice().into(), mask.map(|mask| mask.row(row)), offset)
+        })
+        .collect();
+    sums.into_iter().fold(Sums::of(&[]), Sums::and)
+}
+
+/// Writes a row of `pixels` minus `offset` into `line`, and sums it up.
+fn narrow_line<T: Pixel>(
+    mut line: ArrayViewMut1<'_, f32>,
+    pixels: ArrayView1<'_, T>,
+    mask: Option<ArrayView1<'_, bool>>,
+    offset: f64,
+) -> Sums {
+    let mut replaced = 0;
+    let mut narrow = |value: &mut f32, pixel: T| {
+        let finite = pixel.to_f64().is_finite();
+        *value = if finite { pixel.minus(offset) } else { 0.0 };
+        replaced += usize::from(!finite);
+    };
+    let Some(mask) = mask else {
+        line.iter_mut().zip(pixels).for_each(|(value, &pixel)| narrow(value, pixel));
+        let counted = line.as_slice().expect("rows of a fresh array are contiguous");
+        return Sums { replaced, ..Sums::of(counted) };
+    };
+    let mut counted = Vec::with_capacity(pixels.len());
+    for ((value, &pixel), &out) in line.iter_mut().zip(pixels).zip(mask) {
+        match out {
+            true => *value = 0.0,
+            false => {
+                narrow(value, pixel);
+                counted.push(*value);
+            }
+        }
+    }
+    Sums { replaced, ..Sums::of(&counted) }
 }
 
 /// Sets masked pixels to 0.
@@ -333,28 +386,35 @@ fn offset_of<T: Pixel>(pixels: ArrayView2<'_, T>, mask: Option<&ArcArray2<bool>>
     let of_row = |(row, pixels): (usize, ArrayView1<'_, T>)| {
         // Several sums at once, in an order that does not depend on the machine.
         const LANES: usize = 8;
-        let (mut counts, mut sums) = ([0_usize; LANES], [0.0_f64; LANES]);
-        let mut add = |lane: usize, pixel: T| {
+        // Counts are numbers of the same kind as sums, so that both fill vectors alike.
+        let (mut counts, mut sums) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+        let add = |count: &mut f64, sum: &mut f64, pixel: T| {
             let value = pixel.to_f64();
-            let finite = value.is_finite();
-            counts[lane] += usize::from(finite);
-            sums[lane] += if finite { value } else { 0.0 };
+            let finite = value.abs() < f64::INFINITY;
+            *count += if finite { 1.0 } else { 0.0 };
+            *sum += if finite { value } else { 0.0 };
         };
         match (mask.map(|mask| mask.row(row)), pixels.to_slice()) {
             (None, Some(pixels)) => {
                 let (chunks, rest) = pixels.as_chunks::<LANES>();
                 for chunk in chunks {
-                    chunk.iter().enumerate().for_each(|(lane, &pixel)| add(lane, pixel));
+                    for lane in 0..LANES {
+                        add(&mut counts[lane], &mut sums[lane], chunk[lane]);
+                    }
                 }
-                rest.iter().enumerate().for_each(|(lane, &pixel)| add(lane, pixel));
+                for (lane, &pixel) in rest.iter().enumerate() {
+                    add(&mut counts[lane], &mut sums[lane], pixel);
+                }
             }
             (mask, _) => {
                 let out = |col: usize| mask.as_ref().is_some_and(|mask| mask[col]);
                 let values = pixels.iter().enumerate().filter(|(col, _)| !out(*col));
-                values.for_each(|(col, &pixel)| add(col % LANES, pixel));
+                values.for_each(|(col, &pixel)| {
+                    add(&mut counts[col % LANES], &mut sums[col % LANES], pixel);
+                });
             }
         }
-        (counts.iter().sum::<usize>(), sums.iter().sum::<f64>())
+        (counts.iter().sum::<f64>() as usize, sums.iter().sum::<f64>())
     };
     let parts: Vec<(usize, f64)> = rows.into_par_iter().map(of_row).collect();
     let (count, sum) = parts.into_iter().fold((0, 0.0), |(n, sum), (m, s)| (n + m, sum + s));

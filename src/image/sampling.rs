@@ -11,13 +11,13 @@
 //! 0, and the others make up for them). The resampled image is `f` under a Gaussian of
 //! 1.5 of its own pixels, taken at their places: one step smooths and interpolates.
 
-use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut1, Zip};
+use ndarray::{ArcArray2, Array1, Array2, ArrayView2, ArrayViewMut1, Axis, Zip};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::gaussian::{Weights, weighted};
-use crate::image::micrograph::{Micrograph, NonFinite, PixelSize};
+use crate::image::micrograph::{Micrograph, PixelSize};
 use crate::sites::Extent;
 use crate::{Error, Result};
 
@@ -105,9 +105,8 @@ impl Frame {
 /// # Errors
 /// [`Error::Image`] for a constant image.
 pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Micrograph> {
-    let mut flat = micrograph.standardised()?.to_owned();
     let mask = micrograph.mask();
-    flatten(&mut flat, mask, sampling.period);
+    let flat = flattened(micrograph.standardised()?, mask, sampling.period);
     let (rows, cols) = micrograph.shape();
     let frame = Frame::new(Extent { rows, cols }, Some(sampling));
     let size = frame.described();
@@ -123,25 +122,30 @@ pub fn resampled(micrograph: &Micrograph, sampling: Sampling) -> Result<Microgra
             *v = if w > 1e-3 { *v / w } else { 0.0 };
         });
     }
-    let mask = mask.map(|mask| frame.mask(mask).into_owned());
+    let mask = mask.map(|mask| frame.mask(mask));
     let size = |p: PixelSize| PixelSize { rows: p.rows / scale, cols: p.cols / scale };
-    Ok(Micrograph::new(pixels.view(), mask, NonFinite::Fail)?
-        .with_pixel_size(micrograph.pixel_size().map(size)))
+    Ok(Micrograph::of_values(pixels, mask)?.with_pixel_size(micrograph.pixel_size().map(size)))
 }
 
-/// Takes slow brightness and contrast out; masked pixels stay 0.
-fn flatten(image: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>, period: f64) {
-    let background = Slow::of(image.view(), mask, BACKGROUND * period, |v| v);
-    background.by_row(image, |row, slow| {
-        row.into_iter().zip(slow).for_each(|(v, slow)| *v -= slow);
+/// `image` without slow brightness and contrast; masked pixels are 0.
+fn flattened(
+    image: ArrayView2<'_, f32>,
+    mask: Option<&ArcArray2<bool>>,
+    period: f64,
+) -> Array2<f32> {
+    let background = Slow::of(image, mask, BACKGROUND * period, |v| v);
+    let mut flat = Array2::zeros(image.dim());
+    background.by_row(&mut flat, |r, row, slow| {
+        Zip::from(row).and(image.row(r)).and(slow).for_each(|v, own, slow| *v = own - slow);
     });
-    blank(image, mask);
-    let contrast = Slow::of(image.view(), mask, CONTRAST * period, |v| v * v);
+    blank(&mut flat, mask);
+    let contrast = Slow::of(flat.view(), mask, CONTRAST * period, |v| v * v);
     let floor = (FLOOR * contrast.mean()).max(f64::MIN_POSITIVE) as f32;
-    contrast.by_row(image, |row, slow| {
-        row.into_iter().zip(slow).for_each(|(v, slow)| *v /= (slow.max(0.0) + floor).sqrt());
+    contrast.by_row(&mut flat, |_, row, slow| {
+        Zip::from(row).and(slow).for_each(|v, slow| *v /= (slow.max(0.0) + floor).sqrt());
     });
-    blank(image, mask);
+    blank(&mut flat, mask);
+    flat
 }
 
 fn blank(image: &mut Array2<f32>, mask: Option<&ArcArray2<bool>>) {
@@ -160,6 +164,49 @@ struct Slow {
     side: usize,
 }
 
+/// Sums of `value` over the pixels of blocks with this `side` that `mask` leaves, and their numbers;
+/// these only where there is one.
+fn block_sums(
+    image: ArrayView2<'_, f32>,
+    mask: Option<&ArcArray2<bool>>,
+    side: usize,
+    value: impl Fn(f32) -> f32 + Sync,
+) -> (Array2<f32>, Option<Array2<f32>>) {
+    let (rows, cols) = image.dim();
+    let blocks = (rows.div_ceil(side), cols.div_ceil(side));
+    let fold = |rows_of: &(dyn Fn(usize, &mut [f32]) + Sync)| {
+        let mut sums = Array2::zeros(blocks);
+        let lines = sums.outer_iter_mut().into_par_iter().enumerate();
+        lines.for_each_init(
+            || vec![0.0; cols],
+            |line, (i, mut sums)| {
+                // Down the columns first, which are many side by side.
+                line.fill(0.0);
+                (i * side..rows.min((i + 1) * side)).for_each(|r| rows_of(r, line));
+                for (sum, of) in sums.iter_mut().zip(line.chunks(side)) {
+                    *sum = of.iter().sum();
+                }
+            },
+        );
+        sums
+    };
+    let sums = fold(&|r, line| {
+        let sums = Zip::from(line).and(image.row(r));
+        match mask {
+            None => sums.for_each(|sum, &v| *sum += value(v)),
+            Some(mask) => sums.and(mask.row(r)).for_each(|sum, &v, &out| {
+                *sum += if out { 0.0 } else { value(v) };
+            }),
+        }
+    });
+    let counts = mask.map(|mask| {
+        fold(&|r, line| {
+            Zip::from(line).and(mask.row(r)).for_each(|sum, &out| *sum += f32::from(!out));
+        })
+    });
+    (sums, counts)
+}
+
 impl Slow {
     /// Mean of `value` over the pixels that `mask` leaves, under a Gaussian of `sigma` px.
     fn of(
@@ -171,35 +218,33 @@ impl Slow {
         let side = ((sigma / BLOCKS) as usize).max(1);
         let (rows, cols) = image.dim();
         let blocks = (rows.div_ceil(side), cols.div_ceil(side));
-        let (mut sums, mut weights) = (Array2::zeros(blocks), Array2::zeros(blocks));
-        let lines = sums.outer_iter_mut().into_par_iter().zip(weights.outer_iter_mut());
-        lines.enumerate().for_each(|(i, (mut sums, mut weights))| {
-            for r in i * side..rows.min((i + 1) * side) {
-                let line = image.row(r);
-                let line = line.to_slice().expect("rows of images are contiguous");
-                let out = mask.map(|mask| mask.row(r));
-                for (block, pixels) in line.chunks(side).enumerate() {
-                    let Some(out) = &out else {
-                        sums[block] += pixels.iter().map(|&v| value(v)).sum::<f32>();
-                        weights[block] += pixels.len() as f32;
-                        continue;
-                    };
-                    let out = out.iter().skip(block * side);
-                    for (&v, _) in pixels.iter().zip(out).filter(|(_, out)| !**out) {
-                        sums[block] += value(v);
-                        weights[block] += 1.0;
-                    }
-                }
-            }
-        });
-        let there = weights.mapv(|count| count > 0.0);
         let along = |size: usize| Weights::sums(size, sigma / side as f64);
         let (down, across) = (along(blocks.0), along(blocks.1));
+        let (sums, counts) = block_sums(image, mask, side, value);
         let mut values = weighted(sums.view(), &down, &across);
-        let weights = weighted(weights.view(), &down, &across);
-        Zip::from(&mut values).and(&weights).for_each(|v, &w| {
-            *v = if w > 0.0 { *v / w } else { 0.0 };
-        });
+        let there = match counts {
+            Some(counts) => {
+                let weights = weighted(counts.view(), &down, &across);
+                Zip::from(&mut values).and(&weights).par_for_each(|v, &w| {
+                    *v = if w > 0.0 { *v / w } else { 0.0 };
+                });
+                counts.mapv(|count| count > 0.0)
+            }
+            None => {
+                // Every pixel counts: weights of rows times weights of columns.
+                let pixels = |size: usize, blocks: usize| {
+                    Array1::from_shape_fn(blocks, |i| side.min(size - i * side) as f32)
+                };
+                let one = Weights::sums(1, 1.0);
+                let rows = pixels(rows, blocks.0).insert_axis(Axis(1));
+                let cols = pixels(cols, blocks.1).insert_axis(Axis(0));
+                let rows = weighted(rows.view(), &down, &one);
+                let cols = weighted(cols.view(), &one, &across);
+                Zip::indexed(&mut values)
+                    .par_for_each(|(r, c), v| *v /= rows[(r, 0)] * cols[(0, c)]);
+                Array2::from_elem(blocks, true)
+            }
+        };
         Self { values, there, side }
     }
 
@@ -211,12 +256,12 @@ impl Slow {
         sum / count.max(1) as f64
     }
 
-    /// Calls `use_row` with each row of `image` and the mean at its pixels, linear
-    /// between the middles of blocks.
+    /// Calls `use_row` with the number of each row of `image`, that row, and the mean at its
+    /// pixels, linear between the middles of blocks.
     fn by_row(
         &self,
         image: &mut Array2<f32>,
-        use_row: impl Fn(ArrayViewMut1<'_, f32>, &[f32]) + Sync,
+        use_row: impl Fn(usize, ArrayViewMut1<'_, f32>, &[f32]) + Sync,
     ) {
         let (blocks, side) = (self.values.dim(), self.side as f32);
         let between = |x: usize, blocks: usize| {
@@ -234,7 +279,7 @@ impl Slow {
                     let at = |c: usize| above[c] + down * (below[c] - above[c]);
                     *to = at(left) + along * (at(right) - at(left));
                 }
-                use_row(row, slow);
+                use_row(r, row, slow);
             },
         );
     }
@@ -243,6 +288,7 @@ impl Slow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::micrograph::NonFinite;
 
     fn waves(period: f64, size: usize) -> Array2<f32> {
         let wave = |x: usize| (x as f64 * std::f64::consts::TAU / period).cos();
@@ -304,6 +350,24 @@ mod tests {
         assert_eq!(plain.pixels(), masked.pixels(), "values under the mask are not looked at");
         assert!(plain.mask().unwrap()[(180, 30)] && !plain.mask().unwrap()[(180, 160)]);
         assert!(plain.pixels().iter().all(|v| v.is_finite()));
+    }
+
+    #[test]
+    fn a_mask_that_leaves_all_pixels_changes_nothing() {
+        // Longer than high, and no whole number of blocks.
+        let image = Array2::from_shape_fn((131, 239), |(r, c)| {
+            let wave = |x: usize| (x as f64 * std::f64::consts::TAU / 13.0).cos();
+            (wave(r) + wave(c) + 0.02 * r as f64 + (0.03 * c as f64).sin()) as f32
+        });
+        for period in [3.0, 13.0, 30.0] {
+            let nothing = Array2::from_elem(image.dim(), false).into_shared();
+            let slow = |mask| Slow::of(image.view(), mask, CONTRAST * period, |v| v * v).values;
+            let away = off(slow(None).view(), slow(Some(&nothing)).view());
+            assert!(away < 1e-5, "{away} of the local mean at {period} px");
+            let flat = |mask| flattened(image.view(), mask, period);
+            let away = off(flat(None).view(), flat(Some(&nothing)).view());
+            assert!(away < 1e-4, "{away} at {period} px");
+        }
     }
 
     #[test]

@@ -20,7 +20,9 @@
 //! along boundaries and single faults, which look like a pattern of their own or like
 //! any other one, have no core and go to those that surround them.
 
-use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut1, Axis, Zip};
+use std::ops::Range;
+
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut1, Axis, Zip, s};
 use rayon::prelude::*;
 
 use crate::image::gaussian;
@@ -221,6 +223,38 @@ fn confine(scores: &mut Array3<f32>, radius: f64, slack: f64, held: &[Held]) {
     }
 }
 
+/// The rows and columns that the sites in `of` lie in; nothing where there are none.
+pub(crate) fn bounds(of: &Array2<bool>) -> Option<(Range<usize>, Range<usize>)> {
+    let any = |line: ArrayView1<'_, bool>| line.iter().any(|&there| there);
+    let (first, last) = (of.outer_iter().position(any)?, of.outer_iter().rposition(any)?);
+    let mut cols = of.ncols()..0;
+    for row in of.slice(s![first..=last, ..]).outer_iter() {
+        let (Some(left), Some(right)) =
+            (row.iter().position(|&there| there), row.iter().rposition(|&there| there))
+        else {
+            continue;
+        };
+        cols = cols.start.min(left)..cols.end.max(right + 1);
+    }
+    Some((first..last + 1, cols))
+}
+
+/// How deep each site of `own` lies among these: its distance from the nearest that is none of
+/// them, or lies beyond the border, in sites; 0 elsewhere.
+pub(crate) fn depth(own: &Array2<bool>) -> Array2<f32> {
+    let mut depth = Array2::zeros(own.dim());
+    let Some((rows, cols)) = bounds(own) else { return depth };
+    // What lies around is nearer than anything further out.
+    let inside = s![1..=rows.len(), 1..=cols.len()];
+    let mut others = Array2::from_elem((rows.len() + 2, cols.len() + 2), true);
+    let part = s![rows, cols];
+    others.slice_mut(inside).zip_mut_with(&own.slice(part), |out, own| *out = !own);
+    if let Some(distance) = distance(&others) {
+        depth.slice_mut(part).assign(&distance.slice(inside));
+    }
+    depth
+}
+
 /// Distance of each site from the nearest of those in `of`, in sites (Meijster, Roerdink and
 /// Hesselink, A general algorithm for computing distance transforms in linear time, 2000);
 /// nothing where there are none.
@@ -310,6 +344,31 @@ mod tests {
             }
         }
         assert_eq!(distance(&Array2::from_elem((3, 4), false)), None);
+    }
+
+    #[test]
+    fn depths_are_distances_from_all_that_is_none_of_them() {
+        let whole = |own: &Array2<bool>| {
+            let (rows, cols) = own.dim();
+            let mut others = Array2::from_elem((rows + 2, cols + 2), true);
+            others.slice_mut(s![1..=rows, 1..=cols]).assign(&own.mapv(|own| !own));
+            distance(&others).unwrap().slice_move(s![1..=rows, 1..=cols])
+        };
+        let ring = |r: f64, c: f64| (3.0..9.0).contains(&(r - 20.0).hypot(c - 13.0));
+        let shapes: [&dyn Fn(usize, usize) -> bool; 5] = [
+            &|r, c| ring(r as f64, c as f64),
+            &|r, c| r < 7 && c > 11,
+            &|r, c| (r + c) % 17 > 3,
+            &|_, _| true,
+            &|r, c| (r, c) == (5, 6),
+        ];
+        for own in shapes {
+            let own = Array2::from_shape_fn((37, 29), |(r, c)| own(r, c));
+            assert_eq!(depth(&own), whole(&own));
+        }
+        assert_eq!(depth(&Array2::from_elem((4, 3), false)), Array2::<f32>::zeros((4, 3)));
+        let own = Array2::from_shape_fn((9, 8), |at| [(3, 2), (5, 6)].contains(&at));
+        assert_eq!(bounds(&own), Some((3..6, 2..7)));
     }
 
     /// Scores of two patterns that are where `second` says.

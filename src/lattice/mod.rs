@@ -23,7 +23,7 @@ mod period;
 mod reflections;
 mod repetition;
 
-use ndarray::{ArrayView2, s};
+use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -142,28 +142,29 @@ impl Look {
         }
         // Rounding is relative to the values, and would be all there is of an even image.
         let level = image.mean().unwrap_or_default();
-        let image = image.mapv(|v| v - level);
-        let image = image.view();
-        let mut smooth = gaussian::smoothed_but(image, mask, self.smoothing);
-        if let Some(sigma) = self.background {
-            smooth -= &gaussian::smoothed_but(image, mask, sigma);
-        }
-        let smooth = smooth.mapv(f64::from);
         let starts = |size: usize| -> Vec<usize> {
             let room = size - side;
             let count = (room.div_ceil(side / 2) + 1).min(MOST_WINDOWS);
             (0..count).map(|i| i * room / count.saturating_sub(1).max(1)).collect()
         };
-        let cols = starts(cols);
+        let along = starts(cols);
         let places: Vec<[usize; 2]> =
-            starts(rows).iter().flat_map(|&r| cols.iter().map(move |&c| [r, c])).collect();
+            starts(rows).iter().flat_map(|&r| along.iter().map(move |&c| [r, c])).collect();
         let transform = Autocorrelation::new(side, self.steps, REACH);
+        // Of a large image windows are a small part: the rest need not be smoothed.
+        let whole = (rows * cols <= places.len() * (side + 2 * self.reach()).pow(2))
+            .then(|| self.smooth(image, mask, level));
         let windows = places.par_iter().filter_map(|&[r, c]| {
             let place = s![r..r + side, c..c + side];
+            let window = match &whole {
+                Some(smooth) => smooth.slice(place).to_owned(),
+                None => self.window((image, mask), level, [r, c], side),
+            };
+            let window = window.mapv(f64::from);
             let mask = mask.as_ref().map(|mask| mask.slice(place));
             match mask.filter(|mask| mask.iter().any(|&out| out)) {
-                Some(mask) => transform.of_part(smooth.slice(place), mask),
-                None => Some(transform.of(smooth.slice(place))),
+                Some(mask) => transform.of_part(window.view(), mask),
+                None => Some(transform.of(window.view())),
             }
         });
         let windows: Vec<_> = windows.collect();
@@ -174,6 +175,46 @@ impl Look {
         let found = crystals(votes, windows.len(), self.chance(side), self.steps > 1);
         let found = found.into_iter().map(|lattice| lattice.enlarged(1.0 / self.steps as f64));
         found.filter(|lattice| length(lattice.vectors[0]) >= LEAST_PERIOD).collect()
+    }
+
+    /// `image` less its `level`, without its noise and what changes slowly.
+    fn smooth(
+        &self,
+        image: ArrayView2<'_, f32>,
+        mask: Option<ArrayView2<'_, bool>>,
+        level: f32,
+    ) -> Array2<f32> {
+        let image = image.mapv(|v| v - level);
+        let mut smooth = gaussian::smoothed_but(image.view(), mask, self.smoothing);
+        if let Some(sigma) = self.background {
+            smooth -= &gaussian::smoothed_but(image.view(), mask, sigma);
+        }
+        smooth
+    }
+
+    /// How far away pixels lie that the smoothed ones depend on.
+    fn reach(&self) -> usize {
+        gaussian::reach(self.background.unwrap_or(self.smoothing))
+    }
+
+    /// The window of `side` px from row `r` and column `c` on, as [`smooth`](Self::smooth) has it of
+    /// the whole image.
+    fn window(
+        &self,
+        (image, mask): (ArrayView2<'_, f32>, Option<ArrayView2<'_, bool>>),
+        level: f32,
+        [r, c]: [usize; 2],
+        side: usize,
+    ) -> Array2<f32> {
+        let around = |start: usize, size: usize| {
+            start.saturating_sub(self.reach())..(start + side + self.reach()).min(size)
+        };
+        let (rows, cols) = (around(r, image.nrows()), around(c, image.ncols()));
+        let (top, left) = (r - rows.start, c - cols.start);
+        let part = s![rows, cols];
+        let mask = mask.as_ref().map(|mask| mask.slice(part));
+        let smooth = self.smooth(image.slice(part), mask, level);
+        smooth.slice_move(s![top..top + side, left..left + side])
     }
 
     /// Autocorrelation, root mean square, of noise in a window of `side` px: one over the root
@@ -330,7 +371,6 @@ fn reduced([mut a, mut b]: [Vector; 2]) -> [Vector; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     #[test]
     fn a_lattice_is_reduced_whatever_spans_it() {
@@ -364,6 +404,30 @@ mod tests {
             });
             assert_eq!(find(noise.view(), None), [], "{seed}");
         }
+    }
+
+    #[test]
+    fn windows_of_a_large_image_are_smoothed_as_the_whole_would_be() {
+        let look = FINER[1];
+        let side = 10 * (look.side + 2 * look.reach()) + 40;
+        let image = Array2::from_shape_fn((side, side + 30), |(r, c)| {
+            let wave = |x: usize| (x as f64 * std::f64::consts::TAU / 7.3).cos();
+            let noise = ((r * 7919 + c * 104_729 + r * c) % 1009) as f64 / 1009.0;
+            (wave(r) + wave(c) + noise) as f32
+        });
+        let mask = Array2::from_shape_fn(image.dim(), |(r, c)| r < 40 || (r * 31 + c) % 97 == 0);
+        for mask in [None, Some(mask.view())] {
+            let whole = look.smooth(image.view(), mask, 0.5);
+            for [r, c] in [[0, 0], [100, 310], [side - look.side, side + 30 - look.side]] {
+                let found = look.window((image.view(), mask), 0.5, [r, c], look.side);
+                let expected = whole.slice(s![r..r + look.side, c..c + look.side]);
+                assert_eq!(found, expected, "{r} {c}, bit for bit");
+            }
+        }
+        // Large enough that windows are smoothed one by one, and the lattice is there.
+        let found = look.lattices(image.view(), None);
+        let period = found.first().map(|lattice| length(lattice.vectors[0]));
+        assert!(period.is_some_and(|period| (period - 7.3).abs() < 0.1), "{period:?}");
     }
 
     #[test]

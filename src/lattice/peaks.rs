@@ -135,8 +135,8 @@ fn peaks(value: &dyn Fn(isize, isize) -> f64, reach: isize, core: f64) -> Vec<Pe
 /// The peak within `away` px of the lag `v` or its opposite, turned to `v`'s side.
 fn near(peaks: &[Peak], v: Vector, away: f64) -> Option<Peak> {
     let turned = peaks.iter().flat_map(|p| [*p, Peak { at: p.at.map(|x| -x), ..*p }]);
-    let distance = |p: &Peak| length([p.at[0] - v[0], p.at[1] - v[1]]);
-    turned.filter(|p| distance(p) <= away).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    let distance = |p: &Peak| (p.at[0] - v[0]).powi(2) + (p.at[1] - v[1]).powi(2);
+    turned.filter(|p| distance(p) <= away * away).min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
 /// Least squares over the peaks at small combinations of the vectors.

@@ -1,6 +1,6 @@
 //! One period for the whole image, whatever its magnification.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, CowArray, Zip};
 
 use super::{FINER, LEAST, Lattice, WHOLE, length};
 use crate::image::gaussian::counted;
@@ -72,14 +72,14 @@ pub fn survey(image: ArrayView2<'_, f32>, mask: Option<ArrayView2<'_, bool>>) ->
             best.take(look.lattices(image, mask), shows);
         }
     }
-    let (mut reduced, mut reduced_mask) = (image.to_owned(), mask.map(|mask| mask.to_owned()));
+    let (mut reduced, mut reduced_mask) = (CowArray::from(image), mask.map(CowArray::from));
     for halvings in 1..=HALVINGS {
         (reduced, reduced_mask) = match reduced_mask {
             Some(mask) => {
                 let (reduced, mask) = halved_but(reduced.view(), mask.view());
-                (reduced, Some(mask))
+                (reduced.into(), Some(mask.into()))
             }
-            None => (halved(reduced.view()), None),
+            None => (halved(reduced.view()).into(), None),
         };
         // Too small to be looked at, and all that come after.
         if reduced.nrows().min(reduced.ncols()) < LEAST {
@@ -140,9 +140,11 @@ fn of(lattices: &[Lattice]) -> Option<Period> {
 
 /// Means of two by two pixels.
 fn halved(image: ArrayView2<'_, f32>) -> Array2<f32> {
-    let (rows, cols) = (image.nrows() / 2, image.ncols() / 2);
-    let part = |r: usize, c: usize| image.slice(s![r..2 * rows; 2, c..2 * cols; 2]);
-    (&part(0, 0) + &part(0, 1) + part(1, 0) + part(1, 1)) / 4.0
+    let mut means = Array2::zeros((image.nrows() / 2, image.ncols() / 2));
+    Zip::from(&mut means)
+        .and(image.exact_chunks((2, 2)))
+        .par_for_each(|mean, of| *mean = (of[(0, 0)] + of[(0, 1)] + of[(1, 0)] + of[(1, 1)]) / 4.0);
+    means
 }
 
 /// Means of those of two by two pixels that are not masked, and where all of them are.

@@ -22,6 +22,7 @@ const MOST: f64 = 8.0;
 pub(super) fn reflections(map: &Map, vectors: [Vector; 2], smoothing: f64) -> Option<f64> {
     let folded = folded(map, vectors)?;
     let [a, b] = reciprocal(vectors);
+    let waves: [f64; PLACES] = std::array::from_fn(|i| (TAU * i as f64 / PLACES as f64).cos());
     let (mut sum, mut squares) = (0.0, 0.0);
     for h in 0..=ORDERS {
         for k in -ORDERS..=ORDERS {
@@ -30,7 +31,7 @@ pub(super) fn reflections(map: &Map, vectors: [Vector; 2], smoothing: f64) -> Op
             }
             let g = combined([a, b], [h as f64, k as f64]).map(|x| TAU * x);
             let smoothed = (-smoothing * smoothing * (g[0] * g[0] + g[1] * g[1])).exp();
-            let power = power(&folded, h, k).max(0.0) / smoothed.max(1.0 / MOST);
+            let power = power(&folded, &waves, h, k).max(0.0) / smoothed.max(1.0 / MOST);
             sum += power;
             squares += power * power;
         }
@@ -44,12 +45,12 @@ fn reciprocal([a, b]: [Vector; 2]) -> [Vector; 2] {
     [[b[1] / area, -b[0] / area], [-a[1] / area, a[0] / area]]
 }
 
-/// The coefficient of `cos(TAU (h u + k v))` in `folded`.
-fn power(folded: &[f64], h: isize, k: isize) -> f64 {
+/// The coefficient of `cos(TAU (h u + k v))` in `folded`; `waves` are the cosines of one turn.
+fn power(folded: &[f64], waves: &[f64; PLACES], h: isize, k: isize) -> f64 {
     let side = PLACES as isize;
     let wave = |at: usize| {
         let (i, j) = (at as isize / side, at as isize % side);
-        (TAU * (h * i + k * j).rem_euclid(side) as f64 / side as f64).cos()
+        waves[(h * i + k * j).rem_euclid(side) as usize]
     };
     let sum: f64 = folded.iter().enumerate().map(|(at, v)| v * wave(at)).sum();
     2.0 * sum / folded.len() as f64

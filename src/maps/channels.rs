@@ -13,10 +13,6 @@ use crate::plan::{Params, Plan};
 use crate::progress::{Progress, Unseen};
 use crate::sites::Extent;
 
-/// Most sites along the longer side of a map; with more, every second, third, ...
-/// of them is described again.
-const LONGEST: usize = 240;
-
 /// Most maps for one number of clusters.
 const MOST: usize = 6;
 
@@ -89,7 +85,10 @@ fn sample(
     progress: &dyn Progress,
 ) -> Result<Sampled> {
     let (plan, image) = (sites.plan(), sites.image());
-    let every = every(plan.sites().grid().count);
+    let every = plan.sites().map_step();
+    if let Some(values) = sites.mapped(channels) {
+        return Ok(Sampled::new(values, plan, every));
+    }
     if every == 1 || sites.keeps() {
         return every_nth(channels, &mut sites, every, progress);
     }
@@ -106,11 +105,6 @@ fn candidates(patterns: &Patterns) -> Vec<usize> {
     channels.sort_by(|&a, &b| value[b].total_cmp(&value[a]));
     channels.truncate(CANDIDATES);
     channels
-}
-
-/// Each how many-th site of a row, and of a column, makes few sites of many.
-fn every(count: Extent) -> usize {
-    count.rows.max(count.cols).div_ceil(LONGEST)
 }
 
 /// The plan with `times` the stride.
@@ -144,13 +138,22 @@ fn every_nth(
         }
         Ok(())
     })?;
-    for (i, mut values) in values.columns_mut().into_iter().enumerate() {
-        let site = i / count.1 * every * cols + i % count.1 * every;
-        if !plan.sites().is_active(site) {
-            values.fill(f32::NAN);
+    Ok(Sampled::new(values, plan, every))
+}
+
+impl Sampled {
+    /// Of the `values` `[channels, sites]` at each `every`-th site of `plan` along both axes.
+    fn new(mut values: Array2<f32>, plan: &Plan, every: usize) -> Self {
+        let Extent { rows, cols } = plan.sites().grid().count;
+        let count = (rows.div_ceil(every), cols.div_ceil(every));
+        for (i, mut values) in values.columns_mut().into_iter().enumerate() {
+            let site = i / count.1 * every * cols + i % count.1 * every;
+            if !plan.sites().is_active(site) {
+                values.fill(f32::NAN);
+            }
         }
+        Self { count, values }
     }
-    Ok(Sampled { count, values })
 }
 
 /// Channels in their order without those that are like one before: in their values, or
@@ -201,6 +204,7 @@ mod tests {
     use crate::image::micrograph::NonFinite;
     use crate::pipeline::{self, Also, Segmentation};
     use crate::progress::Silent;
+    use crate::sites::LONGEST_MAP;
 
     /// Rows of atoms on the left, columns on the right; the lower edge is masked.
     fn found(clusters: Vec<usize>) -> (Micrograph, Segmentation) {
@@ -255,9 +259,9 @@ mod tests {
     /// Where descriptors are kept, as those of intensity are.
     #[test]
     fn many_kept_sites_are_mapped_by_some_of_them() {
-        let image = Array2::from_shape_fn((40, 2 * LONGEST + 80), |(row, col)| {
-            let along = if col < LONGEST { row } else { col };
-            (along * along % 23 + usize::from(col < LONGEST) * row % 3) as f32
+        let image = Array2::from_shape_fn((40, 2 * LONGEST_MAP + 80), |(row, col)| {
+            let along = if col < LONGEST_MAP { row } else { col };
+            (along * along % 23 + usize::from(col < LONGEST_MAP) * row % 3) as f32
         });
         let micrograph = Micrograph::new(image.view(), None, NonFinite::Fail).unwrap();
         let intensity = intensity::Params { patch: Extent::square(4) };
@@ -274,14 +278,15 @@ mod tests {
         let mut session = backend.upload(image, &plan).unwrap();
         assert!(!session.keeps());
         let expected = all(&mut *session);
-        assert!(session.keeps());
+        assert!(!session.keeps() && session.mapped(&[0]).is_some(), "some of them");
+        session.accumulate(&plan.sites().whole()).unwrap();
+        assert!(session.keeps(), "all that were summed");
         assert_eq!(all(&mut *session), expected, "bit for bit");
         let cols = plan.sites().grid().count.cols;
-        assert_eq!(every(plan.sites().grid().count), 2);
+        assert_eq!(plan.sites().map_step(), 2);
         drop(session);
         let mut sites = Describing::new(image, &plan, &backend).unwrap();
         sites.all(&Silent, |_, _| Ok(())).unwrap();
-        assert!(sites.keeps());
         let found = sample(&[0, 1], sites, &micrograph, &backend, &Silent).unwrap();
         assert_eq!(found.count, (plan.sites().grid().count.rows.div_ceil(2), cols.div_ceil(2)));
         for ((channel, i), &value) in found.values.indexed_iter() {
@@ -318,9 +323,6 @@ mod tests {
     fn many_sites_become_few_that_are_among_them() {
         let (micrograph, found) = found(vec![2]);
         let grid = *found.plan.sites().grid();
-        // As if the image were wider.
-        let wide = Extent { cols: 2 * LONGEST + 1, ..grid.count };
-        assert_eq!(every(wide), 3);
         let coarse = coarser(&found.plan, 3, &micrograph).unwrap();
         assert_eq!(coarse.sites().grid().stride, 3 * grid.stride);
         assert_eq!(coarse.sites().grid().margin, grid.margin);

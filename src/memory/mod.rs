@@ -13,7 +13,8 @@ use std::cell::Cell;
 use bytesize::ByteSize;
 
 use crate::backend::cpu;
-use crate::plan::{Components, Labels, Plan};
+use crate::pipeline::MOST_KEPT;
+use crate::plan::{Components, Labels, Plan, Reduce};
 use crate::{Error, Result};
 
 pub use limits::available;
@@ -145,8 +146,8 @@ impl Plan {
         self.sites().shape().area() as u64 * (4 + u64::from(self.sites().mask().is_some()))
     }
 
-    /// What there is while the image is resampled: it is evened out, then smoothed, and the
-    /// outcome standardised; under a mask weights are smoothed too.
+    /// What there is while the image is resampled: it is evened out, then smoothed; under a mask
+    /// weights are smoothed too.
     fn resampling(&self) -> u64 {
         if self.params().sampling.is_none() {
             return 0;
@@ -154,7 +155,7 @@ impl Plan {
         let (image, described) =
             (4 * self.frame().image.area() as u64, 4 * self.sites().shape().area() as u64);
         let smoothing = image + described * (1 + u64::from(self.sites().mask().is_some()));
-        REST + self.held() + smoothing.max(2 * described + self.sites().shape().area() as u64)
+        REST + self.held() + smoothing
     }
 
     /// What is kept of every site, and what depends on nothing, bytes.
@@ -167,13 +168,22 @@ impl Plan {
         // Features as they come and as k-means has them, once more for masks;
         // labels of two iterations, distances, memberships, maps of the sites.
         let copies = if self.sites().active().is_some() { 3 } else { 2 };
+        let sites = self.sites().grid().len();
+        // Components are kept until it is known which few combinations of them are features.
+        let features = match self.params().reduce {
+            Reduce::Pca => copies * features,
+            Reduce::Maf => {
+                let kept = if sites <= MOST_KEPT { features } else { 0 };
+                kept + copies * self.params().most_patterns().min(features)
+            }
+        };
         // Scores of the patterns, and those averaged, where labels lie between sites.
         let patterns = match self.params().labels {
             Labels::Nearest => 0,
             Labels::Interpolated { .. } => self.params().most_patterns(),
         };
-        let site = 4 * (copies * features + 2 * patterns + 8);
-        REST + (self.sites().grid().len() * site) as u64
+        let site = 4 * (features + 2 * patterns + 8);
+        REST + (sites * site) as u64
     }
 
     /// What there is while the result is written: a picture of the image in colour, and its file.
@@ -223,7 +233,7 @@ mod tests {
         let budget = resampled.clone().within(1 << 30, 0).unwrap().budget();
         assert!(budget + 4 * image <= plain.budget() + MIB, "{budget} of {}", plain.budget());
         let least = resampled.least_memory();
-        assert!(least > 9 * image, "a copy of the resampled image while it is made: {least}");
+        assert!(least > 6 * image, "a copy of the image while it is resampled: {least}");
         let error = resampled.within(least - 1, 0).unwrap_err().to_string();
         assert!(error.contains("resampled to 3999x3999 px"), "{error}");
     }

@@ -10,16 +10,20 @@ use crate::progress::Progress;
 use crate::reduce::maf::Differences;
 use crate::reduce::pca::{Moments, Pca};
 use crate::sites::Band;
+#[cfg(doc)]
+use crate::sites::Sites;
 
 /// Most memory that one band is worked on in, bytes: a step of progress.
 pub const BAND_BYTES: u64 = 256 << 20;
 
 /// Sites whose components are kept until it is known what tells patterns apart; more are
 /// described once more.
-const MOST_KEPT: usize = 200_000;
+pub(crate) const MOST_KEPT: usize = 2_000_000;
 
-/// Sites whose covariance has forty good directions, about.
-const MOST_SUMMED: usize = 16_000;
+/// Sites of a sample, about: enough for a covariance that has forty good directions, and for a
+/// ratio of sums of squares good to a few percent. One sample for all, since what was described
+/// for one is there for the others.
+pub(super) const SAMPLE: usize = 16_000;
 
 /// An image on a device: the one place where it is uploaded and its bands are gone through.
 ///
@@ -65,6 +69,12 @@ impl<'a> Describing<'a> {
         self.session.keeps()
     }
 
+    /// These `channels` `[channels, sites]` of the sites that a [map](Sites::map_step) shows, row by row, where they
+    /// are at hand.
+    pub(crate) fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
+        self.session.mapped(channels)
+    }
+
     /// The sums that mean and covariance follow from: over all sites; where factors are made
     /// of the components anyway, over a sample of single rows of tiles if there are many.
     ///
@@ -101,28 +111,40 @@ impl<'a> Describing<'a> {
         Ok((sums, features))
     }
 
-    /// Fills in `field` what `map` gives its sites; the components `[sites, q]` of all sites, row by
-    /// row, where they are few enough to be kept.
+    /// Fills in `field` what `map` gives its sites.
     pub(crate) fn field(
         &mut self,
         field: &mut Field,
         map: &Pca,
         progress: &dyn Progress,
-    ) -> Result<Option<Array2<f32>>> {
+    ) -> Result<()> {
         field.see(self.image);
-        let sites = self.plan.sites().grid().len();
-        let mut all = (sites <= MOST_KEPT).then(|| Array2::zeros((sites, map.features())));
         let bands = self.bands.clone();
         for (done, band) in bands.iter().enumerate() {
             progress.step(done as u64, bands.len() as u64)?;
             self.session.project(band, map)?;
-            let components = self.session.features()?;
-            field.add(band, components.view());
-            if let Some(all) = &mut all {
-                all.slice_mut(s![band.sites(), ..]).assign(&components);
-            }
+            field.add(band, self.session.features()?.view());
         }
-        Ok(all)
+        Ok(())
+    }
+
+    /// The same, and the components `[sites, q]` of all sites, row by row, where they are few enough to
+    /// be kept.
+    pub(crate) fn field_and_components(
+        &mut self,
+        field: &mut Field,
+        map: &Pca,
+        progress: &dyn Progress,
+    ) -> Result<Option<Array2<f32>>> {
+        if self.plan.sites().grid().len() > MOST_KEPT {
+            return self.field(field, map, progress).map(|()| None);
+        }
+        let all = self.features(map, progress)?;
+        field.see(self.image);
+        for band in &self.bands {
+            field.add(band, all.slice(s![band.sites(), ..]));
+        }
+        Ok(Some(all))
     }
 
     /// The features of all sites under `map`, `[sites, q]`, sites row by row.
@@ -186,7 +208,7 @@ impl<'a> Describing<'a> {
 pub(crate) fn summed(plan: &Plan, bands: &[Band]) -> Vec<Band> {
     let sites = plan.sites();
     match plan.params().reduce {
-        Reduce::Maf if sites.grid().len() > MOST_SUMMED => sites.sample_bands(MOST_SUMMED),
+        Reduce::Maf if sites.grid().len() > SAMPLE => sites.sample_bands(SAMPLE),
         _ => bands.to_vec(),
     }
 }

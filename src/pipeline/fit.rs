@@ -69,7 +69,7 @@ pub(crate) fn fitted(
     }
     let basis = Basis::new(moments, plan)?;
     let mut field = basis.field(plan, plan.sites().grid().len());
-    let components = sites.field(&mut field, &basis.pca, progress)?;
+    let components = sites.field_and_components(&mut field, &basis.pca, progress)?;
     progress.stage("choose");
     let found = Found::new(&field, &basis, plan, progress)?;
     let evidence = Evidence { field, basis, components };

@@ -4,6 +4,7 @@
 use ndarray::{ArcArray2, Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
+use super::describe::SAMPLE;
 use super::{Describing, Patterns};
 use crate::Result;
 use crate::cluster::confidence::{self, ClassSums};
@@ -18,10 +19,6 @@ use crate::progress::Progress;
 /// Share of a membership that is one in any of the patterns, where nothing in the image
 /// repeats: that there is no pattern is as likely.
 const CERTAIN_WITHOUT_LATTICE: f64 = 0.5;
-
-/// Sites from which separability is taken, about, where there are more: enough for
-/// a ratio of sums of squares good to a few percent.
-const SAMPLE: usize = 20_000;
 
 /// Sites whose sums one task makes; fixed, so that sums do not depend on threads.
 const SITES_PER_TASK: usize = 1024;

@@ -35,8 +35,8 @@ use label::{Apart, Clusters, Labelled};
 use marked::Marked;
 pub use marked::{NextMark, next_mark};
 
-pub(crate) use describe::summed;
 pub use describe::{BAND_BYTES, Describing, bands};
+pub(crate) use describe::{MOST_KEPT, summed};
 
 /// What came of one image.
 #[derive(Debug)]

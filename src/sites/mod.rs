@@ -10,6 +10,9 @@ use ndarray::{ArcArray2, Array2, Axis, CowArray, Ix2};
 
 pub use grid::{Band, Extent, SiteGrid, Tile, blocks};
 
+/// Most sites along the longer side of a map that is only looked at.
+pub(crate) const LONGEST_MAP: usize = 240;
+
 /// The sites of an image: their grid, the tiles and bands in which they are worked on, and
 /// which of them take part in what is learnt of the image.
 ///
@@ -141,6 +144,11 @@ impl Sites {
     pub fn sample_bands(&self, sites: usize) -> Vec<Band> {
         let every = self.grid.len().div_ceil(sites.max(1)).max(1);
         self.bands(1).into_iter().step_by(every).collect()
+    }
+
+    /// Every how many rows, and columns, of sites a map has one that is only looked at.
+    pub fn map_step(&self) -> usize {
+        self.grid.count.rows.max(self.grid.count.cols).div_ceil(LONGEST_MAP)
     }
 
     /// The pixel rows that the descriptors of `band` depend on.

@@ -173,6 +173,10 @@ impl Describe for Session<'_> {
         self.inner.keeps()
     }
 
+    fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
+        self.inner.mapped(channels)
+    }
+
     fn features(&mut self) -> Result<Array2<f32>> {
         let features = self.watch.heard(self.inner.features())?;
         let bands = std::mem::take(&mut self.projected);

@@ -63,7 +63,8 @@ pub(super) fn pitch(sites: usize) -> usize {
 impl<'a> Session<'a> {
     pub(super) fn new(image: ArrayView2<'a, f32>, plan: &'a Plan, pools: &'a BufferPools) -> Self {
         let budget = plan.budget() / 4;
-        let kept = KeptTiles::new(if families::worth_keeping(plan) { budget } else { 0 });
+        let room = if families::worth_keeping(plan) { budget } else { 0 };
+        let kept = KeptTiles::new(room, plan.sites().map_step());
         let (families, scores) = (Families::new(image, plan, pools), pools.of());
         Self {
             tiles: Tiles { plan, families, scores, kept },
@@ -85,11 +86,12 @@ impl<'a> Session<'a> {
 
 impl Tiles<'_> {
     /// Describes `tile`, number `index` of its band, or finds it kept, and hands its
-    /// scores on.
+    /// scores on; keeps them `all` where they are wanted again.
     fn describe<R>(
         &self,
         tables: &Tables<'_>,
         (index, tile): (usize, &Tile),
+        all: bool,
         use_scores: impl FnOnce(Scores<'_>) -> R,
     ) -> R {
         let sites = tile.count.area();
@@ -108,7 +110,7 @@ impl Tiles<'_> {
                 rest = others;
                 own.scores(index, tile, part, pitch);
             }
-            self.kept.keep(tile, values);
+            self.kept.keep(tile, values, all);
             use_scores(Scores { values, pitch, sites })
         })
     }
@@ -134,7 +136,7 @@ impl Tiles<'_> {
         while !work.is_empty() {
             let batch = work.drain(..self.at_once().min(work.len()));
             batch.collect::<Vec<_>>().into_par_iter().for_each(|(i, (tile, piece))| {
-                self.describe(tables, (i, tile), |scores| write(scores, piece));
+                self.describe(tables, (i, tile), false, |scores| write(scores, piece));
             });
         }
     }
@@ -178,7 +180,8 @@ impl Describe for Session<'_> {
             let sums: Vec<Moments> = batch
                 .par_iter()
                 .map(|(i, tile)| {
-                    tiles.describe(tables, (*i, tile), |scores| tiles.sums(tile, scores))
+                    // What is summed is projected later.
+                    tiles.describe(tables, (*i, tile), true, |scores| tiles.sums(tile, scores))
                 })
                 .collect();
             // One by one in the order of the tiles, whatever the bands.
@@ -215,6 +218,10 @@ impl Describe for Session<'_> {
     fn keeps(&self) -> bool {
         let plan = self.tiles.plan;
         self.tiles.kept.have(&plan.sites().tiles(&plan.sites().whole()))
+    }
+
+    fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
+        self.tiles.kept.mapped(self.tiles.plan.sites(), channels)
     }
 
     fn features(&mut self) -> Result<Array2<f32>> {

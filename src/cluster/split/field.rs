@@ -8,7 +8,8 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::moire::{self, Wave};
@@ -17,6 +18,9 @@ use crate::sites::{Band, Extent, Sites};
 
 /// Cells of the grid, about, where the image has more sites.
 const MOST_CELLS: f64 = 16_384.0;
+
+/// Cells that one task multiplies.
+const CHUNK: usize = 1024;
 
 /// Distance between images side by side, px: more than anything is smoothed or compared over.
 const APART: f64 = 128.0;
@@ -106,6 +110,16 @@ impl Field {
             }
         }
         still
+    }
+
+    /// Combinations `map` `[p, f]` of the components of these cells, by their numbers: `[cells, f]`.
+    pub(super) fn along(&self, cells: &[usize], map: &Array2<f32>) -> Array2<f32> {
+        let mut all = Array2::zeros((cells.len(), map.ncols()));
+        let chunks = all.axis_chunks_iter_mut(Axis(0), CHUNK).into_par_iter();
+        chunks.zip(cells.par_chunks(CHUNK)).for_each(|(mut to, cells)| {
+            to.assign(&self.values.select(Axis(0), cells).dot(map));
+        });
+        all
     }
 
     /// Takes the `components` `[sites of the band, p]` of the sites of `band`.

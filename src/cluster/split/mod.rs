@@ -190,8 +190,9 @@ impl<'a> Tree<'a> {
     /// The clearest cut through the sites of `own`, which have these `sums`.
     fn cut(&self, own: &Array2<bool>, sums: &Sums) -> Option<Cut> {
         let field = self.field;
-        let count = own.iter().filter(|&&own| own).count();
-        if count < LEAST_SITES {
+        let cells: Vec<usize> =
+            own.iter().enumerate().filter(|(_, own)| **own).map(|(cell, _)| cell).collect();
+        if cells.len() < LEAST_SITES {
             return None;
         }
         let all: Vec<&Part> = field.parts.iter().collect();
@@ -199,16 +200,21 @@ impl<'a> Tree<'a> {
         if all.len() > 1 {
             views.extend(all.iter().filter(|part| part.alone).map(|part| vec![*part]));
         }
-        let factors: Vec<_> = views.iter().flat_map(|parts| sums.factors(parts)).collect();
+        let factors: Vec<_> = views.par_iter().map(|parts| sums.factors(parts)).collect();
+        let factors = factors.concat();
         let columns: usize = factors.iter().map(|factors| factors.ncols()).sum();
         let mut map = Array2::<f32>::zeros((field.values.ncols(), columns));
         let all = factors.iter().flat_map(|factors| factors.col_iter());
         for (mut to, factor) in map.columns_mut().into_iter().zip(all) {
             to.iter_mut().zip(factor.iter()).for_each(|(to, &v)| *to = v as f32);
         }
-        let values = field.values.dot(&map);
-        let feature =
-            |f: usize| values.column(f).to_shape(field.dim()).expect("a value a site").to_owned();
+        let values = field.along(&cells, &map);
+        let feature = |f: usize| {
+            let mut feature = Array2::zeros(field.dim());
+            let to = feature.as_slice_mut().expect("a new array");
+            cells.iter().zip(values.column(f)).for_each(|(&cell, &value)| to[cell] = value);
+            feature
+        };
         let divided = |feature: &_| levels::division(feature, own, field.scale() as f64);
         let mut divisions: Vec<Option<Division>> =
             (0..columns).into_par_iter().map(|f| divided(&feature(f))).collect();
@@ -216,7 +222,7 @@ impl<'a> Tree<'a> {
             Some(divided(&field.without_moire(&feature(f), own)?))
         })?;
         let all = field.present.iter().filter(|&&present| present).count();
-        let split = Split::new(best.levels, count as f64 / all.max(1) as f64, self.strips);
+        let split = Split::new(best.levels, cells.len() as f64 / all.max(1) as f64, self.strips);
         let side = self.drawn(sums, own, best.high);
         Some(Cut { split, side })
     }

@@ -1,7 +1,7 @@
 //! Patterns of a region made anew: along the lines between their cores, in units of what varies
 //! from site to site.
 
-use ndarray::{Array2, ArrayView1, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip, s};
 use rayon::prelude::*;
 use stemseg_numerics::linear::{Mat, eigen};
 
@@ -18,6 +18,9 @@ pub(crate) const OUTSIDE: u16 = u16::MAX;
 /// Standard deviation that memberships are averaged with, px of the resampled image: less than
 /// those of the labels of pixels, since nothing is given back here.
 const AVERAGE: f64 = 13.0;
+
+/// Points that one task works on.
+const CHUNK: usize = 1024;
 
 /// Most iterations of Lloyd's.
 const ITERATIONS: usize = 30;
@@ -39,24 +42,30 @@ pub(crate) struct Refined {
 pub(super) fn refined(
     field: &Field,
     sums: &Sums,
-    mut labels: Array2<u16>,
+    mut all: Array2<u16>,
     (patterns, rounds): (usize, usize),
     held: &[Held],
 ) -> Option<Refined> {
     let parts: Vec<&Part> = field.parts.iter().collect();
     let whitened = sums.whitened(&parts, REGULARISERS[0])?;
-    let own: Vec<usize> =
-        labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
     let map = Array2::from_shape_fn((whitened.nrows(), whitened.ncols()), |(i, j)| {
         whitened[(i, j)] as f32
     });
-    let points = field.values.select(Axis(0), &own).dot(&map);
-    let held = held_points(held, &own, labels.ncols());
+    let cells: Vec<usize> =
+        all.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
+    let points = field.along(&cells, &map);
+    let held = held_points(held, &cells, all.ncols());
+    // Only the rows and columns of the region are looked at.
+    let (rows, cols) = regions::bounds(&all.mapv(|label| label != OUTSIDE))?;
+    let part = s![rows, cols];
+    let mut labels = all.slice(part).to_owned();
+    let own: Vec<usize> =
+        labels.iter().enumerate().filter(|(_, l)| **l != OUTSIDE).map(|(at, _)| at).collect();
     let mut found = None;
     for _ in 0..rounds {
         let means = core_means(&points, &labels, (&own, &held), patterns, field.scale())?;
         let between = between(&means)?;
-        let along = points.dot(&between.mapv(|v| v as f32).t());
+        let along = in_chunks(&points, &between.mapv(|v| v as f32));
         let (centroids, mut distances) = lloyd(&along, means.dot(&between.t()), &held)?;
         for &(point, pattern) in &held {
             distances.row_mut(point).fill(f64::MAX);
@@ -70,8 +79,19 @@ pub(super) fn refined(
         labels = classes;
     }
     let (directions, centroids) = found?;
-    let all = (0..patterns as u16).all(|pattern| labels.iter().any(|&label| label == pattern));
-    all.then_some(Refined { labels, directions, centroids })
+    let there = (0..patterns as u16).all(|pattern| labels.iter().any(|&label| label == pattern));
+    all.slice_mut(part).assign(&labels);
+    there.then_some(Refined { labels: all, directions, centroids })
+}
+
+/// `points` `[n, q]` along the rows of `directions` `[f, q]`: `[n, f]`.
+fn in_chunks(points: &Array2<f32>, directions: &Array2<f32>) -> Array2<f32> {
+    let mut along = Array2::zeros((points.nrows(), directions.nrows()));
+    let chunks = along.axis_chunks_iter_mut(Axis(0), CHUNK).into_par_iter();
+    chunks
+        .zip(points.axis_chunks_iter(Axis(0), CHUNK))
+        .for_each(|(mut to, points)| to.assign(&points.dot(&directions.t())));
+    along
 }
 
 /// Places of the sites that are `held` among the `own` ones, with their patterns.
@@ -95,15 +115,12 @@ fn core_means(
     stride: usize,
 ) -> Option<Array2<f64>> {
     let mut means = Array2::zeros((patterns, points.ncols()));
-    for pattern in 0..patterns {
-        let (rows, cols) = labels.dim();
-        let mut others = Array2::from_elem((rows + 2, cols + 2), true);
-        let other = labels.mapv(|label| usize::from(label) != pattern);
-        others.slice_mut(ndarray::s![1..=rows, 1..=cols]).assign(&other);
-        let depth = regions::distance(&others)?;
+    let core_mean = |pattern: usize| {
+        let depth = regions::depth(&labels.mapv(|label| usize::from(label) == pattern));
+        let depth = depth.as_slice().expect("a new array");
         // What is held elsewhere is no part of the core.
         let is_held = |point: usize| held.binary_search_by_key(&point, |held| held.0).is_ok();
-        let depth = |at: usize| depth[(at / cols + 1, at % cols + 1)];
+        let depth = |at: usize| depth[at];
         let deepest = own.iter().map(|&at| depth(at)).fold(0.0, f32::max);
         let radius = ((CORE / stride as f64) as f32).min(0.7 * deepest);
         let (mut sum, mut count) = (vec![0.0_f64; points.ncols()], 0);
@@ -113,10 +130,11 @@ fn core_means(
             sum.iter_mut().zip(points.row(i)).for_each(|(to, &v)| *to += f64::from(v));
             count += 1;
         }
-        if count == 0 {
-            return None;
-        }
-        means.row_mut(pattern).assign(&(ndarray::Array1::from(sum) / f64::from(count)));
+        (count > 0).then(|| Array1::from(sum) / f64::from(count))
+    };
+    let found: Vec<Option<Array1<f64>>> = (0..patterns).into_par_iter().map(core_mean).collect();
+    for (mut to, mean) in means.outer_iter_mut().zip(found) {
+        to.assign(&mean?);
     }
     Some(means)
 }
@@ -145,8 +163,9 @@ fn lloyd(
     let k = centroids.nrows();
     let mut labels: Vec<usize> = Vec::new();
     for _ in 0..ITERATIONS {
+        let lines = points.outer_iter().into_par_iter().with_min_len(CHUNK);
         let mut nearest: Vec<usize> =
-            points.outer_iter().map(|point| regions::best(scores(point, &centroids))).collect();
+            lines.map(|point| regions::best(scores(point, &centroids))).collect();
         held.iter().for_each(|&(point, pattern)| nearest[point] = pattern);
         if nearest == labels {
             break;

@@ -24,6 +24,18 @@ pub(super) struct Sums {
     noise: Mat<f64>,
 }
 
+/// Rows of sites that one task sums up; fixed, so that sums do not depend on threads.
+const ROWS_PER_TASK: usize = 8;
+
+/// What some rows of sites add to the sums.
+struct Totals {
+    count: f64,
+    pairs: f64,
+    sum: Vec<f64>,
+    products: Array2<f64>,
+    differences: Array2<f64>,
+}
+
 /// What one row of sites adds to the sums.
 struct Row {
     count: f64,
@@ -38,19 +50,20 @@ impl Sums {
     /// period apart.
     pub(super) fn of(field: &Field, region: &Array2<bool>) -> Option<Self> {
         let p = field.values.ncols();
-        let rows: Vec<Row> =
-            (0..field.dim().0).into_par_iter().map(|row| Row::of(field, region, row)).collect();
-        let mut products = Array2::<f64>::zeros((p, p));
-        let mut differences = Array2::<f64>::zeros((p, p));
-        let (mut sum, mut count, mut pairs) = (vec![0.0; p], 0.0, 0.0);
-        // One by one, so that nothing depends on threads.
-        for row in &rows {
-            products.zip_mut_with(&row.products, |to, &v| *to += f64::from(v));
-            differences.zip_mut_with(&row.differences, |to, &v| *to += f64::from(v));
-            sum.iter_mut().zip(&row.sum).for_each(|(to, v)| *to += v);
-            count += row.count;
-            pairs += row.pairs;
-        }
+        let rows: Vec<usize> = (0..field.dim().0).collect();
+        let tasks: Vec<Totals> = rows
+            .par_chunks(ROWS_PER_TASK)
+            .map(|rows| {
+                let mut totals = Totals::zero(p);
+                rows.iter().filter_map(|&row| Row::of(field, region, row)).for_each(|row| {
+                    totals.add(&row);
+                });
+                totals
+            })
+            .collect();
+        let mut all = Totals::zero(p);
+        tasks.iter().filter(|task| task.count > 0.0).for_each(|task| all.merge(task));
+        let Totals { count, pairs, sum, products, differences } = all;
         if count < 2.0 || pairs < 2.0 {
             return None;
         }
@@ -64,17 +77,24 @@ impl Sums {
     /// `[p, q]`, with the scales in them.
     fn components(&self, parts: &[&Part]) -> Option<Mat<f64>> {
         let p = self.covariance.nrows();
-        let mut scales = vec![0.0; p];
+        // Columns of the parts, and their scales.
+        let mut own: Vec<(usize, f64)> = Vec::with_capacity(p);
         for part in parts {
             let total: f64 = part.columns.clone().map(|i| self.covariance[(i, i)]).sum();
             let scale = if total > 0.0 { part.weight / total.sqrt() } else { 0.0 };
-            part.columns.clone().for_each(|i| scales[i] = scale);
+            own.extend(part.columns.clone().map(|i| (i, scale)));
         }
-        let scaled = Mat::from_fn(p, p, |i, j| scales[i] * scales[j] * self.covariance[(i, j)]);
+        let scaled =
+            |(i, si): (usize, f64), (j, sj): (usize, f64)| si * sj * self.covariance[(i, j)];
+        let scaled = Mat::from_fn(own.len(), own.len(), |i, j| scaled(own[i], own[j]));
         let (vectors, variances) = eigen(&scaled)?;
         let counts = |&c: &usize| variances[c] > 1e-12 * variances[0];
-        let kept = (0..p.min(COMPONENTS)).take_while(counts).count();
-        (kept > 0).then(|| Mat::from_fn(p, kept, |i, c| scales[i] * vectors[(i, c)]))
+        let kept = (0..own.len().min(COMPONENTS)).take_while(counts).count();
+        let mut components = Mat::zeros(p, kept);
+        for (at, &(i, scale)) in own.iter().enumerate() {
+            (0..kept).for_each(|c| components[(i, c)] = scale * vectors[(at, c)]);
+        }
+        (kept > 0).then_some(components)
     }
 
     /// The leading factors of `parts` under each of [`REGULARISERS`]: `[p, factors]`.
@@ -128,11 +148,38 @@ fn whitening(noise: &Mat<f64>, regulariser: f64) -> Option<Mat<f64>> {
     (least > 0.0).then(|| Mat::from_fn(q, q, |i, j| vectors[(i, j)] / values[j].sqrt()))
 }
 
+impl Totals {
+    fn zero(p: usize) -> Self {
+        let (products, differences) = (Array2::zeros((p, p)), Array2::zeros((p, p)));
+        Self { count: 0.0, pairs: 0.0, sum: vec![0.0; p], products, differences }
+    }
+
+    fn add(&mut self, row: &Row) {
+        self.products.zip_mut_with(&row.products, |to, &v| *to += f64::from(v));
+        self.differences.zip_mut_with(&row.differences, |to, &v| *to += f64::from(v));
+        self.sum.iter_mut().zip(&row.sum).for_each(|(to, v)| *to += v);
+        self.count += row.count;
+        self.pairs += row.pairs;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.products += &other.products;
+        self.differences += &other.differences;
+        self.sum.iter_mut().zip(&other.sum).for_each(|(to, v)| *to += v);
+        self.count += other.count;
+        self.pairs += other.pairs;
+    }
+}
+
 impl Row {
-    fn of(field: &Field, region: &Array2<bool>, row: usize) -> Self {
+    /// Of a row of `region`; nothing where that has no site.
+    fn of(field: &Field, region: &Array2<bool>, row: usize) -> Option<Self> {
         let (rows, cols) = field.dim();
         let p = field.values.ncols();
         let own: Vec<usize> = (0..cols).filter(|&c| region[(row, c)]).collect();
+        if own.is_empty() {
+            return None;
+        }
         let at = |r: usize, c: usize| field.values.row(r * cols + c);
         let mut lines = Array2::<f32>::zeros((own.len(), p));
         for (mut line, &c) in lines.outer_iter_mut().zip(&own) {
@@ -165,6 +212,6 @@ impl Row {
             let lines = lines.slice(s![..pairs, ..]);
             general_mat_mul(1.0, &lines.t(), &lines, 1.0, &mut this.differences);
         }
-        this
+        Some(this)
     }
 }

@@ -61,7 +61,7 @@ fn round<T: Pixel>(pixels: ArrayView2<'_, T>, absent: Option<&Array2<bool>>) -> 
         Some(absent) => absent.mapv(|out| if out { ABSENT } else { FREE }),
         None => Array2::zeros(pixels.dim()),
     };
-    let mut search = Search { pixels, state, sample: Vec::new() };
+    let mut search = Search { pixels, absent, state, sample: Vec::new() };
     let regions = search.regions();
     if regions.is_empty() {
         return regions;
@@ -80,6 +80,7 @@ fn round<T: Pixel>(pixels: ArrayView2<'_, T>, absent: Option<&Array2<bool>>) -> 
 
 struct Search<'a, T> {
     pixels: ArrayView2<'a, T>,
+    absent: Option<&'a Array2<bool>>,
     state: Array2<u8>,
     /// Values all over the image.
     sample: Vec<f64>,
@@ -101,6 +102,11 @@ impl<T: Pixel> Search<'_, T> {
                 continue;
             }
             let value = self.pixels[start].to_f64();
+            let equal = |at: (usize, usize)| self.pixels[at].to_f64() == value;
+            // Of most pixels that is all there is to see.
+            if !beside(start, self.pixels.dim()).any(|(_, next)| next.is_some_and(equal)) {
+                continue;
+            }
             let (mark, pixels) = (FIRST + regions.len() as u8, self.pixels);
             let region = flood(&mut self.state, mark, start, usize::MAX, |state, at| {
                 state[at] == FREE && pixels[at].to_f64() == value
@@ -119,8 +125,9 @@ impl<T: Pixel> Search<'_, T> {
         let (rows, cols) = self.pixels.dim();
         let sides = (0..rows).flat_map(|r| [(r, 0), (r, cols - 1)]);
         let ends = (0..cols).flat_map(|c| [(0, c), (rows - 1, c)]);
-        let absent = self.state.indexed_iter().filter(|(_, state)| **state == ABSENT);
-        let next = absent.flat_map(|(at, _)| beside(at, (rows, cols)).filter_map(|(_, next)| next));
+        let absent = self.absent.iter().flat_map(|absent| absent.indexed_iter());
+        let next = absent.filter(|(_, out)| **out).map(|(at, _)| at);
+        let next = next.flat_map(|at| beside(at, (rows, cols)).filter_map(|(_, next)| next));
         sides.chain(ends).chain(next).collect()
     }
 

@@ -20,7 +20,7 @@
 //! Median and quantiles are those of a sample (65,536 pixels, always the same), so that the
 //! rest is two passes over the image. Up to 5 % of the pixels may be outliers.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use super::flood::{self, Region, flood};
@@ -57,11 +57,12 @@ pub(super) fn find<T: Pixel>(
     let Some(middle) = median(&mut values) else { return Vec::new() };
     values.iter_mut().for_each(|v| *v = (*v - middle).abs());
     values.sort_unstable_by(f64::total_cmp);
-    let image = Image { pixels, absent, middle };
+    let mut image = Image { pixels, absent, middle, furthest: Vec::new() };
     let range = RANGE * beyond(&values, TAIL);
     if range <= 0.0 || !range.is_finite() {
         return Vec::new();
     }
+    image.furthest = image.rows();
     let least = image.gap(range).min(tail_end(&values, pixels.len()).max(2.0 * range));
     image.sharp(least)
 }
@@ -86,6 +87,8 @@ struct Image<'a, T> {
     pixels: ArrayView2<'a, T>,
     absent: Option<&'a Array2<bool>>,
     middle: f64,
+    /// How far from the middle the furthest pixel of each row is.
+    furthest: Vec<f64>,
 }
 
 impl<T: Pixel> Image<'_, T> {
@@ -96,11 +99,39 @@ impl<T: Pixel> Image<'_, T> {
         (away.is_finite() && self.absent.is_none_or(|absent| !absent[at])).then_some(away)
     }
 
+    /// How far from the middle of all the furthest pixel of each row is, absent or not: of most rows that
+    /// is all there is to know.
+    fn rows(&self) -> Vec<f64> {
+        let furthest = |row: ArrayView1<'_, T>| {
+            // Several at once.
+            let mut most = [0.0_f64; 8];
+            let take = |most: &mut f64, pixel: T| {
+                let away = (pixel.to_f64() - self.middle).abs();
+                *most = if away > *most && away < f64::INFINITY { away } else { *most };
+            };
+            match row.to_slice() {
+                Some(row) => {
+                    let (chunks, rest) = row.as_chunks::<8>();
+                    for chunk in chunks {
+                        most.iter_mut().zip(chunk).for_each(|(most, &pixel)| take(most, pixel));
+                    }
+                    rest.iter().for_each(|&pixel| take(&mut most[0], pixel));
+                }
+                None => row.iter().for_each(|&pixel| take(&mut most[0], pixel)),
+            }
+            most.into_iter().fold(0.0, f64::max)
+        };
+        self.pixels.outer_iter().into_par_iter().map(furthest).collect()
+    }
+
     /// The least distance from the middle after which, going up from `range`, no pixel lies
     /// for a factor of 2; infinite where there is no such gap.
     fn gap(&self, range: f64) -> f64 {
         let class = |e: f64| ((e / range).log2() * CLASSES as f64) as usize;
         let of_row = |mut counts: Vec<bool>, row: usize| {
+            if self.furthest[row] < range {
+                return counts;
+            }
             for col in 0..self.pixels.ncols() {
                 let away = self.away((row, col)).map_or(0.0, f64::abs);
                 if away >= range {
@@ -136,7 +167,8 @@ impl<T: Pixel> Image<'_, T> {
         let (rows, cols) = self.pixels.dim();
         let of_row = |row: usize| {
             let far = move |col: &usize| self.away((row, *col)).is_some_and(|e| e.abs() >= least);
-            (0..cols).filter(far).map(move |col| (row, col)).collect::<Vec<_>>()
+            let cols = if self.furthest[row] >= least { 0..cols } else { 0..0 };
+            cols.filter(far).map(move |col| (row, col)).collect::<Vec<_>>()
         };
         let far: Vec<_> = (0..rows).into_par_iter().flat_map_iter(of_row).collect();
         if far.is_empty() {

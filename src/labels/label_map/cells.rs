@@ -48,9 +48,12 @@ impl Cells {
         if self.rows[row].is_none() {
             return to.fill(T::zero());
         }
-        for (to, j) in to.iter_mut().zip(&self.cols) {
-            *to = if j.is_none() { T::zero() } else { *to };
-        }
+        // What is not segmented lies at the ends.
+        let before = self.cols.iter().take_while(|j| j.is_none()).count();
+        let behind = self.cols[before..].iter().rev().take_while(|j| j.is_none()).count();
+        let end = to.len() - behind;
+        to[..before].fill(T::zero());
+        to[end..].fill(T::zero());
         self.blank_absent(row, to);
     }
 
@@ -64,17 +67,21 @@ impl Cells {
 
     /// Number of pixels that take their value from each site, `[site rows, site cols]`.
     pub(super) fn pixels(&self, sites: (usize, usize)) -> Array2<u64> {
+        let Some(absent) = &self.absent else {
+            let along = |of: &[Option<usize>], count: usize| {
+                let mut counts = vec![0; count];
+                of.iter().flatten().for_each(|&site| counts[site] += 1);
+                counts
+            };
+            let (rows, cols) = (along(&self.rows, sites.0), along(&self.cols, sites.1));
+            return Array2::from_shape_fn(sites, |(i, j)| rows[i] * cols[j]);
+        };
         let mut count = Array2::zeros(sites);
         for (r, i) in self.rows.iter().enumerate() {
             let Some(i) = i else { continue };
             let mut line = count.row_mut(*i);
-            match &self.absent {
-                None => self.cols.iter().flatten().for_each(|&j| line[j] += 1),
-                Some(absent) => {
-                    let counted = self.cols.iter().zip(absent.row(r)).filter(|(_, out)| !**out);
-                    counted.filter_map(|(j, _)| *j).for_each(|j| line[j] += 1);
-                }
-            }
+            let counted = self.cols.iter().zip(absent.row(r)).filter(|(_, out)| !**out);
+            counted.filter_map(|(j, _)| *j).for_each(|j| line[j] += 1);
         }
         count
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, Axis, Zip};
 
 use super::{LabelRun, UNLABELLED};
 use crate::cluster::gap::Mixing;
@@ -11,6 +11,10 @@ use crate::labels::regions;
 /// How far the logarithm of a likelihood must lie below that of the best for it to be lost in the
 /// rounding of their sum, whatever the number of patterns: `254 exp(-24) < 2^-26`.
 const LOST: f32 = 24.0;
+
+/// Share of two scores by which they must differ at all sites around for rounding never to make
+/// the lower one the higher in between.
+const CLEAR: f32 = 1e-5;
 
 /// Where a row or column of pixels lies: the site before, and the way to the next, 0 to 1.
 pub(super) type Place = (usize, f32);
@@ -29,6 +33,18 @@ pub(super) struct Interpolated {
     least: f32,
     /// Share of the membership in each pattern that is one in another.
     mixing: Mixing,
+    /// What is known of the pixels between four sites, by the first of these.
+    between: Array2<Between>,
+}
+
+/// What is known of all pixels between four sites without looking at each: pattern numbers from 1
+/// on, 0 where the pixels have to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Between {
+    /// The pattern of highest score.
+    best: u16,
+    /// The same, if the likelihoods of all others are [`LOST`].
+    alone: u16,
 }
 
 /// Where pixels `scale` sites apart, the first `first` sites behind site 0, lie between
@@ -57,13 +73,15 @@ impl Interpolated {
             let start = spans.last().map_or(0, |span| span.end);
             spans.push(start..start + cols.len());
         }
-        Self { scores, rows, cols, spans, least: least as f32, mixing }
+        let between = Between::all(&scores);
+        Self { scores, rows, cols, spans, least: least as f32, mixing, between }
     }
 
     /// Puts the pattern that was `order[i]` in place `i`.
     pub(super) fn reorder(&mut self, order: &[usize]) {
         self.scores = self.scores.select(Axis(0), order);
         self.mixing = self.mixing.reordered(order);
+        self.between = Between::all(&self.scores);
     }
 
     /// What `maps` `[k, site rows, site cols]` are at the pixels of a row, `[k, cols]`.
@@ -81,23 +99,26 @@ impl Interpolated {
 
     /// Labels of a pixel row.
     pub(super) fn labels(&self, row: usize, to: &mut [u16]) {
-        let line = self.line(&self.scores, row);
-        let sites = self.scores.dim().2;
-        let best: Vec<u16> = (0..sites)
-            .map(|site| regions::best(line[site..].iter().copied().step_by(sites)) as u16 + 1)
-            .collect();
-        let mut scores = vec![0.0; self.scores.dim().0];
+        let (patterns, _, sites) = self.scores.dim();
+        let between = self.between.row(self.rows[row].0);
+        let (mut line, mut scores) = (None, vec![0.0; patterns]);
         for span in &self.spans {
             let (cols, to) = (&self.cols[span.clone()], &mut to[span.clone()]);
             let left = cols[0].0;
+            if self.least <= 0.0 && between[left].best > 0 {
+                to.fill(between[left].best);
+                continue;
+            }
+            let line = &*line.get_or_insert_with(|| self.line(&self.scores, row));
             let right = (left + 1).min(sites - 1);
+            let best = |site: usize| regions::best(line[site..].iter().copied().step_by(sites));
             // Scores are linear in between: what is best at both ends is so all the way.
-            if self.least <= 0.0 && best[left] == best[right] {
-                to.fill(best[left]);
+            if self.least <= 0.0 && best(left) == best(right) {
+                to.fill(best(left) as u16 + 1);
                 continue;
             }
             for (&(_, along), to) in cols.iter().zip(to) {
-                interpolate(&line, sites, (left, right, along), &mut scores);
+                interpolate(line, sites, (left, right, along), &mut scores);
                 let best = regions::best(scores.iter().copied());
                 let enough = self.least <= 0.0 || self.membership(&scores, best) >= self.least;
                 *to = if enough { best as u16 + 1 } else { UNLABELLED };
@@ -107,22 +128,26 @@ impl Interpolated {
 
     /// How sure the pixels of a row are of their label: its share of all likelihoods.
     pub(super) fn memberships(&self, row: usize, to: &mut [f32]) {
-        let line = self.line(&self.scores, row);
         let (patterns, _, sites) = self.scores.dim();
-        let at = |site: usize| line[site..].iter().copied().step_by(sites);
-        let alone: Vec<Option<usize>> = (0..sites).map(|site| alone(at(site))).collect();
-        let mut scores = vec![0.0; patterns];
+        let between = self.between.row(self.rows[row].0);
+        let (mut line, mut scores) = (None, vec![0.0; patterns]);
         for span in &self.spans {
             let (cols, to) = (&self.cols[span.clone()], &mut to[span.clone()]);
             let left = cols[0].0;
+            if let Some(best) = usize::from(between[left].alone).checked_sub(1) {
+                to.fill(self.mixing.share(best, best));
+                continue;
+            }
+            let line = &*line.get_or_insert_with(|| self.line(&self.scores, row));
             let right = (left + 1).min(sites - 1);
+            let alone = |site: usize| alone(line[site..].iter().copied().step_by(sites), LOST);
             // Differences of scores are linear in between: no other counts all the way.
-            if let Some(best) = alone[left].filter(|_| alone[left] == alone[right]) {
+            if let Some(best) = alone(left).filter(|_| alone(left) == alone(right)) {
                 to.fill(self.mixing.share(best, best));
                 continue;
             }
             for (&(_, along), to) in cols.iter().zip(to) {
-                interpolate(&line, sites, (left, right, along), &mut scores);
+                interpolate(line, sites, (left, right, along), &mut scores);
                 *to = self.membership(&scores, regions::best(scores.iter().copied()));
             }
         }
@@ -207,14 +232,42 @@ impl Interpolated {
     }
 }
 
-/// The pattern with one of the `scores`, next to which the likelihoods of all others are lost in the
-/// rounding of the sum; nothing where none is.
-fn alone(scores: impl Iterator<Item = f32> + Clone) -> Option<usize> {
+impl Between {
+    /// Of `scores` `[k, site rows, site cols]`: `[site rows, site cols]`.
+    fn all(scores: &Array3<f32>) -> Array2<Self> {
+        let (_, rows, cols) = scores.dim();
+        // What each site would have by itself.
+        let mut own = Array2::<Self>::default((rows, cols));
+        Zip::from(&mut own).and(scores.lanes(Axis(0))).par_for_each(|own, scores| {
+            let number = |pattern: Option<usize>| pattern.map_or(0, |pattern| pattern as u16 + 1);
+            let scores = scores.iter().copied();
+            *own = Self {
+                best: number(alone(scores.clone(), 0.0)),
+                alone: number(alone(scores, LOST)),
+            };
+        });
+        Array2::from_shape_fn((rows, cols), |(r, c)| {
+            let (below, right) = ((r + 1).min(rows - 1), (c + 1).min(cols - 1));
+            let around = [(r, c), (r, right), (below, c), (below, right)].map(|at| own[at]);
+            let same = |of: fn(&Self) -> u16| {
+                let first = of(&around[0]);
+                if around.iter().all(|site| of(site) == first) { first } else { 0 }
+            };
+            Self { best: same(|site| site.best), alone: same(|site| site.alone) }
+        })
+    }
+}
+
+/// The pattern with one of the `scores`, which is above all others by more than rounding between
+/// sites is, and by `least`; nothing where none is.
+///
+/// Where it is by [`LOST`], the likelihoods of all others are lost in the rounding of their sum.
+fn alone(scores: impl Iterator<Item = f32> + Clone, least: f32) -> Option<usize> {
     let best = regions::best(scores.clone());
     let highest = scores.clone().nth(best)?;
-    let others = scores.enumerate().filter(|(pattern, _)| *pattern != best);
-    let next = others.fold(f32::NEG_INFINITY, |next, (_, score)| next.max(score));
-    (highest - next >= LOST).then_some(best)
+    let mut others = scores.enumerate().filter(|(pattern, _)| *pattern != best);
+    let above = |score: f32| highest - score >= least + CLEAR * (highest.abs() + score.abs());
+    others.all(|(_, score)| above(score)).then_some(best)
 }
 
 /// Scores `along` the way between two sites of a `line` `[k][sites]`.

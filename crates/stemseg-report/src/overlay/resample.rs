@@ -128,6 +128,12 @@ fn mean(block: &mut [f32]) -> f32 {
 
 /// The most frequent label, the lowest of several.
 fn majority(block: &mut [u16]) -> u16 {
+    // As most blocks are.
+    if let [first, rest @ ..] = &*block
+        && rest.iter().all(|label| label == first)
+    {
+        return *first;
+    }
     block.sort_unstable();
     let runs = block.chunk_by(|a, b| a == b);
     let longest = runs.reduce(|best, run| if run.len() > best.len() { run } else { best });

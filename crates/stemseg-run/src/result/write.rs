@@ -20,7 +20,7 @@ use stemseg_report::summary::{Calibrated, ModelFile, Strained, Summary, ms};
 
 use super::formats::{Labelled, Write};
 use super::names::stem;
-use super::pages::Pages;
+use super::pages::{Page, Pages};
 use super::{Output, Save};
 use crate::Read;
 use crate::area::{Area, least_region_px};
@@ -71,42 +71,12 @@ impl Writing<'_> {
             progress.check()?;
             let sub = several.then(|| format!("k{}/", result.clustering.centroids.nrows()));
             let place = |name: &str| folder.path(format!("{}{name}", sub.as_deref().unwrap_or("")));
-            let Told { mut summary, regions, crystals } = self.tell(found, index);
-            let calibrated = summary.input.pixel_size_nm.is_some();
-            super::regions::write(&place("regions.csv"), &regions, calibrated)?;
-            if let Some(crystals) = &crystals {
-                super::lattices::write(&place("lattices.csv"), &regions, crystals, calibrated)?;
-            }
-            let strain = crystals.as_ref().filter(|_| self.options.saves(Save::Strain));
-            let strain = strain.map(|crystals| {
-                let (pixels, at) = (self.input.micrograph.pixels(), self.options.strain_reference);
-                super::strain::maps(pixels, &regions, crystals, at)
-            });
-            let mut strained = Vec::new();
-            if let Some((maps, reference)) = strain.transpose()? {
-                super::strain::write(&place("strain.tif"), &maps, summary.input.pixel_size_nm)?;
-                summary.strain =
-                    Some(Strained::new(&regions, &maps, reference, self.options.strain_reference));
-                strained = stemseg_report::strain::maps(&maps);
-            }
-            // Threads of their own: one of rayon's that waited for files would be missing
-            // where their rows are made.
-            let (written, pictures) = std::thread::scope(|scope| {
-                let written =
-                    beside(scope, || self.write_maps(found, result, (&summary, &regions), &place));
-                let pictures = report.as_ref().map(|report| report.draw(index, &place)).transpose();
-                let pictures =
-                    pictures.map(|drawn| drawn.map(|drawn| drawn.with_strain(&strained)));
-                (written.join(), pictures)
-            });
-            written?;
-            summary.timings_ms.read = ms(self.read);
-            summary.timings_ms.write = ms(begun.elapsed()) - summary.timings_ms.lattices;
-            summary.timings_ms.total = ms(self.started.elapsed());
-            let mut value = as_map(&summary);
-            if let Some((report, pictures)) = report.as_ref().zip(pictures?) {
-                pages.push(report.page(index, summary, pictures, &place)?);
-            }
+            let (mut value, page) = std::thread::scope(|scope| {
+                // Compressing the picture takes longest, on one thread: it begins first.
+                let picture = beside(scope, || self.write_picture(result, &place("overlay.png")));
+                self.write_result((found, index), report.as_ref(), &place, (begun, picture))
+            })?;
+            pages.extend(page);
             if let Some(sub) = &sub {
                 value.insert("files".into(), folder.files(sub)?.into());
                 write_json(&place("summary.json"), &value)?;
@@ -124,6 +94,62 @@ impl Writing<'_> {
         let version = env!("CARGO_PKG_VERSION");
         let whole = json!({ "stemseg_version": version, "files": [], "results": summaries });
         Ok(as_map(&whole))
+    }
+
+    /// Writes the files of one number of clusters but its overlay.png and summary.json; gives what goes into
+    /// the latter, and the page if there is one.
+    fn write_result(
+        &self,
+        (found, index): (&Segmentation, usize),
+        report: Option<&Pages<'_>>,
+        place: &(dyn Fn(&str) -> PathBuf + Sync),
+        (begun, picture): (Instant, Beside<'_, Result<()>>),
+    ) -> Result<(Map<String, Value>, Option<Page>)> {
+        let result = &found.results[index];
+        let Told { mut summary, regions, crystals } = self.tell(found, index);
+        let calibrated = summary.input.pixel_size_nm.is_some();
+        super::regions::write(&place("regions.csv"), &regions, calibrated)?;
+        if let Some(crystals) = &crystals {
+            super::lattices::write(&place("lattices.csv"), &regions, crystals, calibrated)?;
+        }
+        let strain = crystals.as_ref().filter(|_| self.options.saves(Save::Strain));
+        let strain = strain.map(|crystals| {
+            let (pixels, at) = (self.input.micrograph.pixels(), self.options.strain_reference);
+            super::strain::maps(pixels, &regions, crystals, at)
+        });
+        let mut strained = Vec::new();
+        if let Some((maps, reference)) = strain.transpose()? {
+            super::strain::write(&place("strain.tif"), &maps, summary.input.pixel_size_nm)?;
+            summary.strain =
+                Some(Strained::new(&regions, &maps, reference, self.options.strain_reference));
+            strained = stemseg_report::strain::maps(&maps);
+        }
+        // Threads of their own: one of rayon's that waited for files would be missing
+        // where their rows are made.
+        let (written, pictures) = std::thread::scope(|scope| {
+            let written =
+                beside(scope, || self.write_maps(found, result, (&summary, &regions), place));
+            let pictures = report.map(|report| report.draw(index, place)).transpose();
+            let pictures = pictures.map(|drawn| drawn.map(|drawn| drawn.with_strain(&strained)));
+            (written.join(), pictures)
+        });
+        written.and(picture.join())?;
+        summary.timings_ms.read = ms(self.read);
+        summary.timings_ms.write = ms(begun.elapsed()) - summary.timings_ms.lattices;
+        summary.timings_ms.total = ms(self.started.elapsed());
+        let value = as_map(&summary);
+        let page = match report.zip(pictures?) {
+            Some((report, pictures)) => Some(report.page(index, summary, pictures, place)?),
+            None => None,
+        };
+        Ok((value, page))
+    }
+
+    /// Writes the picture of the image with its labels in colour.
+    fn write_picture(&self, Patterns { map, .. }: &Patterns, path: &Path) -> Result<()> {
+        let options = self.options.overlay_options(self.input.summary.pixel_size_nm);
+        write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)?;
+        sync_file(path)
     }
 
     /// What summary.json says of a result, except for the list of files, and what its tables do.
@@ -159,7 +185,7 @@ impl Writing<'_> {
         found: &Segmentation,
         patterns: &Patterns,
         (summary, regions): (&Summary, &Regions),
-        place: &(dyn Fn(&str) -> std::path::PathBuf + Sync),
+        place: &(dyn Fn(&str) -> PathBuf + Sync),
     ) -> Result<()> {
         let map = &patterns.map;
         let size = self.input.summary.pixel_size_nm;
@@ -168,16 +194,11 @@ impl Writing<'_> {
         }
         let model = Model::new(found, patterns, size);
         write_json(&place("model.json"), &json!(model))?;
-        let overlay_to: Write<'_> = Box::new(|path| {
-            let options = self.options.overlay_options(size);
-            write_png(path, &overlay(self.input.micrograph.pixels(), map, &options)?)
-        });
         let stem = stem(&self.input.summary.path);
         let (input, kind) = (self.input, summary.label_type);
         let labelled = Labelled { stem: &stem, input, patterns, kind, summary, regions };
-        let mut files = vec![("overlay.png".to_owned(), overlay_to)];
-        files.extend(labelled.files(&self.options.formats));
-        let files = files.into_iter().map(|(name, write)| (place(&name), write));
+        let files = labelled.files(&self.options.formats).into_iter();
+        let files = files.map(|(name, write)| (place(&name), write));
         in_parallel(&files.collect::<Vec<_>>())
     }
 }

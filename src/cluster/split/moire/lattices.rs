@@ -30,7 +30,8 @@ pub(super) fn peaks(part: ArrayView2<'_, f32>) -> Vec<Wave> {
     let (rows, half) = power.dim();
     let cols = part.ncols();
     let down = |r: usize| if 2 * r > rows { r as f64 - rows as f64 } else { r as f64 };
-    let length = |(r, c): (usize, usize)| (down(r) / rows as f64).hypot(c as f64 / cols as f64);
+    let length =
+        |(r, c): (usize, usize)| square([down(r) / rows as f64, c as f64 / cols as f64]).sqrt();
     let mut rings: Vec<Vec<f64>> = vec![Vec::new(); (0.75 / RING) as usize];
     // Of medians, a part of the waves says enough.
     for r in 0..rows {
@@ -115,19 +116,23 @@ pub(super) fn lattices(mut peaks: Vec<Wave>, side: usize) -> Vec<[Wave; 2]> {
         };
         let mut best: Option<(f64, [Wave; 2])> = None;
         let spanning = &peaks[..peaks.len().min(SPANNING)];
-        for (i, &a) in spanning.iter().enumerate() {
-            for &b in &spanning[i + 1..] {
-                let basis = reduced([a, b]);
-                let area = cross(basis[0], basis[1]).abs();
-                if area.is_nan() || area < 1.0 / LARGEST {
-                    continue;
-                }
-                // Any lattice has some by chance, a fine one more.
-                let chance = peaks.len() as f64 * std::f64::consts::PI * off * off / area;
-                let score = own(&basis) as f64 - 3.0 * chance;
-                if best.is_none_or(|(most, _)| score > most + 1e-9) {
-                    best = Some((score, basis));
-                }
+        let pairs: Vec<[Wave; 2]> = spanning
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &a)| spanning[i + 1..].iter().map(move |&b| [a, b]))
+            .collect();
+        let scored = |pair: &[Wave; 2]| {
+            let basis = reduced(*pair);
+            let area = cross(basis[0], basis[1]).abs();
+            // Any lattice has some by chance, a fine one more.
+            let chance = peaks.len() as f64 * std::f64::consts::PI * off * off / area;
+            let large = area >= 1.0 / LARGEST;
+            large.then(|| (own(&basis) as f64 - 3.0 * chance, basis))
+        };
+        let scored: Vec<_> = pairs.par_iter().map(scored).collect();
+        for (score, basis) in scored.into_iter().flatten() {
+            if best.is_none_or(|(most, _)| score > most + 1e-9) {
+                best = Some((score, basis));
             }
         }
         let Some((_, basis)) = best.filter(|(_, basis)| own(basis) >= FEWEST) else { break };
@@ -142,7 +147,7 @@ fn order([a, b]: &[Wave; 2], peak: &Wave, off: f64) -> Option<[f64; 2]> {
     let area = cross(*a, *b);
     let order = [cross(*peak, *b) / area, cross(*a, *peak) / area].map(f64::round);
     let away = [0, 1].map(|i| order[0] * a[i] + order[1] * b[i] - peak[i]);
-    (away[0].hypot(away[1]) <= off).then_some(order)
+    (square(away) <= off * off).then_some(order)
 }
 
 /// The basis by least squares of all `peaks` that are its own.
@@ -167,6 +172,10 @@ fn fitted(basis: &[Wave; 2], peaks: &[Wave], off: f64) -> [Wave; 2] {
     ]
 }
 
+fn square(wave: Wave) -> f64 {
+    wave[0] * wave[0] + wave[1] * wave[1]
+}
+
 fn cross(a: Wave, b: Wave) -> f64 {
     a[0] * b[1] - a[1] * b[0]
 }
@@ -174,7 +183,7 @@ fn cross(a: Wave, b: Wave) -> f64 {
 /// The shortest waves that span the same lattice (Lagrange and Gauss).
 fn reduced([mut a, mut b]: [Wave; 2]) -> [Wave; 2] {
     for _ in 0..32 {
-        if a[0].hypot(a[1]) > b[0].hypot(b[1]) {
+        if square(a) > square(b) {
             (a, b) = (b, a);
         }
         let times = ((a[0] * b[0] + a[1] * b[1]) / (a[0] * a[0] + a[1] * a[1])).round();

@@ -41,7 +41,7 @@ pub(super) type Wave = [f64; 2];
 /// The slow waves that the lattices in `image` make on sites `stride` px apart.
 pub(super) fn waves(image: ArrayView2<'_, f32>, stride: usize) -> Vec<Wave> {
     let (rows, cols) = image.dim();
-    let sides = [rows, cols].map(|side| smooth(side.min(SIDE)));
+    let sides = [rows, cols].map(|side| fast_size(side.min(SIDE)));
     if sides.iter().any(|&side| side < 64) {
         return Vec::new();
     }
@@ -77,7 +77,7 @@ fn slow([a, b]: [Wave; 2], stride: usize) -> Vec<Wave> {
         for k in -ORDERS..=ORDERS {
             let wave = [0, 1].map(|i| f64::from(h) * a[i] + f64::from(k) * b[i]);
             // A wave and its opposite are one.
-            if (h == 0 && k <= 0) || wave[0].hypot(wave[1]) > REACH {
+            if (h == 0 && k <= 0) || wave[0] * wave[0] + wave[1] * wave[1] > REACH * REACH {
                 continue;
             }
             let folded = wave.map(|x| stride as f64 * x - (stride as f64 * x).round());
@@ -89,8 +89,8 @@ fn slow([a, b]: [Wave; 2], stride: usize) -> Vec<Wave> {
     all
 }
 
-/// Largest number up to `most` without prime factors above 5.
-fn smooth(most: usize) -> usize {
+/// Largest number up to `most` without prime factors above 5: transforms of such lengths are fast.
+fn fast_size(most: usize) -> usize {
     let left = |mut n: usize| {
         for factor in [2, 3, 5] {
             while n > 0 && n.is_multiple_of(factor) {
