@@ -207,8 +207,11 @@ pub trait Describe {
 
     /// These `channels` `[channels, sites]` of the sites that a [map](Sites::map_step) shows, row by row, where
     /// they were kept when all sites were described.
-    fn mapped(&self, _channels: &[usize]) -> Option<Array2<f32>> {
-        None
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn mapped(&mut self, _channels: &[usize]) -> Result<Option<Array2<f32>>> {
+        Ok(None)
     }
 
     /// The features of all bands that were projected, `[sites, q]`.

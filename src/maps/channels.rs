@@ -86,7 +86,7 @@ fn sample(
 ) -> Result<Sampled> {
     let (plan, image) = (sites.plan(), sites.image());
     let every = plan.sites().map_step();
-    if let Some(values) = sites.mapped(channels) {
+    if let Some(values) = sites.mapped(channels)? {
         return Ok(Sampled::new(values, plan, every));
     }
     if every == 1 || sites.keeps() {
@@ -278,7 +278,7 @@ mod tests {
         let mut session = backend.upload(image, &plan).unwrap();
         assert!(!session.keeps());
         let expected = all(&mut *session);
-        assert!(!session.keeps() && session.mapped(&[0]).is_some(), "some of them");
+        assert!(!session.keeps() && session.mapped(&[0]).unwrap().is_some(), "some of them");
         session.accumulate(&plan.sites().whole()).unwrap();
         assert!(session.keeps(), "all that were summed");
         assert_eq!(all(&mut *session), expected, "bit for bit");

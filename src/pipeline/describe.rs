@@ -71,7 +71,10 @@ impl<'a> Describing<'a> {
 
     /// These `channels` `[channels, sites]` of the sites that a [map](Sites::map_step) shows, row by row, where they
     /// are at hand.
-    pub(crate) fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
+    ///
+    /// # Errors
+    /// What the backend reports.
+    pub(crate) fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {
         self.session.mapped(channels)
     }
 

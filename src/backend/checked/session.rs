@@ -173,8 +173,11 @@ impl Describe for Session<'_> {
         self.inner.keeps()
     }
 
-    fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
-        self.inner.mapped(channels)
+    fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {
+        let mapped = self.watch.heard(self.inner.mapped(channels))?;
+        let finite = mapped.iter().flatten().all(|v| v.is_finite());
+        self.watch.require(finite, "descriptors", || "one is not finite".into())?;
+        Ok(mapped)
     }
 
     fn features(&mut self) -> Result<Array2<f32>> {

@@ -220,8 +220,8 @@ impl Describe for Session<'_> {
         self.tiles.kept.have(&plan.sites().tiles(&plan.sites().whole()))
     }
 
-    fn mapped(&self, channels: &[usize]) -> Option<Array2<f32>> {
-        self.tiles.kept.mapped(self.tiles.plan.sites(), channels)
+    fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {
+        Ok(self.tiles.kept.mapped(self.tiles.plan.sites(), channels))
     }
 
     fn features(&mut self) -> Result<Array2<f32>> {

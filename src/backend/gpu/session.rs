@@ -113,6 +113,33 @@ impl Describe for Session<'_> {
         self.descriptors.cover(self.plan.sites().grid().count.rows)
     }
 
+    fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {
+        let (count, step) = (self.plan.sites().grid().count, self.plan.sites().map_step());
+        let rows: Vec<usize> = (0..count.rows).step_by(step).collect();
+        let values = channels.len() * rows.len() * count.cols;
+        if !self.keeps() || 4 * values as u64 > self.device.binding_limit() {
+            return Ok(None);
+        }
+        // Rows of the channels that are asked for, not all of the descriptors.
+        let all = self.device.storage("rows of a map", values as u64)?;
+        let line = 4 * count.cols as u64;
+        for (i, &row) in rows.iter().enumerate() {
+            let band = Band { rows: row..row + 1, cols: count.cols };
+            let Some((kept, whole)) = self.descriptors.with(&band) else { return Ok(None) };
+            for (k, &channel) in channels.iter().enumerate() {
+                let from = channel * whole.rows.len() + row - whole.rows.start;
+                let to = k * rows.len() + i;
+                self.commands.copy((&kept, line * from as u64), (&all, line * to as u64), line);
+            }
+        }
+        let lines = self.commands.read::<f32>(&all, values)?;
+        let cols = count.cols.div_ceil(step);
+        let thinned = lines.chunks_exact(count.cols).flat_map(|line| line.iter().step_by(step));
+        let mapped =
+            Array2::from_shape_vec((channels.len(), rows.len() * cols), thinned.copied().collect());
+        Ok(Some(mapped.expect("as many values as were asked for")))
+    }
+
     fn features(&mut self) -> Result<Array2<f32>> {
         self.features.collect(&mut self.commands)
     }
