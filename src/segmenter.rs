@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::pipeline::many::Planned;
 use crate::pipeline::many::steps::Kind;
 use crate::pipeline::{self, Also, Segmentation};
-use crate::plan::{Labels, Mark, Params, Plan, automatic};
+use crate::plan::{Labels, Mark, Params, Plan, Relabelling, automatic};
 use crate::progress::{Progress, Silent};
 use crate::{Error, Result};
 
@@ -45,6 +45,7 @@ pub struct Segmenter {
     most_clusters: Option<usize>,
     boundary_phases: Option<bool>,
     marks: Vec<Mark>,
+    relabel: Relabelling,
     period: Option<f64>,
     smooth: Option<f64>,
     min_confidence: Option<f64>,
@@ -63,7 +64,7 @@ enum Method {
     #[default]
     Auto,
     /// Given.
-    Given(Params),
+    Given(Box<Params>),
 }
 
 /// What can be segmented: a [`Micrograph`], or an array `[rows, cols]` of any type of
@@ -105,7 +106,7 @@ impl Segmenter {
 
     /// The method with these parameters.
     pub fn with(params: Params) -> Self {
-        Self { method: Method::Given(params), ..Self::default() }
+        Self { method: Method::Given(Box::new(params)), ..Self::default() }
     }
 
     /// This number of patterns.
@@ -132,6 +133,14 @@ impl Segmenter {
     #[must_use]
     pub fn mark(mut self, (row, col): (usize, usize), label: u16) -> Self {
         self.marks.push(Mark { row, col, label });
+        self
+    }
+
+    /// The patterns of these labels are one, as numbers stand without this. What is left is numbered
+    /// anew in the order of the smallest labels. May be called again.
+    #[must_use]
+    pub fn merge(mut self, labels: impl IntoIterator<Item = u16>) -> Self {
+        self.relabel.merge.push(labels.into_iter().collect());
         self
     }
 
@@ -261,7 +270,7 @@ impl Segmenter {
     pub fn plan(&self, micrograph: &Micrograph) -> Result<(Plan, Repetition)> {
         let found = automatic::period(micrograph);
         let mut params = match &self.method {
-            Method::Given(params) => params.clone(),
+            Method::Given(params) => (**params).clone(),
             Method::Auto => {
                 automatic::params(automatic::sampling_for(self.period, found), Vec::new())
             }
@@ -287,6 +296,9 @@ impl Segmenter {
         params.boundary_phases = self.boundary_phases.unwrap_or(params.boundary_phases);
         if !self.marks.is_empty() {
             params.marks = self.marks.clone();
+        }
+        if !self.relabel.is_none() {
+            params.relabel = self.relabel.clone();
         }
         params.restarts = self.restarts.unwrap_or(params.restarts);
         params.seed = self.seed.unwrap_or(params.seed);

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The settings that messages may name. Other words between backticks are left as they are.
-pub const SETTINGS: [&str; 70] = [
+pub const SETTINGS: [&str; 72] = [
     "angles",
     "axes",
     "border",
@@ -41,9 +41,11 @@ pub const SETTINGS: [&str; 70] = [
     "mask-invert",
     "max-points",
     "memory",
+    "merge",
     "min-confidence",
     "nan",
     "no-lattices",
+    "numbers",
     "order",
     "orders",
     "out",

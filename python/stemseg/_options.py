@@ -42,6 +42,8 @@ def options(keywords: Mapping[str, Any]) -> Options:
             made.extend(seed(value))
         elif name == "marks" and value is not None:
             made.append(("mark", marks(value)))
+        elif name == "merge" and value is not None:
+            made.append(("merge", merged(value)))
         elif name == "roi" and value is not None:
             made.append(("roi", region(value)))
         elif value is None or value is False:
@@ -95,6 +97,19 @@ def marks(value: Mapping[tuple[int, int], int]) -> str:
             f"marks={value!r}: give a dict from pixels to labels, for example {{(120, 340): 2}}"
         ) from error
     return ";".join(f"{row},{col}={label}" for row, col, label in all_marks)
+
+
+def merged(value: Any) -> str:
+    """Groups of labels that become one, as the program writes them."""
+    if isinstance(value, str):
+        return value
+    try:
+        groups = [[int(label) for label in group] for group in value]
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"merge={value!r}: give a list of groups of labels, for example [(2, 3)]"
+        ) from error
+    return ",".join("+".join(map(str, group)) for group in groups)
 
 
 def region(value: Any) -> str:

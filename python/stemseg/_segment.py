@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ def segment(
         True shows a bar of tqdm; a callable is called as ``progress(stage, done, total)``.
     **keywords
         Every option of ``stemseg segment`` that is about the method, with underscores:
-        ``boundary_phases``, ``marks`` (see `Segmentation.refine`), ``preset``, ``descriptor``, ``patch``, ``window``, ``stride``, ``max_points``, ``radius``,
+        ``boundary_phases``, ``marks`` (see `Segmentation.refine`),
+        ``merge`` (see `Segmentation.merge`), ``preset``, ``descriptor``, ``patch``, ``window``, ``stride``, ``max_points``, ``radius``,
         ``inner_stride``, ``folds``, ``axes``, ``reduce``, ``n_components``, ``n_init``, ``border``,
         ``order``, ``nan``, ``outliers``, ``check``, ``image_index``, ``frame`` and others; lengths in px
         or with a unit, pairs as tuples.
@@ -209,7 +210,40 @@ class Segmentation:
                 "refine: this segmentation comes from a pickle or a model; call it on what segment gave"
             )
         given, keywords = self._again
+        if keywords.get("merge") is not None:
+            raise RuntimeError("refine: patterns were merged; call it before, and merge what it gives")
         return run(given, {**keywords, "marks": dict(marks) or None})
+
+    def merge(self, *groups: Iterable[int]) -> Segmentation:
+        """The image segmented again, where some of the patterns are one.
+
+        Parameters
+        ----------
+        *groups : iterables of int
+            Labels that become one, as numbers stood without this. What is left is numbered anew in
+            the order of the smallest labels; boundaries with other patterns stay where they are.
+
+        Returns
+        -------
+        Segmentation
+            Its model finds the same labels in other images.
+
+        Examples
+        --------
+        >>> import stemseg
+        >>> image, _ = stemseg.simulate("polycrystal", grains=3, size=256)
+        >>> found = stemseg.segment(image, 3)
+        >>> found.merge((2, 3)).n_patterns
+        2
+        """
+        if self._again is None:
+            raise RuntimeError(
+                "merge: this segmentation comes from a pickle or a model; call it on what segment gave"
+            )
+        given, keywords = self._again
+        if keywords.get("merge") is not None:
+            raise RuntimeError("merge: patterns were merged; call it on what segment gave before")
+        return run(given, {**keywords, "merge": list(groups) or None})
 
     def _kept(self, name: str, make):
         if name not in self._cache:

@@ -108,7 +108,7 @@ def layers_of(found: Segmentation, like: Any = None) -> list[Layer]:
             "share": [np.nan, *(of["fraction"] for of in found.areas.values())],
             "confidence": [np.nan, *(of["confidence"] for of in found.areas.values())],
         },
-        "metadata": {"stemseg": {"model": found.model, "warnings": found.warnings, "summary": found.summary}},
+        "metadata": {"stemseg": {"found": found, "model": found.model, "warnings": found.warnings, "summary": found.summary}},
     }
     confidence = {"name": f"{name} confidence", "visible": False, "colormap": "viridis", "contrast_limits": (0, 1)}
     return [
@@ -221,6 +221,69 @@ def apply_widget() -> Any:
     run.__annotations__ = {"viewer": Viewer, "image": Image, "patterns": Labels | None, "model": Path}
     tooltip = "model.json, or a result's summary.json; not needed where patterns has a model"
     return magicgui(run, call_button="Apply", model={"mode": "r", "tooltip": tooltip})
+
+
+def marks_of(layer: Any, patterns: Any, label: int = 1) -> dict[tuple[int, int], int]:
+    """The marks that a layer of points or of labels makes on ``patterns``, from row and column to label.
+
+    A point has the label in the column ``label`` of the layer's features, or else ``label``. Of what is
+    painted in a layer of labels, a mark is taken from every square of half a period, the pixel in the
+    middle of what is painted there.
+    """
+    from napari.layers import Points
+
+    def pixel(place: Any) -> tuple[int, int]:
+        row, col = patterns.world_to_data(layer.data_to_world(place))[-2:]
+        return round(float(row)), round(float(col))
+
+    if isinstance(layer, Points):
+        own = layer.features["label"] if "label" in layer.features else [label] * len(layer.data)
+        return {pixel(place): int(of) for place, of in zip(layer.data, own)}
+    painted = np.asarray(layer.data)
+    if painted.ndim != 2:
+        raise ValueError(f"layer '{layer.name}' has {painted.ndim} axes; paint marks on an image")
+    found = patterns.metadata["stemseg"]["found"]
+    side = max(1, round((found.period or 16.0) / 2))
+    spots: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    for row, col in zip(*np.nonzero(painted)):
+        spots.setdefault((int(painted[row, col]), row // side, col // side), []).append((row, col))
+    marks = {}
+    for (of, _, _), pixels in spots.items():
+        away = np.abs(np.array(pixels) - np.mean(pixels, axis=0)).sum(axis=1)
+        marks[pixel(pixels[int(np.argmin(away))])] = of
+    return marks
+
+
+def refine(patterns: Any, layer: Any, label: int = 1) -> Segmentation:
+    """Patterns under the marks of ``layer`` (see `marks_of`), put into the layer ``patterns``.
+
+    Marks always count on what was found without any: those that are taken out of the layer are undone.
+    """
+    about = patterns.metadata.get("stemseg", {})
+    if "found" not in about:
+        raise ValueError(f"layer '{patterns.name}' is not of Segment by symmetry, so it cannot be refined")
+    marks = marks_of(layer, patterns, label)
+    found = about["found"].refine(marks) if marks else about["found"]
+    (data, made, _), _ = layers_of(found, patterns)
+    patterns.data, patterns.colormap, patterns.features = data, made["colormap"], made["features"]
+    patterns.metadata = {**patterns.metadata, "stemseg": {**made["metadata"]["stemseg"], "found": about["found"]}}
+    return found
+
+
+def refine_widget() -> Any:
+    """Patterns corrected by points, or by a few painted pixels."""
+    from magicgui import magicgui
+    from napari.layers import Labels, Layer
+    from napari.utils.notifications import show_info
+
+    def run(patterns, marks, label: int = 1) -> None:
+        found = refine(patterns, marks, label)
+        if found.notes:
+            show_info(found.notes[-1])
+
+    run.__annotations__ = {"patterns": Labels, "marks": Layer, "label": int}
+    tooltip = "of points without a feature named label; the number after the last makes a new pattern"
+    return magicgui(run, call_button="Refine", label={"min": 1, "max": 254, "tooltip": tooltip})
 
 
 def write_labels(path: str, layers: list[Layer]) -> list[str]:

@@ -64,6 +64,40 @@ def test_results_become_layers(viewer, scene, found):
     assert stemseg.napari.pixel_size_of(viewer.add_image(scene[0])) is None
 
 
+def test_marks_in_layers_refine_patterns(viewer):
+    image, truth = stemseg.simulate("polycrystal", grains=3, size=256, random_state=4)
+    two = stemseg.segment(image, 2, device="cpu")
+    place = {"scale": (0.02, 0.02), "translate": (1.0, 2.0)}
+    grains = viewer.add_image(image, name="grains", **place)
+    (data, about, _), _ = stemseg.napari.layers_of(two, grains)
+    patterns = viewer.add_labels(data, **about)
+    three = two.refine({(128, 128): 3})
+    # A point lies in the world, with a label of its own or that of the widget.
+    world = [1.0 + 0.02 * 128, 2.0 + 0.02 * 128]
+    for points, label in (
+        (viewer.add_points([world], features={"label": [3]}), 1),
+        (viewer.add_points([[128, 128]], **place), 3),
+    ):
+        assert stemseg.napari.marks_of(points, patterns, label) == {(128, 128): 3}
+        stemseg.napari.refine(patterns, points, label)
+        np.testing.assert_array_equal(patterns.data, three.labels)
+    assert patterns.metadata["stemseg"]["model"] == three.model
+    np.testing.assert_allclose(patterns.get_color(3)[:3], three.colours[3], atol=0.01)
+    # Painted: a mark for each half period, in what is painted.
+    painted = np.zeros(image.shape, np.uint8)
+    painted[126:131, 125:132] = 3
+    painted[40, 200] = truth[40, 200]
+    layer = viewer.add_labels(painted, **place)
+    marks = stemseg.napari.marks_of(layer, patterns)
+    assert 2 <= len(marks) <= 5 and all(painted[at] == label for at, label in marks.items())
+    # Without marks everything is as it was found.
+    layer.data = np.zeros_like(painted)
+    stemseg.napari.refine(patterns, layer)
+    np.testing.assert_array_equal(patterns.data, two.labels)
+    with pytest.raises(ValueError, match="Segment by symmetry"):
+        stemseg.napari.refine(viewer.add_labels(painted), layer)
+
+
 def test_samples_and_writers(viewer, found, tmp_path):
     (image, about, _), (truth, own, _) = stemseg.napari.twins()
     assert viewer.add_image(image, **about).name == "twins" and viewer.add_labels(truth, **own).data.max() >= 2
@@ -95,6 +129,14 @@ viewer.window.add_dock_widget(apply, name="Apply")
 apply.image.value, apply.patterns.value = viewer.layers[0], viewer.layers[1]
 apply()
 np.testing.assert_array_equal(viewer.layers[3].data, expected.model.predict(image, pixel_size=0.02))
+refine = stemseg.napari.refine_widget()
+viewer.window.add_dock_widget(refine, name="Refine")
+viewer.add_points([[20, 20]], name="marks", scale=(0.02, 0.02), features={"label": [2]})
+refine.patterns.value, refine.marks.value = viewer.layers[1], viewer.layers["marks"]
+refine()
+np.testing.assert_array_equal(viewer.layers[1].data, expected.refine({(20, 20): 2}).labels)
+viewer.layers.remove("marks")
+viewer.layers[1].data = expected.labels
 widget()
 widget[-1].changed.emit(True)  # Cancel
 until = time.time() + 5

@@ -12,13 +12,14 @@ const CHUNK: usize = 4096;
 /// Membership of each point in the cluster of its label, `[N]`, 0 to 1: the
 /// softmax over clusters of `-d^2 / 2`, with `d^2` the squared distance from the
 /// centroid in units of the pooled within-cluster `variance` of each feature
-/// (`points` `[N, q]`, `variance` `[q]`). Of the membership in each cluster (row) that share
-/// is one in another (column) which `mixing` says.
+/// (`points` `[N, q]`, `variance` `[q]`). Clusters are, or are parts of, the patterns
+/// `pattern_of` them; of the membership in each pattern (row) that share is one in another (column)
+/// which `mixing` says.
 pub fn memberships(
     points: ArrayView2<'_, f32>,
     clustering: &Clustering,
     variance: &Array1<f64>,
-    mixing: &Mixing,
+    (mixing, pattern_of): (&Mixing, &[usize]),
 ) -> Vec<f32> {
     let weight = variance.mapv(|v| if v > 0.0 { 0.5 / v } else { 0.0 });
     clustering
@@ -33,10 +34,11 @@ pub fn memberships(
                 terms.map(|((&p, c), w)| (f64::from(p) - c).powi(2) * w).sum()
             };
             let own = exponent(label as usize);
+            let pattern = pattern_of[label as usize];
             let (mut mixed, mut all) = (0.0, 0.0);
-            for c in 0..clustering.centroids.nrows() {
+            for (c, &other) in pattern_of.iter().enumerate() {
                 let likelihood = (own - exponent(c)).exp();
-                mixed += likelihood * f64::from(mixing.share(c, label as usize));
+                mixed += likelihood * f64::from(mixing.share(other, pattern));
                 all += likelihood;
             }
             (mixed / all) as f32
@@ -141,7 +143,7 @@ mod tests {
     fn membership_is_the_softmax_of_scaled_distances() {
         let (points, clustering) = clustering();
         let variance = within_variance(points.view(), &clustering);
-        let found = memberships(points.view(), &clustering, &variance, &Mixing::none());
+        let found = memberships(points.view(), &clustering, &variance, (&Mixing::none(), &[0, 1]));
         let variance = 29.0_f64 / 5.0;
         let expected =
             |x: f64| 1.0 / (1.0 + ((x * x - (x - 10.0).powi(2)) / (2.0 * variance)).exp());
@@ -151,7 +153,7 @@ mod tests {
         assert!((found[4] - 0.5).abs() < 1e-6, "half-way");
         let mixing = Mixing::of(ndarray::array![[0.75, 0.25], [0.25, 0.75]]);
         let variance = within_variance(points.view(), &clustering);
-        let mixed = memberships(points.view(), &clustering, &variance, &mixing);
+        let mixed = memberships(points.view(), &clustering, &variance, (&mixing, &[0, 1]));
         assert!(mixed.iter().zip(&found).all(|(m, f)| (m - (0.25 + 0.5 * f)).abs() < 1e-6));
     }
 

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::cluster::split::CLEAR;
 use crate::image::gaussian;
-use crate::labels::regions;
+use crate::labels::distance;
 use crate::plan::automatic;
 use crate::sites::Sites;
 
@@ -180,6 +180,23 @@ impl Gaps {
         Mixing { shares: Some(shares), certain: narrow }
     }
 
+    /// The same where patterns are, or are parts of, those that `pattern_of` says: these lie as far
+    /// apart as the nearest of their parts.
+    pub(crate) fn merged(&self, pattern_of: &[usize]) -> Self {
+        let count = pattern_of.iter().max().map_or(0, |last| last + 1);
+        let nearest = |parts: &Array2<f64>| {
+            let mut least = Array2::from_elem((count, count), f64::INFINITY);
+            for ((one, other), &separation) in parts.indexed_iter() {
+                let [one, other] = [one, other].map(|part| pattern_of[part]);
+                if one != other {
+                    least[(one, other)] = separation.min(least[(one, other)]);
+                }
+            }
+            least
+        };
+        Self { separations: self.separations.as_ref().map(nearest) }
+    }
+
     /// The same with the pattern that was `order[i]` in place `i`.
     pub(crate) fn reordered(&self, order: &[usize]) -> Self {
         let turned = |all: &Array2<f64>| all.select(Axis(0), order).select(Axis(1), order);
@@ -228,7 +245,7 @@ impl Field {
     fn inside(&self, pattern: usize) -> Inside {
         let own = self.label.mapv(|label| label == Some(pattern));
         let others = self.label.mapv(|label| label.is_some_and(|label| label != pattern));
-        let depth = regions::distance(&others);
+        let depth = distance::distance(&others);
         let deep = |at| depth.as_ref().is_none_or(|depth: &Array2<f32>| depth[at] > self.radius);
         let core = Array2::from_shape_fn(own.dim(), |at| own[at] && deep(at));
         let count = |of: &Array2<bool>| of.iter().filter(|&&there| there).count();
@@ -238,7 +255,7 @@ impl Field {
             core: if has_core { core } else { own.clone() },
             has_core,
             deep: inner as f64 / all.max(1) as f64,
-            away: regions::distance(&own),
+            away: distance::distance(&own),
             own,
         }
     }

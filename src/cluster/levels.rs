@@ -17,7 +17,7 @@ use ndarray::{Array2, ArrayView2, Zip, s};
 use serde::Serialize;
 
 use crate::image::gaussian;
-use crate::labels::regions;
+use crate::labels::distance;
 
 /// Standard deviation that features are smoothed with, depth of a core, and how far from the
 /// boundary a site still shows what happens there, px of the resampled image.
@@ -101,7 +101,7 @@ pub(crate) fn division(
     stride: f64,
 ) -> Option<Division> {
     // Only the rows and columns of the region are looked at.
-    let (rows, cols) = regions::bounds(present)?;
+    let (rows, cols) = distance::bounds(present)?;
     let window = Window { first: [rows.start, cols.start], whole: feature.dim(), stride };
     let part = s![rows, cols];
     let present = present.slice(part);
@@ -172,7 +172,7 @@ impl Core {
     /// they are too few.
     fn new(own: Array2<bool>, smooth: &Array2<f32>, window: Window) -> Option<Self> {
         let radius = CORE / window.stride;
-        let depth = regions::depth(&own);
+        let depth = distance::depth(&own);
         let (mut values, mut places, mut inside) = (Vec::new(), Vec::new(), 0);
         for ((r, c), _) in own.indexed_iter().filter(|(_, own)| **own) {
             if f64::from(depth[(r, c)]) > radius {
@@ -222,7 +222,7 @@ impl Class {
     /// The feature `raw`, unsmoothed, of this side of the boundary with `other`.
     fn side(&self, other: &Self, raw: &Array2<f32>, window: Window) -> Side {
         let stride = window.stride;
-        let depth = regions::distance(&other.own).expect("a class has sites");
+        let depth = distance::distance(&other.own).expect("a class has sites");
         let inside = |at| window.border(at) as f64 > (CORE / stride).ceil();
         let own = |at: &(usize, usize)| self.own[*at] && inside(*at);
         let (mut near, mut count, mut line) = (0.0, 0, Line::default());

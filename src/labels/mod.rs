@@ -2,5 +2,6 @@
 //! the boundaries between patterns.
 
 pub mod boundary;
+pub(crate) mod distance;
 pub mod label_map;
 pub mod regions;

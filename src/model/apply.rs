@@ -61,6 +61,7 @@ impl Model {
         let known = Known {
             pca: self.pca(),
             centroids: self.centroids(),
+            labels: self.labels(),
             within_variance: self.within_variance.iter().copied().collect(),
             gaps: &self.gaps(),
         };
@@ -77,8 +78,9 @@ impl Model {
     pub fn plan(&self, micrograph: &Micrograph, scale: Scale) -> Result<(Plan, Repetition)> {
         let own = automatic::period(micrograph);
         let sampling = self.sampling(micrograph.pixel_size(), own, scale)?;
-        // Marks speak of pixels of the image that it was fitted to.
-        let params = Params { sampling, marks: Vec::new(), ..self.parameters.clone() };
+        // Marks speak of pixels of the image that it was fitted to, and patterns have their labels.
+        let (marks, relabel) = Default::default();
+        let params = Params { sampling, marks, relabel, ..self.parameters.clone() };
         let plan = Plan::new(params, micrograph)?;
         self.check_channels(&plan)?;
         let given = sampling.map(|sampling| sampling.period).filter(|_| scale != Scale::Own);

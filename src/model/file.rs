@@ -72,12 +72,15 @@ fn check(model: &Model) -> Result<(), String> {
     if k == 0 || q == 0 {
         return Err("it holds no pattern".into());
     }
+    let mut last = 0;
     for (i, pattern) in model.patterns.iter().enumerate() {
         same("centroid", pattern.centroid.len(), q)?;
         same("separation", pattern.separation.len(), k)?;
-        if usize::from(pattern.label) != i + 1 {
+        // Of those that were merged, several have one.
+        if ![last, last + 1].contains(&pattern.label) || pattern.label == 0 {
             return Err(format!("pattern {} has the label {}", i + 1, pattern.label));
         }
+        last = pattern.label;
     }
     let numbers = model.mean.iter().chain(model.components.iter().flatten());
     let numbers = numbers.chain(model.patterns.iter().flat_map(|p| &p.centroid));

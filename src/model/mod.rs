@@ -6,7 +6,7 @@ mod file;
 use std::ops::Range;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayView1, s};
+use ndarray::{Array1, Array2, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::Result;
 use crate::cluster::gap::Gaps;
 use crate::image::micrograph::PixelSize;
 use crate::pipeline::{Patterns, Segmentation};
-use crate::plan::{Params, Plan};
+use crate::plan::{Params, Plan, Relabelling};
 use crate::reduce::pca::{Explained, Pca};
 
 pub use apply::Scale;
@@ -75,7 +75,7 @@ pub struct Model {
     pub explained_variance_ratio: Vec<f64>,
     /// Variance of each feature about the centroids, pooled, `[q]`.
     pub within_variance: Vec<f64>,
-    /// The patterns by label, 1 to k.
+    /// The patterns by label, 1 to k; several that have one label were merged.
     pub patterns: Vec<Pattern>,
 }
 
@@ -93,8 +93,8 @@ pub struct Pattern {
     pub centroid: Vec<f64>,
     /// Share of the image, or images, that it covered.
     pub fraction: f64,
-    /// How far it lies from the pattern of each label, `[k]`, in the spread of the two; nothing
-    /// for itself, and where there were too many patterns to compare.
+    /// How far it lies from each of the patterns, in their order, in the spread of the two;
+    /// nothing for itself, and where there were too many patterns to compare.
     pub separation: Vec<Option<f64>>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Learned<'a> {
     /// Label of each cluster, and the share of the pixels that it covers, `[k]`.
     pub(crate) labels: &'a [u16],
     pub(crate) fractions: Vec<f64>,
-    /// How far the patterns lie apart, by label, `[k, k]`.
+    /// How far the clusters lie apart in the order of their labels, `[k, k]`.
     pub(crate) separations: Option<Array2<f64>>,
     /// Period of the crystals, px.
     pub(crate) period: Option<f64>,
@@ -124,16 +124,23 @@ impl Model {
         if let Some(model) = &found.model {
             return (**model).clone();
         }
-        let Patterns { clustering, map, columns, within_variance, gaps, .. } = patterns;
+        let Patterns { clustering, map, columns, within_variance, gaps, parts, .. } = patterns;
         let fraction = |&label: &u16| map.areas[usize::from(label) - 1].fraction;
+        let (centroids, labels, fractions, gaps) = match parts {
+            Some(parts) => (&parts.centroids, &parts.labels, parts.fractions.clone(), &parts.gaps),
+            None => {
+                let fractions = map.label_of.iter().map(fraction).collect();
+                (&clustering.centroids, &map.label_of, fractions, gaps)
+            }
+        };
         Self::of(Learned {
             plan: &found.plan,
             pca: &found.pca,
             columns: columns.clone(),
-            centroids: &clustering.centroids,
+            centroids,
             within_variance,
-            labels: &map.label_of,
-            fractions: map.label_of.iter().map(fraction).collect(),
+            labels,
+            fractions,
             separations: gaps.separations().map(|all| all.to_owned()),
             period: found.repetition.and_then(|repeats| repeats.period_px),
             pixel_size,
@@ -148,14 +155,16 @@ impl Model {
             let known = learned.separations.as_ref().map(|all| all[(one, other)]);
             known.filter(|separation| separation.is_finite())
         };
-        let of_label = |((&label, centroid), &fraction): ((&u16, ArrayView1<'_, f64>), &f64)| {
-            let own = usize::from(label) - 1;
-            let separation = (0..clusters).map(|other| separation(own, other)).collect();
-            Pattern { label, name: None, centroid: centroid.to_vec(), fraction, separation }
+        let mut order: Vec<usize> = (0..clusters).collect();
+        order.sort_by_key(|&cluster| labels[cluster]);
+        let pattern = |(place, &cluster): (usize, &usize)| Pattern {
+            label: labels[cluster],
+            name: None,
+            centroid: centroids.row(cluster).to_vec(),
+            fraction: learned.fractions[cluster],
+            separation: (0..clusters).map(|other| separation(place, other)).collect(),
         };
-        let all = labels.iter().zip(centroids.rows()).zip(&learned.fractions);
-        let mut patterns: Vec<Pattern> = all.map(of_label).collect();
-        patterns.sort_by_key(|pattern| pattern.label);
+        let patterns: Vec<Pattern> = order.iter().enumerate().map(pattern).collect();
         // The features that this number of clusters has.
         let explained = &pca.report;
         let components = pca.components.slice(s![columns.clone(), ..]);
@@ -175,9 +184,38 @@ impl Model {
         }
     }
 
-    /// Number of patterns, k.
+    /// Number of patterns, k: of those that were merged one.
     pub fn clusters(&self) -> usize {
-        self.patterns.len()
+        self.patterns.last().map_or(0, |pattern| pattern.label.into())
+    }
+
+    /// Label of each of the [`patterns`](Self::patterns).
+    pub fn labels(&self) -> Vec<u16> {
+        self.patterns.iter().map(|pattern| pattern.label).collect()
+    }
+
+    /// What its user calls the pattern of this label.
+    pub fn name(&self, label: u16) -> Option<&str> {
+        let mut own = self.patterns.iter().filter(|pattern| pattern.label == label);
+        own.find_map(|pattern| pattern.name.as_deref())
+    }
+
+    /// The same where some of the patterns are one, or are numbered anew.
+    ///
+    /// # Errors
+    /// As [`Relabelling::labels`].
+    pub fn relabelled(mut self, relabel: &Relabelling) -> Result<Self> {
+        let labels = relabel.labels(self.clusters())?;
+        let new = |pattern: &Pattern| labels[usize::from(pattern.label) - 1];
+        let mut order: Vec<usize> = (0..self.patterns.len()).collect();
+        order.sort_by_key(|&place| new(&self.patterns[place]));
+        let pattern = |&place: &usize| {
+            let old = &self.patterns[place];
+            let separation = order.iter().map(|&other| old.separation[other]).collect();
+            Pattern { label: new(old), separation, ..old.clone() }
+        };
+        self.patterns = order.iter().map(pattern).collect();
+        Ok(self)
     }
 
     /// The map from descriptors to features.
@@ -195,13 +233,13 @@ impl Model {
         }
     }
 
-    /// Centroids in the order of the labels, `[k, q]`; row 0 is label 1.
+    /// Centroids of the [`patterns`](Self::patterns), `[patterns, q]`.
     pub fn centroids(&self) -> Array2<f64> {
         let (k, q) = (self.patterns.len(), self.components.len());
         Array2::from_shape_fn((k, q), |(p, c)| self.patterns[p].centroid[c])
     }
 
-    /// How far the patterns lie apart, by label.
+    /// How far the [`patterns`](Self::patterns) lie apart.
     pub fn gaps(&self) -> Gaps {
         let k = self.patterns.len();
         let compared =
@@ -215,8 +253,10 @@ impl Model {
     /// The same with names for the patterns of labels 1, 2 and on.
     #[must_use]
     pub fn with_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        for (pattern, name) in self.patterns.iter_mut().zip(names) {
-            pattern.name = Some(name.into());
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        for pattern in &mut self.patterns {
+            let name = names.get(usize::from(pattern.label) - 1).cloned();
+            pattern.name = name.or_else(|| pattern.name.take());
         }
         self
     }

@@ -14,7 +14,6 @@ use ndarray::{ArcArray2, Array2, Array3, ArrayView3, Axis};
 use rayon::prelude::*;
 
 use super::Describing;
-use crate::Result;
 use crate::backend::Backend;
 use crate::cluster::gap::Mixing;
 use crate::image::micrograph::Micrograph;
@@ -24,6 +23,7 @@ use crate::model::Model;
 use crate::plan::{Labels, Outline, Plan, automatic};
 use crate::progress::Progress;
 use crate::reduce::pca::Pca;
+use crate::{Error, Result};
 
 /// What labels frames of one size by one model.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub struct Frames {
     model: Model,
     pca: Pca,
     centroids: Array2<f64>,
+    /// Which pattern each of them is, or is a part of, and whether there are parts.
+    pattern_of: Vec<usize>,
+    merged: bool,
     variance: f64,
     mixing: Mixing,
     smoothing: Smoothing,
@@ -76,11 +79,15 @@ impl Frames {
             Labels::Interpolated { smooth, least_confidence } => (smooth, least_confidence),
         };
         let within = &model.within_variance;
+        let pattern_of: Vec<usize> =
+            model.labels().iter().map(|&label| usize::from(label) - 1).collect();
         Ok(Self {
             pca: model.pca(),
             centroids: model.centroids(),
             variance: within.iter().sum::<f64>() / within.len().max(1) as f64,
-            mixing: model.gaps().mixing(1.0),
+            mixing: model.gaps().merged(&pattern_of).mixing(1.0),
+            merged: model.clusters() < model.patterns.len(),
+            pattern_of,
             smoothing: automatic::smoothing(smooth, whole.sites().grid().stride),
             least,
             whole,
@@ -120,7 +127,8 @@ impl Frames {
     /// The same under other `centroids` `[k, q]`, and what surely belongs to each pattern.
     ///
     /// # Errors
-    /// As [`segment`](super::segment).
+    /// As [`segment`](super::segment); [`Error::Parameter`] for a model whose patterns were merged:
+    /// what surely belongs to one of them has no one mean.
     ///
     /// # Panics
     /// For other numbers of patterns or features than those of the model.
@@ -132,6 +140,10 @@ impl Frames {
         (backend, progress): (&dyn Backend, &dyn Progress),
     ) -> Result<(SiteMemberships, Surely)> {
         assert_eq!(centroids.dim(), self.centroids.dim(), "centroids of the model's patterns");
+        if self.merged {
+            let reason = "patterns that were merged cannot follow changes; take the model before";
+            return Err(Error::parameter("model", "merged", reason));
+        }
         let features = self.features(frame, plan, backend, progress)?;
         let found = self.scored(&features, plan, centroids);
         let surely = surely(&features, plan, &found.maps);
@@ -159,6 +171,7 @@ impl Frames {
         let points = plan.sites().keep_active(features);
         let scores = regions::scores(points.view(), centroids, self.variance);
         let strangeness = self.strangeness(&scores);
+        let scores = regions::merged(scores.view(), &self.pattern_of);
         let mut maps = on_grid(scores.view(), plan.sites());
         self.smoothing.average(&mut maps);
         SiteMemberships { maps, strangeness }

@@ -35,8 +35,10 @@ pub(crate) struct Clusters<'a> {
     pub(crate) numbering: &'a Numbering,
     /// How far the clusters lie apart.
     pub(crate) gaps: Apart<'a>,
-    /// Sites whose cluster is known.
+    /// Sites whose pattern is known.
     pub(crate) held: &'a [Held],
+    /// Which pattern each cluster is, or is a part of; nothing where each is its own.
+    pub(crate) pattern_of: Option<&'a [usize]>,
 }
 
 /// How it is known how far clusters lie apart.
@@ -71,21 +73,30 @@ impl Clusters<'_> {
         let canvas = Canvas { held: self.held, ..plan.canvas(self.numbering, absent) };
         let Self { points, clustering, within_variance, .. } = *self;
         let clusters = clustering.centroids.nrows();
+        let patterns_of =
+            self.pattern_of.map_or_else(|| (0..clusters).collect(), <[usize]>::to_vec);
+        let count = patterns_of.iter().max().map_or(0, |last| last + 1);
         let (map, memberships, gaps) = match plan.params().labels {
             Labels::Nearest => {
-                let map = LabelMap::new(&clustering.labels, clusters, canvas);
-                let count = plan.sites().grid().count;
+                let pattern = |&cluster: &u32| patterns_of[cluster as usize] as u32;
+                let patterns: Vec<u32> = clustering.labels.iter().map(pattern).collect();
+                let map = LabelMap::new(&patterns, count, canvas);
+                let grid = plan.sites().grid().count;
                 let patterns =
-                    Array2::from_shape_fn((count.rows, count.cols), |at| map.cluster_at(at));
+                    Array2::from_shape_fn((grid.rows, grid.cols), |at| map.cluster_at(at));
                 let gaps = self.gaps(&patterns, plan);
-                let mixing = gaps.mixing(certain);
+                let mixing = (&gaps.mixing(certain), &patterns_of[..]);
                 let memberships =
-                    confidence::memberships(points, clustering, within_variance, &mixing);
+                    confidence::memberships(points, clustering, within_variance, mixing);
                 (map, memberships, gaps)
             }
             Labels::Interpolated { smooth, least_confidence } => {
                 let variance = within_variance.mean().unwrap_or_default();
                 let scores = regions::scores(points, &clustering.centroids, variance);
+                let scores = match self.pattern_of {
+                    Some(pattern_of) => regions::merged(scores.view(), pattern_of),
+                    None => scores,
+                };
                 let smoothing = automatic::smoothing(smooth, plan.sites().grid().stride);
                 let limits = (smoothing, least_confidence);
                 let mut gaps = None;

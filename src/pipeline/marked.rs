@@ -108,6 +108,7 @@ impl Marked {
             numbering: &Numbering::Given(self.labels.clone()),
             gaps: Apart::Measured(None),
             held: &self.held,
+            pattern_of: None,
         };
         let labelled = clusters.label(plan, micrograph.absent(), repetition);
         let columns = number.columns.clone();

@@ -8,6 +8,7 @@ pub mod frames;
 pub(crate) mod label;
 pub mod many;
 mod marked;
+mod merged;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ use fit::{Fitted, Found};
 use label::{Apart, Clusters, Labelled};
 use marked::Marked;
 pub use marked::{NextMark, next_mark};
+pub(crate) use merged::Parts;
+use merged::Where;
 
 pub use describe::{BAND_BYTES, Describing, bands};
 pub(crate) use describe::{MOST_KEPT, summed};
@@ -99,6 +102,8 @@ pub struct Patterns {
     pub gaps: Gaps,
     /// Why the labels may be wrong.
     pub warnings: Vec<Warning>,
+    /// What they were before some became one, or they were numbered anew.
+    pub(crate) parts: Option<Parts>,
 }
 
 /// Wall-clock time of the stages.
@@ -178,6 +183,7 @@ pub fn segment(
             numbering: &Numbering::Order(plan.params().order),
             gaps: Apart::Measured(number.clarities.as_ref()),
             held: &[],
+            pattern_of: None,
         };
         let repetition = also.repetition.as_ref();
         let labelled = clusters.label(&plan, micrograph.absent(), repetition);
@@ -185,12 +191,22 @@ pub fn segment(
         results.push(labelled.patterns(clustering, within_variance, columns, &plan, repetition));
         timings.upsample += clock.lap();
     }
+    let mut held = Vec::new();
     if let (Some(evidence), [before]) = (evidence, &results[..]) {
         progress.stage("marks");
         let marked = Marked::new(&evidence, before, &mut sites, progress)?;
         results = vec![marked.patterns(&plan, micrograph, backend, also.repetition.as_ref())?];
-        (features, pca) = (marked.features, marked.found.pca);
+        (features, pca, held) = (marked.features, marked.found.pca, marked.held);
         timings.cluster += clock.lap();
+    }
+    if let ([before], false) = (&results[..], plan.params().relabel.is_none()) {
+        let points = plan.sites().keep_active(&features);
+        let points = points.slice(s![.., before.columns.clone()]);
+        let (absent, repetition) = (micrograph.absent(), also.repetition.as_ref());
+        let place = Where { plan: &plan, absent, repetition };
+        let points = points.as_standard_layout();
+        results = vec![merged::relabelled(before, points.view(), &held, place)?];
+        timings.upsample += clock.lap();
     }
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
@@ -219,11 +235,12 @@ fn work_since(before: Option<DeviceWork>, backend: &dyn Backend) -> Option<Devic
 pub(crate) struct Known<'a> {
     /// The map from descriptors to features.
     pub(crate) pca: Pca,
-    /// Centres of the patterns by label from 1 on, `[k, q]`.
+    /// Centres of the patterns, or of their parts, `[parts, q]`, and the label of each.
     pub(crate) centroids: Array2<f64>,
+    pub(crate) labels: Vec<u16>,
     /// Variance of each feature about them, pooled, `[q]`.
     pub(crate) within_variance: Array1<f64>,
-    /// How far they lie apart, by label.
+    /// How far they lie apart.
     pub(crate) gaps: &'a Gaps,
 }
 
@@ -245,13 +262,13 @@ pub(crate) fn predict(
     progress.stage("describe");
     let image = plan.image(micrograph)?;
     let mut sites = Describing::new(image.view(), &plan, backend)?;
-    let Known { pca, centroids, within_variance, gaps } = known;
+    let Known { pca, centroids, labels, within_variance, gaps } = known;
     let features = sites.features(&pca, progress)?;
     timings.describe = clock.lap();
 
     progress.stage("cluster");
     let points = plan.sites().keep_active(&features);
-    let numbering = Numbering::Given((1..=centroids.nrows() as u16).collect());
+    let numbering = Numbering::Given(labels.clone());
     let clustering = kmeans::assign(points.view(), centroids, backend)?;
     timings.cluster = clock.lap();
     let found = Clusters {
@@ -261,11 +278,18 @@ pub(crate) fn predict(
         numbering: &numbering,
         gaps: Apart::Known(gaps),
         held: &[],
+        pattern_of: None,
     };
-    let labelled = found.label(&plan, micrograph.absent(), also.repetition.as_ref());
     let (columns, repetition) = (0..points.ncols(), also.repetition.as_ref());
-    let mut results =
-        vec![labelled.patterns(clustering, within_variance, columns, &plan, repetition)];
+    let place = Where { plan: &plan, absent: micrograph.absent(), repetition };
+    let several = (1..).zip(&labels).any(|(number, label)| number != *label);
+    let mut results = vec![match several {
+        true => merged::patterns(found, (&labels, gaps), columns, place),
+        false => {
+            let labelled = found.label(&plan, micrograph.absent(), repetition);
+            labelled.patterns(clustering, within_variance, columns, &plan, repetition)
+        }
+    }];
     timings.upsample = clock.lap();
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
@@ -305,6 +329,7 @@ impl Labelled {
             separability,
             gaps,
             warnings,
+            parts: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod automatic;
 mod outline;
 mod params;
+mod relabelling;
 
 use ndarray::{ArcArray2, CowArray, Ix2};
 
@@ -19,6 +20,7 @@ use crate::{Error, Result};
 pub use self::outline::Outline;
 pub(crate) use self::params::FAMILY_COMPONENTS;
 pub use self::params::{Border, Components, Labels, MOST_CHOSEN, Mark, Order, Params, Reduce};
+pub use self::relabelling::Relabelling;
 
 /// Everything a run needs in addition to pixels.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::levels::Strips;
 use crate::descriptor::FamilyParams;
 use crate::image::sampling::Sampling;
+use crate::plan::Relabelling;
 pub use crate::reduce::pca::Components;
 use crate::{Error, Result};
 
@@ -134,6 +135,9 @@ pub struct Params {
     /// Pixels whose pattern is known, of the one image that is segmented.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
+    /// Which patterns are one, and how they are numbered then.
+    #[serde(default, skip_serializing_if = "Relabelling::is_none")]
+    pub relabel: Relabelling,
     /// Restarts of k-means, of which one is kept.
     pub restarts: usize,
     /// Seed of every random choice.
@@ -170,6 +174,7 @@ impl Default for Params {
             most_clusters: MOST_CHOSEN,
             boundary_phases: false,
             marks: Vec::new(),
+            relabel: Relabelling::default(),
             restarts: 10,
             seed: 0,
             border: Border::default(),
@@ -216,11 +221,11 @@ impl Params {
         }
     }
 
-    /// These for one of the results, which has this number of `clusters`. Where there are marks they speak of
+    /// These for one of the results, which has this number of `clusters`. Marks and new labels speak of
     /// the number that there was without, which stays.
     #[must_use]
     pub fn of_result(&self, clusters: usize) -> Self {
-        let clusters = match self.marks.is_empty() {
+        let clusters = match self.marks.is_empty() && self.relabel.is_none() {
             true => vec![clusters],
             false => self.clusters.clone(),
         };
@@ -284,6 +289,11 @@ impl Params {
             return Err(Error::parameter("boundary-phases", "true", reason));
         }
         self.check_marks()?;
+        self.relabel.check()?;
+        if !self.relabel.is_none() && self.clusters.len() > 1 {
+            let reason = "patterns of one number of `clusters` are merged; give one";
+            return Err(Error::parameter("merge", &self.relabel, reason));
+        }
         if !(1..=LARGEST_CHOSEN).contains(&self.most_clusters) {
             let reason = format!("from 1 to {LARGEST_CHOSEN} patterns can be looked for");
             return Err(Error::parameter(

@@ -70,6 +70,8 @@ pub enum Code {
     NoGap,
     /// Labels follow the rows of the scan, or the side where it starts.
     ScanRows,
+    /// The scan stretches or shears the image.
+    ScanDistortion,
     /// A good part of the image holds no data.
     NoData,
     /// The device failed on the way, and another one went on.
@@ -88,6 +90,7 @@ impl Code {
             Self::Slivers => "slivers",
             Self::NoGap => "no-gap",
             Self::ScanRows => "scan-rows",
+            Self::ScanDistortion => "scan-distortion",
             Self::NoData => "no-data",
             Self::DeviceFailed => "device-failed",
         }
@@ -135,6 +138,7 @@ mod tests {
             Slivers,
             NoGap,
             ScanRows,
+            ScanDistortion,
             NoData,
             DeviceFailed,
         ] {

@@ -54,6 +54,7 @@ impl Patterns<'_> {
             numbering: &Numbering::Order(self.plan.params().order),
             gaps: Apart::Measured(self.clarities),
             held: &[],
+            pattern_of: None,
         };
         let own = own.label(self.plan, absent, None);
         // Clusters in the order of their labels, so that these stay.
@@ -65,6 +66,7 @@ impl Patterns<'_> {
             numbering: &Numbering::Given((1..=centroids.nrows() as u16).collect()),
             gaps: Apart::Known(&own.gaps),
             held: &[],
+            pattern_of: None,
         };
         let other = other.label(self.plan, absent, None);
         Ok(match (own.map.scores(), other.map.scores(), self.plan.params().labels) {

@@ -42,6 +42,7 @@ Examples:
   stemseg segment grain.npy -k 2,3 --out r    two and three patterns, in r/k2 and r/k3
   stemseg apply --model grain.stemseg b.npy   the same patterns and labels in another image
   stemseg refine grain.stemseg --mark 9,40=2  corrected where the label of a pixel is known
+  stemseg relabel grain.stemseg --merge 2+3   two of its patterns taken for one
   stemseg series film.tif -k 2                a labelled film, and how fast its boundaries move
   stemseg info grain.npy --lattice            what the file holds, and the crystal lattices in it
   stemseg devices                             the GPUs, and the one that is used
@@ -66,6 +67,7 @@ enum Command {
     Segment(Box<segment::Args>),
     Apply(Box<segment::ApplyArgs>),
     Refine(Box<segment::RefineArgs>),
+    Relabel(Box<segment::RelabelArgs>),
     Series(Box<series::Args>),
     Verify(Box<verify::Args>),
     Info(Box<info::Args>),
@@ -85,6 +87,7 @@ fn command() -> clap::Command {
         .mut_subcommand("segment", |segment| brief(segment.mut_args(unlike)))
         .mut_subcommand("apply", brief)
         .mut_subcommand("refine", |refine| brief(segment::refine_arguments(refine)))
+        .mut_subcommand("relabel", |relabel| brief(segment::relabel_arguments(relabel)))
         // A film takes all frames.
         .mut_subcommand("series", |series| {
             brief(series.mut_args(unlike)).mut_arg("frame", |arg| arg.hide(true))
@@ -121,7 +124,7 @@ fn check_model(command: &mut clap::Command, matches: &ArgMatches) -> Result<(), 
 /// Hides from `-h`, which fits a screen, what is not needed every day.
 fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
     const HEADINGS: [&str; 4] = ["Descriptor", "Clustering", "Label map", "Pictures and report"];
-    const ARGS: [&str; 13] = [
+    const ARGS: [&str; 14] = [
         "boundary_phases",
         "check",
         "known_lattice",
@@ -129,6 +132,7 @@ fn only_in_long_help(arg: clap::Arg) -> clap::Arg {
         "least_region",
         "marks",
         "mask_invert",
+        "merge",
         "nan",
         "no_lattices",
         "outliers",
@@ -232,6 +236,7 @@ fn prepared(command: &Command) -> Result<(), Failure> {
         Command::Segment(args) => &args.run.talk,
         Command::Apply(args) => &args.run.talk,
         Command::Refine(args) => &args.run.talk,
+        Command::Relabel(args) => &args.run.talk,
         Command::Dynamics(args) => &args.talk,
         Command::Series(args) => &args.talk,
         Command::Simulate(args) => &args.talk,
@@ -251,6 +256,7 @@ fn carry_out(command: &Command) -> Result<(), Failure> {
         Command::Segment(args) => segment::run(args),
         Command::Apply(args) => segment::apply(args),
         Command::Refine(args) => segment::refine(args),
+        Command::Relabel(args) => segment::relabel(args),
         Command::Dynamics(args) => dynamics::run(args),
         Command::Series(args) => series::run(args),
         Command::Simulate(args) => simulate::run(args),

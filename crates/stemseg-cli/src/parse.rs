@@ -62,6 +62,12 @@ pub(super) fn mark(text: &str) -> Result<Mark, String> {
     Ok(Mark { row, col, label })
 }
 
+/// Labels that become one.
+pub(super) fn merged(text: &str) -> Result<Vec<u16>, String> {
+    let labels: Option<Vec<u16>> = text.split('+').map(|label| whole(label).ok()).collect();
+    labels.ok_or_else(|| format!("'{text}' is no list of labels; give them as 2+3"))
+}
+
 /// An amount of memory, bytes.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let size: Result<bytesize::ByteSize, _> = text.parse();

@@ -6,6 +6,7 @@ mod batch;
 pub(crate) mod formats;
 mod outcomes;
 mod refine;
+mod relabel;
 pub(crate) mod report_args;
 pub(crate) mod run_args;
 pub(crate) mod terminal;
@@ -19,6 +20,7 @@ use super::progress::Bar;
 pub(super) use apply::{ApplyArgs, run as apply};
 pub(super) use args::{Args, together};
 pub(super) use refine::{RefineArgs, arguments as refine_arguments, run as refine};
+pub(super) use relabel::{RelabelArgs, arguments as relabel_arguments, run as relabel};
 use terminal::Terminal;
 
 /// Runs the command.

@@ -67,6 +67,10 @@ struct PresetArgs {
     #[arg(long = "mark", value_name = "ROW,COL=LABEL", value_parser = parse::mark, value_delimiter = ';')]
     marks: Vec<Mark>,
 
+    /// Patterns that are one, as numbers stand without this (2+3, or 1+4,2+3). See stemseg relabel.
+    #[arg(long, value_name = "LABELS", value_parser = parse::merged, value_delimiter = ',')]
+    merge: Vec<Vec<u16>>,
+
     /// Leave pixels below this confidence unlabelled [default: 0].
     ///
     /// A share from 0 to 1. On simulated scenes, nine in ten pixels of confidence 0.9 have the right label.
@@ -94,8 +98,16 @@ impl SettingsArgs {
     /// # Errors
     /// As [`DescriptorArgs::settings`].
     pub(super) fn settings(&self, clusters: Numbers, otherwise: Preset) -> Result<Settings> {
-        let PresetArgs { preset, period, reduce, smooth, boundary_phases, marks, min_confidence } =
-            &self.preset;
+        let PresetArgs {
+            preset,
+            period,
+            reduce,
+            smooth,
+            boundary_phases,
+            marks,
+            merge,
+            min_confidence,
+        } = &self.preset;
         let mut settings = Settings::default();
         settings.descriptor = self.descriptor.settings()?;
         let implied = settings.descriptor.families.is_empty().then_some(otherwise);
@@ -116,6 +128,7 @@ impl SettingsArgs {
         settings.smooth = *smooth;
         settings.boundary_phases = *boundary_phases;
         settings.marks = marks.clone();
+        settings.merge = merge.clone();
         settings.least_confidence = *min_confidence;
         Ok(settings)
     }

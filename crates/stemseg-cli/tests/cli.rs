@@ -49,6 +49,7 @@ mod options;
 mod paths;
 #[path = "cli/refine.rs"]
 mod refine;
+mod relabel;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/result.rs"]

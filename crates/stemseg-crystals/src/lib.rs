@@ -7,7 +7,8 @@
 //! how a whole scan is stretched, sheared or bent ([`DISTORTION`]). Regions that are too small, and
 //! those that repeat in one direction alone or not at all, say so ([`Without`]).
 //!
-//! [`Calibration`] is what a known lattice says of the scan. [`strain::StrainMaps`] tells how regions are strained and turned inside.
+//! [`Calibration`] is what a known lattice says of the scan, [`ScanDistortion`] what crystals of one symmetry say that are
+//! turned against each other. [`strain::StrainMaps`] tells how regions are strained and turned inside.
 //!
 //! Vectors are rows (down) and columns (to the right), in px; angles go counter-clockwise from the
 //! right as displayed, in degrees. Where pixels have a size, angles, the reduced cell and the types of
@@ -39,6 +40,7 @@ mod plane;
 mod plane_group;
 mod refine;
 mod relation;
+mod scan;
 mod spectrum;
 pub mod strain;
 mod sums;
@@ -60,6 +62,7 @@ pub use pattern::{CellNumbers, Common, Numbers, Pattern, PlaneGroupNumbers, Repe
 pub use plane::Vector;
 pub use plane_group::PlaneGroups;
 pub use relation::{Relation, Shared};
+pub use scan::ScanDistortion;
 
 /// The lattices of the regions of a label map.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ pub mod html;
 pub mod maps;
 mod number;
 pub mod overlay;
+pub mod scan;
 pub mod strain;
 pub mod summary;
 pub mod text;

@@ -5,7 +5,7 @@ mod input;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::area;
 pub use crate::calibration::{ByLattice, Calibrated};
@@ -26,7 +26,7 @@ use stemseg::reduce::pca::Explained;
 use stemseg::remarks::{Remarks, Warning};
 use stemseg::sites::SiteGrid;
 use stemseg::wording::Text;
-use stemseg_crystals::Crystals;
+use stemseg_crystals::{Crystals, ScanDistortion};
 use stemseg_files::write::LabelType;
 use stemseg_regions::grains::Grains;
 
@@ -65,6 +65,9 @@ pub struct Summary {
     /// What a known lattice says of pixels and scan, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibrated>,
+    /// How the scan distorts the image, where crystals that are turned against each other agree on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan_distortion: Option<ScanDistortion>,
     /// How strained regions are inside. Filled where `strain.tif` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strain: Option<Strained>,
@@ -97,7 +100,7 @@ pub struct Summary {
 }
 
 /// A model that labelled an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelFile {
     /// The file, as given; U+FFFD stands for what is no Unicode in its name.
     #[serde(serialize_with = "lossy")]
@@ -176,10 +179,7 @@ impl LabelArea {
     /// What each label of `patterns` covers, one result of `found`, with the size of a pixel.
     pub fn all(patterns: &Patterns, found: &Segmentation, pixel: Option<PixelSize>) -> Vec<Self> {
         let (map, plan) = (&patterns.map, &found.plan);
-        let name = |label: u16| {
-            let pattern = found.model.as_ref()?.patterns.get(usize::from(label) - 1)?;
-            pattern.name.clone()
-        };
+        let name = |label: u16| found.model.as_ref()?.name(label).map(str::to_owned);
         let means = map.means(&patterns.memberships);
         let boundaries = boundaries(map, plan.sites(), plan.frame(), pixel);
         let along = |label: u16| -> f64 {
@@ -323,6 +323,7 @@ impl Summary {
             labels: LabelArea::all(patterns, found, pixel_size),
             lattices: None,
             calibration: None,
+            scan_distortion: None,
             strain: None,
             boundaries: boundaries(map, found.plan.sites(), found.plan.frame(), pixel_size)
                 .into_iter()
@@ -349,6 +350,8 @@ impl Summary {
         for LabelBoundary { boundary, interface } in &mut self.boundaries {
             *interface = crystals.interfaces.get(&boundary.labels).cloned();
         }
+        self.scan_distortion = ScanDistortion::new(crystals);
+        self.warnings.extend(self.scan_distortion.as_ref().map(crate::scan::warning));
     }
 }
 

@@ -27,6 +27,7 @@
 //! Each image is read, computed and written. What computes it is a [`Method`]: [`Settings`], which
 //! find patterns, or any other that [`run_by`] is given.
 
+mod again;
 mod applied;
 mod area;
 mod batch;
@@ -36,8 +37,8 @@ mod input;
 mod known;
 pub mod length;
 mod method;
+mod notes;
 mod observer;
-mod refine;
 mod request;
 mod result;
 pub mod series;
@@ -46,6 +47,7 @@ mod single;
 mod steps;
 mod tidy;
 
+pub use again::Again;
 pub use applied::Applied;
 pub use area::Area;
 pub use batch::images::{Image, Images, Search};
@@ -61,7 +63,6 @@ pub use input::{Input, Mask};
 pub use known::known_lattice;
 pub use method::{Method, Prepared};
 pub use observer::{Finished, Observer, Segmented};
-pub use refine::Refined;
 pub use request::Request;
 pub use result::formats::Format;
 pub use result::{Output, Save};

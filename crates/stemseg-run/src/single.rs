@@ -23,11 +23,12 @@ use crate::devices::{Devices, Done};
 use crate::input::array::ARRAY;
 use crate::input::read::{Read, with_path};
 use crate::method::{Method, Prepared};
+use crate::notes::notes;
 use crate::observer::Observer;
 use crate::result::names::planned;
 use crate::result::strain;
 use crate::result::write::{Writing, regions};
-use crate::{Area, Output, Request, refine, sweep_beside, tidy};
+use crate::{Area, Output, Request, sweep_beside, tidy};
 
 /// An image that was segmented, with everything that its result folder says.
 #[derive(Debug)]
@@ -100,18 +101,7 @@ impl Single {
         input.remarks.extend(remarks);
         input.remarks.extend(devices.remarks.clone());
         warning.into_iter().for_each(|warning| input.remarks.warn(warning));
-        if let Some(choice) = &found.choice {
-            input.remarks.note(Text::from(&choice.reason));
-        }
-        absorbed.into_iter().for_each(|note| input.remarks.note(note));
-        if let Some(next) = refine::next_mark(&found) {
-            input.remarks.note(next);
-        }
-        if found.pca.report.skipped {
-            let channels = found.plan.channels();
-            let text = format!("PCA was not needed: all {channels} channels are features");
-            input.remarks.note(Text::from(text));
-        }
+        notes(&found, absorbed).into_iter().for_each(|note| input.remarks.note(note));
         let (model, read) = (method.model(), Duration::ZERO);
         let least_region = request.least_region;
         Ok(Self {

@@ -17,6 +17,7 @@ use stemseg::threads::beside;
 use stemseg::wording::Text;
 use stemseg::{Error, Plan, Progress, Result, memory};
 use stemseg_files::write::{NpyRows, ResultFolder};
+use stemseg_report::scan;
 use stemseg_report::summary::Overlay;
 
 use crate::area::least_region_px;
@@ -24,12 +25,13 @@ use crate::batch::images::Image;
 use crate::devices::{Devices, Done};
 use crate::input::read::{Read, read_within, with_path};
 use crate::method::{Method, Prepared};
+use crate::notes::notes;
 use crate::observer::{AtWork, Observer, Segmented};
 use crate::result::earlier::{Earlier, Wanted};
 use crate::result::names::{Names, planned};
 use crate::result::symmetry_maps;
 use crate::result::write::Writing;
-use crate::{Request, Save, refine, tidy};
+use crate::{Request, Save, tidy};
 
 /// What all images of a run share.
 pub(crate) struct Shared<'a> {
@@ -170,23 +172,7 @@ impl Opened {
             self.input.remarks.warn(warning);
         }
         self.input.summary.sha256 = sha256?;
-        if let Some(choice) = &found.choice {
-            let reason = Text::from(&choice.reason);
-            note(&reason);
-            self.input.remarks.note(reason);
-        }
-        for absorbed in absorbed {
-            note(&absorbed);
-            self.input.remarks.note(absorbed);
-        }
-        if let Some(next) = refine::next_mark(&found) {
-            note(&next);
-            self.input.remarks.note(next);
-        }
-        if found.pca.report.skipped {
-            let channels = found.plan.channels();
-            let text = format!("PCA was not needed: all {channels} channels are features");
-            let text = Text::from(text);
+        for text in notes(&found, absorbed) {
             note(&text);
             self.input.remarks.note(text);
         }
@@ -265,11 +251,12 @@ impl Computed {
         let mut summary = summary.map_err(|error| folder.named(error))?;
         let place = folder.commit(&mut summary)?;
         let warning = |warning| shared.observer.warning(Some(&file), warning);
-        warnings.iter().for_each(warning);
+        let summary = Value::from(summary);
+        warnings.iter().chain(&scan::warning_of(&summary)).for_each(warning);
         let Writing { device, input, .. } = writing;
         let pixel_size = input.summary.pixel_size_nm;
         let segmented = Segmented::new(found, device, pixel_size, started.elapsed());
-        Ok(Written { place, summary: Value::from(summary), segmented })
+        Ok(Written { place, summary, segmented })
     }
 }
 

@@ -9,6 +9,7 @@ use super::field::{Field, Part};
 use super::region::{REGULARISERS, Sums};
 use crate::cluster::levels::CORE;
 use crate::image::gaussian;
+use crate::labels::distance;
 use crate::labels::regions::{self, Held, STEEPNESS, TEMPER};
 use crate::plan::automatic;
 
@@ -56,7 +57,7 @@ pub(super) fn refined(
     let points = field.along(&cells, &map);
     let held = held_points(held, &cells, all.ncols());
     // Only the rows and columns of the region are looked at.
-    let (rows, cols) = regions::bounds(&all.mapv(|label| label != OUTSIDE))?;
+    let (rows, cols) = distance::bounds(&all.mapv(|label| label != OUTSIDE))?;
     let part = s![rows, cols];
     let mut labels = all.slice(part).to_owned();
     let own: Vec<usize> =
@@ -116,7 +117,7 @@ fn core_means(
 ) -> Option<Array2<f64>> {
     let mut means = Array2::zeros((patterns, points.ncols()));
     let core_mean = |pattern: usize| {
-        let depth = regions::depth(&labels.mapv(|label| usize::from(label) == pattern));
+        let depth = distance::depth(&labels.mapv(|label| usize::from(label) == pattern));
         let depth = depth.as_slice().expect("a new array");
         // What is held elsewhere is no part of the core.
         let is_held = |point: usize| held.binary_search_by_key(&point, |held| held.0).is_ok();
@@ -243,7 +244,7 @@ fn classes(
         .into_par_iter()
         .map(|pattern| {
             let others = free.mapv(|label| label != OUTSIDE && label != pattern);
-            let depth = regions::distance(&others)?;
+            let depth = distance::distance(&others)?;
             let inside = |label: u16, depth: f32| if label == pattern { depth } else { 0.0 };
             let depth =
                 Zip::from(&free).and(&depth).map_collect(|&label, &depth| inside(label, depth));
@@ -253,7 +254,7 @@ fn classes(
             for &(point, _) in held.iter().filter(|held| held.1 == usize::from(pattern)) {
                 cores[(own[point] / cols, own[point] % cols)] = true;
             }
-            regions::distance(&cores)
+            distance::distance(&cores)
         })
         .collect();
     let reach = (smoothing.core + smoothing.slack) as f32;

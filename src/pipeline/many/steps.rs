@@ -227,6 +227,7 @@ impl Planned<'_> {
             numbering: &Numbering::Given((1..=clusters as u16).collect()),
             gaps: Apart::Measured(learnt.number.clarities.as_ref()),
             held: &[],
+            pattern_of: None,
         };
         let labelled = found.label(&self.plan, self.micrograph.absent(), Some(&self.repetition));
         let mut cover = Cover {
@@ -322,7 +323,7 @@ impl Learnt {
             Array2::from_shape_fn(all.dim(), of)
         });
         let all = pixels.iter().sum::<u64>().max(1) as f64;
-        Ok(Model::of(Learned {
+        let model = Model::of(Learned {
             plan: &plan,
             pca: &self.pca,
             columns: self.number.columns.clone(),
@@ -333,7 +334,8 @@ impl Learnt {
             separations,
             period: kind.repetition.period_px,
             pixel_size: kind.pixel_size,
-        }))
+        });
+        model.relabelled(&plan.params().relabel)
     }
 }
 

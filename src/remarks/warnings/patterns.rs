@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use crate::cluster::gap::Gaps;
+use crate::labels::distance;
 use crate::labels::label_map::{Area, LabelMap, UNLABELLED};
-use crate::labels::regions;
 use crate::lattice::Repetition;
 use crate::plan::automatic;
 use crate::remarks::{Code, Warning};
@@ -63,8 +63,8 @@ fn sliver(
     let radius = (SLIVER * spacing) as f32;
     let own = sites.mapv(|label| label == area.label);
     // The image may go on beyond its border, and what is masked is not known.
-    let depth = regions::distance(&sites.mapv(|l| l != area.label && l != UNLABELLED))?;
-    let away = regions::distance(&depth.mapv(|depth| depth > radius));
+    let depth = distance::distance(&sites.mapv(|l| l != area.label && l != UNLABELLED))?;
+    let away = distance::distance(&depth.mapv(|depth| depth > radius));
     // As wide as that are the regions that lie within the radius of their cores.
     let wide = |at: (usize, usize)| away.as_ref().is_some_and(|away| away[at] <= radius + 1.0);
     let all = own.iter().filter(|&&own| own).count();

@@ -53,12 +53,15 @@ const HEAD: [&str; 7] = ["runs", "ms", "of all", "GFLOP/s", "of peak", "GB/s", "
 /// The kernels of each image, with a line about the device above them.
 fn table(report: &Report) -> String {
     let mut lines = vec![format!(
-        "stemseg {} on {}: multiply-adds {:.0} GFLOP/s, copying {:.1} GB/s; means of {} runs",
+        "stemseg {} on {}: multiply-adds {:.0} GFLOP/s, copying {:.1} GB/s; {}",
         report.stemseg_version,
         report.device.name,
         report.peaks.gflops,
         report.peaks.copy_gigabytes_per_s,
-        report.repeats
+        match report.repeats {
+            1 => "one run".to_owned(),
+            runs => format!("means of {runs} runs"),
+        }
     )];
     for image in &report.images {
         let [rows, cols] = image.size;

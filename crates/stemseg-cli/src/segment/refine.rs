@@ -3,7 +3,7 @@
 use clap::ArgAction;
 use stemseg::Error;
 use stemseg::plan::Mark;
-use stemseg_run::Refined;
+use stemseg_run::Again;
 
 use super::run_args::RunArgs;
 use super::{Failure, told};
@@ -41,6 +41,11 @@ pub(crate) struct RefineArgs {
 /// As its arguments are in help: there is one result in the place of images, which says how its
 /// image was read.
 pub(crate) fn arguments(command: clap::Command) -> clap::Command {
+    of_a_result(command, "refined")
+}
+
+/// The same for what makes NAME.`changed`.stemseg of a result.
+pub(super) fn of_a_result(command: clap::Command, changed: &'static str) -> clap::Command {
     let read = ["image", "frame", "pixel_size", "roi", "mask", "mask_invert", "nan", "outliers"];
     let batch = ["recursive", "jobs", "resume", "table"];
     command
@@ -50,8 +55,10 @@ pub(crate) fn arguments(command: clap::Command) -> clap::Command {
             one.help(help).long_help(help)
         })
         .mut_arg("out", |arg| {
-            let help = "Folder for the new result [default: NAME.refined.stemseg next to RESULT]";
-            arg.help(help).long_help(help)
+            let help = format!(
+                "Folder for the new result [default: NAME.{changed}.stemseg next to RESULT]"
+            );
+            arg.help(help.clone()).long_help(help)
         })
         .mut_args(move |arg| {
             let id = arg.get_id().as_str();
@@ -67,7 +74,7 @@ pub(crate) fn run(args: &RefineArgs) -> Result<(), Failure> {
         let [result] = &request.images[..] else {
             return Err(Error::parameter("images", request.images.len(), "give one result"));
         };
-        let refined = Refined::load(result, args.mark.clone())?;
+        let refined = Again::refined(result, args.mark.clone())?;
         refined.choose(&mut request);
         stemseg_run::run_by(&request, &refined, terminal)
     })

@@ -26,6 +26,8 @@ pub struct Settings {
     pub boundary_phases: bool,
     /// Pixels whose label is known, of a single image.
     pub marks: Vec<Mark>,
+    /// Labels of patterns that are one, as numbers stand without this.
+    pub merge: Vec<Vec<u16>>,
     /// Where all else comes from; by default [`Preset::Auto`], or [`Preset::Pystem`] where
     /// families are named.
     pub preset: Option<Preset>,
@@ -59,6 +61,7 @@ impl Default for Settings {
             most_clusters,
             boundary_phases: false,
             marks: Vec::new(),
+            merge: Vec::new(),
             preset: None,
             period: None,
             descriptor: DescriptorSettings::default(),
@@ -108,6 +111,7 @@ impl Settings {
         params.most_clusters = self.most_clusters;
         params.boundary_phases = self.boundary_phases;
         params.marks = self.marks.clone();
+        params.relabel.merge = self.merge.clone();
         params.restarts = self.restarts;
         params.seed = self.seed;
         params.border = self.border;
