@@ -6,6 +6,7 @@
 mod boundaries;
 mod channels;
 mod choice;
+mod contact_sheet;
 mod document;
 mod dynamics;
 mod features;
@@ -29,6 +30,7 @@ use super::summary::Summary;
 use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
+pub use contact_sheet::{Card, ContactSheet, HEAD, contact_sheet, is_contact_sheet};
 pub use dynamics::{DynamicsContent, dynamics_page};
 pub use film::{Curve, FilmPage, Picture, Plot, film};
 pub use index::{Entry, index};
@@ -92,6 +94,9 @@ fn file_name(summary: &Summary) -> String {
 #[cfg(test)]
 #[path = "html/choice_tests.rs"]
 mod choice_tests;
+#[cfg(test)]
+#[path = "html/contact_sheet_tests.rs"]
+mod contact_sheet_tests;
 #[cfg(test)]
 #[path = "html/tests.rs"]
 mod tests;

@@ -13,6 +13,7 @@ pub mod overlay;
 pub mod strain;
 pub mod summary;
 pub mod text;
+pub mod thumbnail;
 pub mod visible;
 
 pub use number::with_error;

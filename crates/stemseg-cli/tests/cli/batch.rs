@@ -45,7 +45,7 @@ fn a_folder_stands_for_the_images_in_it() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1 of 2 images were not segmented: data/bad.npy"), "{said}");
     assert!(said.contains("left out") && said.contains("notes.txt"), "{said}");
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "index.html", "summary.csv"]);
     assert_eq!(
         names(&place.path("data")),
         [".hidden.npy", "a.npy", "bad.npy", "deep", "notes.txt"]
@@ -57,7 +57,7 @@ fn sub_folders_are_kept_and_results_in_them_are_no_images() {
     let place = data();
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     job(&["data"]).set("--recursive", FLAG).succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
     assert_eq!(place.labels("r/deep/er/a.stemseg/labels.npy").dim(), (80, COLS));
     // Next to the images, and then once more: their label maps are not taken for images.
     let beside = Job::new().images(&["data"]).set("--recursive", FLAG);
@@ -70,14 +70,14 @@ fn sub_folders_are_kept_and_results_in_them_are_no_images() {
     let within = Job::new().images(&["data"]).set("--recursive", FLAG).set("--out", "data/r");
     within.succeed(&place);
     within.force().succeed(&place);
-    assert_eq!(names(&place.path("data/r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("data/r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
 }
 
 #[test]
 fn patterns_in_quotes_are_folders_and_files() {
     let place = data();
     job(&["data/**/a.npy"]).succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
     job(&["data/d*"]).with(&[("--recursive", FLAG), ("--out", "s")]).succeed(&place);
     assert_eq!(names(&place.path("s/deep/er")), ["a.stemseg"]);
     job(&["data/x*"]).set("--out", "t").refused(
@@ -98,7 +98,7 @@ fn several_folders_keep_their_names_and_each_image_is_done_once() {
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     let output = job(&["data", "data/deep/er", "data/a.npy", "data/"]).succeed(&place);
     assert_eq!(text(&output.stdout).lines().count(), 2, "{}", text(&output.stdout));
-    assert_eq!(names(&place.path("r")), ["data", "er", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["data", "er", "index.html", "summary.csv"]);
     assert_eq!(names(&place.path("r/er")), ["a.stemseg"]);
 }
 
@@ -110,7 +110,7 @@ fn names_that_differ_in_their_ending_alone_keep_it() {
     place.npy("data/a.raw", &scene(ROWS, COLS));
     place.npy("data/b.npy", &scene(ROWS, COLS));
     job(&["data"]).succeed(&place);
-    let made = ["a.npy.stemseg", "a.raw.stemseg", "b.stemseg", "summary.csv"];
+    let made = ["a.npy.stemseg", "a.raw.stemseg", "b.stemseg", "index.html", "summary.csv"];
     assert_eq!(names(&place.path("r")), made);
 }
 
@@ -126,7 +126,7 @@ fn a_folder_without_images_and_the_mask_are_no_images() {
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     place.mask("data/mask.npy", |_, c| c > 5);
     job(&["data"]).set("--mask", "data/mask.npy").succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "index.html", "summary.csv"]);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn the_table_is_of_the_results_that_are_there() {
     job(&["more"]).set("--resume", FLAG).succeed(&place);
     let left: Vec<String> = lines(&place).into_keys().collect();
     assert_eq!(left, ["more/a.npy 2", "more/b.npy 2"]);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "index.html", "summary.csv"]);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn two_batches_at_once_make_one_table_without_failures() {
     for (name, line) in &lines {
         assert!(["done", "kept"].contains(&line["status"].as_str()), "{name}: {line:?}");
     }
-    assert_eq!(names(&place.path("r")).len(), 6, "{:?}", names(&place.path("r")));
+    assert_eq!(names(&place.path("r")).len(), 7, "{:?}", names(&place.path("r")));
 }
 
 #[test]

@@ -73,8 +73,8 @@ pub(super) struct Facts {
     areas: Vec<f64>,
 }
 
-const FILE: &str = "file";
-const RESULT: &str = "result";
+pub(super) const FILE: &str = "file";
+pub(super) const RESULT: &str = "result";
 const UNLABELLED: &str = "unlabelled_percent";
 
 /// The columns before those of the labels.
@@ -210,10 +210,40 @@ impl Table {
         })?;
         Ok(&self.path)
     }
+
+    /// Its place.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All its lines as they are now, those of other runs among them.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        read(&self.path).into_iter().map(Line).collect()
+    }
 }
 
 /// The cells of a line by their column.
 type Row = BTreeMap<String, String>;
+
+/// What a line of the table says.
+pub(super) struct Line(Row);
+
+impl Line {
+    /// The text in `column`, as it was before spreadsheets were thought of; empty for none.
+    pub(super) fn text(&self, column: &str) -> &str {
+        self.0.get(column).map_or("", |cell| as_it_was(cell))
+    }
+
+    /// The number in `column`, if there is one.
+    pub(super) fn number(&self, column: &str) -> Option<f64> {
+        self.text(column).parse().ok()
+    }
+
+    /// Shares of labels 1, 2 and on, percent.
+    pub(super) fn areas(&self) -> Vec<f64> {
+        (1..).map_while(|label| self.number(&area_column(label))).collect()
+    }
+}
 
 /// The earlier result of an image that has none of this run.
 fn standing(image: &Image, record: &Record) -> Option<Record> {
@@ -247,8 +277,8 @@ fn rows(image: &Image, record: &Record) -> Vec<Row> {
     facts.iter().map(row).collect()
 }
 
-/// The lines of the table at `path` whose results are there.
-fn earlier(path: &Path) -> Vec<Row> {
+/// The lines of the table at `path`; none where there is no table.
+fn read(path: &Path) -> Vec<Row> {
     let Ok(mut table) = csv::ReaderBuilder::new().flexible(true).from_path(path) else {
         return Vec::new();
     };
@@ -257,7 +287,12 @@ fn earlier(path: &Path) -> Vec<Row> {
     let cells = |record: csv::StringRecord| -> Row {
         header.iter().cloned().zip(record.iter().map(str::to_owned)).collect()
     };
-    let mut rows: Vec<Row> = table.records().filter_map(Result::ok).map(cells).collect();
+    table.records().filter_map(Result::ok).map(cells).collect()
+}
+
+/// The lines of the table at `path` whose results are there.
+fn earlier(path: &Path) -> Vec<Row> {
+    let mut rows = read(path);
     rows.retain(|row| row.get(RESULT).is_some_and(|result| !result.is_empty()));
     // Paths are as they were given: from another folder they lead nowhere, and say nothing.
     let there = |row: &Row| {
