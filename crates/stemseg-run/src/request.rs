@@ -42,7 +42,8 @@ pub struct Request {
     pub resume: bool,
     /// Place of the table of all images; by default `summary.csv` in the folder that
     /// [`Output::place`] names for the results of several images. The page that shows them all,
-    /// `index.html`, is always there.
+    /// `index.html`, is always there. One that ends in `.parquet` is Parquet, which takes the feature
+    /// `parquet` of this crate.
     pub table: Option<PathBuf>,
 }
 
