@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     place: PlaceArgs,
 
-    /// Also write descriptors, features, strain, figures or maps, joined by commas.
+    /// Also write any of descriptors,features,strain,figures,maps.
     ///
     /// descriptors: descriptors.npy [site rows, site cols, D]. features: features.npy [site rows, site cols, q].
     /// Either comes with site_labels.npy. strain: strain.tif with exx, eyy, exy, rotation and error inside regions. figures: a folder with the figures of the report one by one, plots as SVG and maps as PNG. maps: a folder with the scores of rotation, reflection and glide before

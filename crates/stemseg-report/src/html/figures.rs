@@ -24,6 +24,9 @@ pub(super) const COLOURS: [(&str, &str); 5] = [
 /// Fonts of most systems, of one width.
 const FONTS: &str = "Arial, Helvetica, Liberation Sans, sans-serif";
 
+/// Room at the left for the upper part of an upright title, which a page lets hang over.
+const LEFT: u32 = 30;
+
 /// Room for the colours of a map and their ends below it.
 const RAMP: u32 = 110;
 
@@ -84,10 +87,11 @@ fn standalone(drawing: &Drawing, highest: Option<f64>) -> String {
         resolved.replace("font-family=\"sans-serif\"", &format!("font-family=\"{FONTS}\""));
     let title = html! { title { (drawing.words) } }.into_string();
     let ramp = highest.map_or(String::new(), |highest| ramp(height, highest));
+    let width = LEFT + WIDTH;
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg width=\"{WIDTH}\" height=\"{whole}\" \
-         viewBox=\"0 0 {WIDTH} {whole}\" xmlns=\"http://www.w3.org/2000/svg\">\n{title}\n\
-         <rect width=\"{WIDTH}\" height=\"{whole}\" fill=\"#ffffff\"/>\n{}\n{ramp}</svg>\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg width=\"{width}\" height=\"{whole}\" \
+         viewBox=\"-{LEFT} 0 {width} {whole}\" xmlns=\"http://www.w3.org/2000/svg\">\n{title}\n\
+         <rect x=\"-{LEFT}\" width=\"{width}\" height=\"{whole}\" fill=\"#ffffff\"/>\n{}\n{ramp}</svg>\n",
         resolved.trim()
     )
 }
@@ -114,13 +118,15 @@ fn ramp(top: u32, highest: f64) -> String {
         );
     }
     let ink = COLOURS[1].1;
+    // As plotters says the size of its text.
+    let size = f64::from(TEXT) / 1.24;
     for (x, anchor, text) in
         [(SIDE, "start", "0".to_owned()), (WIDTH - 28, "end", significant(highest, 3))]
     {
-        let y = top + 80;
+        let y = top + 76;
         let _ = writeln!(
             svg,
-            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" font-family=\"{FONTS}\" font-size=\"{TEXT}\" \
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" font-family=\"{FONTS}\" font-size=\"{size:.1}\" \
              fill=\"{ink}\">{text}</text>"
         );
     }

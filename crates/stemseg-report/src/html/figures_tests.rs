@@ -41,7 +41,7 @@ fn each_plot_of_the_page_is_a_file() {
             node.attribute(key).and_then(|value| value.parse::<f64>().ok())
         };
         let height = number(root, "height").unwrap();
-        assert_eq!(root.attribute("viewBox").unwrap(), format!("0 0 1000 {height}"));
+        assert_eq!(root.attribute("viewBox").unwrap(), format!("-30 0 1030 {height}"));
         for node in root.descendants().filter(roxmltree::Node::is_element) {
             let below = number(node, "y").unwrap_or(0.0) + number(node, "height").unwrap_or(0.0);
             assert!(below <= height, "{name}: {node:?}");
