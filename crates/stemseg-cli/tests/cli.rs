@@ -13,6 +13,8 @@ mod automatic;
 mod batch;
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/contact_sheet.rs"]
+mod contact_sheet;
 #[path = "cli/descriptors.rs"]
 mod descriptors;
 #[path = "cli/devices.rs"]

@@ -2,11 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use image::GrayImage;
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::{GrayImage, RgbImage};
 
 /// Quality of photographs: at 85 the noise of a micrograph still looks the same.
 const QUALITY: u8 = 85;
+
+/// Quality of thumbnails, of which a page has hundreds.
+const SMALL_QUALITY: u8 = 75;
 
 /// A micrograph as a JPEG.
 pub(super) fn jpeg(picture: &GrayImage) -> String {
@@ -14,6 +18,20 @@ pub(super) fn jpeg(picture: &GrayImage) -> String {
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
     encoder.encode_image(picture).expect("memory takes any picture of at most 65535 px");
     data_uri("image/jpeg", &bytes)
+}
+
+/// A small picture in colour, as a JPEG or a PNG: whichever is smaller.
+pub(super) fn smallest(picture: &RgbImage) -> String {
+    let mut jpeg = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut jpeg, SMALL_QUALITY);
+    let as_jpeg = picture.write_with_encoder(encoder);
+    let mut png = Vec::new();
+    let as_png = picture.write_with_encoder(PngEncoder::new(&mut png));
+    as_jpeg.and(as_png).expect("memory takes any picture of at most 65535 px");
+    match jpeg.len() < png.len() {
+        true => data_uri("image/jpeg", &jpeg),
+        false => data_uri("image/png", &png),
+    }
 }
 
 /// A picture of few colours, `width` indices of `palette` a row; the first colour is

@@ -6,9 +6,11 @@
 mod boundaries;
 mod channels;
 mod choice;
+mod contact_sheet;
 mod document;
 mod dynamics;
 mod features;
+mod figures;
 mod film;
 mod index;
 mod labels;
@@ -29,7 +31,9 @@ use super::summary::Summary;
 use crate::visible;
 use stemseg::pipeline::{Patterns, Segmentation};
 
+pub use contact_sheet::{Card, ContactSheet, HEAD, contact_sheet, is_contact_sheet};
 pub use dynamics::{DynamicsContent, dynamics_page};
+pub use figures::{FIGURES, Figure, figures};
 pub use film::{Curve, FilmPage, Picture, Plot, film};
 pub use index::{Entry, index};
 pub use pictures::{Micrograph, Pictures};
@@ -92,6 +96,12 @@ fn file_name(summary: &Summary) -> String {
 #[cfg(test)]
 #[path = "html/choice_tests.rs"]
 mod choice_tests;
+#[cfg(test)]
+#[path = "html/contact_sheet_tests.rs"]
+mod contact_sheet_tests;
+#[cfg(test)]
+#[path = "html/figures_tests.rs"]
+mod figures_tests;
 #[cfg(test)]
 #[path = "html/tests.rs"]
 mod tests;

@@ -14,6 +14,7 @@ pub mod scan;
 pub mod strain;
 pub mod summary;
 pub mod text;
+pub mod thumbnail;
 pub mod visible;
 
 pub use number::with_error;

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::number;
 use stemseg::maps::channels::ChannelMap;
-use stemseg::pipeline::Segmentation;
+use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::plan::Reduce;
 
 pub use sheet::{Sheet, sheet};
@@ -57,6 +57,25 @@ pub(super) fn palette() -> Vec<[u8; 3]> {
         Some(step) => colorous::VIRIDIS.eval_rational(step, 255).as_array(),
     };
     (0..256).map(colour).collect()
+}
+
+/// How sure the label of each site is, from 0 to 1.
+pub fn confidence(found: &Segmentation, patterns: &Patterns) -> Map {
+    let mut map = Map::new("confidence of the sites", sites(found, patterns).view());
+    map.range = [0.0, 1.0];
+    map
+}
+
+/// Membership of each site, `[rows, cols]`; NaN where it is masked.
+fn sites(found: &Segmentation, patterns: &Patterns) -> Array2<f32> {
+    let mut memberships = patterns.memberships.iter();
+    let count = found.plan.sites().grid().count;
+    let mut value = |site| match found.plan.sites().is_active(site) {
+        true => memberships.next().copied().unwrap_or(f32::NAN),
+        false => f32::NAN,
+    };
+    let values = (0..count.area()).map(&mut value).collect();
+    Array2::from_shape_vec((count.rows, count.cols), values).expect("one value for each site")
 }
 
 /// The features of `found` at its sites, with the variance that each explains.

@@ -22,6 +22,7 @@ use stemseg::image::rows::Rows;
 use stemseg::{Error, Result};
 
 pub use self::legend::area_shares;
+pub(crate) use self::resample::drawn_shape;
 
 /// Background of the legend, and of what a narrow image leaves free.
 const PAPER: [u8; 3] = [255; 3];

@@ -41,7 +41,9 @@ pub struct Request {
     /// Whether results are kept that are there and are what this run would make. No by default.
     pub resume: bool,
     /// Place of the table of all images; by default `summary.csv` in the folder that
-    /// [`Output::place`] names for the results of several images.
+    /// [`Output::place`] names for the results of several images. The page that shows them all,
+    /// `index.html`, is always there. One that ends in `.parquet` is Parquet, which takes the feature
+    /// `parquet` of this crate.
     pub table: Option<PathBuf>,
 }
 

@@ -36,7 +36,7 @@ The result is a folder NAME.stemseg/ next to the image:
 With several numbers of patterns (-k 2,3) each has a folder of its own, k2/ and k3/.
 With --roi, maps have the size of that part; masked pixels get label 0.
 --format chooses the files of the label map: NAME.ome.zarr for napari and labels.hspy for HyperSpy, too.
-With several images, the --out folder gets summary.csv, with a line for each image.
+With several images, the --out folder gets summary.csv, with a line for each image, and index.html, which shows them all.
 
 Examples:
   stemseg segment grain.npy

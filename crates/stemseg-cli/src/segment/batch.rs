@@ -26,6 +26,8 @@ pub(super) struct BatchArgs {
     pub(super) resume: bool,
 
     /// Table of all images, with areas, confidence and errors [default: summary.csv in the --out folder].
+    ///
+    /// One that ends in .parquet is Parquet, with the same columns, typed. A page with a small picture of each image, index.html, is always in the --out folder.
     #[arg(long, value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
 }

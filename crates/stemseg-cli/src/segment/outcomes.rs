@@ -11,7 +11,10 @@ use crate::progress::Bar;
 /// Where an image failed or the run was interrupted.
 pub(super) fn sum_up(outcomes: Outcomes, bar: &Bar) -> Result<(), Failure> {
     let table = outcomes.table.as_ref();
-    let place = table.map_or(String::new(), |path| format!("; the table is {}", path.display()));
+    let table = table.map_or(String::new(), |path| format!("; the table is {}", path.display()));
+    let page = outcomes.page.as_ref();
+    let page = page.map_or(String::new(), |path| format!("; look at {}", path.display()));
+    let place = table + &page;
     let [done, kept, not_tried] = outcomes.counts();
     let (total, failed) = (outcomes.images.len(), outcomes.failures().count());
     match (outcomes.batch, outcomes.interrupted) {

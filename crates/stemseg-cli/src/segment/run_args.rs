@@ -32,10 +32,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     place: PlaceArgs,
 
-    /// Also write descriptors, features, strain or maps, joined by commas.
+    /// Also write any of descriptors,features,strain,figures,maps.
     ///
     /// descriptors: descriptors.npy [site rows, site cols, D]. features: features.npy [site rows, site cols, q].
-    /// Either comes with site_labels.npy. strain: strain.tif with exx, eyy, exy, rotation and error inside regions. maps: a folder with the scores of rotation, reflection and glide before
+    /// Either comes with site_labels.npy. strain: strain.tif with exx, eyy, exy, rotation and error inside regions. figures: a folder with the figures of the report one by one, plots as SVG and maps as PNG. maps: a folder with the scores of rotation, reflection and glide before
     /// pooling, and the order or the angle of the best axis.
     #[arg(
         long,
@@ -138,6 +138,7 @@ enum Save {
     Descriptors,
     Features,
     Strain,
+    Figures,
     Maps,
 }
 
@@ -153,6 +154,7 @@ impl RunArgs {
             Save::Descriptors => run::Save::Descriptors,
             Save::Features => run::Save::Features,
             Save::Strain => run::Save::Strain,
+            Save::Figures => run::Save::Figures,
             Save::Maps => run::Save::Maps,
         };
         request.output.save = self.save.iter().map(save).collect();

@@ -45,7 +45,7 @@ fn a_folder_stands_for_the_images_in_it() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1 of 2 images were not segmented: data/bad.npy"), "{said}");
     assert!(said.contains("left out") && said.contains("notes.txt"), "{said}");
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "index.html", "summary.csv"]);
     assert_eq!(
         names(&place.path("data")),
         [".hidden.npy", "a.npy", "bad.npy", "deep", "notes.txt"]
@@ -57,7 +57,7 @@ fn sub_folders_are_kept_and_results_in_them_are_no_images() {
     let place = data();
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     job(&["data"]).set("--recursive", FLAG).succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
     assert_eq!(place.labels("r/deep/er/a.stemseg/labels.npy").dim(), (80, COLS));
     // Next to the images, and then once more: their label maps are not taken for images.
     let beside = Job::new().images(&["data"]).set("--recursive", FLAG);
@@ -70,14 +70,14 @@ fn sub_folders_are_kept_and_results_in_them_are_no_images() {
     let within = Job::new().images(&["data"]).set("--recursive", FLAG).set("--out", "data/r");
     within.succeed(&place);
     within.force().succeed(&place);
-    assert_eq!(names(&place.path("data/r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("data/r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
 }
 
 #[test]
 fn patterns_in_quotes_are_folders_and_files() {
     let place = data();
     job(&["data/**/a.npy"]).succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "deep", "index.html", "summary.csv"]);
     job(&["data/d*"]).with(&[("--recursive", FLAG), ("--out", "s")]).succeed(&place);
     assert_eq!(names(&place.path("s/deep/er")), ["a.stemseg"]);
     job(&["data/x*"]).set("--out", "t").refused(
@@ -98,7 +98,7 @@ fn several_folders_keep_their_names_and_each_image_is_done_once() {
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     let output = job(&["data", "data/deep/er", "data/a.npy", "data/"]).succeed(&place);
     assert_eq!(text(&output.stdout).lines().count(), 2, "{}", text(&output.stdout));
-    assert_eq!(names(&place.path("r")), ["data", "er", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["data", "er", "index.html", "summary.csv"]);
     assert_eq!(names(&place.path("r/er")), ["a.stemseg"]);
 }
 
@@ -110,7 +110,7 @@ fn names_that_differ_in_their_ending_alone_keep_it() {
     place.npy("data/a.raw", &scene(ROWS, COLS));
     place.npy("data/b.npy", &scene(ROWS, COLS));
     job(&["data"]).succeed(&place);
-    let made = ["a.npy.stemseg", "a.raw.stemseg", "b.stemseg", "summary.csv"];
+    let made = ["a.npy.stemseg", "a.raw.stemseg", "b.stemseg", "index.html", "summary.csv"];
     assert_eq!(names(&place.path("r")), made);
 }
 
@@ -126,7 +126,7 @@ fn a_folder_without_images_and_the_mask_are_no_images() {
     std::fs::remove_file(place.path("data/bad.npy")).unwrap();
     place.mask("data/mask.npy", |_, c| c > 5);
     job(&["data"]).set("--mask", "data/mask.npy").succeed(&place);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "index.html", "summary.csv"]);
 }
 
 #[test]
@@ -203,6 +203,59 @@ fn the_table_goes_where_it_is_sent_and_replaces_nothing_else() {
     assert!(names(&place.path("data")).iter().all(|name| !name.ends_with("csv")));
 }
 
+/// The lines of a table in Parquet, each by column.
+fn parquet(place: &Place, name: &str) -> Vec<BTreeMap<String, parquet::record::Field>> {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let file = std::fs::File::open(place.path(name)).unwrap();
+    let table = SerializedFileReader::new(file).unwrap();
+    let rows = table.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap().into_columns().into_iter().collect()).collect()
+}
+
+#[test]
+fn a_table_in_parquet_has_types_and_keeps_the_lines_of_earlier_runs() {
+    use parquet::record::Field::{Double, Long, Null, Str};
+    let place = data();
+    place.npy("=1.npy", &scene(ROWS, COLS));
+    let job = |given: &[&str]| job(given).set("--table", "t.parquet");
+    job(&["=1.npy", "data/bad.npy"]).run(&place);
+    let first = parquet(&place, "t.parquet");
+    assert_eq!(first.len(), 2);
+    assert_eq!(first[0]["file"], Str("=1.npy".to_owned()), "no spreadsheet reads it");
+    assert_eq!(first[1]["status"], Str("failed".to_owned()));
+    assert_eq!(
+        (&first[1]["k"], &first[1]["result"], &first[1]["area_1_percent"]),
+        (&Null, &Null, &Null)
+    );
+    job(&["data"]).set("--resume", FLAG).run(&place);
+    let both = parquet(&place, "t.parquet");
+    let files: Vec<String> = both.iter().map(|line| line["file"].to_string()).collect();
+    assert_eq!(files, ["\"data/a.npy\"", "\"data/bad.npy\"", "\"=1.npy\""]);
+    assert_eq!(both[2], first[0], "as it was");
+    // The same numbers as in CSV.
+    let lines = {
+        job(&["data"]).with(&[("--table", "t.csv"), ("--resume", FLAG)]).run(&place);
+        table(&place, "t.csv")
+    };
+    let csv = &lines["data/a.npy 2"];
+    for (column, value) in &both[0] {
+        let cell = csv.get(column).map_or("", String::as_str);
+        match value {
+            Double(number) => assert_eq!(*number, cell.parse::<f64>().unwrap(), "{column}"),
+            Long(whole) => assert_eq!(whole.to_string(), cell, "{column}"),
+            Str(_) if column == "status" => {}
+            Str(text) => assert_eq!(text, cell, "{column}"),
+            Null => assert_eq!(cell, "", "{column}"),
+            other => panic!("{column}: {other:?}"),
+        }
+    }
+    assert!(matches!((&both[0]["k"], &both[0]["confidence"]), (Long(2), Double(_))));
+    // What is something else stays.
+    place.write("mine.parquet", "PAR1");
+    let words = ["mine.parquet", "not a table of stemseg", "--table"];
+    job(&["data/a.npy"]).set("--table", "mine.parquet").refused(&place, "another file", &words);
+}
+
 #[test]
 fn the_table_is_of_the_results_that_are_there() {
     let place = data();
@@ -240,7 +293,7 @@ fn the_table_is_of_the_results_that_are_there() {
     job(&["more"]).set("--resume", FLAG).succeed(&place);
     let left: Vec<String> = lines(&place).into_keys().collect();
     assert_eq!(left, ["more/a.npy 2", "more/b.npy 2"]);
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "index.html", "summary.csv"]);
 }
 
 #[test]
@@ -260,7 +313,7 @@ fn two_batches_at_once_make_one_table_without_failures() {
     for (name, line) in &lines {
         assert!(["done", "kept"].contains(&line["status"].as_str()), "{name}: {line:?}");
     }
-    assert_eq!(names(&place.path("r")).len(), 6, "{:?}", names(&place.path("r")));
+    assert_eq!(names(&place.path("r")).len(), 7, "{:?}", names(&place.path("r")));
 }
 
 #[test]

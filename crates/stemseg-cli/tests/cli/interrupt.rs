@@ -138,7 +138,7 @@ fn of_several_images_those_that_are_done_stay_and_are_in_the_table() {
     assert_eq!(output.status.code(), Some(130));
     let said = text(&output.stderr);
     assert!(said.contains("interrupted; 2 of 4 images are done; the table is"), "{said}");
-    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "summary.csv"]);
+    assert_eq!(names(&place.path("r")), ["a.stemseg", "b.stemseg", "index.html", "summary.csv"]);
     let status = |place: &Place| -> Vec<String> {
         table(place, "r/summary.csv").values().map(|line| line["status"].clone()).collect()
     };

@@ -143,3 +143,66 @@ fn maps_are_pictures_of_a_few_hundred_pixels_each() {
     Job::new().set("-k", "1").force().succeed(&place);
     assert!(!place.path("image.stemseg/channels.png").exists());
 }
+
+/// The figures of a result, all of which `summary.json` lists.
+fn figures(place: &Place, result: &str) -> Vec<String> {
+    let summary = place.json(format!("{result}/summary.json"));
+    let listed = summary["files"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let within = listed.filter_map(|file| file.strip_prefix("figures/").map(str::to_owned));
+    // The folder itself is listed too.
+    let mut listed: Vec<String> = within.filter(|name| !name.is_empty()).collect();
+    listed.sort();
+    assert_eq!(listed, names(&place.path(format!("{result}/figures"))));
+    listed
+}
+
+#[test]
+fn figures_are_written_one_by_one() {
+    let place = Place::with_scene();
+    let job = Job::new().set("--save", "figures");
+    job.clone().set("--no-report", FLAG).succeed(&place);
+    let usual = ["confidence.png", "scree.svg", "sites-by-features.svg", "translations.svg"];
+    assert_eq!(figures(&place, "image.stemseg"), usual);
+    // The same as without a report.
+    let svg = place.bytes("image.stemseg/figures/scree.svg");
+    job.clone().force().succeed(&place);
+    assert!(place.bytes("image.stemseg/figures/scree.svg") == svg);
+    let map = image::open(place.path("image.stemseg/figures/confidence.png")).unwrap();
+    assert!(map.width() > 100 && map.height() > 100);
+    // Where the number is chosen there is a reason; each number has its own.
+    let chosen = Job::automatic().with(&[("-k", "auto"), ("--save", "figures,strain")]);
+    chosen.set("--out", "chosen").succeed(&place);
+    assert!(figures(&place, "chosen").contains(&"strain.png".to_owned()));
+    job.clone().with(&[("-k", "2,3"), ("--out", "several")]).succeed(&place);
+    assert_eq!(figures(&place, "several/k2"), usual);
+    assert_eq!(figures(&place, "several/k3"), usual);
+    assert!(!place.path("several/figures").exists());
+}
+
+#[test]
+fn figures_are_resumed_and_replace_nothing_else() {
+    let place = Place::with_scene();
+    let job = Job::new().set("--save", "figures");
+    Job::new().succeed(&place);
+    // A result without them is another; one with them is kept.
+    job.clone().set("--resume", FLAG).fails(
+        &place,
+        "none yet",
+        2,
+        &["figures/confidence.png is missing"],
+    );
+    job.clone().force().succeed(&place);
+    let kept = job.clone().set("--resume", FLAG).succeed(&place);
+    assert!(crate::job::text(&kept.stdout).contains("kept"));
+    // Without them they go; what somebody put next to them stays, and is not replaced.
+    place.write("image.stemseg/figures/mine.svg", "mine");
+    Job::new().force().succeed(&place);
+    assert_eq!(names(&place.path("image.stemseg/figures")), ["mine.svg"]);
+    job.force().fails(
+        &place,
+        "in the way",
+        2,
+        &["figures in it is not part of the earlier result"],
+    );
+    assert_eq!(place.bytes("image.stemseg/figures/mine.svg"), b"mine");
+}

@@ -272,7 +272,7 @@ fn batch(shim: &Path) -> Result<(), Failed> {
         }
         if said.contains("1 of 3 images were not segmented") {
             assert_eq!(output.status.code(), Some(1), "{said}");
-            assert_eq!(names(&place.path("results")).len(), 3, "two results and the table");
+            assert_eq!(names(&place.path("results")).len(), 4, "two results, table and page");
             partly += 1;
         }
         let _ = std::fs::remove_dir_all(place.path("results"));

@@ -5,10 +5,11 @@ use plotters::prelude::*;
 
 use super::Content;
 use super::parts::{bar, ramp, section as section_of};
-use super::plot::{Axis, square};
+use super::plot::{Axis, Drawing, square};
 use crate::number::{minus, significant};
 use stemseg::descriptor::Translation;
 use stemseg::image::micrograph::PixelSize;
+use stemseg::pipeline::{Patterns, Segmentation};
 
 /// Channels that are listed.
 const MOST_BARS: usize = 10;
@@ -36,7 +37,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
     let maps = &content.pictures.channels;
     let body = html! {
         div.beside {
-            (translations(&content, &values))
+            (translations_figure(&content))
             figure {
                 ol.bars {
                     @for channel in &best {
@@ -95,22 +96,28 @@ fn in_nm(t: Translation, pixel_size: Option<PixelSize>, scale: f64) -> String {
     pixel_size.map_or(String::new(), |size| format!(", {} nm", significant(length(size), 3)))
 }
 
-/// Separability over the translations, where there are enough of them.
-fn translations(content: &Content<'_>, values: &[f64]) -> Markup {
-    let translations = content.found.plan.translations();
+/// Separability over the translations, where there are enough of them, and the highest of it.
+pub(super) fn translations(found: &Segmentation, patterns: &Patterns) -> Option<(Drawing, f64)> {
+    let translations = found.plan.translations();
+    let values = patterns.separability.iter();
     let mut cells: Vec<(Translation, f64)> =
         translations.iter().zip(values).filter_map(|(t, &value)| Some(((*t)?, value))).collect();
     // Of centred pairs one stands for both.
     let opposites = cells.iter().map(|&(t, value)| (t.opposite(), value));
     let new: Vec<_> = opposites.filter(|(t, _)| !translations.contains(&Some(*t))).collect();
     cells.extend(new);
-    if cells.len() < LEAST_MAPPED {
-        return html! {};
-    }
     let highest = cells.iter().map(|cell| cell.1).fold(f64::MIN_POSITIVE, f64::max);
+    (cells.len() >= LEAST_MAPPED).then(|| (translation_map(&cells, highest), highest))
+}
+
+/// The map of them with what it shows.
+fn translations_figure(content: &Content<'_>) -> Markup {
+    let Some((map, highest)) = translations(content.found, content.patterns) else {
+        return html! {};
+    };
     html! {
         figure {
-            (translation_map(&cells, highest))
+            (map)
             (ramp("0", &significant(highest, 3)))
             figcaption {
                 "Separability of each translation. The best one is framed."
@@ -120,7 +127,7 @@ fn translations(content: &Content<'_>, values: &[f64]) -> Markup {
     }
 }
 
-fn translation_map(cells: &[(Translation, f64)], highest: f64) -> Markup {
+fn translation_map(cells: &[(Translation, f64)], highest: f64) -> Drawing {
     let half = 0.5 * step(cells);
     let reach = cells.iter().map(|(t, _)| t.rows.abs().max(t.cols.abs())).max().unwrap_or(0);
     let end = f64::from(reach) + half;

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::Content;
 use super::parts::section as section_of;
-use super::plot::{ACCENT, Axis, INK, MUTED, plot};
+use super::plot::{ACCENT, Axis, Drawing, INK, MUTED, plot};
 use crate::number::significant;
 use stemseg::cluster::choose::{Choice, Measure};
 use stemseg::cluster::split::Split;
@@ -39,7 +39,7 @@ pub(super) fn of(choice: &Choice) -> Markup {
 }
 
 /// The measures, with the limit as a line; in colour those of boundaries that are drawn.
-fn bars(choice: &Choice, measures: &[Measure]) -> Markup {
+pub(super) fn bars(choice: &Choice, measures: &[Measure]) -> Drawing {
     let limit = choice.limit;
     let largest = measures.iter().map(|m| m.value).fold(1.1 * limit, f64::max);
     let at = |i: usize| 2.0 + i as f64;

@@ -21,11 +21,26 @@ pub(super) struct Heading<'a> {
 
 /// The whole page around `body`.
 pub(super) fn document(heading: &Heading<'_>, body: &Markup) -> Markup {
+    around(heading, &html! {}, body)
+}
+
+/// What stands before and after the body of a page with `meta` near its beginning, for bodies
+/// that are written piece by piece.
+pub(super) fn halves(heading: &Heading<'_>, meta: &Markup) -> [String; 2] {
+    // Text from elsewhere is escaped, and cannot hold it.
+    const BODY: &str = "<!-- body -->";
+    let page = around(heading, meta, &html! { (PreEscaped(BODY)) }).into_string();
+    let (before, after) = page.split_once(BODY).expect("the page has a body");
+    [before, after].map(str::to_owned)
+}
+
+fn around(heading: &Heading<'_>, meta: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
+                (meta)
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(policy());
                 title { (heading.name) " – " (heading.what) }

@@ -5,9 +5,10 @@ use plotters::prelude::*;
 
 use super::Content;
 use super::parts::section as section_of;
-use super::plot::{ACCENT, Axis, INK, MUTED, PAPER, centred, plot};
+use super::plot::{ACCENT, Axis, Drawing, INK, MUTED, PAPER, centred, plot};
 use crate::colours;
 use crate::number::{count, percent, significant};
+use stemseg::pipeline::{Patterns, Segmentation};
 use stemseg::plan::Reduce;
 
 /// Sites in the scatter plot, at most.
@@ -24,7 +25,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
         div.beside {
             @if !content.found.pca.report.skipped {
                 figure {
-                    (scree(&content))
+                    (scree(content.found))
                     figcaption {
                         @match content.found.plan.params().reduce {
                             Reduce::Pca => {
@@ -39,7 +40,7 @@ pub(super) fn section(content: Content<'_>) -> Markup {
                     }
                 }
             }
-            @if content.found.features.ncols() > 1 { (scatter(&content)) }
+            @if content.found.features.ncols() > 1 { (scatter_figure(&content)) }
         }
         div.maps { @for map in maps { (map.figure()) } }
         @if maps.len() < content.found.features.ncols() {
@@ -50,15 +51,15 @@ pub(super) fn section(content: Content<'_>) -> Markup {
 }
 
 /// What each component, or factor, explains, and all up to it.
-fn scree(content: &Content<'_>) -> Markup {
-    let (shares, kept) = (&content.found.pca.report.scree, content.found.features.ncols());
+pub(super) fn scree(found: &Segmentation) -> Drawing {
+    let (shares, kept) = (&found.pca.report.scree, found.features.ncols());
     let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
     let whole = |component: &f64| match component.fract().abs() < 1e-6 {
         true => format!("{component:.0}"),
         false => String::new(),
     };
     let last = shares.len() as f64;
-    let (one, of) = match content.found.plan.params().reduce {
+    let (one, of) = match found.plan.params().reduce {
         Reduce::Pca => ("component", "variance explained"),
         Reduce::Maf => ("factor", "share of what is smooth"),
     };
@@ -88,9 +89,8 @@ fn scree(content: &Content<'_>) -> Markup {
 
 /// Sites in the plane of two features, in the colours of their labels: of the first two that tell
 /// the patterns apart, or of the one that does and another.
-fn scatter(content: &Content<'_>) -> Markup {
-    let points = points(content);
-    let total = content.patterns.clustering.labels.len();
+pub(super) fn scatter(found: &Segmentation, patterns: &Patterns) -> Drawing {
+    let points = points(found, patterns);
     let range = |along: fn((f64, f64)) -> f64| {
         let ends = points.iter().map(|point| along(point.at));
         let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
@@ -99,13 +99,13 @@ fn scatter(content: &Content<'_>) -> Markup {
         low - room..high + room
     };
     let format = |value: &f64| significant(*value, 2);
-    let [first, second] = plane(content).map(|feature| format!("feature {}", feature + 1));
+    let [first, second] = plane(found, patterns).map(|feature| format!("feature {}", feature + 1));
     let x = Axis { range: range(|p| p.0), title: &first, labels: 6, format: &format };
     let y = Axis { range: range(|p| p.1), title: &second, labels: 6, format: &format };
-    let drawing = plot("Sites in the plane of two features", x, y, |chart| {
+    plot("Sites in the plane of two features", x, y, |chart| {
         let dot = |point: &Point| Circle::new(point.at, 4, rgb(point.label).mix(0.6).filled());
         chart.draw_series(points.iter().map(dot))?;
-        for Point { at, label } in centroids(content) {
+        for Point { at, label } in centroids(found, patterns) {
             chart.draw_series([
                 Circle::new(at, 24, PAPER.filled()),
                 Circle::new(at, 24, rgb(label).stroke_width(5)),
@@ -113,13 +113,19 @@ fn scatter(content: &Content<'_>) -> Markup {
             chart.draw_series([Text::new(label.to_string(), at, centred())])?;
         }
         Ok(())
-    });
+    })
+}
+
+/// The scatter plot with what it shows.
+fn scatter_figure(content: &Content<'_>) -> Markup {
+    let total = content.patterns.clustering.labels.len();
+    let shown = total.min(MOST_POINTS);
     html! {
         figure {
-            (drawing)
+            (scatter(content.found, content.patterns))
             figcaption {
                 "Sites by two of their features, in the colours of their labels"
-                @if points.len() < total { ": " (count(points.len() as u64)) " of " (count(total as u64)) }
+                @if shown < total { ": " (count(shown as u64)) " of " (count(total as u64)) }
                 ". Circles are the means of the patterns."
             }
         }
@@ -127,11 +133,11 @@ fn scatter(content: &Content<'_>) -> Markup {
 }
 
 /// The two features that are drawn against each other.
-fn plane(content: &Content<'_>) -> [usize; 2] {
-    let columns = &content.patterns.columns;
+fn plane(found: &Segmentation, patterns: &Patterns) -> [usize; 2] {
+    let columns = &patterns.columns;
     let first = columns.start;
     // All features but one are those of other numbers of patterns.
-    let other = if first + 1 < content.found.features.ncols() { first + 1 } else { first - 1 };
+    let other = if first + 1 < found.features.ncols() { first + 1 } else { first - 1 };
     [first, other]
 }
 
@@ -142,11 +148,10 @@ struct Point {
 }
 
 /// Some of the active sites.
-fn points(content: &Content<'_>) -> Vec<Point> {
-    let Content { found, patterns, .. } = content;
+fn points(found: &Segmentation, patterns: &Patterns) -> Vec<Point> {
     let features = found.plan.sites().keep_active(&found.features);
     let labels = &patterns.clustering.labels;
-    let plane = plane(content);
+    let plane = plane(found, patterns);
     let at = |site: usize| {
         let [x, y] = plane.map(|feature| f64::from(features[(site, feature)]));
         (x, y)
@@ -164,10 +169,9 @@ fn points(content: &Content<'_>) -> Vec<Point> {
 }
 
 /// Means of the patterns' sites, those of the first labels.
-fn centroids(content: &Content<'_>) -> Vec<Point> {
-    let Content { found, patterns, .. } = content;
+fn centroids(found: &Segmentation, patterns: &Patterns) -> Vec<Point> {
     let features = found.plan.sites().keep_active(&found.features);
-    let plane = plane(content);
+    let plane = plane(found, patterns);
     let mut sums = vec![([0.0; 2], 0.0); patterns.map.label_of.len()];
     for (site, &cluster) in patterns.clustering.labels.iter().enumerate() {
         let (sum, count) = &mut sums[cluster as usize];

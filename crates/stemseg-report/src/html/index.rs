@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Micrograph, Pictures, boundaries, document, file_name, parts};
-use crate::colours;
-use crate::number::{percent, significant};
+use crate::number::significant;
 use crate::summary::Summary;
 
 /// One result that the index leads to.
@@ -44,6 +43,7 @@ pub fn index(micrograph: &Micrograph, entries: &[Entry<'_>]) -> String {
 fn card(entry: &Entry<'_>, (rows, cols): (usize, usize)) -> Markup {
     let summary = entry.summary;
     let clusters = summary.kmeans.clusters;
+    let shares = summary.labels.iter().map(|label| (label.area.label, label.area.fraction));
     let (px, nm) = boundaries::total(summary);
     let length = nm.map_or_else(
         || format!("{} px", significant(px, 3)),
@@ -62,22 +62,8 @@ fn card(entry: &Entry<'_>, (rows, cols): (usize, usize)) -> Markup {
                 img.lines src=(entry.pictures.lines) alt="";
             }
             h2 { "k = " (clusters) }
-            (areas(summary))
+            (parts::areas(shares))
             (parts::list(&facts))
-        }
-    }
-}
-
-/// One bar with the share of each label.
-fn areas(summary: &Summary) -> Markup {
-    let width = |share: f64| format!("width:{:.3}%", 100.0 * share);
-    html! {
-        div.areas {
-            @for label in &summary.labels {
-                @let [r, g, b] = colours::colour(usize::from(label.area.label));
-                span title=(format!("{}: {}", label.area.label, percent(label.area.fraction)))
-                    style=(format!("{};background:rgb({r} {g} {b})", width(label.area.fraction))) {}
-            }
         }
     }
 }

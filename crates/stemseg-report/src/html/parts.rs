@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::colours;
+use crate::number::percent;
 use crate::visible::visible;
 
 /// A section with a heading.
@@ -41,6 +42,20 @@ pub(super) fn ramp(low: &str, high: &str) -> Markup {
 pub(super) fn bar(share: f64) -> Markup {
     html! {
         span.bar { span style=(format!("width:{:.2}%", 100.0 * share.clamp(0.0, 1.0))) {} }
+    }
+}
+
+/// One bar with the share of each label, 0 to 1.
+pub(super) fn areas(shares: impl Iterator<Item = (u16, f64)>) -> Markup {
+    let width = |share: f64| format!("width:{:.3}%", 100.0 * share);
+    html! {
+        div.areas {
+            @for (label, share) in shares {
+                @let [r, g, b] = colours::colour(usize::from(label));
+                span title=(format!("{label}: {}", percent(share)))
+                    style=(format!("{};background:rgb({r} {g} {b})", width(share))) {}
+            }
+        }
     }
 }
 

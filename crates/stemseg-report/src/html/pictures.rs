@@ -57,10 +57,8 @@ impl Pictures {
     pub fn new(found: &Segmentation, patterns: &Patterns, channels: &[Map]) -> Self {
         let labels = &patterns.map;
         let confidence = || {
-            let mut map = Map::new("confidence of the sites", sites(found, patterns).view());
-            map.range = [0.0, 1.0];
             let channels = channels.iter().map(Encoded::new).collect();
-            (Encoded::new(&map), channels)
+            (Encoded::new(&maps::confidence(found, patterns)), channels)
         };
         let ((tint, lines), (confidence, channels)) = rayon::join(
             || {
@@ -98,19 +96,6 @@ impl Encoded {
             }
         }
     }
-}
-
-/// Membership of each site, `[rows, cols]`; NaN where it is masked.
-fn sites(found: &Segmentation, patterns: &Patterns) -> ndarray::Array2<f32> {
-    let mut memberships = patterns.memberships.iter();
-    let count = found.plan.sites().grid().count;
-    let mut value = |site| match found.plan.sites().is_active(site) {
-        true => memberships.next().copied().unwrap_or(f32::NAN),
-        false => f32::NAN,
-    };
-    let values = (0..count.area()).map(&mut value).collect();
-    ndarray::Array2::from_shape_vec((count.rows, count.cols), values)
-        .expect("one value for each site")
 }
 
 /// Labels in their colours. A palette has 255 of them: labels beyond take those of

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, Render, html};
 use plotters::chart::ChartContext;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
@@ -23,7 +23,7 @@ pub(super) const PAPER: RGBColor = RGBColor(5, 5, 5);
 
 /// Size of text. Coordinates are whole numbers, so plots are drawn at twice the size
 /// that they are shown in.
-const TEXT: u32 = 32;
+pub(super) const TEXT: u32 = 32;
 
 /// Room for the numbers and the title of an axis.
 const AXIS: u32 = 92;
@@ -32,7 +32,7 @@ const AXIS: u32 = 92;
 const MARGIN: u32 = 28;
 
 /// Width of a plot.
-const WIDTH: u32 = 1000;
+pub(super) const WIDTH: u32 = 1000;
 
 /// Height of a plot that is not a map.
 const HEIGHT: u32 = 680;
@@ -53,13 +53,28 @@ pub(super) type Chart<'a, 'b> =
 pub(super) type Drawn =
     Result<(), DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>>;
 
+/// A plot as SVG, in the colours of roles. As it is rendered, it is part of a page.
+pub(super) struct Drawing {
+    /// What is to be seen.
+    pub(super) words: String,
+    pub(super) svg: String,
+}
+
+impl Render for Drawing {
+    fn render(&self) -> Markup {
+        html! {
+            div.plot role="img" aria-label=(self.words) { (PreEscaped(&self.svg)) }
+        }
+    }
+}
+
 /// A plot with its axes; `paint` draws the data. `words` say what is to be seen.
 pub(super) fn plot(
     words: &str,
     x: Axis<'_>,
     y: Axis<'_>,
     paint: impl FnOnce(&mut Chart<'_, '_>) -> Drawn,
-) -> Markup {
+) -> Drawing {
     svg(words, HEIGHT, |root| draw(root, (x, y), false, paint))
 }
 
@@ -69,7 +84,7 @@ pub(super) fn square(
     x: Axis<'_>,
     y: Axis<'_>,
     paint: impl FnOnce(&mut Chart<'_, '_>) -> Drawn,
-) -> Markup {
+) -> Drawing {
     svg(words, WIDTH, |root| draw(root, (x, y), true, paint))
 }
 
@@ -82,15 +97,13 @@ fn svg(
     words: &str,
     height: u32,
     paint: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Drawn,
-) -> Markup {
-    let mut drawing = String::new();
-    let root = SVGBackend::with_string(&mut drawing, (WIDTH, height)).into_drawing_area();
+) -> Drawing {
+    let mut svg = String::new();
+    let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
     let drawn = paint(&root).and_then(|()| root.present());
     drop(root);
     drawn.expect("memory takes any drawing");
-    html! {
-        div.plot role="img" aria-label=(words) { (PreEscaped(drawing)) }
-    }
+    Drawing { words: words.to_owned(), svg }
 }
 
 fn draw(

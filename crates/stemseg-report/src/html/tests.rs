@@ -17,15 +17,15 @@ use stemseg::remarks::{Code, Remarks, Warning};
 use stemseg::sites::Extent;
 
 /// A result with all that its page is made of.
-struct Made {
+pub(super) struct Made {
     summary: Summary,
-    found: Segmentation,
+    pub(super) found: Segmentation,
     micrograph: Micrograph,
     pictures: Pictures,
 }
 
 /// Rows of atoms on the left and columns on the right, in `clusters` patterns.
-fn made(name: &str, clusters: usize, pixel_size: Option<PixelSize>) -> Made {
+pub(super) fn made(name: &str, clusters: usize, pixel_size: Option<PixelSize>) -> Made {
     made_under(None, name, clusters, pixel_size)
 }
 
@@ -92,7 +92,7 @@ fn input(name: &str, pixel_size_nm: Option<PixelSize>) -> Input {
 }
 
 impl Made {
-    fn page(&self, command: &[&str]) -> String {
+    pub(super) fn page(&self, command: &[&str]) -> String {
         let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         page(Content {
             summary: &self.summary,

@@ -33,12 +33,7 @@ impl<'a> Scaled<'a> {
         image: ArrayView2<'a, f32>,
         labels: &'a dyn Rows<u16>,
     ) -> Self {
-        let (rows, cols) = image.dim();
-        let reduced = rows.max(cols).div_ceil(longest);
-        let enlarged = match reduced {
-            1 => narrowest.div_ceil(cols).min(longest / rows).max(1),
-            _ => 1,
-        };
+        let (reduced, enlarged) = factors(longest, narrowest, image.dim());
         Self { image, labels, reduced, enlarged }
     }
 
@@ -91,6 +86,25 @@ impl<'a> Scaled<'a> {
     fn labels(&self, row: usize) -> Vec<u16> {
         reduced_row(self.labels, row, self.reduced, majority)
     }
+}
+
+/// By which an image of `rows` and `cols`, not empty, is reduced, and by which it is enlarged.
+fn factors(longest: usize, narrowest: usize, (rows, cols): (usize, usize)) -> (usize, usize) {
+    let reduced = rows.max(cols).div_ceil(longest);
+    let enlarged = match reduced {
+        1 => narrowest.div_ceil(cols).min(longest / rows).max(1),
+        _ => 1,
+    };
+    (reduced, enlarged)
+}
+
+/// Rows and columns in which an image of `shape` is drawn; none of an empty one.
+pub(crate) fn drawn_shape(shape: (usize, usize)) -> (usize, usize) {
+    if shape.0.min(shape.1) == 0 {
+        return (0, 0);
+    }
+    let (reduced, enlarged) = factors(LONGEST, NARROWEST, shape);
+    (shape.0.div_ceil(reduced) * enlarged, shape.1.div_ceil(reduced) * enlarged)
 }
 
 /// Row `row` of an image by blocks of `factor` px (smaller at the far edges), each

@@ -4,6 +4,7 @@
 //! device has work from file to file. With several jobs there are as many such lanes on one
 //! device.
 
+mod contact_sheet;
 pub(crate) mod images;
 mod lanes;
 pub(crate) mod outcomes;
@@ -19,6 +20,7 @@ use stemseg::Result;
 use stemseg::wording::Text;
 use stemseg_files::write::sweep;
 
+use self::contact_sheet::ContactSheet;
 use self::images::{Images, Search};
 use self::lanes::Lanes;
 use self::outcomes::Outcomes;
@@ -61,7 +63,13 @@ pub fn run_by(request: &Request, method: &dyn Method, observer: &dyn Observer) -
         observer.note(None, &Text::literal(note));
     });
     let table = place.map(Table::at).transpose()?;
-    notes.iter().for_each(|note| observer.note(None, &Text::literal(note)));
+    let folder = request.output.place.as_deref().filter(|_| batch);
+    let (page, taken) = match folder.map(ContactSheet::within) {
+        Some(Ok(page)) => (Some(page), None),
+        Some(Err(taken)) => (None, Some(taken)),
+        None => (None, None),
+    };
+    notes.iter().chain(&taken).for_each(|note| observer.note(None, &Text::literal(note)));
     let files = images.iter().map(|image| &*image.file).chain(besides).map(PathBuf::from);
     let shared = Shared {
         request,
@@ -76,7 +84,15 @@ pub fn run_by(request: &Request, method: &dyn Method, observer: &dyn Observer) -
     }
     let lanes = Lanes::new(&shared, &images);
     lanes.all()?;
-    lanes.ended().sum_up(images, table.as_ref(), batch)
+    let mut outcomes = lanes.ended().sum_up(images, table.as_ref(), batch)?;
+    if let Some((table, page)) = table.zip(page) {
+        // It shows what is there without it: no reason to say that the run failed.
+        outcomes.page = page.write(&table, &outcomes.images).unwrap_or_else(|error| {
+            observer.note(None, &error.text());
+            None
+        });
+    }
+    Ok(outcomes)
 }
 
 /// Tidies up, in the folders that `targets` are to lie in, after runs that were killed; what

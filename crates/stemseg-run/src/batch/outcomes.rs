@@ -19,6 +19,8 @@ pub struct Outcomes {
     pub interrupted: bool,
     /// The table that was written.
     pub table: Option<PathBuf>,
+    /// The page over all images that was written.
+    pub page: Option<PathBuf>,
 }
 
 /// An image, and what became of it.
@@ -93,7 +95,7 @@ impl Ended {
         let table = table.map(write).transpose()?;
         let outcome = |(image, outcome)| ImageOutcome { image, outcome };
         let images = images.into_iter().zip(outcomes).map(outcome).collect();
-        Ok(Outcomes { images, batch, interrupted: self.interrupted, table })
+        Ok(Outcomes { images, batch, interrupted: self.interrupted, table, page: None })
     }
 }
 

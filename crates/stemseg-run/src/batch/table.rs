@@ -1,9 +1,16 @@
-//! `summary.csv`: a line for each image and number of clusters.
+//! The table of all images, `summary.csv`: a line for each image and number of clusters. Or Parquet,
+//! where its file ends in that.
 
-use std::borrow::Cow;
+mod csv_file;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+#[cfg(not(feature = "parquet"))]
+#[path = "table/parquet_left_out.rs"]
+mod parquet_file;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::io::{self, BufRead, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -73,29 +80,42 @@ pub(super) struct Facts {
     areas: Vec<f64>,
 }
 
-const FILE: &str = "file";
-const RESULT: &str = "result";
+pub(super) const FILE: &str = "file";
+pub(super) const RESULT: &str = "result";
 const UNLABELLED: &str = "unlabelled_percent";
 
+/// What the cells of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Text,
+    Integer,
+    Number,
+}
+
 /// The columns before those of the labels.
-const COLUMNS: [&str; 16] = [
-    FILE,
-    RESULT,
-    "status",
-    "message",
-    "k",
-    "k_source",
-    "period_px",
-    "period_source",
-    "warnings",
-    "device",
-    "seconds",
-    "rows",
-    "cols",
-    "nm_per_row",
-    "nm_per_col",
-    "confidence",
+const COLUMNS: [(&str, Type); 16] = [
+    (FILE, Type::Text),
+    (RESULT, Type::Text),
+    ("status", Type::Text),
+    ("message", Type::Text),
+    ("k", Type::Integer),
+    ("k_source", Type::Text),
+    ("period_px", Type::Number),
+    ("period_source", Type::Text),
+    ("warnings", Type::Text),
+    ("device", Type::Text),
+    ("seconds", Type::Number),
+    ("rows", Type::Integer),
+    ("cols", Type::Integer),
+    ("nm_per_row", Type::Number),
+    ("nm_per_col", Type::Number),
+    ("confidence", Type::Number),
 ];
+
+/// Names of the columns that tell a table from other files, of this version or another.
+fn first_columns() -> [&'static str; 4] {
+    std::array::from_fn(|column| COLUMNS[column].0)
+}
 
 impl Facts {
     fn of(summary: &Value) -> Self {
@@ -157,6 +177,14 @@ fn codes(summary: &Value) -> String {
 #[derive(Debug)]
 pub(super) struct Table {
     path: PathBuf,
+    format: Format,
+}
+
+/// How tables are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Parquet,
 }
 
 impl Table {
@@ -169,11 +197,12 @@ impl Table {
         // Through links: it is the table that is replaced.
         let path = path.canonicalize().or_else(|_| std::path::absolute(&path));
         let path = path.map_err(Error::io("the working directory"))?;
-        check(&path)?;
+        let format = Format::of(&path)?;
+        format.check(&path)?;
         let there = path.ancestors().skip(1).find(|folder| folder.exists());
         let folder = there.unwrap_or(Path::new("/"));
         tempfile::tempfile_in(folder).map_err(|e| Error::io(folder)(e.kind().into()))?;
-        Ok(Self { path })
+        Ok(Self { path, format })
     }
 
     /// Writes the lines of all images, in their order, and after them those of an earlier
@@ -190,7 +219,7 @@ impl Table {
         fs::create_dir_all(folder).map_err(failed)?;
         // What is there is read while no other run can write.
         replace_file(&self.path, |file| {
-            check(&self.path)?;
+            self.format.check(&self.path)?;
             let mut rows: Vec<Row> = lines
                 .iter()
                 .flat_map(|(image, record)| {
@@ -198,22 +227,102 @@ impl Table {
                     rows(image, standing.as_ref().unwrap_or(record))
                 })
                 .collect();
-            let cells = |column: &str| rows.iter().map(|row| row[column].clone()).collect();
+            let cells = |column: &str| rows.iter().map(|row| same(&row[column])).collect();
             let (files, results): (HashSet<String>, HashSet<String>) = (cells(FILE), cells(RESULT));
-            let mut others = earlier(&self.path);
-            others.retain(|row| !files.contains(&row[FILE]) && !results.contains(&row[RESULT]));
+            let mut others = self.format.read(&self.path);
+            others.retain(|row| row.get(RESULT).is_some_and(|result| !result.is_empty()));
+            retain_there(&mut others);
+            others.retain(|row| {
+                !files.contains(&same(&row[FILE])) && !results.contains(&same(&row[RESULT]))
+            });
             rows.extend(others);
-            write(file, &rows).map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(error) => failed(error),
-                other => failed(io::Error::other(format!("{other:?}"))),
-            })
+            self.format.write(file, &rows).map_err(failed)
         })?;
         Ok(&self.path)
     }
+
+    /// Its place.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All its lines as they are now, those of other runs among them.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        self.format.read(&self.path).into_iter().map(Line).collect()
+    }
 }
 
-/// The cells of a line by their column.
+impl Format {
+    /// The one that a file of this name has.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for one that this build leaves out.
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
+            true => parquet_file::check(path).map(|()| Self::Parquet),
+            false => Ok(Self::Csv),
+        }
+    }
+
+    /// Refuses to replace what is not a table of this format.
+    fn check(self, path: &Path) -> Result<()> {
+        if !path.exists() || (path.is_file() && self.is_table(path)) {
+            return Ok(());
+        }
+        let reason = "it is not a table of stemseg, and is not replaced; give another `table` file";
+        Err(Error::parameter("table", path.display(), reason))
+    }
+
+    fn is_table(self, path: &Path) -> bool {
+        match self {
+            Self::Csv => csv_file::is_table(path),
+            Self::Parquet => parquet_file::is_table(path),
+        }
+    }
+
+    /// The lines of the table at `path`; none where there is none.
+    fn read(self, path: &Path) -> Vec<Row> {
+        match self {
+            Self::Csv => csv_file::read(path),
+            Self::Parquet => parquet_file::read(path),
+        }
+    }
+
+    fn write(self, to: &mut fs::File, rows: &[Row]) -> io::Result<()> {
+        let has = |column: &String| rows.iter().any(|row| row.contains_key(column));
+        let areas = (1..).map(area_column).take_while(has).map(|name| (name, Type::Number));
+        let named = COLUMNS.into_iter().chain([(UNLABELLED, Type::Number)]);
+        let columns: Vec<(String, Type)> =
+            named.map(|(name, kind)| (name.to_owned(), kind)).chain(areas).collect();
+        match self {
+            Self::Csv => csv_file::write(to, &columns, rows),
+            Self::Parquet => parquet_file::write(to, &columns, rows),
+        }
+    }
+}
+
+/// The cells of a line by their column, as text, whatever they are stored as.
 type Row = BTreeMap<String, String>;
+
+/// What a line of the table says.
+pub(super) struct Line(Row);
+
+impl Line {
+    /// The text in `column`; empty for none.
+    pub(super) fn text(&self, column: &str) -> &str {
+        self.0.get(column).map_or("", String::as_str)
+    }
+
+    /// The number in `column`, if there is one.
+    pub(super) fn number(&self, column: &str) -> Option<f64> {
+        self.text(column).parse().ok()
+    }
+
+    /// Shares of labels 1, 2 and on, percent.
+    pub(super) fn areas(&self) -> Vec<f64> {
+        (1..).map_while(|label| self.number(&area_column(label))).collect()
+    }
+}
 
 /// The earlier result of an image that has none of this run.
 fn standing(image: &Image, record: &Record) -> Option<Record> {
@@ -238,122 +347,35 @@ fn rows(image: &Image, record: &Record) -> Vec<Row> {
             record.message.clone(),
         ];
         let cells = about.into_iter().chain(facts.columns.iter().cloned());
-        let named = COLUMNS.into_iter().map(str::to_owned).zip(cells);
+        let named = COLUMNS.into_iter().map(|(name, _)| name.to_owned()).zip(cells);
         let rest = has_result.then(|| (UNLABELLED.to_owned(), percent(facts.unlabelled())));
         let areas = (1..).map(area_column).zip(facts.areas.iter().map(|&share| percent(share)));
-        let all = named.chain(rest).chain(areas);
-        all.map(|(column, text)| (column, harmless(&text).into_owned())).collect()
+        named.chain(rest).chain(areas).collect()
     };
     facts.iter().map(row).collect()
 }
 
-/// The lines of the table at `path` whose results are there.
-fn earlier(path: &Path) -> Vec<Row> {
-    let Ok(mut table) = csv::ReaderBuilder::new().flexible(true).from_path(path) else {
-        return Vec::new();
-    };
-    let header: Vec<String> =
-        table.headers().map_or(Vec::new(), |names| names.iter().map(str::to_owned).collect());
-    let cells = |record: csv::StringRecord| -> Row {
-        header.iter().cloned().zip(record.iter().map(str::to_owned)).collect()
-    };
-    let mut rows: Vec<Row> = table.records().filter_map(Result::ok).map(cells).collect();
-    rows.retain(|row| row.get(RESULT).is_some_and(|result| !result.is_empty()));
+/// A path as two lines that may say it differently are compared: what a CSV file says of a name that
+/// begins with an apostrophe is not certain.
+fn same(path: &str) -> String {
+    csv_file::harmless(path).into_owned()
+}
+
+/// Keeps lines whose results are there.
+fn retain_there(rows: &mut Vec<Row>) {
     // Paths are as they were given: from another folder they lead nowhere, and say nothing.
     let there = |row: &Row| {
         let cell = &row[RESULT];
-        Path::new(cell).exists() || Path::new(as_it_was(cell)).exists()
+        Path::new(cell).exists() || Path::new(&same(cell)).exists()
     };
     let from_here = rows.iter().any(there);
     rows.retain(|row| there(row) || !(from_here || Path::new(&row[RESULT]).is_absolute()));
-    rows
-}
-
-fn write(to: impl Write, rows: &[Row]) -> Result<(), csv::Error> {
-    let has = |column: &String| rows.iter().any(|row| row.contains_key(column));
-    let areas = (1..).map(area_column).take_while(has);
-    let columns = COLUMNS.into_iter().chain([UNLABELLED]).map(str::to_owned);
-    let header: Vec<String> = columns.chain(areas).collect();
-    let mut table = csv::Writer::from_writer(io::BufWriter::new(to));
-    table.write_record(&header)?;
-    for row in rows {
-        let cell = |column: &String| row.get(column).map_or("", String::as_str);
-        table.write_record(header.iter().map(cell))?;
-    }
-    Ok(table.flush()?)
 }
 
 fn area_column(label: usize) -> String {
     format!("area_{label}_percent")
 }
 
-/// A cell that spreadsheets show as it is: texts that they would take for formulas get an
-/// apostrophe before them, numbers stay numbers.
-fn harmless(text: &str) -> Cow<'_, str> {
-    // The wide ones are what some spreadsheets make plain ones of.
-    const FORMULAS: [char; 11] =
-        ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-    let is_number = || {
-        let plain = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
-        text.chars().all(plain) && text.parse::<f64>().is_ok()
-    };
-    match text.starts_with(FORMULAS) && !is_number() {
-        true => format!("'{text}").into(),
-        false => text.into(),
-    }
-}
-
-/// What [`harmless`] made a cell of.
-fn as_it_was(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|text| harmless(text) == cell).unwrap_or(cell)
-}
-
-/// Refuses to replace what is not a table.
-fn check(path: &Path) -> Result<()> {
-    if !path.exists() || is_table(path) {
-        return Ok(());
-    }
-    let reason = "it is not a table of stemseg, and is not replaced; give another `table` file";
-    Err(Error::parameter("table", path.display(), reason))
-}
-
-/// Whether a file begins as a table does, of this version or another.
-fn is_table(path: &Path) -> bool {
-    if !path.is_file() {
-        return false;
-    }
-    let Ok(file) = fs::File::open(path) else { return false };
-    let mut header = String::new();
-    let read = io::BufReader::new(file.take(1 << 20)).read_line(&mut header);
-    read.is_ok() && header.starts_with(&COLUMNS[..4].join(","))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_spreadsheet_would_compute_gets_an_apostrophe() {
-        let rows = [
-            ("=1+1.tif", "'=1+1.tif"),
-            ("+a", "'+a"),
-            ("-a", "'-a"),
-            ("@sum(1)", "'@sum(1)"),
-            ("\t=1", "'\t=1"),
-            ("\r=1", "'\r=1"),
-            ("\u{ff1d}1+1", "'\u{ff1d}1+1"),
-            ("-1+cmd|'/c calc'!A1", "'-1+cmd|'/c calc'!A1"),
-            ("-inf", "'-inf"),
-            ("-1.5e-3", "-1.5e-3"),
-            ("-4", "-4"),
-            ("a=1", "a=1"),
-            ("'=1", "'=1"),
-            ("", ""),
-        ];
-        for (text, cell) in rows {
-            assert_eq!(harmless(text), cell);
-            assert_eq!(harmless(cell), cell, "once is enough");
-            assert_eq!(as_it_was(cell), text.trim_start_matches('\''));
-        }
-    }
-}
+#[path = "table/tests.rs"]
+mod tests;

@@ -62,6 +62,11 @@ impl Earlier {
         &self.summary
     }
 
+    /// The summary of this number of clusters, with the folder it lies in.
+    pub(crate) fn part(&self, number: &str) -> Option<(PathBuf, &Value)> {
+        self.parts().into_iter().find(|(_, part)| clusters(part).to_string() == number)
+    }
+
     /// The summaries of the numbers of clusters, each with the folder it lies in.
     fn parts(&self) -> Vec<(PathBuf, &Value)> {
         match self.summary.get("results").and_then(Value::as_array) {

@@ -2,6 +2,7 @@
 //! compared here.
 
 pub(crate) mod earlier;
+mod figures;
 pub(crate) mod formats;
 mod lattices;
 pub(crate) mod names;
@@ -67,6 +68,8 @@ pub enum Save {
     Features,
     /// `strain.tif`, five maps `[rows, cols]`: exx, eyy, exy, rotation and error.
     Strain,
+    /// The folder `figures` with the figures of the report one by one: plots as SVG, maps as PNG.
+    Figures,
     /// The folder `maps` with symmetry scores before pooling, of rotation, reflection and glide.
     Maps,
 }

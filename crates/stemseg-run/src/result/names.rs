@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::formats::names_of_labels;
-use super::{Output, Save};
+use super::{Output, Save, figures};
 
 /// Names of the files of a result.
 pub(crate) struct Names {
@@ -24,6 +24,7 @@ impl Names {
             own.extend(["report.html", "features.png"].map(str::to_owned));
         }
         own.extend(output.saves(Save::Strain).then(|| "strain.tif".to_owned()));
+        own.extend(output.saves(Save::Figures).then(figures::always));
         if output.saves(Save::Descriptors) || output.saves(Save::Features) {
             own.push("site_labels.npy".to_owned());
         }
@@ -46,6 +47,7 @@ pub(crate) fn planned(output: &Output, image: &Path, clusters: &[usize]) -> Vec<
     let Names { mut own, shared } = Names::of(output, image, several);
     // Of a single pattern there are none.
     own.extend(output.report.then(|| "channels.png".to_owned()));
+    own.extend(output.saves(Save::Figures).then(figures::all).into_iter().flatten());
     let all = match several {
         true => clusters.iter().map(|k| format!("k{k}")).collect(),
         false => own,

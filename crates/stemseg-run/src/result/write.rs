@@ -134,6 +134,9 @@ impl Writing<'_> {
             (written.join(), pictures)
         });
         written.and(picture.join())?;
+        if self.options.saves(Save::Figures) {
+            super::figures::write(&place(super::figures::FOLDER), (found, result), &strained)?;
+        }
         summary.timings_ms.read = ms(self.read);
         summary.timings_ms.write = ms(begun.elapsed()) - summary.timings_ms.lattices;
         summary.timings_ms.total = ms(self.started.elapsed());
