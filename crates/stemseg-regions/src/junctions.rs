@@ -69,14 +69,14 @@ struct Ending {
 
 /// A straight line through a piece of a boundary.
 #[derive(Debug, Clone, Copy)]
-struct Straight {
+pub(crate) struct Straight {
     /// Its middle, px.
     middle: Point,
     /// Its direction, away from the triple point: length 1, px.
-    along: Point,
+    pub(crate) along: Point,
     /// Its length, px, and the root mean square of the distances of points from it.
-    length: f64,
-    spread: f64,
+    pub(crate) length: f64,
+    pub(crate) spread: f64,
 }
 
 /// Where lines meet.
@@ -253,7 +253,7 @@ fn bends(path: &Path, range: std::ops::Range<f64>, length: f64, size: Point) -> 
 impl Straight {
     /// The line with the least squared distances from the points of this `range` of a path, away
     /// from `origin`.
-    fn of(path: &Path, range: std::ops::Range<f64>, origin: Point) -> Option<Self> {
+    pub(crate) fn of(path: &Path, range: std::ops::Range<f64>, origin: Point) -> Option<Self> {
         let first = path.way.partition_point(|&way| way < range.start);
         let end = path.way.partition_point(|&way| way <= range.end);
         let points = path.points.get(first..end).filter(|points| points.len() >= 3)?;

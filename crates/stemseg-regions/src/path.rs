@@ -4,6 +4,8 @@ use crate::Point;
 
 /// Fewest points that a piece is fitted to, where a line has as many.
 const FEWEST: usize = 5;
+/// Share of a closed line that a piece reaches to either side, at most.
+const MOST_OF_CLOSED: f64 = 1.0 / 6.0;
 
 /// Points in their order along a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,8 @@ impl Path {
         half: f64,
         step: usize,
     ) -> impl Iterator<Item = (usize, Piece)> + '_ {
+        // Once around at most.
+        let half = if self.closed { half.min(MOST_OF_CLOSED * self.length) } else { half };
         let (mut first, mut end) = (0_isize, 0_isize);
         (0..self.points.len()).step_by(step).map(move |i| {
             let at = self.way[i];
@@ -106,7 +110,7 @@ impl Path {
             half = half.max(1.5 * (self.way_to(end - 1) - at).max(at - self.way_to(first)));
         }
         let origin = self.points[i];
-        if end - first < FEWEST as isize {
+        if end - first < FEWEST as isize || end - first > self.count() {
             return self.raw(i);
         }
         let mut sums = [0.0; 5];
