@@ -92,16 +92,12 @@ pub(crate) struct Junctions<'a> {
 
 impl<'a> Junctions<'a> {
     /// Of chains, smoothed to `paths`, in pixels of this size.
-    pub(crate) fn new(
-        chains: &'a [Chain],
-        paths: &[Path],
-        scales: Scales,
-        size: Point,
-    ) -> Self {
+    pub(crate) fn new(chains: &'a [Chain], paths: &[Path], scales: Scales, size: Point) -> Self {
         let mut corners: BTreeMap<Corner, Vec<Ending>> = BTreeMap::new();
         for (i, chain) in chains.iter().enumerate().filter(|(_, chain)| !chain.closed) {
             for (last, [corner, next]) in [false, true].into_iter().zip(chain.ends) {
-                let ending = Ending { chain: i, last, leaves: leaves(corner, next), straight: None };
+                let ending =
+                    Ending { chain: i, last, leaves: leaves(corner, next), straight: None };
                 corners.entry(corner).or_default().push(ending);
             }
         }
@@ -122,7 +118,8 @@ impl<'a> Junctions<'a> {
             for ending in endings.iter_mut() {
                 let (chain, path) = (&chains[ending.chain], &paths[ending.chain]);
                 let [other, _] = chain.ends[usize::from(!ending.last)];
-                let free = path.length - if keys.binary_search(&other).is_ok() { near } else { 0.0 };
+                let free =
+                    path.length - if keys.binary_search(&other).is_ok() { near } else { 0.0 };
                 let reach = near..(near + length).min(free);
                 if reach.end - reach.start >= ENOUGH * length {
                     let range = match ending.last {
@@ -173,7 +170,8 @@ impl<'a> Junctions<'a> {
         let whole = rr * cc - rc * rc;
         let away =
             [(cc * right[0] - rc * right[1]) / whole, (rr * right[1] - rc * right[0]) / whole];
-        let known = whole > 0.05 && away[0].hypot(away[1]) <= UNRESOLVED * self.scales.resolution_px;
+        let known =
+            whole > 0.05 && away[0].hypot(away[1]) <= UNRESOLVED * self.scales.resolution_px;
         if known { [corner[0] + away[0], corner[1] + away[1]] } else { corner }
     }
 

@@ -28,9 +28,8 @@ fn sectors(begin: [f64; 3], at: Point, wide: f64) -> (Array2<u16>, Array2<f32>) 
         (own as u16 + 1, near)
     };
     let labels = Array2::from_shape_fn(shape, |place| part(place).0);
-    let sure = Array2::from_shape_fn(shape, |place| {
-        (1.0 / (1.0 + (-part(place).1 / wide).exp())) as f32
-    });
+    let sure =
+        Array2::from_shape_fn(shape, |place| (1.0 / (1.0 + (-part(place).1 / wide).exp())) as f32);
     (labels, sure)
 }
 
@@ -46,7 +45,9 @@ fn found(
 
 #[test]
 fn three_half_lines_meet_at_their_angles() {
-    for begin in [[10.0, 130.0, 250.0], [0.0, 90.0, 180.0], [33.0, 190.0, 230.0], [71.0, 95.0, 300.0]] {
+    for begin in
+        [[10.0, 130.0, 250.0], [0.0, 90.0, 180.0], [33.0, 190.0, 230.0], [71.0, 95.0, 300.0]]
+    {
         let at = [88.3, 101.6];
         let map = sectors(begin, at, 3.0);
         let (_, lines) = found(&map, None);
@@ -130,11 +131,14 @@ fn errors_hold_how_noisy_lines_are() {
         let begin = [15.0, 130.0, 255.0];
         let map = sectors(begin, [88.3, 101.6], 3.0);
         let wander = |r: f64, c: f64| {
-            (1..9).map(|i| {
-                let phase = f64::from((seed * 8 + i).wrapping_mul(2_654_435_761) >> 8);
-                let (sin, cos) = (phase * 1.7).sin_cos();
-                (phase + (r * sin + c * cos) * TAU / 38.0).sin()
-            }).sum::<f64>() * 0.45
+            (1..9)
+                .map(|i| {
+                    let phase = f64::from((seed * 8 + i).wrapping_mul(2_654_435_761) >> 8);
+                    let (sin, cos) = (phase * 1.7).sin_cos();
+                    (phase + (r * sin + c * cos) * TAU / 38.0).sin()
+                })
+                .sum::<f64>()
+                * 0.45
         };
         let shape = map.0.dim();
         let near = |r: usize, c: usize| {
@@ -148,7 +152,9 @@ fn errors_hold_how_noisy_lines_are() {
             for sector in &point.sectors {
                 let own = usize::from(sector.label) - 1;
                 let open = (begin[(own + 1) % 3] - begin[own]).rem_euclid(360.0);
-                let Some((angle, error)) = sector.angle_deg.zip(sector.angle_deg_error) else { continue };
+                let Some((angle, error)) = sector.angle_deg.zip(sector.angle_deg_error) else {
+                    continue;
+                };
                 squares.0 += (angle - open).powi(2);
                 squares.1 += error * error;
                 squares.2 += 1;
@@ -157,6 +163,10 @@ fn errors_hold_how_noisy_lines_are() {
     }
     let (off, said, count) = squares;
     let ratio = (off / said).sqrt();
-    println!("{count} angles, off by {}, said {}", (off / f64::from(count)).sqrt(), (said / f64::from(count)).sqrt());
+    println!(
+        "{count} angles, off by {}, said {}",
+        (off / f64::from(count)).sqrt(),
+        (said / f64::from(count)).sqrt()
+    );
     assert!(count > 60 && (0.5..1.5).contains(&ratio), "{count}: {ratio}");
 }

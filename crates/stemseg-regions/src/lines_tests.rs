@@ -13,9 +13,8 @@ pub(crate) fn parted(
 ) -> (Array2<u16>, Array2<f32>) {
     let at = |(r, c): (usize, usize)| inside(r as f64, c as f64);
     let labels = Array2::from_shape_fn(shape, |place| if at(place) > 0.0 { 1 } else { 2 });
-    let sure = Array2::from_shape_fn(shape, |place| {
-        (1.0 / (1.0 + (-at(place).abs() / 3.0).exp())) as f32
-    });
+    let sure =
+        Array2::from_shape_fn(shape, |place| (1.0 / (1.0 + (-at(place).abs() / 3.0).exp())) as f32);
     (labels, sure)
 }
 
@@ -44,15 +43,23 @@ fn straight_lines_of_all_angles_have_their_length_and_normal() {
         // From border to border, half a pixel beyond the centres.
         let reach = [80.8 / cos.abs(), 100.1 / sin.abs()];
         let expected = [80.2 / cos.abs(), 100.9 / sin.abs()];
-        let whole = reach[0].min(expected[1]).min(reach[1]) + expected[0].min(reach[1]).min(expected[1]);
+        let whole =
+            reach[0].min(expected[1]).min(reach[1]) + expected[0].min(reach[1]).min(expected[1]);
         for known in [true, false] {
             let found = lines(&map, known, None);
             assert_eq!(found.len(), 1);
             let line = &found[0];
             assert_eq!((line.labels, line.ends), ([1, 2], Some([End::Border; 2])));
             let normal = line.normal_deg.unwrap();
-            assert!((line.px.length / whole - 1.0).abs() < 0.01, "{degrees} {known}: {} {whole}", line.px.length);
-            assert!(turned(normal, f64::from(degrees)) < if known { 0.02 } else { 0.3 }, "{degrees} {known}: {normal}");
+            assert!(
+                (line.px.length / whole - 1.0).abs() < 0.01,
+                "{degrees} {known}: {} {whole}",
+                line.px.length
+            );
+            assert!(
+                turned(normal, f64::from(degrees)) < if known { 0.02 } else { 0.3 },
+                "{degrees} {known}: {normal}"
+            );
             let rough = line.px.roughness.unwrap();
             assert!(rough < if known { 0.02 } else { 0.3 }, "{degrees} {known}: {rough}");
             assert!(line.px.curvature_abs.unwrap() < if known { 1e-4 } else { 2e-3 }, "{line:?}");
@@ -108,7 +115,8 @@ fn roughness_is_that_of_waves_shorter_than_the_form() {
         // Waves of a circle's radius.
         let map = parted((400, 400), |r, c| {
             let turn = (r - 200.0).atan2(c - 200.0);
-            150.0 - (r - 200.0).hypot(c - 200.0) + 1.5 * wave(turn * 150.0, TAU * 150.0 / (TAU * 150.0 / length).round())
+            150.0 - (r - 200.0).hypot(c - 200.0)
+                + 1.5 * wave(turn * 150.0, TAU * 150.0 / (TAU * 150.0 / length).round())
         });
         let line = &lines(&map, true, None)[0];
         let rough = line.px.roughness.unwrap() / (1.5 / 2.0_f64.sqrt());

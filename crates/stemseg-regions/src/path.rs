@@ -153,8 +153,10 @@ impl Path {
 /// The coefficients of two quadratics from the weighted sums of powers, and of values times powers.
 fn solved(s: [f64; 5], values: [[f64; 2]; 3]) -> Option<[Point; 3]> {
     // The adjugate of the symmetric matrix of the sums.
-    let [a, b, c] = [s[2] * s[4] - s[3] * s[3], s[2] * s[3] - s[1] * s[4], s[1] * s[3] - s[2] * s[2]];
-    let [d, e, f] = [s[0] * s[4] - s[2] * s[2], s[1] * s[2] - s[0] * s[3], s[0] * s[2] - s[1] * s[1]];
+    let [a, b, c] =
+        [s[2] * s[4] - s[3] * s[3], s[2] * s[3] - s[1] * s[4], s[1] * s[3] - s[2] * s[2]];
+    let [d, e, f] =
+        [s[0] * s[4] - s[2] * s[2], s[1] * s[2] - s[0] * s[3], s[0] * s[2] - s[1] * s[1]];
     let determinant = s[0] * a + s[1] * b + s[2] * c;
     let by = |row: [f64; 3]| {
         [0, 1].map(|axis| {
