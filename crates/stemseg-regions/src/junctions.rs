@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
+use serde::Serialize;
+
 use crate::chains::Chain;
 use crate::lines::{Scales, place};
 use crate::outline::Corner;
@@ -26,7 +28,7 @@ const ENOUGH: f64 = 0.5;
 const MANY: usize = 6;
 
 /// What one region has of a triple point.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Sector {
     /// Number of the region.
@@ -41,7 +43,7 @@ pub struct Sector {
 }
 
 /// A corner of pixels at which three regions meet, or four.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TriplePoint {
     /// Its number, from 1: from top to bottom.

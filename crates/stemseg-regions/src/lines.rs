@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 use std::f64::consts::{PI, TAU};
 
 use rayon::prelude::*;
+use serde::Serialize;
 use stemseg::image::micrograph::PixelSize;
 use stemseg::image::rows::Rows;
+use stemseg::pipeline::Patterns;
+use stemseg::plan::{Labels, Plan, automatic};
 
 use crate::chains::{Chain, chains};
 use crate::junctions::{Junctions, Straight, TriplePoint};
@@ -43,7 +46,7 @@ const DIRECTED: f64 = 0.5;
 const STRAIGHT: f64 = 0.01;
 
 /// At which lengths lines are looked at, px.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Scales {
     /// Lines are smoothed by quadratic curves fitted to what lies up to this far to both sides.
     pub smoothing_px: f64,
@@ -69,7 +72,8 @@ impl Scales {
 }
 
 /// Where a line ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum End {
     /// At the border of the image or at pixels without a label.
@@ -79,7 +83,7 @@ pub enum End {
 }
 
 /// How long, rough and bent a line is, in px or nm.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Course {
     /// Length along the smoothed line.
@@ -94,7 +98,7 @@ pub struct Course {
 }
 
 /// A line along which two regions meet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BoundaryLine {
     /// Its number, from 1: by regions.
@@ -124,7 +128,7 @@ pub struct BoundaryLine {
 }
 
 /// All lines of a label map, and the points at which they meet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BoundaryLines {
     /// Of each two regions that meet, in the order of their numbers.
@@ -133,6 +137,28 @@ pub struct BoundaryLines {
     pub triple_points: Vec<TriplePoint>,
     /// At which lengths they were looked at.
     pub scales: Scales,
+}
+
+impl BoundaryLines {
+    /// Of a result: the lines along which its `regions` meet, where its memberships are equal.
+    pub fn new(
+        regions: &Regions,
+        plan: &Plan,
+        Patterns { map, memberships, .. }: &Patterns,
+        pixel_size: Option<PixelSize>,
+    ) -> Self {
+        let stride = plan.sites().grid().stride;
+        // In px of the image that was read.
+        let apart = stride as f64 / plan.frame().scale;
+        match plan.params().labels {
+            Labels::Interpolated { smooth, .. } => {
+                let averaged = automatic::smoothing(smooth, stride).sigma * apart;
+                let scales = Scales::interpolated(apart, averaged);
+                regions.boundary_lines(Some(&map.confidence(memberships)), scales, pixel_size)
+            }
+            Labels::Nearest => regions.boundary_lines(None, Scales::nearest(apart), pixel_size),
+        }
+    }
 }
 
 impl Regions {

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::{Map, Value, json};
 use stemseg::backend::DeviceInfo;
-use stemseg::image::micrograph::PixelSize;
 use stemseg::lattice::Repetition;
 use stemseg::model::Model;
 use stemseg::pipeline::{Patterns, Segmentation};
-use stemseg::plan::{Labels, automatic};
 use stemseg::threads::{Beside, beside};
 use stemseg::{Error, Progress, Result};
 use stemseg_crystals::Crystals;
 use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_regions::Regions;
 use stemseg_regions::grains::Grains;
-use stemseg_regions::lines::{BoundaryLines, Scales};
+use stemseg_regions::lines::BoundaryLines;
 use stemseg_report::overlay::overlay;
 use stemseg_report::summary::{Calibrated, ModelFile, Strained, Summary, ms};
 
@@ -166,7 +164,7 @@ impl Writing<'_> {
         let regions = regions(&found.results[index], self.input);
         let size = self.input.summary.pixel_size_nm;
         summary.regions = Grains::all(&regions);
-        let lines = boundary_lines(found, &found.results[index], &regions, size);
+        let lines = BoundaryLines::new(&regions, &found.plan, &found.results[index], size);
         summary.boundary_lines = Some((&lines).into());
         let pixels = self.input.micrograph.pixels();
         let crystals = self.options.lattices.then(|| Crystals::new(pixels, &regions, size));
@@ -215,26 +213,6 @@ impl Writing<'_> {
 /// The connected regions of a result, with their confidence.
 pub(crate) fn regions(Patterns { map, memberships, .. }: &Patterns, input: &Read) -> Regions {
     Regions::new(map, Some(&map.confidence(memberships)), input.summary.pixel_size_nm)
-}
-
-/// The lines along which regions meet, as memberships tell where.
-pub(crate) fn boundary_lines(
-    found: &Segmentation,
-    Patterns { map, memberships, .. }: &Patterns,
-    regions: &Regions,
-    size: Option<PixelSize>,
-) -> BoundaryLines {
-    let stride = found.plan.sites().grid().stride;
-    // In px of the image that was read.
-    let apart = stride as f64 / found.plan.frame().scale;
-    match found.plan.params().labels {
-        Labels::Interpolated { smooth, .. } => {
-            let averaged = automatic::smoothing(smooth, stride).sigma * apart;
-            let scales = Scales::interpolated(apart, averaged);
-            regions.boundary_lines(Some(&map.confidence(memberships)), scales, size)
-        }
-        Labels::Nearest => regions.boundary_lines(None, Scales::nearest(apart), size),
-    }
 }
 
 /// Writes each file in a thread of its own, for compressing takes most of the
