@@ -126,6 +126,11 @@ impl Found {
         })
     }
 
+    /// The lines along which regions meet and their triple points, as JSON.
+    fn boundary_lines(&self, py: Python<'_>) -> String {
+        self.with(|single| py.detach(|| serde_json::json!(single.boundary_lines()).to_string()))
+    }
+
     /// Labels of the sites, `[site rows, site cols]`.
     fn site_labels<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<u16>> {
         self.with(|single| PyArray2::from_array(py, &single.found.results[0].map.sites))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stemseg import _core
+from stemseg import _boundaries, _core
 from stemseg._images import Image
 from stemseg._images import image as as_image
 from stemseg._model import Model
@@ -157,6 +157,10 @@ class Segmentation:
         Period of the crystals, px.
     regions : dict of str to ndarray
         The connected regions of the patterns, a table with the names of scikit-image.
+    boundary_lines : dict of str to ndarray
+        The lines along which regions meet, a table: lengths, normals, roughness, curvature, points.
+    triple_points : dict of str to ndarray
+        Where lines meet, and the dihedral angles with their standard errors, a table.
     region_map : ndarray of uint32, [rows, cols]
         The number of each pixel's region.
     areas : dict of int to dict
@@ -372,6 +376,35 @@ class Segmentation:
         ``equivalent_diameter_area_nm`` and so on.
         """
         return table(json.loads(self._kept("regions", lambda core: core.regions())[0]))
+
+    @property
+    def boundary_lines(self) -> dict[str, np.ndarray]:
+        """The lines along which two regions meet, at sub-pixel.
+
+        A table for ``pandas.DataFrame(found.boundary_lines)``: ``line`` (its number), ``pattern_1`` and
+        ``pattern_2`` (the lower label is to the right of whoever follows ``points``), ``region_1`` and
+        ``region_2``, ``closed``, ``begins`` and ``ends`` (numbers of triple points, 0 at the border), ``normal_deg``
+        (counter-clockwise from the right, 0 to 180), ``straightness``, ``length``, ``roughness`` (root mean square),
+        ``curvature`` (positive where the first pattern bulges) and ``curvature_abs``, and ``points`` (rows and columns,
+        [n, 2]). Lengths are px; with a pixel size those in nm follow as ``length_nm`` and so on. What is not
+        known is NaN.
+        """
+        return _boundaries.lines(self._lines["lines"])
+
+    @property
+    def triple_points(self) -> dict[str, np.ndarray]:
+        """Where three regions meet, or four, from top to bottom.
+
+        A table: ``triple_point`` (its number), ``row`` and ``col``, ``lines``, the numbers of the lines that end
+        there, clockwise, and of the region between each and the next ``regions`` (its number), ``patterns`` (its
+        label), ``angles_deg`` (the dihedral angle) and ``angles_deg_error`` (its standard error); NaN where a line is
+        too short to have a direction.
+        """
+        return _boundaries.triple_points(self._lines["triple_points"])
+
+    @property
+    def _lines(self) -> dict[str, Any]:
+        return self._kept("boundary_lines", lambda core: json.loads(core.boundary_lines()))
 
     @property
     def colours(self) -> np.ndarray:

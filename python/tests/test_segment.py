@@ -349,6 +349,41 @@ def test_regions_are_those_of_scikit_image(found):
     assert all(0 < sure <= 1 for sure in regions["mean_confidence"])
 
 
+def test_boundary_lines_are_those_of_the_file(found, tmp_path):
+    import csv
+
+    found.save(tmp_path / "result")
+
+    def read(name):
+        with open(tmp_path / "result" / name, newline="") as file:
+            return list(csv.DictReader(file))
+
+    lines, rows = found.boundary_lines, read("boundaries.csv")
+    assert len(rows) == len(lines["line"]) > 0
+    for name, own in {"length_px": "length", "length_nm": "length_nm", "straightness": "straightness"}.items():
+        np.testing.assert_allclose(lines[own], [float(row[name]) for row in rows], rtol=1e-5)
+    assert list(lines["closed"]) == [row["closed"] == "yes" for row in rows]
+    for points, length, closed in zip(lines["points"], lines["length"], lines["closed"], strict=True):
+        path = np.vstack([points, points[:1]]) if closed else points
+        assert np.hypot(*np.diff(path, axis=0).T).sum() == pytest.approx(length)
+    points, rows = found.triple_points, read("triple_points.csv")
+    assert len(rows) == len(points["row"]) == found.summary["boundary_lines"]["triple_points"]
+
+
+def test_triple_points_are_where_three_patterns_meet():
+    image, _ = stemseg.simulate("polycrystal", size=400, grains=3, random_state=1, boundary="straight")
+    found = stemseg.segment(image, 3)
+    points, lines = found.triple_points, found.boundary_lines
+    assert len(points["row"]) >= 1
+    for number, own, angles, regions in zip(
+        points["triple_point"], points["lines"], points["angles_deg"], points["regions"], strict=True
+    ):
+        assert len(own) == len(angles) == len(regions)
+        assert np.isnan(angles).all() or np.sum(angles) == pytest.approx(360)
+        for line in own - 1:
+            assert number in (lines["begins"][line], lines["ends"][line])
+
+
 def test_strain_is_that_of_the_file(found, tmp_path):
     maps = found.strain()
     assert list(maps) == ["exx", "eyy", "exy", "rotation_deg", "error"]

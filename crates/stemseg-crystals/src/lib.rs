@@ -52,6 +52,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 use stemseg::image::micrograph::PixelSize;
 use stemseg_regions::Regions;
+use stemseg_regions::lines::BoundaryLine;
 
 pub use average::Average;
 pub use boundary::Interface;
@@ -99,5 +100,23 @@ impl Crystals {
             .map(|(labels, directions)| (labels, Interface::new(directions, labels.map(cell))))
             .collect();
         Self { regions: found, patterns, interfaces }
+    }
+
+    /// Indices `h k` of the planes of both crystals along a line, by its mean normal, the larger 1 or
+    /// -1: of the cells of its regions, or else of their patterns. Nothing where one has no cell, and
+    /// for a line that goes in all directions.
+    pub fn planes_along(&self, line: &BoundaryLine) -> Option<[[f64; 2]; 2]> {
+        let normal = line.normal_deg?.to_radians();
+        let normal = [-normal.sin(), normal.cos()];
+        let plane = |side: usize| {
+            let own = self.regions.get(line.regions[side] as usize - 1);
+            let own = own.and_then(|found| found.as_ref().ok()).map(|lattice| &lattice.cell);
+            let pattern = || {
+                let of_label = self.patterns.iter().find(|own| own.label == line.labels[side])?;
+                of_label.found.as_ref().ok().map(|common| &common.cell)
+            };
+            own.or_else(pattern).map(|cell| relation::miller(cell, normal))
+        };
+        Some([plane(0)?, plane(1)?])
     }
 }

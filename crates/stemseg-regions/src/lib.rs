@@ -4,14 +4,20 @@
 //! with those of the row before, so that memory grows with the boundaries, not with the pixels.
 //! Names are those of scikit-image's `regionprops`, of which the formulas are too, except
 //! where it is said: `area`, `equivalent_diameter`, `axis_major_length`, `feret_diameter_max`,
-//! `solidity`. [`grains`] makes size distributions of them.
+//! `solidity`. [`grains`] makes size distributions of them. [`lines`] follows the boundaries between
+//! them at sub-pixel, and [`junctions`] says at which angles these meet.
 
 mod absorb;
+mod chains;
 pub mod grains;
 mod hull;
+pub mod junctions;
+pub mod lines;
 pub mod outline;
+mod path;
 mod runs;
 mod shape;
+mod sides;
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -20,6 +26,9 @@ use stemseg::image::rows::Rows;
 
 pub use runs::Connected;
 pub use shape::Shape;
+
+/// Row and column, px; centres of pixels are at whole numbers.
+pub type Point = [f64; 2];
 
 /// One region.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -23,9 +23,9 @@ pub struct Outline {
 
 /// A piece of an outline, with the region to its right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Edge {
-    from: Corner,
-    to: Corner,
+pub(crate) struct Edge {
+    pub(crate) from: Corner,
+    pub(crate) to: Corner,
 }
 
 impl Regions {
@@ -93,7 +93,8 @@ fn rings(mut edges: Vec<Edge>) -> Vec<Vec<Corner>> {
         loop {
             used[at] = true;
             let edge = edges[at];
-            let next = following(&edges, edge);
+            // The outline of a region ends nowhere.
+            let next = following(&edges, edge).unwrap_or(first);
             if direction(edges[next]) != direction(edge) {
                 ring.push(edge.to);
             }
@@ -111,15 +112,16 @@ fn rings(mut edges: Vec<Edge>) -> Vec<Vec<Corner>> {
     rings
 }
 
-/// The edge that goes on where `edge` ends; of two the one to the left. Pixels of a region that
+/// The edge of sorted `edges` that goes on where `edge` ends, if one does; of two the one to the left. Pixels of a region that
 /// touch in a corner are connected some other way around, which parts what lies on both sides of the
 /// corner: so the ring that goes on to the left never comes back to it.
-fn following(edges: &[Edge], edge: Edge) -> usize {
+pub(crate) fn following(edges: &[Edge], edge: Edge) -> Option<usize> {
     let first = edges.partition_point(|other| other.from < edge.to);
+    edges.get(first).filter(|other| other.from == edge.to)?;
     let [down, right] = direction(edge);
     let to_the_left = [-right, down];
     let of_two = edges.get(first + 1).is_some_and(|other| other.from == edge.to);
-    first + usize::from(of_two && direction(edges[first]) != to_the_left)
+    Some(first + usize::from(of_two && direction(edges[first]) != to_the_left))
 }
 
 /// Where an edge leads, down and to the right: -1, 0 or 1.

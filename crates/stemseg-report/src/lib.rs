@@ -7,6 +7,7 @@ mod crystals;
 mod embed;
 pub mod film;
 pub mod html;
+mod lines;
 pub mod maps;
 mod number;
 pub mod overlay;

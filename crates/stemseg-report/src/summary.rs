@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::area;
 pub use crate::calibration::{ByLattice, Calibrated};
 pub use crate::crystals::{LabelBoundary, LabelLattice};
+pub use crate::lines::LinesFound;
 use crate::overlay::{OverlayOptions, Style};
 pub use crate::strain::{LabelStrain, Strained};
 use input::lossy;
@@ -74,6 +75,10 @@ pub struct Summary {
     /// How long the boundaries between labels are, the longest first, and how the crystals on both
     /// sides are related where the lattices are known.
     pub boundaries: Vec<LabelBoundary>,
+    /// How many lines these consist of, and where they meet. Filled where `boundaries.csv` and
+    /// `triple_points.csv` are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boundary_lines: Option<LinesFound>,
     /// What regions had to have at least, px, where smaller ones were given to neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_region_px: Option<f64>,
@@ -329,6 +334,7 @@ impl Summary {
                 .into_iter()
                 .map(|boundary| LabelBoundary { boundary, interface: None })
                 .collect(),
+            boundary_lines: None,
             least_region_px: None,
             regions: Vec::new(),
             confidence: Confidence::new(patterns),

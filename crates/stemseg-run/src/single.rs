@@ -17,6 +17,7 @@ use stemseg::{Error, Result, memory};
 use stemseg_crystals::Crystals;
 use stemseg_files::write::ResultFolder;
 use stemseg_regions::Regions;
+use stemseg_regions::lines::BoundaryLines;
 use stemseg_report::summary::ModelFile;
 
 use crate::devices::{Devices, Done};
@@ -149,6 +150,12 @@ impl Single {
     /// The connected regions of the labels.
     pub fn regions(&self) -> Regions {
         regions(&self.found.results[0], &self.input)
+    }
+
+    /// The lines along which regions meet, and their triple points.
+    pub fn boundary_lines(&self) -> BoundaryLines {
+        let size = self.input.summary.pixel_size_nm;
+        BoundaryLines::new(&self.regions(), &self.found.plan, &self.found.results[0], size)
     }
 
     /// How regions are strained and turned inside: exx, eyy, exy, rotation (degrees) and standard

@@ -26,6 +26,8 @@ The result is a folder NAME.stemseg/ next to the image:
   labels.npy, labels.tif   one label per pixel: 1 the largest pattern, 2 the next; 0 unlabelled
   confidence.tif           how sure the label of each pixel is, 0 to 1
   regions.csv              each connected region: area, diameters, place, shape, neighbours
+  boundaries.csv           each line between two regions: length, normal, roughness, curvature
+  triple_points.csv        where three regions meet, and at which angles
   lattices.csv             the unit cell of each region, with standard errors
   report.html              everything on one page, to open in a browser
   overlay.png              the image tinted by label, with area shares and a scale bar

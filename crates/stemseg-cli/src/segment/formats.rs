@@ -12,7 +12,7 @@ pub(crate) struct FormatArgs {
     ///
     /// Those of the label map, and of the outlines of its regions; several are joined by commas. tiff: labels.tif for Fiji and HyperSpy, with confidence.tif. npy: labels.npy. ome-zarr: NAME.ome.zarr for
     /// napari and Fiji, with the image. hspy: labels.hspy for HyperSpy. The outlines of regions: rois.zip (roi) for Fiji's ROI Manager,
-    /// regions.geojson for QuPath and Python, regions.svg for figures.
+    /// regions.geojson for QuPath and Python, regions.svg for figures; of the last two also the lines between regions, as boundaries.geojson and boundaries.svg.
     #[arg(
         long = "format",
         value_name = "FORMATS",

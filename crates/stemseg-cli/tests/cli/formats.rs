@@ -8,8 +8,16 @@ use crate::job::{Change, Job};
 use stemseg_testing::place::{COLS, Place, ROWS, names};
 
 /// How the names of files begin that are written in some formats alone.
-const OF_FORMATS: [&str; 6] =
-    ["labels.", "confidence.", "image.ome", "rois.", "regions.geojson", "regions.svg"];
+const OF_FORMATS: [&str; 8] = [
+    "labels.",
+    "confidence.",
+    "image.ome",
+    "rois.",
+    "regions.geojson",
+    "boundaries.geojson",
+    "regions.svg",
+    "boundaries.svg",
+];
 
 /// Names in the result of a job.
 fn files(place: &Place, out: &str, changes: &[Change<'_>]) -> Vec<String> {
@@ -21,13 +29,17 @@ fn files(place: &Place, out: &str, changes: &[Change<'_>]) -> Vec<String> {
 fn each_format_has_its_files() {
     let place = Place::with_scene();
     let always = ["model.json", "overlay.png", "summary.json"];
-    let rows: [(&str, &[&str]); 6] = [
+    let rows: [(&str, &[&str]); 7] = [
         ("tiff,npy", &["labels.tif", "confidence.tif", "labels.npy"]),
         ("npy", &["labels.npy"]),
         ("tiff", &["labels.tif", "confidence.tif"]),
         ("ome-zarr,hspy", &["image.ome.zarr", "labels.hspy"]),
         ("hspy,hspy", &["labels.hspy"]),
-        ("roi,geojson,svg", &["rois.zip", "regions.geojson", "regions.svg"]),
+        ("roi", &["rois.zip"]),
+        (
+            "geojson,svg",
+            &["regions.geojson", "boundaries.geojson", "regions.svg", "boundaries.svg"],
+        ),
     ];
     for (formats, own) in rows {
         let found = files(&place, formats, &[("--format", formats)]);
@@ -129,6 +141,7 @@ fn each_number_of_clusters_has_every_format() {
     for k in ["k2", "k3"] {
         let found = names(&place.path(format!("out/{k}")));
         let wanted = [
+            "boundaries.csv",
             "channels.png",
             "features.png",
             "image.ome.zarr",
@@ -139,6 +152,7 @@ fn each_number_of_clusters_has_every_format() {
             "regions.csv",
             "report.html",
             "summary.json",
+            "triple_points.csv",
         ];
         assert_eq!(found, wanted, "{k}");
     }

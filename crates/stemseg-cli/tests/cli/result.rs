@@ -100,6 +100,52 @@ fn regions_that_are_too_small_go_to_their_neighbours() {
 }
 
 #[test]
+fn boundary_lines_are_written_for_every_result() {
+    let place = Place::with_scene();
+    let job = Job::automatic().with(&[("-k", "3"), ("--pixel-size", "0.02nm")]);
+    job.clone().set("--out", "out").succeed(&place);
+    let table = |name: &str| -> Vec<Vec<String>> {
+        let text = String::from_utf8(place.bytes(name)).unwrap();
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    };
+    let (lines, points) = (table("out/boundaries.csv"), table("out/triple_points.csv"));
+    let column = |name: &str| lines[0].iter().position(|own| own == name).unwrap();
+    assert!(lines.len() > 1 && lines.iter().all(|line| line.len() == lines[0].len()), "{lines:?}");
+    assert!(points.iter().all(|point| point.len() == points[0].len()), "{points:?}");
+    let summary = place.json("out/summary.json");
+    assert_eq!(number(&summary["boundary_lines"]["lines"]), (lines.len() - 1) as f64);
+    assert_eq!(number(&summary["boundary_lines"]["triple_points"]), (points.len() - 1) as f64);
+    let value = |line: &[String], name: &str| line[column(name)].parse::<f64>().unwrap();
+    for line in &lines[1..] {
+        assert!((value(line, "length_nm") / value(line, "length_px") - 0.02).abs() < 1e-6);
+        let ends = ["begins", "ends"].map(|name| &line[column(name)]);
+        let known = ends.iter().all(|end| *end == "border" || points.iter().any(|p| p[0] == **end));
+        assert!(known || line[column("closed")] == "yes", "{line:?}");
+    }
+    // Those of two labels are together about as long as Cauchy-Crofton has it.
+    for boundary in summary["boundaries"].as_array().unwrap() {
+        let labels = ["0", "1"].map(|i| number(&boundary["labels"][i.parse::<usize>().unwrap()]));
+        let own = lines[1..]
+            .iter()
+            .filter(|line| [value(line, "label_1"), value(line, "label_2")] == labels);
+        let length: f64 = own.map(|line| value(line, "length_px")).sum();
+        let expected = number(&boundary["length_px"]);
+        assert!((length / expected - 1.0).abs() < 0.2, "{length} {expected}");
+    }
+    // Without lattices there are lines, but no planes.
+    let without = job.with(&[("--out", "without"), ("--no-lattices", FLAG)]);
+    without.clone().succeed(&place);
+    let plain = table("without/boundaries.csv");
+    assert_eq!(plain.len(), lines.len());
+    assert!(plain[1..].iter().all(|line| line[column("plane_1_h")].is_empty()), "{plain:?}");
+    assert!(lines[1..].iter().any(|line| !line[column("plane_1_h")].is_empty()), "{lines:?}");
+    // Both tables belong to what is looked for before a result is kept.
+    std::fs::remove_file(place.path("without/triple_points.csv")).unwrap();
+    let again = without.set("--resume", FLAG);
+    again.refused(&place, "a part", &["triple_points.csv is missing", "--force"]);
+}
+
+#[test]
 fn lattices_are_said_for_regions_patterns_and_boundaries() {
     let place = Place::with_scene();
     let said = Job::new().with(&[("--pixel-size", "0.02nm")]).succeed(&place);

@@ -185,6 +185,22 @@ def check_geojson(result):
     result.same(found)
 
 
+def check_boundaries(result):
+    """boundaries.geojson: lines along which labels meet, at sub-pixel."""
+    whole = json.loads((result.folder / "boundaries.geojson").read_text())
+    rows, cols = result.labels.shape
+    assert whole["features"]
+    for feature in whole["features"]:
+        said = feature["properties"]
+        assert feature["geometry"]["type"] == "LineString"
+        points = np.array(feature["geometry"]["coordinates"])
+        assert (points[0] == points[-1]).all() == said["closed"]
+        for x, y in points:
+            assert -2 < x < cols + 2 and -2 < y < rows + 2
+            around = result.labels[max(int(y) - 4, 0) : int(y) + 5, max(int(x) - 4, 0) : int(x) + 5]
+            assert set(said["labels"]) <= set(np.unique(around)), (x, y)
+
+
 def check_axes(result, axes, names):
     """Axes as RosettaSciIO gives them to HyperSpy: rows first."""
     assert [axis["size"] for axis in axes] == list(result.labels.shape)
@@ -351,6 +367,7 @@ CHECKS = [
     check_strain,
     check_roifile,
     check_geojson,
+    check_boundaries,
     check_models,
     check_ome_zarr,
     check_napari,

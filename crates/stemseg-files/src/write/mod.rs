@@ -29,7 +29,10 @@ pub use self::left_out::{write_ome_zarr, write_ome_zarr_film};
 pub use self::npy::{NpyRows, NpyValue, write_labels_npy, write_npy, write_npy_rows};
 #[cfg(feature = "zarr")]
 pub use self::ome_zarr::{write_ome_zarr, write_ome_zarr_film};
-pub use self::outlines::{OutlinedRegion, Outlines, Ring, write_geojson, write_rois, write_svg};
+pub use self::outlines::{
+    Line, Lines, OutlinedRegion, Outlines, Ring, write_geojson, write_lines_geojson,
+    write_lines_svg, write_rois, write_svg,
+};
 pub use self::tiff::{
     Stack, write_counts_tiff, write_labels_hyperstack, write_labels_tiff, write_map_tiff,
     write_maps_tiff,

@@ -1,6 +1,7 @@
 //! Outlines of regions for programs that draw: regions of interest for Fiji, GeoJSON, SVG.
 
 mod geojson;
+mod lines;
 mod roi;
 mod svg;
 
@@ -10,6 +11,7 @@ use stemseg::image::micrograph::PixelSize;
 use stemseg::{Error, Result};
 
 pub use geojson::write_geojson;
+pub use lines::{Line, Lines, write_lines_geojson, write_lines_svg};
 pub use roi::write_rois;
 pub use svg::write_svg;
 

@@ -2,13 +2,16 @@
 
 use maud::{Markup, html};
 use stemseg_crystals::Interface;
+use stemseg_regions::junctions::TriplePoint;
 
 use super::parts::{bar, chip, section as section_of};
 use crate::number::{significant, with_error};
-use crate::summary::{LabelBoundary, Summary};
+use crate::summary::{LabelBoundary, LinesFound, Summary};
 
 /// Pairs of labels in the table, at most: the longest boundaries.
 const MOST_ROWS: usize = 20;
+/// Triple points in theirs, at most.
+const MOST_POINTS: usize = 10;
 
 /// All boundaries together: in px, and in nm where the file is calibrated.
 pub(super) fn total(summary: &Summary) -> (f64, Option<f64>) {
@@ -74,8 +77,54 @@ pub(super) fn section(summary: &Summary) -> Markup {
                 "lattice points to one in common, within Brandon's limit; angles go counter-clockwise from the right."
             }
         }
+        @if let Some(lines) = &summary.boundary_lines { (meetings(lines)) }
     };
     section_of("boundaries", "Boundaries", &body)
+}
+
+/// How many lines there are, and at which angles they meet.
+fn meetings(LinesFound { lines, points, .. }: &LinesFound) -> Markup {
+    // Those whose angles are known say more.
+    let known = |point: &&TriplePoint| point.sectors.iter().all(|own| own.angle_deg.is_some());
+    let shown: Vec<&TriplePoint> = points.iter().filter(known).take(MOST_POINTS).collect();
+    let words = |count: usize, one: &str, many: &str| {
+        format!("{count} {}", if count == 1 { one } else { many })
+    };
+    html! {
+        p {
+            "Regions meet along " (words(*lines, "line", "lines")) ", and lines in "
+            (words(points.len(), "triple point", "triple points"))
+            ": " code { "boundaries.csv" } " and " code { "triple_points.csv" } " have them all."
+        }
+        @if !shown.is_empty() {
+            div.scroll {
+                table.narrow {
+                    thead {
+                        tr {
+                            th.number scope="col" { "Triple point at row, column / px" }
+                            th scope="col" { "Dihedral angles" }
+                        }
+                    }
+                    tbody {
+                        @for point in &shown {
+                            tr {
+                                td.number { (format!("{:.1}, {:.1}", point.at_px[0], point.at_px[1])) }
+                                td {
+                                    @for sector in &point.sectors {
+                                        (chip(sector.label)) " "
+                                        (with_error(sector.angle_deg.unwrap_or(0.0), sector.angle_deg_error.unwrap_or(0.0))) "°  "
+                                    }
+                                }
+                            }
+                        }
+                        @if points.len() > shown.len() {
+                            tr.muted { td colspan="2" { "and " (points.len() - shown.len()) " more" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What is known of the crystals on both sides.

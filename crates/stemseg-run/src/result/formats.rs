@@ -7,9 +7,11 @@ use stemseg::Result;
 use stemseg::pipeline::Patterns;
 use stemseg_files::Feature;
 use stemseg_files::write::{
-    LabelType, OmeZarr, OutlinedRegion, Outlines, Signal, write_geojson, write_hspy,
-    write_labels_npy, write_labels_tiff, write_map_tiff, write_ome_zarr, write_rois, write_svg,
+    LabelType, Line, Lines, OmeZarr, OutlinedRegion, Outlines, Signal, write_geojson, write_hspy,
+    write_labels_npy, write_labels_tiff, write_lines_geojson, write_lines_svg, write_map_tiff,
+    write_ome_zarr, write_rois, write_svg,
 };
+use stemseg_regions::lines::{BoundaryLine, BoundaryLines};
 use stemseg_regions::outline::Outline;
 use stemseg_regions::{Region, Regions};
 use stemseg_report::colours::colour;
@@ -31,9 +33,10 @@ pub enum Format {
     Hspy,
     /// `rois.zip` for Fiji's ROI Manager: the outline of each region.
     Roi,
-    /// `regions.geojson` for QuPath, QGIS and Python: the same.
+    /// `regions.geojson` for QuPath, QGIS and Python: the same; and `boundaries.geojson`, the lines
+    /// along which regions meet, at sub-pixel.
     GeoJson,
-    /// `regions.svg` for figures: the same.
+    /// `regions.svg` and `boundaries.svg` for figures: the same.
     Svg,
 }
 
@@ -46,6 +49,7 @@ pub(super) struct Labelled<'a> {
     pub(super) kind: LabelType,
     pub(super) summary: &'a Summary,
     pub(super) regions: &'a Regions,
+    pub(super) lines: &'a BoundaryLines,
 }
 
 /// Writes the file or folder at a path.
@@ -61,7 +65,9 @@ enum File {
     LabelsHspy,
     Rois,
     GeoJson,
+    LinesGeoJson,
     Svg,
+    LinesSvg,
 }
 
 impl Format {
@@ -88,8 +94,8 @@ impl Format {
             Self::OmeZarr => &[File::OmeZarr],
             Self::Hspy => &[File::LabelsHspy],
             Self::Roi => &[File::Rois],
-            Self::GeoJson => &[File::GeoJson],
-            Self::Svg => &[File::Svg],
+            Self::GeoJson => &[File::GeoJson, File::LinesGeoJson],
+            Self::Svg => &[File::Svg, File::LinesSvg],
         }
     }
 }
@@ -105,7 +111,9 @@ impl File {
             Self::LabelsHspy => "labels.hspy".into(),
             Self::Rois => "rois.zip".into(),
             Self::GeoJson => "regions.geojson".into(),
+            Self::LinesGeoJson => "boundaries.geojson".into(),
             Self::Svg => "regions.svg".into(),
+            Self::LinesSvg => "boundaries.svg".into(),
         }
     }
 }
@@ -135,7 +143,9 @@ impl Labelled<'_> {
                 File::LabelsHspy => Box::new(|path| self.hspy(path)),
                 File::Rois => Box::new(|path| write_rois(path, &self.outlines())),
                 File::GeoJson => Box::new(|path| write_geojson(path, &self.outlines())),
+                File::LinesGeoJson => Box::new(|path| write_lines_geojson(path, &self.lines())),
                 File::Svg => Box::new(|path| write_svg(path, &self.outlines())),
+                File::LinesSvg => Box::new(|path| write_lines_svg(path, &self.lines())),
             };
             (file.name(self.stem), write)
         };
@@ -184,6 +194,27 @@ impl Labelled<'_> {
             shape: self.regions.shape(),
             pixel_size: self.input.summary.pixel_size_nm,
             regions: outlines.zip(self.regions.all()).map(region).collect(),
+        }
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        let name = |label: u16| self.summary.labels[usize::from(label) - 1].name.clone();
+        let line = |line: &BoundaryLine| Line {
+            line: line.line,
+            labels: line.labels,
+            names: line.labels.map(name),
+            regions: line.regions,
+            closed: line.closed,
+            points: line.points.clone(),
+            length_px: line.px.length,
+            length_nm: line.nm.map(|nm| nm.length),
+            normal_deg: line.normal_deg,
+        };
+        Lines {
+            name: self.stem,
+            shape: self.regions.shape(),
+            pixel_size: self.input.summary.pixel_size_nm,
+            lines: self.lines.lines.iter().map(line).collect(),
         }
     }
 

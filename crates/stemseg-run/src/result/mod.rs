@@ -1,6 +1,7 @@
 //! [`Output`]: what is written, and where. The files of a result folder are named, made and
 //! compared here.
 
+mod boundaries;
 pub(crate) mod earlier;
 mod figures;
 pub(crate) mod formats;

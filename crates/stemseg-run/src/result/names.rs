@@ -18,7 +18,10 @@ impl Names {
     /// numbers of patterns.
     pub(crate) fn of(output: &Output, image: &Path, several: bool) -> Self {
         let mut own = names_of_labels(&output.formats, &stem(image));
-        own.extend(["overlay.png", "model.json", "regions.csv"].map(str::to_owned));
+        own.extend(
+            ["overlay.png", "model.json", "regions.csv", "boundaries.csv", "triple_points.csv"]
+                .map(str::to_owned),
+        );
         own.extend(output.lattices.then(|| "lattices.csv".to_owned()));
         if output.report {
             own.extend(["report.html", "features.png"].map(str::to_owned));

@@ -15,6 +15,7 @@ use stemseg_crystals::Crystals;
 use stemseg_files::write::{ResultFolder, sync_file, write_npy};
 use stemseg_regions::Regions;
 use stemseg_regions::grains::Grains;
+use stemseg_regions::lines::BoundaryLines;
 use stemseg_report::overlay::overlay;
 use stemseg_report::summary::{Calibrated, ModelFile, Strained, Summary, ms};
 
@@ -44,6 +45,7 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Told {
     pub(crate) summary: Summary,
     regions: Regions,
+    lines: BoundaryLines,
     /// Where lattices were looked for.
     crystals: Option<Crystals>,
 }
@@ -106,9 +108,11 @@ impl Writing<'_> {
         (begun, picture): (Instant, Beside<'_, Result<()>>),
     ) -> Result<(Map<String, Value>, Option<Page>)> {
         let result = &found.results[index];
-        let Told { mut summary, regions, crystals } = self.tell(found, index);
+        let Told { mut summary, regions, lines, crystals } = self.tell(found, index);
         let calibrated = summary.input.pixel_size_nm.is_some();
         super::regions::write(&place("regions.csv"), &regions, calibrated)?;
+        super::boundaries::write(&place("boundaries.csv"), &lines, crystals.as_ref(), calibrated)?;
+        super::boundaries::write_triple_points(&place("triple_points.csv"), &lines)?;
         if let Some(crystals) = &crystals {
             super::lattices::write(&place("lattices.csv"), &regions, crystals, calibrated)?;
         }
@@ -127,8 +131,9 @@ impl Writing<'_> {
         // Threads of their own: one of rayon's that waited for files would be missing
         // where their rows are made.
         let (written, pictures) = std::thread::scope(|scope| {
-            let written =
-                beside(scope, || self.write_maps(found, result, (&summary, &regions), place));
+            let written = beside(scope, || {
+                self.write_maps(found, result, (&summary, &regions, &lines), place)
+            });
             let pictures = report.map(|report| report.draw(index, place)).transpose();
             let pictures = pictures.map(|drawn| drawn.map(|drawn| drawn.with_strain(&strained)));
             (written.join(), pictures)
@@ -162,13 +167,15 @@ impl Writing<'_> {
         let regions = regions(&found.results[index], self.input);
         let size = self.input.summary.pixel_size_nm;
         summary.regions = Grains::all(&regions);
+        let lines = BoundaryLines::new(&regions, &found.plan, &found.results[index], size);
+        summary.boundary_lines = Some((&lines).into());
         let pixels = self.input.micrograph.pixels();
         let crystals = self.options.lattices.then(|| Crystals::new(pixels, &regions, size));
         crystals.iter().for_each(|crystals| summary.tell(crystals));
         let known = crystals.as_ref().zip(self.options.known_lattice);
         summary.calibration = known.map(|(crystals, known)| Calibrated::new(crystals, known, size));
         summary.timings_ms.lattices = ms(begun.elapsed());
-        Told { summary, regions, crystals }
+        Told { summary, regions, lines, crystals }
     }
 
     fn summary(&self, found: &Segmentation, index: usize) -> Summary {
@@ -187,7 +194,7 @@ impl Writing<'_> {
         &self,
         found: &Segmentation,
         patterns: &Patterns,
-        (summary, regions): (&Summary, &Regions),
+        (summary, regions, lines): (&Summary, &Regions, &BoundaryLines),
         place: &(dyn Fn(&str) -> PathBuf + Sync),
     ) -> Result<()> {
         let map = &patterns.map;
@@ -199,7 +206,7 @@ impl Writing<'_> {
         write_json(&place("model.json"), &json!(model))?;
         let stem = stem(&self.input.summary.path);
         let (input, kind) = (self.input, summary.label_type);
-        let labelled = Labelled { stem: &stem, input, patterns, kind, summary, regions };
+        let labelled = Labelled { stem: &stem, input, patterns, kind, summary, regions, lines };
         let files = labelled.files(&self.options.formats).into_iter();
         let files = files.map(|(name, write)| (place(&name), write));
         in_parallel(&files.collect::<Vec<_>>())

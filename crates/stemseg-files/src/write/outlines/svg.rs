@@ -55,7 +55,7 @@ fn group(svg: &mut String, regions: &[OutlinedRegion]) {
 }
 
 /// As text of XML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
