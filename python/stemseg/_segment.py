@@ -216,7 +216,15 @@ class Segmentation:
         given, keywords = self._again
         if keywords.get("merge") is not None:
             raise RuntimeError("refine: patterns were merged; call it before, and merge what it gives")
-        return run(given, {**keywords, "marks": dict(marks) or None})
+        keywords = {**keywords, "marks": dict(marks) or None}
+        if self._core is not None and marks:
+            without = {key: value for key, value in keywords.items() if key not in ("progress", "mask")}
+            core = self._core.refine(prepared(self._source, without))
+            if core is not None:
+                found = Segmentation(core, self._source)
+                found._again = given, keywords
+                return found
+        return run(given, keywords)
 
     def merge(self, *groups: Iterable[int]) -> Segmentation:
         """The image segmented again, where some of the patterns are one.

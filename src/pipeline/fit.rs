@@ -33,6 +33,7 @@ pub(crate) struct Fitted {
 }
 
 /// What patterns are found in: marks that are to change them need it again.
+#[derive(Debug)]
 pub(crate) struct Evidence {
     pub(crate) field: Field,
     pub(crate) basis: Basis,
@@ -110,6 +111,7 @@ fn products(features: &Array2<f32>, factors: &Array2<f32>) -> Array2<f32> {
 }
 
 /// A basis of the descriptors that patterns are looked for in, and what is known of the sites.
+#[derive(Debug)]
 pub(crate) struct Basis {
     /// The components of each family by itself.
     pub(crate) pca: Pca,

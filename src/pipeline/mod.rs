@@ -9,8 +9,10 @@ pub(crate) mod label;
 pub mod many;
 mod marked;
 mod merged;
+mod refined;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -31,7 +33,7 @@ use crate::progress::Progress;
 use crate::reduce::pca::Pca;
 use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
-use fit::{Fitted, Found};
+use fit::{Evidence, Fitted, Found};
 use label::{Apart, Clusters, Labelled};
 use marked::Marked;
 pub use marked::{NextMark, next_mark};
@@ -66,6 +68,8 @@ pub struct Segmentation {
     pub timings: Timings,
     /// What a graphics device was asked to do, where one computed.
     pub device_work: Option<DeviceWork>,
+    /// What patterns were found in, where that was to be kept.
+    pub(crate) evidence: Option<Arc<Evidence>>,
 }
 
 impl Segmentation {
@@ -137,6 +141,8 @@ pub struct Also<'a> {
     /// How the image repeats, where it was looked for: where it does not, nothing is sure,
     /// and strips are told by it.
     pub repetition: Option<Repetition>,
+    /// That [`Segmentation::refine`] has what it needs, where that is little enough to be kept.
+    pub refinable: bool,
 }
 
 /// Segments `micrograph`, for which `plan` was made, on `backend`.
@@ -163,7 +169,7 @@ pub fn segment(
     progress.stage("pca");
     let Fitted { found, mut features, evidence } = fit::fitted(&moments, &mut sites, progress)?;
     // Only marks need what patterns were found in again.
-    let evidence = evidence.filter(|_| !plan.params().marks.is_empty());
+    let evidence = evidence.filter(|_| also.refinable || !plan.params().marks.is_empty());
     timings.pca = clock.lap();
 
     let points = plan.sites().keep_active(&features);
@@ -192,9 +198,11 @@ pub fn segment(
         timings.upsample += clock.lap();
     }
     let mut held = Vec::new();
-    if let (Some(evidence), [before]) = (evidence, &results[..]) {
+    if let (Some(evidence), [before], false) =
+        (&evidence, &results[..], plan.params().marks.is_empty())
+    {
         progress.stage("marks");
-        let marked = Marked::new(&evidence, before, &mut sites, progress)?;
+        let marked = Marked::new(evidence, before, &mut sites, progress)?;
         results = vec![marked.patterns(&plan, micrograph, backend, also.repetition.as_ref())?];
         (features, pca, held) = (marked.features, marked.found.pca, marked.held);
         timings.cluster += clock.lap();
@@ -210,6 +218,7 @@ pub fn segment(
     }
     let channel_maps =
         finish(sites, &mut results, micrograph, backend, progress, (&mut also, &mut timings))?;
+    let evidence = refined::kept(evidence, plan.params(), plan.sites().grid().len());
     // What was done, for those who do it again.
     let plan = plan.with_clusters(numbers.iter().map(|number| number.clusters).collect());
     Ok(Segmentation {
@@ -223,6 +232,7 @@ pub fn segment(
         model: None,
         timings,
         device_work: work_since(before, backend),
+        evidence,
     })
 }
 
@@ -304,6 +314,7 @@ pub(crate) fn predict(
         model: None,
         timings,
         device_work: work_since(before, backend),
+        evidence: None,
     })
 }
 

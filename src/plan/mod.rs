@@ -90,6 +90,16 @@ impl Plan {
         self
     }
 
+    /// The plan with these marks.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for marks that cannot be.
+    pub(crate) fn with_marks(&self, marks: Vec<Mark>) -> Result<Self> {
+        let params = Params { marks, ..self.params.clone() };
+        params.check()?;
+        Ok(Self { params, ..self.clone() })
+    }
+
     /// The sites, shared by all families.
     pub fn sites(&self) -> &Sites {
         &self.sites

@@ -10,9 +10,9 @@ use stemseg::image::rows;
 use stemseg::lattice::Repetition;
 use stemseg::pipeline::{self, Segmentation};
 use stemseg::plan::Plan;
+use stemseg::remarks::Remarks;
 use stemseg::sites::Band;
 use stemseg::threads::beside;
-use stemseg::wording::Text;
 use stemseg::{Error, Result, memory};
 use stemseg_crystals::Crystals;
 use stemseg_files::write::ResultFolder;
@@ -43,6 +43,8 @@ pub struct Single {
     pub descriptors: Option<Array2<f32>>,
     /// What computed it.
     pub device: DeviceInfo,
+    /// What was to be said before anything was found.
+    said: Remarks,
     repetition: Repetition,
     model: Option<ModelFile>,
     least_region: Option<Area>,
@@ -57,6 +59,8 @@ pub struct Also {
     pub descriptors: bool,
     /// Maps of the channels that tell patterns apart best, without which there is no report.
     pub channel_maps: bool,
+    /// What [`Single::refine`] needs, where that is little.
+    pub refinable: bool,
 }
 
 impl Single {
@@ -102,6 +106,7 @@ impl Single {
         input.remarks.extend(remarks);
         input.remarks.extend(devices.remarks.clone());
         warning.into_iter().for_each(|warning| input.remarks.warn(warning));
+        let said = input.remarks.clone();
         notes(&found, absorbed).into_iter().for_each(|note| input.remarks.note(note));
         let (model, read) = (method.model(), Duration::ZERO);
         let least_region = request.least_region;
@@ -110,6 +115,48 @@ impl Single {
             found,
             descriptors,
             device,
+            said,
+            repetition,
+            model,
+            least_region,
+            started,
+            read,
+        })
+    }
+
+    /// Whether [`refine`](Self::refine) has what it needs.
+    pub fn is_refinable(&self) -> bool {
+        // Labels of small regions are other than they were found.
+        self.found.is_refinable() && self.least_region.is_none()
+    }
+
+    /// The same under the marks of `request`, which is that of the segmentation otherwise: what
+    /// [`segment`](Self::segment) finds with them, in a fraction of the time.
+    ///
+    /// # Errors
+    /// As [`Segmentation::refine`]; as [`segment`](Self::segment) has for a device.
+    pub fn refine(&self, request: &Request, observer: &dyn Observer) -> Result<Self> {
+        let started = Instant::now();
+        let families: Vec<&str> = self.names();
+        let devices = Devices::open(request, &families)?;
+        let mut input = self.input.clone();
+        input.remarks = self.said.clone();
+        let marks = &request.settings.marks;
+        let work = |backend: &dyn Backend| {
+            self.found.refine(&input.micrograph, marks.clone(), backend, observer)
+        };
+        let Done { result: found, device, warning } = devices.run(work)?;
+        warning.into_iter().for_each(|warning| input.remarks.warn(warning));
+        let said = input.remarks.clone();
+        notes(&found, Vec::new()).into_iter().for_each(|note| input.remarks.note(note));
+        let (repetition, read) = (self.repetition, Duration::ZERO);
+        let (descriptors, model, least_region) = (None, None, None);
+        Ok(Self {
+            input,
+            found,
+            descriptors,
+            device,
+            said,
             repetition,
             model,
             least_region,
@@ -135,7 +182,7 @@ impl Single {
         let Prepared { plan, repetition, .. } = method.prepare(&self.input.micrograph)?;
         let plan = within(plan, request.memory)?;
         let devices = Devices::open(request, &method.families())?;
-        let also = Also { descriptors: false, channel_maps: true };
+        let also = Also { channel_maps: true, ..Also::default() };
         let work = |backend: &dyn Backend| {
             segment(&self.input, method, (plan.clone(), repetition), backend, also, observer)
         };
@@ -249,6 +296,7 @@ fn segment(
         descriptors: sink.as_mut().map(|sink| sink as pipeline::DescriptorSink<'_>),
         channel_maps: also.channel_maps,
         repetition: Some(repetition),
+        refinable: also.refinable,
     };
     let found = method.segment(&input.micrograph, plan.clone(), backend, observer, wanted)?;
     Ok((found, descriptors))
@@ -277,7 +325,7 @@ mod tests {
         run(&request, &Silent).unwrap();
 
         let input = Read::of_array(image.view(), None, "grain.npy".as_ref(), &Input::default());
-        let also = Also { descriptors: true, channel_maps: true };
+        let also = Also { descriptors: true, channel_maps: true, refinable: false };
         let single =
             Single::segment(input.unwrap(), &request.settings, &request, also, &Silent).unwrap();
         let other = place.path().join("other.stemseg");

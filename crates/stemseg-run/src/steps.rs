@@ -223,7 +223,7 @@ impl Opened {
         });
         let descriptors = write.as_mut().map(|write| write as pipeline::DescriptorSink<'_>);
         let (channel_maps, repetition) = (output.report, Some(self.repetition));
-        let also = Also { descriptors, channel_maps, repetition };
+        let also = Also { descriptors, channel_maps, repetition, refinable: false };
         let (micrograph, plan) = (&self.input.micrograph, self.plan.clone());
         let found = shared
             .method

@@ -14,7 +14,7 @@ use stemseg_report::summary::{Checksummed, Input, NonFiniteFound, OutliersFound}
 use super::{Input as Options, Mask, Part, no_data};
 
 /// A micrograph and what is to be said of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Read {
     /// The image.

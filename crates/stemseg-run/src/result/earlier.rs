@@ -64,7 +64,7 @@ impl Earlier {
 
     /// The summary of this number of clusters, with the folder it lies in.
     pub(crate) fn part(&self, number: &str) -> Option<(PathBuf, &Value)> {
-        self.parts().into_iter().find(|(_, part)| clusters(part).to_string() == number)
+        self.parts().into_iter().find(|(_, part)| clusters(part).as_u64() == number.parse().ok())
     }
 
     /// The summaries of the numbers of clusters, each with the folder it lies in.
