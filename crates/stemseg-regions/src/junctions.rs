@@ -6,7 +6,7 @@
 //! how much directions of neighbouring pieces of this length differ, which holds noise as well as
 //! bends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 
 use serde::Serialize;
@@ -104,24 +104,48 @@ impl<'a> Junctions<'a> {
             }
         }
         corners.retain(|_, endings| endings.len() >= 3);
-        // Lines are not resolved at either end.
-        let [near, length] = [UNRESOLVED, FITTED].map(|times| times * scales.resolution_px);
+        let mut all = Self { chains, corners, scales, size, error: None };
+        all.error = all.error_of_pieces(paths);
+        all.fit(paths);
+        all
+    }
+
+    /// How far lines are not resolved from a triple point, and how long fitted straight lines are, px.
+    fn reach(&self) -> [f64; 2] {
+        [UNRESOLVED, FITTED].map(|times| times * self.scales.resolution_px)
+    }
+
+    /// How much of an end of a line is not resolved, px.
+    fn unresolved(&self, corner: Corner) -> f64 {
+        if self.corners.contains_key(&corner) { self.reach()[0] } else { 0.0 }
+    }
+
+    /// Standard error of the directions of pieces as long as the fitted straight lines: those of
+    /// neighbours differ by this times the root of 2, of lines that end in triple points.
+    fn error_of_pieces(&self, paths: &[Path]) -> Option<f64> {
         let mut differences = Vec::new();
-        for (chain, path) in chains.iter().zip(paths).filter(|(chain, _)| !chain.closed) {
-            let ends = chain.ends.map(|[corner, _]| corners.contains_key(&corner));
-            let [start, end] = ends.map(|triple| if triple { near } else { 0.0 });
-            let [from, to] = [start, path.length - end];
-            if ends.contains(&true) {
-                differences.extend(bends(path, from..to, length, size));
+        for (chain, path) in self.chains.iter().zip(paths).filter(|(chain, _)| !chain.closed) {
+            let [start, end] = chain.ends.map(|[corner, _]| self.unresolved(corner));
+            if start + end > 0.0 {
+                let range = start..path.length - end;
+                differences.extend(bends(path, range, self.reach()[1], self.size));
             }
         }
-        let keys: Vec<Corner> = corners.keys().copied().collect();
+        let squares: f64 = differences.iter().map(|bend| bend * bend).sum();
+        let count = differences.len();
+        (count >= MANY).then(|| (0.5 * squares / count as f64).sqrt())
+    }
+
+    /// Fits straight lines to the ends of lines that are long enough, and puts these in order.
+    fn fit(&mut self, paths: &[Path]) {
+        let [near, length] = self.reach();
+        let mut corners = std::mem::take(&mut self.corners);
+        let triple: BTreeSet<Corner> = corners.keys().copied().collect();
         for (corner, endings) in &mut corners {
             for ending in endings.iter_mut() {
-                let (chain, path) = (&chains[ending.chain], &paths[ending.chain]);
+                let (chain, path) = (&self.chains[ending.chain], &paths[ending.chain]);
                 let [other, _] = chain.ends[usize::from(!ending.last)];
-                let free =
-                    path.length - if keys.binary_search(&other).is_ok() { near } else { 0.0 };
+                let free = path.length - if triple.contains(&other) { near } else { 0.0 };
                 let reach = near..(near + length).min(free);
                 if reach.end - reach.start >= ENOUGH * length {
                     let range = match ending.last {
@@ -133,10 +157,7 @@ impl<'a> Junctions<'a> {
             }
             endings.sort_by_key(|ending| ending.leaves);
         }
-        let squares: f64 = differences.iter().map(|bend| bend * bend).sum();
-        let count = differences.len();
-        let error = (count >= MANY).then(|| (0.5 * squares / count as f64).sqrt());
-        Self { chains, corners, scales, size, error }
+        self.corners = corners;
     }
 
     /// The corners, as [`triple_points`](Self::triple_points) has them.

@@ -163,10 +163,5 @@ fn errors_hold_how_noisy_lines_are() {
     }
     let (off, said, count) = squares;
     let ratio = (off / said).sqrt();
-    println!(
-        "{count} angles, off by {}, said {}",
-        (off / f64::from(count)).sqrt(),
-        (said / f64::from(count)).sqrt()
-    );
     assert!(count > 60 && (0.5..1.5).contains(&ratio), "{count}: {ratio}");
 }

@@ -85,7 +85,7 @@ fn circles_have_their_length_and_curvature_and_no_normal() {
                 assert!((curvature - 1.0).abs() < 0.03, "{radius} {known}: {curvature}");
                 let modulus = line.px.curvature_abs.unwrap() * radius;
                 assert!((0.97..1.2).contains(&modulus), "{radius} {known}: {modulus}");
-                assert!(known && modulus < 1.03 || !known, "{radius}: {modulus}");
+                assert!(!known || modulus < 1.03, "{radius}: {modulus}");
                 assert!(line.normal_deg.is_none() && line.straightness.unwrap() < 0.2);
                 if let Some(rough) = line.px.roughness {
                     assert!(rough < if known { 0.03 } else { 0.2 }, "{radius} {known}: {rough}");
