@@ -51,6 +51,7 @@ mod options;
 mod paths;
 #[path = "cli/refine.rs"]
 mod refine;
+#[path = "cli/relabel.rs"]
 mod relabel;
 #[path = "cli/report.rs"]
 mod report;
