@@ -51,11 +51,10 @@ fn straight_lines_of_all_angles_have_their_length_and_normal() {
             let line = &found[0];
             assert_eq!((line.labels, line.ends), ([1, 2], Some([End::Border; 2])));
             let normal = line.normal_deg.unwrap();
-            assert!(
-                (line.px.length / whole - 1.0).abs() < if known { 0.005 } else { 0.01 },
-                "{degrees} {known}: {} {whole}",
-                line.px.length
-            );
+            // Sides of pixels along the axes end at the border itself, others within a pixel of it.
+            let within = if degrees % 90 == 0 { 0.001 } else { 0.01 };
+            let longer = line.px.length / whole - 1.0;
+            assert!(longer.abs() < within, "{degrees} {known}: {longer}");
             assert!(
                 turned(normal, f64::from(degrees)) < if known { 0.02 } else { 0.3 },
                 "{degrees} {known}: {normal}"
