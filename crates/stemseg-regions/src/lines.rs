@@ -319,14 +319,11 @@ impl Form {
         });
         let steps = steps.collect();
         let away = (half >= ROUGH * scales.smoothing_px).then(|| {
+            // Points are so near to the middle of a piece that it is straight there.
             let of_piece = |(i, piece): &(usize, Piece)| {
-                let (i, along) = (*i, tangent(piece));
+                let (at, along) = (piece.at, tangent(piece));
                 let own = i.saturating_sub(step / 2)..(i + step.div_ceil(2)).min(count);
-                let piece = *piece;
-                own.map(move |at| {
-                    let on = piece.place(path.way[at] - path.way[i]);
-                    [minus(path.points[at], on), along]
-                })
+                own.map(move |point| [minus(path.points[point], at), along])
             };
             pieces.iter().flat_map(of_piece).collect()
         });

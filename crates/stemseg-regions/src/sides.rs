@@ -123,9 +123,11 @@ fn across(above: &[Run], below: &[Run], sure: [&mut Line<'_>; 2], sides: &mut Ve
 /// How far on the way from one pixel's centre to the next, 0 to 1, the memberships in their labels
 /// are equal, if these change steadily; half-way where that cannot be told.
 ///
-/// Each pixel is this sure of its own label. Where it belongs to these two labels alone, its
-/// membership in the other is the rest, and their difference `2 p - 1`. Where a third label has a
-/// share in both, it is the same in both, nearly, and drops out as far as they are equally sure.
+/// Each pixel is this sure of its own label. Where it belongs to these two labels alone, as along
+/// most of a boundary, its membership in the other is the rest, and the difference `2 p - 1`: so
+/// nobody has to work out all memberships of all pixels, which would take longer than everything else
+/// here. Near triple points a third label has a share, and what is said there is half-way or biased
+/// towards it, by less than a pixel.
 fn crossing(one: Option<f32>, other: Option<f32>) -> f64 {
     let Some((one, other)) = one.zip(other) else { return 0.5 };
     let [from, to] = [one, other].map(|sure| 2.0 * f64::from(sure) - 1.0);
