@@ -47,6 +47,8 @@ mod messages;
 mod no_data;
 #[path = "cli/options.rs"]
 mod options;
+#[path = "cli/parquet_table.rs"]
+mod parquet_table;
 #[path = "cli/paths.rs"]
 mod paths;
 #[path = "cli/refine.rs"]

@@ -88,7 +88,7 @@ fn patterns_of_a_result_are_merged_and_numbered_anew() {
     assert!(record["model"]["path"].as_str().unwrap().contains("grains.relabelled.stemseg"));
     // With a report, and of several images together.
     run(&place, &["relabel", "grains.stemseg", "--merge", "1+2", "--out", "with-report"]);
-    assert!(place.path().join("with-report/report.html").exists());
+    assert!(place.path("with-report/report.html").exists());
     let both =
         ["segment", "grains.npy", "other.npy", "-k", "4", "--model", "all", "--merge", "2+3"];
     run(&place, &[&both[..], &["--no-report", "--out", "both"]].concat());

@@ -132,7 +132,8 @@ fn counts(lines: &[Line]) -> [(&'static str, usize); 5] {
 fn card(line: &Line, folder: &Path, place: &Path) -> Card {
     let file = Path::new(line.text(FILE));
     let earlier = (!place.as_os_str().is_empty()).then(|| Earlier::load(place)).flatten();
-    let part = earlier.as_ref().and_then(|earlier| earlier.part(line.text("k")));
+    let clusters = line.text("k").parse::<u64>().ok();
+    let part = earlier.as_ref().zip(clusters).and_then(|(earlier, k)| earlier.part(k));
     let side = |column: &str| line.text(column).parse::<usize>().ok();
     let shape = side("rows").zip(side("cols"));
     let within = part.as_ref().map(|(within, _)| within);

@@ -63,8 +63,8 @@ impl Earlier {
     }
 
     /// The summary of this number of clusters, with the folder it lies in.
-    pub(crate) fn part(&self, number: &str) -> Option<(PathBuf, &Value)> {
-        self.parts().into_iter().find(|(_, part)| clusters(part).as_u64() == number.parse().ok())
+    pub(crate) fn part(&self, number: u64) -> Option<(PathBuf, &Value)> {
+        self.parts().into_iter().find(|(_, part)| clusters(part).as_u64() == Some(number))
     }
 
     /// The summaries of the numbers of clusters, each with the folder it lies in.
