@@ -183,6 +183,13 @@ mod tests {
 
     const NONE: Matrix = [[1.0, 0.0], [0.0, 1.0]];
 
+    /// Up to a half, without a period.
+    fn noise(pixel: u64) -> f64 {
+        let mixed = (pixel + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed >> 40) as f64 / (1_u64 << 25) as f64
+    }
+
     /// Three crystals from the left to the right with waves in these directions, degrees, of which each
     /// is `strained` along its own, in an image that a `scan` makes of the specimen (columns and rows
     /// upwards).
@@ -204,8 +211,7 @@ mod tests {
                 let phase = own[0] * along.cos() + own[1] * along.sin();
                 (phase * std::f64::consts::TAU / 8.3).cos()
             };
-            let noise = ((r * 7919 + c * 104_729) % 1009) as f64 / 2000.0;
-            ((0..fold).map(wave).sum::<f64>() + noise) as f32
+            ((0..fold).map(wave).sum::<f64>() + noise((r * cols + c) as u64)) as f32
         });
         let labels = Array2::from_shape_fn((rows, cols), |(_, c)| (c / 180) as u16 + 1);
         Crystals::new(image.view(), &Regions::new(&labels.view(), None, None), None)

@@ -107,7 +107,8 @@ fn what_cannot_be_merged_is_refused_in_a_sentence() {
     refused(&place, &relabel(&["--merge", "two"]), "give them as 2+3");
     refused(&place, &relabel(&["--numbers", "1,2"]), "give each label from 1 to 4 once");
     refused(&place, &["relabel", "missing", "--merge", "1+2"], "there is no such result");
-    refused(&place, &["segment", "grains.npy", "-k", "2,3", "--merge", "1+2"], "give one");
+    let several = ["segment", "grains.npy", "-k", "2,3", "--merge", "1+2", "--out", "several"];
+    refused(&place, &several, "patterns of one number");
     // Marks speak of the labels before.
     run(&place, &["relabel", "grains.stemseg", "--merge", "2+3", "--no-report"]);
     let mark = ["refine", "grains.relabelled.stemseg", "--mark", "9,9=1"];
