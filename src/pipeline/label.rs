@@ -4,7 +4,6 @@
 use ndarray::{ArcArray2, Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::describe::SAMPLE;
 use super::{Describing, Patterns};
 use crate::Result;
 use crate::cluster::confidence::{self, ClassSums};
@@ -123,16 +122,17 @@ impl Clusters<'_> {
     }
 }
 
-/// Fills in the separability of the channels, from a sample of the sites.
+/// Fills in the separability of the channels, from a sample of about this many sites, `sampled`.
 pub(crate) fn separate(
     results: &mut [Patterns],
     sites: &mut Describing<'_>,
+    sampled: usize,
     progress: &dyn Progress,
 ) -> Result<()> {
     let plan = sites.plan();
     let zero = |p: &Patterns| ClassSums::zero(p.clustering.centroids.nrows(), plan.channels());
     let mut sums: Vec<ClassSums> = results.iter().map(zero).collect();
-    let sample = plan.sites().sample_bands(SAMPLE);
+    let sample = plan.sites().sample_bands(sampled);
     sites.each(&sample, progress, |band, descriptors| {
         for (patterns, sums) in results.iter().zip(&mut sums) {
             let parts: Vec<ClassSums> = (0..band.len())

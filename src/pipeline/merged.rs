@@ -207,8 +207,16 @@ mod tests {
         }
         // Numbered anew: model, labels and names.
         let turned = Relabelling { numbers: vec![3, 1, 2], ..Default::default() };
-        let named = whole.with_names(["one", "two", "three"]).relabelled(&turned).unwrap();
+        let named_before = whole.with_names(["one", "two", "three"]);
+        let named = named_before.clone().relabelled(&turned).unwrap();
         assert_eq!([1, 2, 3].map(|label| named.name(label).unwrap()), ["three", "one", "two"]);
+        for (one, pattern) in named.patterns.iter().enumerate() {
+            let before = |label: u16| usize::from(turned.numbers[usize::from(label) - 1]) - 1;
+            for (other, separation) in named.patterns.iter().zip(&pattern.separation) {
+                let [own, other] = [before(one as u16 + 1), before(other.label)];
+                assert_eq!(*separation, named_before.patterns[own].separation[other]);
+            }
+        }
         let (old, new) = (three.labels(), named.predict(&image).unwrap().labels());
         assert!(share(&old, &new, |old, new| turned.numbers[new as usize - 1] == old) > 0.999);
     }
@@ -219,6 +227,14 @@ mod tests {
         // As sure of a pattern as of its parts.
         let [before, after] = [&three, &two].map(|found| &found.results[0].memberships);
         assert!(before.iter().zip(after).all(|(before, after)| after > &(before - 0.01)));
+    }
+
+    #[test]
+    fn a_merged_pattern_lies_as_far_away_as_the_nearest_of_its_parts() {
+        let far = f64::INFINITY;
+        let parts = ndarray::array![[far, 5.0, 9.0], [5.0, far, 2.0], [9.0, 2.0, far]];
+        let merged = Gaps::known(Some(parts)).merged(&[0, 1, 0]);
+        assert_eq!(merged.separations().unwrap(), ndarray::array![[far, 2.0], [2.0, far]]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::progress::Progress;
 use crate::reduce::pca::Pca;
 use crate::remarks::{Warning, warnings};
 use crate::sites::Band;
+use describe::SAMPLE;
 use fit::{Evidence, Fitted, Found};
 use label::{Apart, Clusters, Labelled};
 use marked::Marked;
@@ -361,7 +362,7 @@ fn finish(
         clock.lap();
     }
     progress.stage("separability");
-    label::separate(results, &mut sites, progress)?;
+    label::separate(results, &mut sites, SAMPLE, progress)?;
     timings.separability = clock.lap();
     if !also.channel_maps {
         return Ok(Vec::new());

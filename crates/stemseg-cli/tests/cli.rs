@@ -61,6 +61,8 @@ mod report;
 mod result;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/scan.rs"]
+mod scan;
 #[path = "cli/series.rs"]
 mod series;
 #[path = "cli/several.rs"]

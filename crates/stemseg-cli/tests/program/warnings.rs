@@ -38,14 +38,20 @@ const TWO: [&str; 8] = [
 type Case = (&'static str, Words, Words, Words);
 type Words = &'static [&'static str];
 
-const CODES: [Case; 9] = [
+const CODES: [Case; 10] = [
     ("kinds/one_drift_8.npy", &["-k", "2"], &["no-gap", "scan-rows"], &["no-lattice"]),
     ("kinds/one_drift_4.npy", &["-k", "2"], &["no-gap", "scan-rows"], &[]),
     ("kinds/one_flyback.npy", &["-k", "2"], &["no-gap", "scan-rows"], &[]),
     // Layers and lamellae along the rows, with a gap.
     ("sim/e_twin_stacking_fault_mid.npy", &["-k", "3"], &[], &["no-gap", "scan-rows"]),
     ("sim/g_crystal_amorphous_vacuum_mid.npy", &["-k", "3"], &[], &["no-gap", "scan-rows"]),
-    ("sim/a_tilt_gb_fcc110_mid.npy", &["-k", "2", "--pixel-size", "0.02nm"], &[], &["period"]),
+    (
+        "sim/a_tilt_gb_fcc110_mid.npy",
+        &["-k", "2", "--pixel-size", "0.02nm"],
+        &[],
+        &["period", "scan-distortion"],
+    ),
+    ("real/render_CuGB_full.png", &[], &["scan-distortion"], &["no-lattice"]),
     ("cases/c16_white_noise.npy", &[], &["no-lattice"], &["no-gap"]),
     ("cases/c13_cell_in_metres.mrc", &["-k", "2"], &["pixel-size"], &["period"]),
     ("cases/c00_two_grains.npy", &["--period", "40px", "-k", "2"], &["settings"], &[]),
