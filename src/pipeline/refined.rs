@@ -71,6 +71,7 @@ impl Segmentation {
         progress.stage("separability");
         label::separate(&mut results, &mut sites, SAMPLED, progress)?;
         timings.separability = clock.lap();
+        drop(sites);
         Ok(Self {
             features: marked.features,
             pca: marked.found.pca,
@@ -94,7 +95,8 @@ mod tests {
     use super::*;
     use crate::Segmenter;
     use crate::backend::cpu::Cpu;
-    use crate::pipeline::segment;
+    use crate::lattice::Repetition;
+    use crate::pipeline::{Also, segment};
     use crate::progress::Silent;
 
     /// Rows of atoms on the left, slanted ones on the right.
@@ -111,29 +113,37 @@ mod tests {
     #[test]
     fn what_is_refined_is_what_is_found_with_the_marks() {
         let (image, cpu) = (image(), Cpu::new());
-        let found = |segmenter: Segmenter, refinable: bool| {
-            let (plan, repetition) = segmenter.plan(&image).unwrap();
-            let repetition = Some(repetition);
+        let found = |segmenter: Segmenter, refinable: bool, repetition: Option<Repetition>| {
+            let (plan, own) = segmenter.plan(&image).unwrap();
+            let repetition = repetition.or(Some(own));
             let also = Also { repetition, refinable, ..Also::default() };
             segment(&image, plan, &cpu, &Silent, also).unwrap()
         };
-        let before = found(Segmenter::auto(), true);
-        assert!(before.is_refinable());
         let marks = [((20, 20), 2), ((80, 200), 3)];
-        let mark = |segmenter: Segmenter, (at, label)| segmenter.mark(at, label);
-        let expected = found(marks.into_iter().fold(Segmenter::auto(), mark), true);
-        let marks = marks.map(|((row, col), label)| Mark { row, col, label });
-        let refined = before.refine(&image, marks.into(), &cpu, &Silent).unwrap();
-        let [mut own, mut other] = [&refined, &expected].map(|found| found.results[0].clone());
-        let [few, all] = [&mut own, &mut other].map(|p| std::mem::take(&mut p.separability));
-        assert_eq!(own, other);
-        assert_eq!(few.len(), all.len());
-        assert!(few.iter().zip(&all).all(|(few, all)| (few - all).abs() < 0.1 * (all + 0.1)));
-        assert_eq!((&refined.features, &refined.pca), (&expected.features, &expected.pca));
-        assert_eq!(refined.plan.params(), expected.plan.params());
-        // Each time from the beginning.
-        assert!(!refined.is_refinable() && !expected.is_refinable());
-        assert!(!found(Segmenter::auto(), false).is_refinable());
+        let marked = || {
+            let mark = |segmenter: Segmenter, (at, label)| segmenter.mark(at, label);
+            marks.into_iter().fold(Segmenter::auto(), mark)
+        };
+        let all = marks.map(|((row, col), label)| Mark { row, col, label });
+        // Where nothing repeats, nothing is sure.
+        for repetition in [None, Some(Repetition::new(None, None))] {
+            let before = found(Segmenter::auto(), true, repetition);
+            assert!(before.is_refinable());
+            let expected = found(marked(), true, repetition);
+            let refined = before.refine(&image, all.into(), &cpu, &Silent).unwrap();
+            let [mut own, mut other] = [&refined, &expected].map(|found| found.results[0].clone());
+            let [few, every] = [&mut own, &mut other].map(|p| std::mem::take(&mut p.separability));
+            assert_eq!(own, other);
+            assert_eq!(few.len(), every.len());
+            let near = |(few, every): (&f64, &f64)| (few - every).abs() < 0.1 * (every + 0.1);
+            assert!(few.iter().zip(&every).all(near), "{few} {every}");
+            assert_eq!((&refined.features, &refined.pca), (&expected.features, &expected.pca));
+            assert_eq!(refined.plan.params(), expected.plan.params());
+            // Each time from the beginning.
+            assert!(!refined.is_refinable() && !expected.is_refinable());
+        }
+        let before = found(Segmenter::auto(), true, None);
+        assert!(!found(Segmenter::auto(), false, None).is_refinable());
         for marks in [vec![], vec![Mark { row: 160, col: 0, label: 1 }]] {
             let error = before.refine(&image, marks, &cpu, &Silent).unwrap_err();
             assert!(matches!(error, Error::Parameter { name: "mark", .. }), "{error}");

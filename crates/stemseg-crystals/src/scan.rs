@@ -261,6 +261,7 @@ mod tests {
             assert_eq!(of([5.0, 25.0, 41.0], 0.0, stretch(0.005, 35.0)), None);
             // Along different directions of the image.
             assert_eq!(of([5.0, 65.0, 125.0].map(|turn| turn * 0.9), 0.024, NONE), None);
+            assert_eq!(of([5.0, 20.0, 20.0], 0.024, NONE), None);
             // Of one orientation nobody knows which it is.
             assert_eq!(of([5.0, 5.0, 8.0], 0.0, stretch(0.024, 35.0)), None);
         }
