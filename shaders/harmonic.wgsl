@@ -9,10 +9,14 @@
 // two inner sites 64 apart and four kernels of each of these classes, whose 32
 // sums stay in registers; weights are the same for all threads at a time.
 //
+// The same four pixels give mean and variance of the disc. Values are taken from about
+// the mean of some of its pixels: kernels have no mean themselves, so what that is off
+// does not matter to them, and sums of squares from about there lose nothing.
+//
 // Dispatch: (inner columns / 128, inner rows, fours of kernels). Launcher:
 // src/backend/gpu/harmonic.rs. Twin: src/backend/cpu/harmonic.rs.
 //
-// Work per inner site and four of kernels, at n pixels of the disc: 4 n
+// Work per inner site and four of kernels, at n pixels of the disc: 5 n
 // multiply-adds, 3 n additions, n loads of 4 bytes and half as many of weights,
 // from the cache; 64 bytes written. Arithmetic and loads bound it alike.
 
@@ -28,8 +32,12 @@ struct Params {
     cols: u32,
     // First inner row of this dispatch, counted from the maps'.
     first_row: u32,
-    // Positions of a quarter of the disc.
+    // Positions of a quarter of the disc, and every how many of them gives a first mean.
     positions: u32,
+    step: u32,
+    // Pixels of the disc, and the variance below which it is flat.
+    pixels: f32,
+    flat: f32,
 }
 
 const THREADS: u32 = 64u;
@@ -39,18 +47,16 @@ const NONE: u32 = 0xffffffffu;
 @group(0) @binding(0) var<uniform> params: Params;
 // [pixel rows][stride phase][pitch], mean 0 and variance 1.
 @group(0) @binding(1) var<storage, read> image: array<f32>;
-// Mean of the disc minus its centre, 1 / sqrt(n var) (0: flat), [inner row][col].
-@group(0) @binding(2) var<storage, read> offset: array<f32>;
-@group(0) @binding(3) var<storage, read> inverse: array<f32>;
 // Rows and columns from the centre, px.
-@group(0) @binding(4) var<storage, read> positions: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> positions: array<vec2<u32>>;
 // [four of kernels][position][class], and the channels of [four of kernels][class].
-@group(0) @binding(5) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> channels: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> channels: array<vec4<u32>>;
 // [channel][inner row][col].
-@group(0) @binding(7) var<storage, read_write> maps: array<f32>;
+@group(0) @binding(5) var<storage, read_write> maps: array<f32>;
 
-// An inner site: its pixel and, there, the pixel's value and what to add to it.
+// An inner site: its pixel, the value there, and what is to be added to it to come near the
+// mean of the disc.
 struct Site {
     row: u32,
     col: u32,
@@ -64,6 +70,23 @@ fn load(site: Site, row: u32, col: u32) -> f32 {
     return image[place(params.image, row, col)] - site.centre;
 }
 
+// The four pixels that mirrors bring to `d`, about the centre: above left and right, below
+// left and right.
+fn mirrored(site: Site, d: vec2<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        load(site, site.row - d.x, site.col - d.y),
+        load(site, site.row - d.x, site.col + d.y),
+        load(site, site.row + d.x, site.col - d.y),
+        load(site, site.row + d.x, site.col + d.y),
+    );
+}
+
+// Share of each of the four pixels at `d`: those on the axes are met twice, the centre four
+// times.
+fn share(d: vec2<u32>) -> f32 {
+    return select(1.0, 0.5, d.x == 0u) * select(1.0, 0.5, d.y == 0u);
+}
+
 // The site of column `col`, or the last one where there is none.
 fn site(row: u32, col: u32) -> Site {
     let own = min(col, params.cols - 1u);
@@ -71,28 +94,47 @@ fn site(row: u32, col: u32) -> Site {
     let r = params.top + (params.first_inner_row + row) * params.stride;
     let c = params.left + own * params.stride;
     let centre = image[place(params.image, r, c)];
-    return Site(r, c, centre, offset[at], at, col < params.cols);
+    var found = Site(r, c, centre, 0.0, at, col < params.cols);
+    var sum = 0.0;
+    var count = 0.0;
+    for (var p = 0u; p < params.positions; p += params.step) {
+        let each = share(positions[p]);
+        sum += each * dot(mirrored(found, positions[p]), vec4<f32>(1.0));
+        count += 4.0 * each;
+    }
+    found.offset = sum / count;
+    return found;
 }
 
-// The four pixels that mirrors bring to `d`, by class.
-fn folded(site: Site, d: vec2<u32>) -> vec4<f32> {
-    let above_left = load(site, site.row - d.x, site.col - d.y);
-    let above_right = load(site, site.row - d.x, site.col + d.y);
-    let below_left = load(site, site.row + d.x, site.col - d.y);
-    let below_right = load(site, site.row + d.x, site.col + d.y);
-    let above = vec2<f32>(above_right + above_left, above_right - above_left);
-    let below = vec2<f32>(below_right + below_left, below_right - below_left);
+// Four pixels by class.
+fn folded(pixels: vec4<f32>) -> vec4<f32> {
+    let above = vec2<f32>(pixels.y + pixels.x, pixels.y - pixels.x);
+    let below = vec2<f32>(pixels.w + pixels.z, pixels.w - pixels.z);
     let even = below + above;
     let odd = below - above;
-    return vec4<f32>(even.x - 4.0 * site.offset, even.y, odd.x, odd.y);
+    return vec4<f32>(even, odd);
 }
 
-fn store(site: Site, kind: u32, four: u32, sums: vec4<f32>) {
+// Sum and sum of squares, with this share of `pixels`.
+fn added(moments: vec2<f32>, pixels: vec4<f32>, each: f32) -> vec2<f32> {
+    return moments + each * vec2<f32>(dot(pixels, vec4<f32>(1.0)), dot(pixels, pixels));
+}
+
+// 1 / sqrt(n var) from sum and sum of squares; 0 where the disc is flat.
+fn inverse(moments: vec2<f32>) -> f32 {
+    let norm = moments.y - moments.x * moments.x / params.pixels;
+    if norm < params.flat * params.pixels {
+        return 0.0;
+    }
+    return 1.0 / sqrt(norm);
+}
+
+fn store(site: Site, kind: u32, four: u32, sums: vec4<f32>, inverse: f32) {
     if !site.works {
         return;
     }
     let channel = channels[four * 4u + kind];
-    let values = sums * inverse[site.at];
+    let values = sums * inverse;
     let size = params.rows * params.cols;
     for (var i = 0u; i < 4u; i++) {
         if channel[i] != NONE {
@@ -113,11 +155,18 @@ fn harmonic(
     let two = site(row, col + THREADS);
     var sums_one = array<vec4<f32>, 4>();
     var sums_two = array<vec4<f32>, 4>();
+    var moments_one = vec2<f32>(0.0);
+    var moments_two = vec2<f32>(0.0);
     let first = group.z * params.positions;
     for (var p = 0u; p < params.positions; p++) {
         let d = positions[p];
-        let a = folded(one, d);
-        let b = folded(two, d);
+        let each = share(d);
+        let pixels_one = mirrored(one, d) - one.offset;
+        let pixels_two = mirrored(two, d) - two.offset;
+        moments_one = added(moments_one, pixels_one, each);
+        moments_two = added(moments_two, pixels_two, each);
+        let a = folded(pixels_one);
+        let b = folded(pixels_two);
         let at = (first + p) * 4u;
         let w = weights[at];
         let x = weights[at + 1u];
@@ -132,12 +181,14 @@ fn harmonic(
         sums_two[2] += b.z * y;
         sums_two[3] += b.w * z;
     }
-    store(one, 0u, group.z, sums_one[0]);
-    store(one, 1u, group.z, sums_one[1]);
-    store(one, 2u, group.z, sums_one[2]);
-    store(one, 3u, group.z, sums_one[3]);
-    store(two, 0u, group.z, sums_two[0]);
-    store(two, 1u, group.z, sums_two[1]);
-    store(two, 2u, group.z, sums_two[2]);
-    store(two, 3u, group.z, sums_two[3]);
+    let inverse_one = inverse(moments_one);
+    let inverse_two = inverse(moments_two);
+    store(one, 0u, group.z, sums_one[0], inverse_one);
+    store(one, 1u, group.z, sums_one[1], inverse_one);
+    store(one, 2u, group.z, sums_one[2], inverse_one);
+    store(one, 3u, group.z, sums_one[3], inverse_one);
+    store(two, 0u, group.z, sums_two[0], inverse_two);
+    store(two, 1u, group.z, sums_two[1], inverse_two);
+    store(two, 2u, group.z, sums_two[2], inverse_two);
+    store(two, 3u, group.z, sums_two[3], inverse_two);
 }

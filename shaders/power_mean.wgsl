@@ -11,7 +11,7 @@
 // src/backend/gpu/power_mean.rs. Twin: src/backend/cpu/power_mean.rs.
 //
 // Work per site and four of phases, at a window of h x w inner sites that stand g to a
-// site's stride: (g + w / 64) h loads of 12 bytes from the cache and 7 operations of
+// site's stride: (g + w / 64) h loads of 8 bytes, 12 with a mask, from the cache and 7 operations of
 // four, w multiply-adds of four; 16 bytes written.
 
 struct Params {
@@ -45,6 +45,9 @@ struct Phases {
     count: u32,
 }
 
+// Whether there are inner sites that do not count.
+override MASKED: u32 = 0u;
+
 const SITES: u32 = 64u;
 const COLUMNS: u32 = 256u;
 // This many times as large, f32 holds the eighth power of all that counts.
@@ -60,7 +63,7 @@ const SCALE: f32 = 256.0;
 @group(0) @binding(4) var<storage, read> phases: array<Phases>;
 // By distance along an axis, px.
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-// [inner row][col], 1 for inner sites that count, else 0.
+// [inner row][col], 1 for inner sites that count, else 0; not read where all do.
 @group(0) @binding(6) var<storage, read> counts: array<f32>;
 // [D][sites of the band].
 @group(0) @binding(7) var<storage, read_write> descriptors: array<f32>;
@@ -107,7 +110,10 @@ fn power_mean(
                 let re = maps[phase.re * size + at];
                 let im = maps[phase.im * size + at];
                 let inner_row = params.inner_top + inner * params.inner_stride;
-                let w = weight(inner_row, site_row) * counts[at];
+                var w = weight(inner_row, site_row);
+                if MASKED == 1u {
+                    w *= counts[at];
+                }
                 let projection = SCALE * max(vec4<f32>(0.0), phase.cos * re - phase.sin * im);
                 let square = projection * projection;
                 let fourth = square * square;

@@ -9,9 +9,9 @@ use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use stemseg::backend::gpu::{
-    Shaders, assign, centred, cluster_sums, fold, glide, harmonic, intensity, maximum, moments,
-    pixels, polar, power_mean, power_spectrum, project, rank_pooling, repair, spline_square,
-    translation,
+    Shaders, assign, centred, centroids, cluster_sums, fold, glide, harmonic, intensity, maximum,
+    moments, pixels, polar, power_mean, power_spectrum, project, rank_pooling, repair,
+    spline_square, translation,
 };
 
 /// Workgroup memory of every device, bytes.
@@ -184,10 +184,13 @@ fn harmonic_shader() {
             rows,
             cols,
             first_row,
-            positions
+            positions,
+            step,
+            pixels,
+            flat
         }
     );
-    assert_bindings(&module, 8);
+    assert_bindings(&module, 6);
     assert_entry(&module, "harmonic");
 }
 
@@ -390,9 +393,9 @@ fn project_shader() {
     assert_layout!(
         module,
         "Params",
-        project::Params { sites, channels, features, groups_per_row, first_group }
+        project::Params { sites, channels, features, groups_per_row, first_group, count }
     );
-    assert_bindings(&module, 5);
+    assert_bindings(&module, 6);
     assert_entry(&module, "project");
 }
 
@@ -435,6 +438,14 @@ fn cluster_sums_shader() {
     );
     assert_bindings(&module, 4);
     assert_entry(&module, "cluster_sums");
+}
+
+#[test]
+fn centroids_shader() {
+    let module = parse("centroids", &Shaders::default()["centroids"]);
+    assert_layout!(module, "Params", centroids::Params { features, clusters, totals, first });
+    assert_bindings(&module, 3);
+    assert_entry(&module, "centroids");
 }
 
 #[test]

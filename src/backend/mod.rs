@@ -199,9 +199,20 @@ pub trait Describe {
     /// [`Error::Device`](crate::Error::Device).
     fn project(&mut self, band: &Band, pca: &Pca) -> Result<()>;
 
+    /// The same of these `sites` of the band alone, by their numbers in it, in this order.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()>;
+
     /// Whether descriptors of all sites are kept, so that to describe any of them again
     /// costs next to nothing.
     fn keeps(&self) -> bool {
+        false
+    }
+
+    /// Whether they will be once all sites were described.
+    fn will_keep(&self) -> bool {
         false
     }
 
@@ -214,7 +225,7 @@ pub trait Describe {
         Ok(None)
     }
 
-    /// The features of all bands that were projected, `[sites, q]`.
+    /// The features of all sites that were projected, `[sites, q]`, in their order.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
@@ -230,12 +241,34 @@ pub trait Assign {
     /// [`Error::Device`](crate::Error::Device).
     fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step>;
 
+    /// Takes steps, at most `most` of them and at least one, each from the means of the clusters of the
+    /// one before, as far as the device does so by itself: until labels stay as they were, or a cluster
+    /// has no points.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    fn steps(&mut self, centroids: ArrayView2<'_, f32>, most: usize) -> Result<Steps> {
+        debug_assert!(most > 0, "no step is none");
+        Ok(Steps { count: 1, centroids: centroids.to_owned(), last: self.step(centroids)? })
+    }
+
     /// The labels `[N]` of the last step and the squared distances `[N]` from
     /// the centroids they stand for.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
     fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()>;
+}
+
+/// What some steps came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steps {
+    /// How many they were.
+    pub count: usize,
+    /// The centroids of the last of them, `[k, q]`.
+    pub centroids: Array2<f32>,
+    /// What that came to.
+    pub last: Step,
 }
 
 /// What one assignment came to.
@@ -248,6 +281,13 @@ pub struct Step {
     /// How many points have another label than after the step before; all of
     /// them after the first.
     pub changed: u64,
+}
+
+impl Step {
+    /// Whether a cluster has no points.
+    pub fn leaves_one_empty(&self) -> bool {
+        self.counts.contains(&0)
+    }
 }
 
 /// The chosen backend, whose work is looked over as `check` says, with what is to be said

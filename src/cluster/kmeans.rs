@@ -21,6 +21,10 @@ pub use pairs::Pairs;
 /// Most iterations of one run.
 const MOST_ITERATIONS: usize = 1000;
 
+/// Iterations that a device may go through by itself: at first, and later.
+const AT_FIRST: usize = 8;
+const AT_ONCE: usize = 16;
+
 /// Above this number of points, seeding and restarts run on a subsample of this size.
 pub const SUBSAMPLE: usize = 200_000;
 
@@ -196,15 +200,24 @@ impl<'a> Run<'a> {
         let clusters = centroids.nrows();
         // Labels after empty clusters were filled, where the last step left any.
         let mut filled: Option<Vec<u32>> = None;
-        let mut converged = false;
+        // Whether the last labels stayed, and whether that holds for means in f64 too.
+        let (mut settled, mut converged) = (false, false);
         let mut iterations = 0;
         while !converged && iterations < MOST_ITERATIONS {
             self.progress.check()?;
-            let step = self.assign.step(centroids.mapv(|v| v as f32).view())?;
-            iterations += 1;
-            if step.counts.iter().all(|&n| n > 0) {
+            let most = match (iterations, settled) {
+                (0, _) => AT_FIRST,
+                (_, true) => 1,
+                (_, false) => AT_ONCE.min(MOST_ITERATIONS - iterations),
+            };
+            let steps = self.assign.steps(centroids.mapv(|v| v as f32).view(), most)?;
+            let step = steps.last;
+            iterations += steps.count;
+            if !step.leaves_one_empty() {
                 filled = None;
-                converged = iterations > 1 && step.changed == 0;
+                settled = iterations > 1 && step.changed == 0;
+                // Where a device went on by itself, means in f64 have to change nothing either.
+                converged = settled && steps.count == 1;
                 let size = |c: usize| step.counts[c] as f64;
                 centroids = Array2::from_shape_fn(step.sums.dim(), |at| step.sums[at] / size(at.0));
             } else {

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checks::FLAT_SHARE;
-use super::inner_sites::{self, InnerSites, Norms};
+use super::inner_sites::{self, InnerSites, norms};
 use super::rounding::{self, EPS, Rounding, Subject};
 use super::traits::{Choose, Common, Measure, SMALL_WINDOW};
 use crate::sites::{Band, Extent, SiteGrid};
@@ -349,36 +349,64 @@ impl Measure for Family {
 
     /// Sums over a quarter of the disc, of four pixels each that four operations bring
     /// together. Their sizes come to `1 + kappa` at most, a kernel's norm being 1: kappa
-    /// says how far zero and the centre are from the disc's mean, in its standard
-    /// deviations. A projection takes real and imaginary part, and four more operations.
-    /// The maximum is off by no more than the worst inner site of the window, and so is a
-    /// power mean except for its own sums.
+    /// says how far zero, the centre and the first mean are from the disc's mean, in its
+    /// standard deviations. The norm is a sum of squares about the first mean, and its root.
+    /// A projection takes real and imaginary part, and four more operations. The maximum is
+    /// off by no more than the worst inner site of the window, and so is a power mean except
+    /// for its own sums. A disc that is just about flat may be flat for one and not for the
+    /// other.
     fn rounding(&self, subject: Subject<'_>, band: &Band) -> Rounding<'_> {
         let Subject { image, sites, .. } = subject;
         let reach: Vec<usize> = (0..=self.radius).map(|r| self.reach(r)).collect();
         let rows = self.inner.rows_of(band, sites.grid());
-        let norms = Norms::new(image, &self.inner, rows.clone(), &reach);
-        let grid = &self.inner.grid;
-        let root = (self.disc().len() as f64).sqrt();
-        let quarter = (0..=self.radius).map(|r| self.reach(r) + 1).sum::<usize>();
-        let loss = |(at, (&offset, &inverse)): (usize, (&f32, &f32))| {
-            let place =
-                (grid.row(rows.start + at / grid.count.cols), grid.col(at % grid.count.cols));
-            let (own, offset) = (f64::from(image[place]), f64::from(offset));
-            let kappa = (offset.abs() + (own + offset).abs()) * f64::from(inverse) * root;
-            let part = (rounding::sum(quarter) + 4.0 * EPS) * (1.0 + kappa);
-            2.0 * (2.0_f64.sqrt() * part + 4.0 * EPS)
+        let Folded { quarter, .. } = self.folded();
+        let terms = quarter.len();
+        let loss = |place, own, [mean, variance]: [f64; 2]| {
+            let first = self.first_mean(&quarter, image, place);
+            let deviation = variance.max(FLAT_SHARE).sqrt();
+            let [zero, centre, first] =
+                [0.0, f64::from(own), first].map(|from| (mean - from).abs() / deviation);
+            let part = (rounding::sum(terms) + 4.0 * EPS) * (1.0 + zero + centre + first);
+            let norm = (rounding::sum(terms) + 4.0 * EPS) * (1.0 + first * first);
+            if (variance / FLAT_SHARE - 1.0).abs() <= 2.0 * norm {
+                return 1.0;
+            }
+            2.0 * (2.0_f64.sqrt() * part + norm / 2.0 + 10.0 * EPS)
         };
-        let scores = norms.offset.iter().zip(&norms.inverse).enumerate();
-        let bounds: Vec<f64> = scores.map(loss).collect();
+        let bounds: Vec<f64> = norms::each(image, &self.inner, rows.clone(), &reach, loss);
         let reason = format!(
-            "2 eps (sqrt(2) (sqrt({quarter} terms) + 4) (1 + kappa) + 4), the worst of the window"
+            "2 eps (sqrt(2) (sqrt({terms} terms) + 4) (1 + kappa) + (sqrt({terms}) + 4) (1 + \
+             kappa^2) / 2 + 10), the worst of the window"
         );
         let worst = self.inner.worst(&bounds, &rows, band, sites.grid());
         match self.width {
             None => Rounding::of_sites(reason, worst),
             Some(_) => power_mean::rounding(&self.inner, &reason, worst),
         }
+    }
+}
+
+impl Family {
+    /// The first mean of the disc at `(row, col)`, from some positions of its `quarter`: see
+    /// [`first_step`](Self::first_step).
+    fn first_mean(
+        &self,
+        quarter: &[[usize; 2]],
+        image: ArrayView2<'_, f32>,
+        (row, col): (usize, usize),
+    ) -> f64 {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for &[r, c] in quarter.iter().step_by(self.first_step()) {
+            // Pixels on the axes are met twice, the centre four times.
+            let share = if r == 0 { 0.5 } else { 1.0 } * if c == 0 { 0.5 } else { 1.0 };
+            for row in [row - r, row + r] {
+                for col in [col - c, col + c] {
+                    sum += share * f64::from(image[(row, col)]);
+                }
+            }
+            count += 4.0 * share;
+        }
+        sum / count
     }
 }
 

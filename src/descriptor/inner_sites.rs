@@ -4,7 +4,7 @@
 //! it is taken on a fine grid of inner sites, and a site gets the largest scores
 //! of the inner sites in the window around it, wherever in the cell they are.
 
-mod norms;
+pub(crate) mod norms;
 
 use std::ops::Range;
 

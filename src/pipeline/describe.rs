@@ -114,7 +114,7 @@ impl<'a> Describing<'a> {
         Ok((sums, features))
     }
 
-    /// Fills in `field` what `map` gives its sites.
+    /// Fills in `field` what `map` gives the sites that it takes.
     pub(crate) fn field(
         &mut self,
         field: &mut Field,
@@ -125,21 +125,29 @@ impl<'a> Describing<'a> {
         let bands = self.bands.clone();
         for (done, band) in bands.iter().enumerate() {
             progress.step(done as u64, bands.len() as u64)?;
-            self.session.project(band, map)?;
-            field.add(band, self.session.features()?.view());
+            self.session.project_some(band, &field.taken(band), map)?;
+        }
+        let components = self.session.features()?;
+        let mut first = 0;
+        for band in &bands {
+            let count = field.taken(band).len();
+            field.take(band, components.slice(s![first..first + count, ..]));
+            first += count;
         }
         Ok(())
     }
 
-    /// The same, and the components `[sites, q]` of all sites, row by row, where they are few enough to
-    /// be kept.
+    /// The same, and the components `[sites, q]` of all sites, row by row, where they are `wanted`, or where
+    /// it would take long to describe sites once more; of very many sites never.
     pub(crate) fn field_and_components(
         &mut self,
         field: &mut Field,
         map: &Pca,
+        wanted: bool,
         progress: &dyn Progress,
     ) -> Result<Option<Array2<f32>>> {
-        if self.plan.sites().grid().len() > MOST_KEPT {
+        let needed = wanted || !self.session.will_keep();
+        if !needed || self.plan.sites().grid().len() > MOST_KEPT {
             return self.field(field, map, progress).map(|()| None);
         }
         let all = self.features(map, progress)?;

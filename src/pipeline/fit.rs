@@ -52,14 +52,16 @@ pub fn patterns(
     sites: &mut Describing<'_>,
     progress: &dyn Progress,
 ) -> Result<(Found, Array2<f32>)> {
-    let Fitted { found, features, .. } = fitted(moments, sites, progress)?;
+    let Fitted { found, features, .. } = fitted(moments, sites, false, progress)?;
     Ok((found, features))
 }
 
-/// As [`patterns`], with the evidence.
+/// As [`patterns`], with the evidence, which has the components of all sites if these are `wanted` and
+/// not too many.
 pub(crate) fn fitted(
     moments: &Moments,
     sites: &mut Describing<'_>,
+    wanted: bool,
     progress: &dyn Progress,
 ) -> Result<Fitted> {
     let plan = sites.plan();
@@ -70,7 +72,7 @@ pub(crate) fn fitted(
     }
     let basis = Basis::new(moments, plan)?;
     let mut field = basis.field(plan, plan.sites().grid().len());
-    let components = sites.field_and_components(&mut field, &basis.pca, progress)?;
+    let components = sites.field_and_components(&mut field, &basis.pca, wanted, progress)?;
     progress.stage("choose");
     let found = Found::new(&field, &basis, plan, progress)?;
     let evidence = Evidence { field, basis, components };

@@ -168,7 +168,8 @@ pub fn segment(
     timings.describe = clock.lap();
 
     progress.stage("pca");
-    let Fitted { found, mut features, evidence } = fit::fitted(&moments, &mut sites, progress)?;
+    let Fitted { found, mut features, evidence } =
+        fit::fitted(&moments, &mut sites, also.refinable, progress)?;
     // Only marks need what patterns were found in again.
     let evidence = evidence.filter(|_| also.refinable || !plan.params().marks.is_empty());
     timings.pca = clock.lap();

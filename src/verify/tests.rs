@@ -168,6 +168,10 @@ impl<F: Fn(&mut Array2<f32>)> Describe for OffSession<'_, F> {
         self.inner.project(band, pca)
     }
 
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()> {
+        self.inner.project_some(band, sites, pca)
+    }
+
     fn features(&mut self) -> Result<Array2<f32>> {
         let mut features = self.inner.features()?;
         (self.features)(&mut features);

@@ -17,9 +17,9 @@ use stemseg::{Params, Plan};
 
 use crate::contract::{Random, describe, noise};
 pub(crate) use hard::{
-    bright_centres, default_glides, default_symmetries, glides, lonely_spots, many_axes_and_folds,
-    many_ranks, many_rings, powers_that_overflow, small_symmetries, small_windows_of_spectra,
-    spots, windows_of_spectra,
+    about_flat, bright_centres, default_glides, default_symmetries, glides, lonely_spots,
+    many_axes_and_folds, many_ranks, many_rings, powers_that_overflow, small_symmetries,
+    small_windows_of_spectra, spots, windows_of_spectra,
 };
 use stemseg_testing::data::compare;
 use stemseg_testing::devices::Devices;
@@ -53,6 +53,7 @@ pub(crate) fn trials(devices: &Devices) -> Vec<Trial> {
         trials.push(Trial::test(title, move || threads(name)));
     }
     trials.extend(devices.each("families::bright_centres", bright_centres));
+    trials.extend(devices.each("families::about_flat", about_flat));
     trials.extend(devices.each("families::spots", spots));
     trials.extend(devices.each("families::lonely_spots", lonely_spots));
     trials.extend(devices.each("families::windows_of_spectra", windows_of_spectra));

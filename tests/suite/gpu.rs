@@ -18,10 +18,11 @@ use crate::contract::{
     without_sites,
 };
 use crate::families::{
-    CORNERS, bright_centres, corner, default_symmetries, glides, lonely_spots, many_ranks,
-    many_rings, pooled_plan, powers_that_overflow, small_symmetries, small_windows_of_spectra,
-    spots,
+    CORNERS, about_flat, bright_centres, corner, default_symmetries, glides, lonely_spots,
+    many_ranks, many_rings, pooled_plan, powers_that_overflow, small_symmetries,
+    small_windows_of_spectra, spots,
 };
+use crate::steps::{one_after_another, some_sites};
 use crate::verify::mutated;
 use stemseg_testing::devices::{self, Devices};
 use stemseg_testing::wrong::shows_wrong_value;
@@ -30,13 +31,18 @@ use stemseg_testing::wrong::shows_wrong_value;
 type Check = fn(&dyn Backend) -> Result<(), Failed>;
 
 /// Shader, what is changed, and the check that must show it.
-const MUTATIONS: [(&str, &str, &str, Check); 71] = [
+const MUTATIONS: [(&str, &str, &str, Check); 78] = [
     ("assign", "atomicAdd(&moved, 1u)", "atomicAdd(&moved, 2u)", assignment),
     ("assign", "first + 5u", "first + 6u", assignment),
     ("cluster_sums", "return 1.0", "return 1.01", assignment),
     ("cluster_sums", "p += params.segments", "p += params.segments + 1u", assignment),
     ("cluster_sums", "s < params.segments", "s + 1u < params.segments", assignment),
     ("cluster_sums", "let first_column = group.z", "let first_column = 0u", assignment),
+    ("centroids", "cluster % 8u", "0u", one_after_another),
+    ("centroids", "cluster / 8u", "0u", one_after_another),
+    ("centroids", "at += params.clusters * columns", "at += columns", one_after_another),
+    ("centroids", "let feature = own % params.features", "let feature = 0u", one_after_another),
+    ("project", "site = list[place]", "site = min(list[place], place)", some_sites),
     ("intensity", "left + chunk + c,", "left + c,", intensity_corners),
     ("intensity", "let start = max(own, chunk)", "let start = own", intensity_corners),
     ("intensity", "own + params.width, min(", "own + params.width, max(", intensity_corners),
@@ -46,7 +52,9 @@ const MUTATIONS: [(&str, &str, &str, Check); 71] = [
     ("harmonic", "col = group.x * 2u * THREADS", "col = group.x * THREADS", harmonic_corners),
     ("harmonic", "NONE: u32 = 0xffffffffu", "NONE: u32 = 0u", harmonic_corners),
     ("harmonic", "min(col, params.cols - 1u)", "min(col, params.cols - 2u)", harmonic_corners),
-    ("harmonic", "- 4.0 * site.offset", "", bright_centres),
+    ("harmonic", "found.offset = sum / count", "found.offset = 0.0", bright_centres),
+    ("harmonic", "let each = share(d)", "let each = 1.0", harmonic_corners),
+    ("harmonic", "norm < params.flat", "norm < 0.1 * params.flat", about_flat),
     ("maximum", "max(own.x, chunk)", "chunk", spots),
     ("maximum", "min(own.y, beyond)", "beyond", spots),
     ("maximum", "columns[col - chunk]);", "columns[col - start]);", spots),
@@ -56,7 +64,7 @@ const MUTATIONS: [(&str, &str, &str, Check); 71] = [
     ("power_mean", "max(own.x, chunk)", "max(own.x + 1u, chunk)", lonely_spots),
     ("power_mean", "min(own.y, beyond)", "min(own.y - 1u, beyond)", lonely_spots),
     ("power_mean", "inner < rows.y", "inner + 1u < rows.y", power_mean_corners),
-    ("power_mean", "* counts[at]", "* (1.0 + 0.0 * counts[at])", masked_power_means),
+    ("power_mean", "w *= counts[at]", "w *= 1.0 + 0.0 * counts[at]", masked_power_means),
     ("power_mean", "params.inner_left + col", "col", power_mean_corners),
     ("centred", "merged(all, along(", "(along(", centred_corners),
     ("centred", "max(local, chunk)", "max(local + 1u, chunk)", centred_corners),

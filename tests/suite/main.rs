@@ -30,6 +30,7 @@ mod precision;
 mod properties;
 mod recipe;
 mod scenes;
+mod steps;
 mod symmetry;
 mod verify;
 mod words;
@@ -57,6 +58,7 @@ fn main() {
     trials.extend(crates::trials());
     trials.extend(crystals::trials(&devices));
     trials.extend(device_work::trials(&devices));
+    trials.extend(steps::trials(&devices));
     trials.extend(lattices::trials());
     trials.extend(licences::trials());
     trials.extend(examples::trials(&devices));

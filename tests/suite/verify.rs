@@ -46,7 +46,7 @@ const MUTATIONS: [Mutation; 28] = [
     ("polar", "select(2.0, 1.0, alone)", "select(2.002, 1.0, alone)", "reflection", ""),
     ("glide", "clamp(sum.x", "clamp(1.001 * sum.x", "glide", ""),
     ("glide", "* ANGLES + mirror)", "* ANGLES + mirror / 2u)", "rotation+glide", "glide"),
-    ("harmonic", "sums * inverse[site.at]", "1.001 * sums * inverse[site.at]", "harmonic", ""),
+    ("harmonic", "let values = sums * inverse", "let values = 1.001 * sums * inverse", "harmonic", ""),
     ("harmonic", "sums_one[3] += a.w * z", "sums_one[3] += 1.001 * a.w * z", "harmonic", ""),
     ("maximum", "phase.cos * re", "1.001 * phase.cos * re", "translation+harmonic", "harmonic"),
     ("maximum", "phase.sin * im", "1.001 * phase.sin * im", "harmonic", ""),

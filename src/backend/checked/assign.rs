@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Check, SLACK, Watch};
 use crate::Result;
-use crate::backend::{Assign, Step};
+use crate::backend::{Assign, Step, Steps};
 use crate::descriptor::rounding::EPS;
 
 /// Points of which one is looked at: those of a workgroup.
@@ -123,9 +123,9 @@ impl<'a> Points<'a> {
     }
 }
 
-impl Assign for Points<'_> {
-    fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
-        let step = self.watch.heard(self.inner.step(centroids))?;
+impl Points<'_> {
+    /// Checks what needs no labels.
+    fn possible(&self, step: &Step) -> Result<()> {
         let (points, counted) = (self.points.nrows() as u64, step.counts.iter().sum::<u64>());
         self.watch.require(counted == points, STAGE, || {
             format!("clusters have {counted} of {points} points")
@@ -134,9 +134,26 @@ impl Assign for Points<'_> {
         self.watch.require(finite, STAGE, || "a sum is not finite".into())?;
         self.watch.require(step.changed <= points, STAGE, || {
             format!("{} of {points} labels changed", step.changed)
-        })?;
+        })
+    }
+}
+
+impl Assign for Points<'_> {
+    fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
+        let step = self.watch.heard(self.inner.step(centroids))?;
+        self.possible(&step)?;
         self.last = Some((centroids.to_owned(), step.clone()));
         Ok(step)
+    }
+
+    fn steps(&mut self, centroids: ArrayView2<'_, f32>, most: usize) -> Result<Steps> {
+        let steps = self.watch.heard(self.inner.steps(centroids, most))?;
+        self.watch.require((1..=most).contains(&steps.count), STAGE, || {
+            format!("{} steps were taken where {most} were asked for", steps.count)
+        })?;
+        self.possible(&steps.last)?;
+        self.last = Some((steps.centroids.clone(), steps.last.clone()));
+        Ok(steps)
     }
 
     fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {

@@ -20,6 +20,18 @@ use crate::verify::{self, Blocks};
 const SAMPLE: (usize, usize) = (2, 4);
 const SITES_PER_SAMPLE: usize = 100_000;
 
+/// The sites of a band, or some of them by their numbers in it.
+struct Projected {
+    band: Band,
+    sites: Option<Vec<u32>>,
+}
+
+impl Projected {
+    fn len(&self) -> usize {
+        self.sites.as_ref().map_or(self.band.len(), Vec::len)
+    }
+}
+
 pub(super) struct Session<'a> {
     inner: Box<dyn Describe + 'a>,
     watch: &'a Watch,
@@ -29,8 +41,8 @@ pub(super) struct Session<'a> {
     /// Bands whose sums are under way, and what their descriptors are projected by.
     summed: Vec<Band>,
     projections: Pca,
-    /// Bands whose features are under way, by this map.
-    projected: Vec<Band>,
+    /// Bands whose features are under way, all of them or these, by this map.
+    projected: Vec<Projected>,
     pca: Option<Pca>,
     /// Sites that may still be described before the next sample is taken.
     unseen: usize,
@@ -109,6 +121,41 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Compares some of the sites that are `projected`, one by one, whose values are `got`.
+    fn compare_some(
+        &mut self,
+        projected: &[Projected],
+        got: ArrayView2<'_, f32>,
+        agrees: impl Fn(&Watch, &Window<'_>, ArrayView2<'_, f32>, f64) -> Result<()>,
+    ) -> Result<()> {
+        let (watch, image, plan) = (self.watch, self.image, self.plan);
+        let cols = plan.sites().grid().count.cols;
+        let of_band = |Projected { band, sites }: &Projected| {
+            let (first, sites) = (band.rows.start * cols, sites.as_deref().unwrap_or_default());
+            sites.iter().map(move |&site| first + site as usize).collect::<Vec<_>>()
+        };
+        let sites: Vec<usize> = projected.iter().flat_map(of_band).collect();
+        if watch.check == Check::All {
+            let mut places: Vec<usize> = (0..sites.len()).collect();
+            places.sort_by_key(|&at| sites[at]);
+            // Together those of a row of tiles.
+            let row_of_tiles = |&at: &usize| sites[at] / cols / plan.sites().tile().rows;
+            for places in places.chunk_by(|one, other| row_of_tiles(one) == row_of_tiles(other)) {
+                let own: Vec<usize> = places.iter().map(|&at| sites[at]).collect();
+                let got = got.select(ndarray::Axis(0), places);
+                agrees(watch, &Window::some(image, plan, &own), got.view(), 1.0)?;
+            }
+            return Ok(());
+        }
+        for _ in 0..SAMPLE.0 * SAMPLE.1 * sites.len().div_ceil(SITES_PER_SAMPLE) {
+            let at = (self.random.next_u64() % sites.len().max(1) as u64) as usize;
+            let (row, col) = (sites[at] / cols, sites[at] % cols);
+            let got = got.slice(s![at..at + 1, ..]);
+            agrees(watch, &Window::around(image, plan, (row..row + 1, col..col + 1)), got, SLACK)?;
+        }
+        Ok(())
+    }
+
     /// Compares the sums of `bands` with the CPU's.
     fn compare_moments(&self, bands: &[Band], got: &Moments) -> Result<()> {
         let none = no_features(self.plan.channels());
@@ -122,6 +169,15 @@ impl<'a> Session<'a> {
         }
         let stage = verify::compare_moments(&session.moments()?, got, &blocks, self.plan);
         self.watch.agrees(&stage, 1.0)
+    }
+}
+
+impl Session<'_> {
+    fn project_by(&mut self, pca: &Pca, projected: Projected) {
+        self.projected.push(projected);
+        if self.pca.as_ref() != Some(pca) {
+            self.pca = Some(pca.clone());
+        }
     }
 }
 
@@ -162,15 +218,22 @@ impl Describe for Session<'_> {
 
     fn project(&mut self, band: &Band, pca: &Pca) -> Result<()> {
         self.watch.heard(self.inner.project(band, pca))?;
-        self.projected.push(band.clone());
-        if self.pca.as_ref() != Some(pca) {
-            self.pca = Some(pca.clone());
-        }
+        self.project_by(pca, Projected { band: band.clone(), sites: None });
+        Ok(())
+    }
+
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()> {
+        self.watch.heard(self.inner.project_some(band, sites, pca))?;
+        self.project_by(pca, Projected { band: band.clone(), sites: Some(sites.to_vec()) });
         Ok(())
     }
 
     fn keeps(&self) -> bool {
         self.inner.keeps()
+    }
+
+    fn will_keep(&self) -> bool {
+        self.inner.will_keep()
     }
 
     fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {
@@ -182,17 +245,29 @@ impl Describe for Session<'_> {
 
     fn features(&mut self) -> Result<Array2<f32>> {
         let features = self.watch.heard(self.inner.features())?;
-        let bands = std::mem::take(&mut self.projected);
-        let sites: usize = bands.iter().map(Band::len).sum();
+        let projected = std::mem::take(&mut self.projected);
+        let sites: usize = projected.iter().map(Projected::len).sum();
         self.watch.require(features.nrows() == sites, "features", || {
             format!("there are those of {} sites instead of {sites}", features.nrows())
         })?;
         let finite = features.iter().all(|v| v.is_finite());
         self.watch.require(finite, "features", || "one is not finite".into())?;
-        if let Some(pca) = self.pca.take() {
-            self.compare(&bands, features.view(), |watch, window, got, slack| {
-                watch.agrees(&window.features(&watch.cpu, &pca, got)?, slack)
-            })?;
+        let Some(pca) = self.pca.take() else { return Ok(features) };
+        let agrees = |watch: &Watch, window: &Window<'_>, got: ArrayView2<'_, f32>, slack| {
+            watch.agrees(&window.features(&watch.cpu, &pca, got)?, slack)
+        };
+        let mut first = 0;
+        // Bands that were projected alike, one after another.
+        for alike in projected.chunk_by(|one, other| one.sites.is_none() == other.sites.is_none()) {
+            let count: usize = alike.iter().map(Projected::len).sum();
+            let got = features.slice(s![first..first + count, ..]);
+            first += count;
+            if alike[0].sites.is_some() {
+                self.compare_some(alike, got, agrees)?;
+                continue;
+            }
+            let bands: Vec<Band> = alike.iter().map(|projected| projected.band.clone()).collect();
+            self.compare(&bands, got, agrees)?;
         }
         Ok(features)
     }

@@ -95,6 +95,10 @@ impl Describe for FaultySession<'_> {
         self.0.project(band, pca)
     }
 
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()> {
+        self.0.project_some(band, sites, pca)
+    }
+
     fn features(&mut self) -> Result<Array2<f32>> {
         let mut features = self.0.features()?;
         // The first are the random projections.

@@ -19,16 +19,30 @@ use crate::verify::{Blocks, Stage};
 pub(super) struct Window<'a> {
     image: CowArray<'a, f32, Ix2>,
     plan: Cow<'a, Plan>,
-    /// Site rows and columns of the block in `plan`.
+    /// Site rows of the block in `plan`.
     rows: Range<usize>,
-    cols: Range<usize>,
+    /// Sites of the block, by their numbers among those of its rows.
+    sites: Vec<usize>,
 }
 
 impl<'a> Window<'a> {
     /// The site `rows` of all of `image`.
     pub(super) fn rows(image: ArrayView2<'a, f32>, plan: &'a Plan, rows: Range<usize>) -> Self {
-        let cols = 0..plan.sites().grid().count.cols;
-        Self { image: image.into(), plan: Cow::Borrowed(plan), rows, cols }
+        let sites = (0..rows.len() * plan.sites().grid().count.cols).collect();
+        Self { image: image.into(), plan: Cow::Borrowed(plan), rows, sites }
+    }
+
+    /// These `sites` of all of `image`, which lie in few rows.
+    pub(super) fn some(image: ArrayView2<'a, f32>, plan: &'a Plan, sites: &[usize]) -> Self {
+        let cols = plan.sites().grid().count.cols;
+        let row = |at: Option<&usize>| at.map_or(0, |site| site / cols);
+        // As tiles begin, whose sums depend on where.
+        let tile = plan.sites().tile().rows;
+        let first = row(sites.iter().min()) / tile * tile;
+        let last = (first + tile).max(row(sites.iter().max()) + 1);
+        let rows = first..last.min(plan.sites().grid().count.rows);
+        let sites = sites.iter().map(|site| site - first * cols).collect();
+        Self { sites, ..Self::rows(image, plan, rows) }
     }
 
     /// The sites of `rows` and `cols` with as much of `image` around them as they see; all
@@ -38,9 +52,9 @@ impl<'a> Window<'a> {
         plan: &'a Plan,
         (rows, cols): (Range<usize>, Range<usize>),
     ) -> Self {
-        let whole = Self::rows(image, plan, rows.clone());
-        let part = Self::part(image, plan, (rows, cols.clone()));
-        part.unwrap_or(Self { cols, ..whole })
+        let sites = block(&rows, &cols, plan.sites().grid().count.cols);
+        let whole = Self { sites, ..Self::rows(image, plan, rows.clone()) };
+        Self::part(image, plan, (rows, cols)).unwrap_or(whole)
     }
 
     fn part(
@@ -81,11 +95,12 @@ impl<'a> Window<'a> {
         let moved = |sites: Range<usize>, by: usize| {
             sites.start - by / grid.stride..sites.end - by / grid.stride
         };
+        let (rows, cols) = (moved(rows, down.start), moved(cols, along.start));
         Ok(Self {
             image: image.slice(part).to_owned().into(),
+            sites: block(&rows, &cols, part_plan.sites().grid().count.cols),
             plan: Cow::Owned(part_plan),
-            rows: moved(rows, down.start),
-            cols: moved(cols, along.start),
+            rows,
         })
     }
 
@@ -96,11 +111,8 @@ impl<'a> Window<'a> {
     /// `own`, `[sites of the band, _]`, with what the device `got` in place of the block.
     fn replaced(&self, own: &Array2<f32>, got: ArrayView2<'_, f32>) -> Array2<f32> {
         let mut other = own.clone();
-        let mut got = got.rows().into_iter();
-        for row in 0..self.rows.len() {
-            for (col, got) in self.cols.clone().zip(&mut got) {
-                other.row_mut(row * self.plan.sites().grid().count.cols + col).assign(&got);
-            }
+        for (&site, got) in self.sites.iter().zip(got.rows()) {
+            other.row_mut(site).assign(&got);
         }
         other
     }
@@ -141,6 +153,11 @@ impl<'a> Window<'a> {
         };
         Ok(blocks.features(&placed(&features), &placed(&other)))
     }
+}
+
+/// The sites of `cols` in each of `rows` of `all` sites, by their numbers among those of the rows.
+fn block(rows: &Range<usize>, cols: &Range<usize>, all: usize) -> Vec<usize> {
+    (0..rows.len()).flat_map(|row| cols.clone().map(move |col| row * all + col)).collect()
 }
 
 /// Memory for the bands and tiles of a window, bytes.

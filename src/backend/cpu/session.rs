@@ -132,10 +132,20 @@ impl Tiles<'_> {
         write: impl Fn(Scores<'_>, ArrayViewMut3<'_, f32>) + Sync,
     ) {
         let tiles = self.plan.sites().tiles(band);
-        let mut work: Vec<_> = tiles.iter().zip(split(out, &tiles)).enumerate().collect();
+        let pieces = tiles.iter().zip(split(out, &tiles)).enumerate();
+        self.each(tables, pieces.map(|(i, (tile, piece))| (i, tile, piece)).collect(), write);
+    }
+
+    /// Describes these tiles, by their numbers in their band, in parallel; each fills its piece.
+    fn each<P: Send>(
+        &self,
+        tables: &Tables<'_>,
+        mut work: Vec<(usize, &Tile, P)>,
+        write: impl Fn(Scores<'_>, P) + Sync,
+    ) {
         while !work.is_empty() {
             let batch = work.drain(..self.at_once().min(work.len()));
-            batch.collect::<Vec<_>>().into_par_iter().for_each(|(i, (tile, piece))| {
+            batch.collect::<Vec<_>>().into_par_iter().for_each(|(i, tile, piece)| {
                 self.describe(tables, (i, tile), false, |scores| write(scores, piece));
             });
         }
@@ -215,6 +225,43 @@ impl Describe for Session<'_> {
         Ok(())
     }
 
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()> {
+        let tables = self.tables(band)?;
+        let q = pca.features();
+        self.width = q;
+        let tiles = self.tiles.plan.sites().tiles(band);
+        // Of each tile, its sites by their numbers in it, with their places among all.
+        let own = |tile: &Tile| -> Vec<(usize, usize)> {
+            let inside = |site: usize| {
+                let row = (band.rows.start + site / band.cols).checked_sub(tile.first.rows)?;
+                let col = (site % band.cols).checked_sub(tile.first.cols)?;
+                let there = row < tile.count.rows && col < tile.count.cols;
+                there.then_some(row * tile.count.cols + col)
+            };
+            let all = sites.iter().enumerate();
+            all.filter_map(|(at, &site)| Some((inside(site as usize)?, at))).collect()
+        };
+        let mut found: Vec<_> =
+            tiles.par_iter().map(own).map(|own| (vec![0.0_f32; own.len() * q], own)).collect();
+        let work = tiles.iter().zip(&mut found).enumerate();
+        let work = work.filter(|(_, (_, (_, own)))| !own.is_empty());
+        let work = work.map(|(i, (tile, piece))| (i, tile, piece)).collect();
+        self.tiles.each(&tables, work, |scores, (to, own)| {
+            let mut values = picked(&scores, own.iter().map(|(site, _)| *site));
+            let scores = Scores { values: &mut values, pitch: pitch(own.len()), sites: own.len() };
+            let piece = ArrayViewMut3::from_shape((1, own.len(), q), &mut to[..]);
+            project::project(&scores, pca, piece.expect("as many values as there are sites"));
+        });
+        let first = self.features.len();
+        self.features.resize(first + sites.len() * q, 0.0);
+        for (values, own) in &found {
+            for (values, (_, at)) in values.chunks_exact(q.max(1)).zip(own) {
+                self.features[first + at * q..][..q].copy_from_slice(values);
+            }
+        }
+        Ok(())
+    }
+
     fn keeps(&self) -> bool {
         let plan = self.tiles.plan;
         self.tiles.kept.have(&plan.sites().tiles(&plan.sites().whole()))
@@ -229,6 +276,17 @@ impl Describe for Session<'_> {
         Ok(Array2::from_shape_vec((features.len() / self.width.max(1), self.width), features)
             .expect("whole rows of features"))
     }
+}
+
+/// The scores of these sites, `[D][pitch]`.
+fn picked(scores: &Scores<'_>, sites: impl ExactSizeIterator<Item = usize> + Clone) -> Vec<f32> {
+    let pitch = pitch(sites.len());
+    let channels = scores.values.chunks_exact(scores.pitch);
+    let mut values = vec![0.0; channels.len() * pitch];
+    for (to, from) in values.chunks_exact_mut(pitch).zip(channels) {
+        to.iter_mut().zip(sites.clone()).for_each(|(to, site)| *to = from[site]);
+    }
+    values
 }
 
 /// Writes scores `[D][sites]` into `piece` `[site rows, site cols, D]`, in blocks that

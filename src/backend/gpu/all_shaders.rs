@@ -1,7 +1,7 @@
 //! The shaders of all stages.
 
 use super::shaders::{Shaders, Wgsl};
-use super::{assign, cluster_sums, fold, moments, project};
+use super::{assign, centroids, cluster_sums, fold, moments, project};
 use crate::descriptor::families;
 
 macro_rules! shaders_of_families {
@@ -15,7 +15,7 @@ families!(shaders_of_families);
 
 /// Those of all other stages.
 const OTHERS: &[Wgsl] =
-    &[moments::WGSL, fold::WGSL, project::WGSL, assign::WGSL, cluster_sums::WGSL];
+    &[moments::WGSL, fold::WGSL, project::WGSL, assign::WGSL, cluster_sums::WGSL, centroids::WGSL];
 
 impl Default for Shaders {
     fn default() -> Self {

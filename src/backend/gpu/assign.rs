@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::{Array2, ArrayView2, Axis};
 use wgpu::{Buffer, BufferUsages};
 
+use super::centroids;
 use super::cluster_sums::{CHUNK, Table};
 use super::commands::Commands;
 use super::compute_kernel::{Kernel, KernelSource};
@@ -14,7 +15,7 @@ use super::device::{Device, Scratch};
 use super::fold::Totals;
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
-use crate::backend::{Assign, Step};
+use crate::backend::{Assign, Step, Steps};
 
 /// Its shader.
 pub(super) const WGSL: Wgsl = wgsl!(=> "assign");
@@ -44,12 +45,15 @@ pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
 pub(super) struct Points<'a> {
     device: &'a Device,
     kernel: Arc<Kernel>,
+    update: Arc<Kernel>,
     commands: Commands<'a>,
     features: usize,
     pieces: Vec<Piece>,
     /// Points of each piece with a new label.
     changed: Buffer,
     centroids: Scratch,
+    /// What steps came to, one after another.
+    history: Scratch,
     /// For the number of clusters of the last step.
     sums: Option<(usize, Table, Totals<'a>)>,
 }
@@ -89,11 +93,13 @@ impl<'a> Points<'a> {
         Ok(Self {
             device,
             kernel: kernel(device)?,
+            update: centroids::kernel(device)?,
             commands: Commands::new(device),
             features,
             changed: device.storage("changed", pieces.len() as u64)?,
             pieces,
             centroids: Scratch::default(),
+            history: Scratch::default(),
             sums: None,
         })
     }
@@ -141,11 +147,81 @@ impl<'a> Points<'a> {
     }
 }
 
+/// What a step leaves behind, as places in the history, in values of 4 bytes: totals `[totals][k][q + 1]`,
+/// numbers of new labels, centroids `[k / 8][q][8]`.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    clusters: usize,
+    features: usize,
+    totals: usize,
+    pieces: usize,
+}
+
+impl Record {
+    fn of_totals(&self) -> usize {
+        self.totals * self.clusters * (self.features + 1)
+    }
+
+    fn of_centroids(&self) -> usize {
+        self.clusters.next_multiple_of(GROUP) * self.features
+    }
+
+    fn len(&self) -> usize {
+        self.of_totals() + self.pieces + self.of_centroids()
+    }
+
+    /// What the `values` of a step say.
+    fn read(&self, values: &[u32]) -> (Array2<f32>, Step) {
+        let (of_step, centroids) = values.split_at(self.len() - self.of_centroids());
+        let centroids = Array2::from_shape_fn((self.clusters, self.features), |(c, f)| {
+            f32::from_bits(centroids[(c / GROUP * self.features + f) * GROUP + c % GROUP])
+        });
+        (centroids, step(of_step, (self.clusters, self.features), self.pieces))
+    }
+}
+
+impl Points<'_> {
+    /// Records a step of k-means from the centroids on the device, number `at` of some; its record
+    /// goes to the `history`. The device has the next centroids then.
+    fn record(
+        &mut self,
+        at: usize,
+        record: Record,
+        [centroids, history]: [&Buffer; 2],
+        (table, totals): (&Table, &mut Totals<'_>),
+    ) -> Result<()> {
+        self.commands.clear(&self.changed);
+        for index in 0..self.pieces.len() {
+            self.label(index, centroids, record.clusters)?;
+            let Piece { points, labels, count, .. } = &self.pieces[index];
+            table.add(self.device, &mut self.commands, totals, (points, labels, *count))?;
+        }
+        let first = at * record.len();
+        let mut to = 4 * first as u64;
+        let changed = (&self.changed, 4 * self.pieces.len() as u64);
+        let of_centroids = (centroids, 4 * record.of_centroids() as u64);
+        for (buffer, bytes) in totals.finish().into_iter().chain([changed, of_centroids]) {
+            self.commands.copy((buffer, 0), (history, to), bytes);
+            to += bytes;
+        }
+        let params = centroids::Params {
+            features: record.features as u32,
+            clusters: record.clusters as u32,
+            totals: record.totals as u32,
+            first: first as u32,
+        };
+        centroids::update(&self.update, &mut self.commands, params, (history, centroids))
+    }
+}
+
 impl Assign for Points<'_> {
     fn step(&mut self, centroids: ArrayView2<'_, f32>) -> Result<Step> {
+        Ok(self.steps(centroids, 1)?.last)
+    }
+
+    fn steps(&mut self, centroids: ArrayView2<'_, f32>, most: usize) -> Result<Steps> {
         let clusters = centroids.nrows();
         let on_device = self.write_centroids(centroids)?;
-        self.commands.write(&self.changed, &vec![0_u32; self.pieces.len()]);
         let (table, mut totals) = match self.sums.take() {
             Some((for_clusters, table, totals)) if for_clusters == clusters => (table, totals),
             _ => {
@@ -153,28 +229,49 @@ impl Assign for Points<'_> {
                 (table, Totals::new(self.device, table.part())?)
             }
         };
-        for index in 0..self.pieces.len() {
-            self.label(index, &on_device, clusters)?;
-            let Piece { points, labels, count, .. } = &self.pieces[index];
-            let piece = (points, labels, *count);
-            table.add(self.device, &mut self.commands, &mut totals, piece)?;
+        let chunks = self.pieces.iter().map(|piece| piece.count.div_ceil(CHUNK) as u64).sum();
+        let (features, pieces) = (self.features, self.pieces.len());
+        let record = Record { clusters, features, totals: Totals::needed(chunks), pieces };
+        let size = (most * record.len()) as u64;
+        let history = self.history.get(self.device, "history", size)?.clone();
+        for at in 0..most {
+            self.record(at, record, [&on_device, &history], (&table, &mut totals))?;
         }
-        let mut buffers = totals.finish();
-        buffers.push((&self.changed, 4 * self.pieces.len() as u64));
-        let back = self.commands.read_back(&buffers)?;
-        let values: Vec<u32> = self.commands.take(back)?;
         self.sums = Some((clusters, table, totals));
-        Ok(step(&values, centroids.dim(), self.pieces.len()))
+        let values = self.commands.read::<u32>(&history, size as usize)?;
+        let mut steps = values.chunks_exact(record.len()).map(|values| record.read(values));
+        // Steps after one that changes nothing are all alike.
+        let last = steps
+            .by_ref()
+            .enumerate()
+            .find(|(at, (_, step))| at + 1 == most || step.leaves_one_empty() || step.changed == 0)
+            .ok_or_else(|| self.device.error("no step was taken"))?;
+        let (at, (centroids, mut last)) = last;
+        // The device went on. Where nothing changed, it did so from means of the same labels, but for
+        // the first step, whose centroids are the host's.
+        if at + 1 < most && (last.leaves_one_empty() || at == 0) {
+            last = Step { changed: last.changed, ..self.step(centroids.view())? };
+        }
+        Ok(Steps { count: at + 1, centroids, last })
     }
 
     fn labels(&mut self, labels: &mut [u32], distances: &mut [f32]) -> Result<()> {
+        let mut all = Vec::with_capacity(2 * self.pieces.len());
+        for Piece { labels, distances, count, .. } in &self.pieces {
+            all.extend([labels, distances].map(|buffer| (buffer, 4 * *count as u64)));
+        }
+        let back = self.commands.read_back(&all)?;
+        let values: Vec<u32> = self.commands.take(back)?;
+        let mut rest = &values[..];
         let mut first = 0;
         for piece in &self.pieces {
             let part = first..first + piece.count;
-            let found = self.commands.read::<u32>(&piece.labels, piece.count)?;
-            labels[part.clone()].copy_from_slice(&found);
-            let found = self.commands.read::<f32>(&piece.distances, piece.count)?;
-            distances[part].copy_from_slice(&found);
+            let (own, others) = rest.split_at(piece.count);
+            labels[part.clone()].copy_from_slice(own);
+            let (own, others) = others.split_at(piece.count);
+            let own = own.iter().map(|&bits| f32::from_bits(bits));
+            distances[part].iter_mut().zip(own).for_each(|(to, own)| *to = own);
+            rest = others;
             first += piece.count;
         }
         Ok(())

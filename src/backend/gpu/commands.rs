@@ -19,10 +19,6 @@ use crate::Result;
 use crate::panics;
 use crate::sites::blocks;
 
-/// Multiply-adds that are submitted at once: a tenth of a second there, since a
-/// watchdog may look at the whole submission.
-const WORK_PER_SUBMIT: u64 = 1 << 32;
-
 /// Dispatches that are submitted at once, each with its own place for parameters.
 pub(super) const SLOTS: usize = 64;
 
@@ -148,7 +144,7 @@ impl<'a> Commands<'a> {
     ) -> Result<()> {
         kernel.check(self.device, buffers, groups)?;
         let full = self.slots.len() == self.slot * SLOTS;
-        if full || (self.work > 0 && self.work + work > WORK_PER_SUBMIT) {
+        if full || (self.work > 0 && self.work + work > self.device.work_per_submit()) {
             self.submit();
         }
         self.work += work;
@@ -249,6 +245,12 @@ impl<'a> Commands<'a> {
     ) {
         self.recorded.extend([from.clone(), to.clone()]);
         self.encoder().copy_buffer_to_buffer(from, at, to, to_at, bytes);
+    }
+
+    /// Sets all of a buffer to 0.
+    pub(super) fn clear(&mut self, buffer: &Buffer) {
+        self.recorded.insert(buffer.clone());
+        self.encoder().clear_buffer(buffer, 0, None);
     }
 
     /// Gives what was recorded to the queue.

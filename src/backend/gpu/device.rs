@@ -47,6 +47,7 @@ pub(super) struct Device {
     /// What kernels took, where they are timed.
     pub(super) times: Times,
     name: String,
+    kind: wgpu::DeviceType,
     failure: Arc<Mutex<Failure>>,
     /// Kernels by name and constants, compiled once.
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
@@ -72,6 +73,12 @@ type Key = (&'static str, Vec<u64>);
 
 /// Multiply-adds that one dispatch may do: some 50 ms on a slow integrated GPU.
 const WORK_PER_DISPATCH: u64 = 1 << 31;
+
+/// Multiply-adds that are submitted at once, since a watchdog may look at the whole submission: a
+/// tenth of a second on a slow integrated GPU, and on a slow one of those that are a card, or that
+/// no watchdog looks at.
+const WORK_PER_SUBMIT: u64 = 1 << 32;
+const WORK_OF_CARDS: u64 = 1 << 35;
 
 /// Largest buffer, bytes: kernels count in 32 bits, and no buffer needs more.
 const INDEXABLE: u64 = u32::MAX as u64;
@@ -109,8 +116,8 @@ impl Device {
         });
         let cache = Cache::open(&inner, &info, folder);
         let (kernels, counters, times) = Default::default();
-        let name = info.name;
-        Ok(Self { inner, queue, options, cache, counters, times, name, failure, kernels })
+        let (name, kind) = (info.name, info.device_type);
+        Ok(Self { inner, queue, options, cache, counters, times, name, kind, failure, kernels })
     }
 
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {
@@ -158,6 +165,14 @@ impl Device {
     /// Multiply-adds that one dispatch may do, as far as kernels can be parted.
     pub(super) fn work_per_dispatch(&self) -> u64 {
         self.options.work_per_dispatch.unwrap_or(WORK_PER_DISPATCH)
+    }
+
+    /// Multiply-adds that are submitted at once.
+    pub(super) fn work_per_submit(&self) -> u64 {
+        match self.kind {
+            wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::Cpu => WORK_OF_CARDS,
+            _ => WORK_PER_SUBMIT,
+        }
     }
 
     /// The kernel of `source`, compiled where this device has not done so before.

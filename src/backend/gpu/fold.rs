@@ -53,6 +53,11 @@ impl<'a> Totals<'a> {
         Ok(Self { device, kernel, entries, partial, totals, parts: 0 })
     }
 
+    /// How many totals `parts` parts come to.
+    pub(super) fn needed(parts: u64) -> usize {
+        parts.div_ceil(PARTS) as usize
+    }
+
     /// How many parts may be there at once, where making one takes `work`
     /// multiply-adds.
     pub(super) fn at_once(&self, work: u64) -> u64 {
@@ -99,7 +104,7 @@ impl<'a> Totals<'a> {
     /// The totals so far with their sizes in bytes; what is added next begins new
     /// ones in their place.
     pub(super) fn finish(&mut self) -> Vec<(&Buffer, u64)> {
-        let used = std::mem::take(&mut self.parts).div_ceil(PARTS) as usize;
+        let used = Self::needed(std::mem::take(&mut self.parts));
         self.totals[..used].iter().map(|total| (total, 4 * self.entries)).collect()
     }
 }

@@ -14,8 +14,8 @@ use super::pixels::{self, Image};
 use super::shaders::{Wgsl, wgsl};
 use super::{maximum, power_mean};
 use crate::Result;
+use crate::descriptor::FLAT_SHARE;
 use crate::descriptor::harmonic::{Family, Folded};
-use crate::descriptor::inner_sites::Norms;
 use crate::plan::Plan;
 use crate::sites::SiteGrid;
 
@@ -40,6 +40,9 @@ pub struct Params {
     pub cols: u32,
     pub first_row: u32,
     pub positions: u32,
+    pub step: u32,
+    pub pixels: f32,
+    pub flat: f32,
 }
 
 /// The kernel for one family of one plan.
@@ -48,15 +51,13 @@ struct Launcher<'a> {
     kernel: Arc<Kernel>,
     family: &'a Family,
     grid: &'a SiteGrid,
-    reach: Vec<usize>,
-    /// Number of the disc's positions, of fours of kernels, of channels.
+    /// Pixels of the disc, positions of a quarter of it, fours of kernels, channels.
+    pixels: usize,
     positions: usize,
     fours: usize,
     channels: usize,
     /// Positions, weights and channels on the device.
     tables: [Buffer; 3],
-    offset: Scratch,
-    inverse: Scratch,
     maps: Scratch,
 }
 
@@ -77,9 +78,9 @@ impl GpuFamily for Family {
         })
     }
 
-    /// Maps, norms and what counts.
+    /// Maps, and what counts.
     fn bytes(&self, Measured { plan, rows, .. }: Measured<'_>) -> Bytes {
-        let (channels, stride) = (self.part_count() + 3, plan.sites().grid().stride);
+        let (channels, stride) = (self.part_count() + 1, plan.sites().grid().stride);
         let bytes = inner_sites::bytes(&self.inner, channels, rows, stride);
         Bytes { largest: bytes, all: bytes }
     }
@@ -116,7 +117,7 @@ impl<'a> Launcher<'a> {
             kernel,
             family,
             grid,
-            reach: (0..=family.radius).map(|r| family.reach(r)).collect(),
+            pixels: family.disc().len(),
             positions: positions.len(),
             fours,
             channels: family.part_count(),
@@ -125,8 +126,6 @@ impl<'a> Launcher<'a> {
                 device.upload("weights", &weights, upload)?,
                 device.upload("channels", &channels, upload)?,
             ],
-            offset: Scratch::default(),
-            inverse: Scratch::default(),
             maps: Scratch::default(),
         })
     }
@@ -137,18 +136,12 @@ impl Score for Launcher<'_> {
         let inner = &self.family.inner;
         let rows = inner.rows_of(job.band, self.grid);
         let (count, cols) = (rows.len(), inner.grid.count.cols);
-        let norms = Norms::new(job.image, inner, rows.clone(), &self.reach);
-        let sites = (count * cols) as u64;
-        let offset = self.offset.get(self.device, "offset", sites)?;
-        commands.write(offset, &norms.offset);
-        let inverse = self.inverse.get(self.device, "inverse", sites)?;
-        commands.write(inverse, &norms.inverse);
-        let size = sites * self.channels as u64;
+        let size = (count * cols * self.channels) as u64;
         let maps = self.maps.get(self.device, "harmonics", size)?.clone();
         let [positions, weights, channels] = &self.tables;
-        let buffers = [&job.pixels.buffer, offset, inverse, positions, weights, channels, &maps];
+        let buffers = [&job.pixels.buffer, positions, weights, channels, &maps];
         let across = cols.div_ceil(SITES);
-        let work = across * SITES * self.fours * self.positions * 32;
+        let work = across * SITES * self.fours * self.positions * 40;
         let all = Rows { count, groups: [across as u32, self.fours as u32], work: work as u64 };
         commands.dispatch_rows(&self.kernel, &all, &buffers, |row| Params {
             image: job.pixels.image(),
@@ -160,6 +153,9 @@ impl Score for Launcher<'_> {
             cols: cols as u32,
             first_row: row as u32,
             positions: self.positions as u32,
+            step: self.family.first_step() as u32,
+            pixels: self.pixels as f32,
+            flat: FLAT_SHARE as f32,
         })?;
         Ok(Maps { buffer: maps, rows, cols })
     }

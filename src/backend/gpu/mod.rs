@@ -8,6 +8,7 @@ pub mod adapter;
 mod all_shaders;
 pub mod assign;
 mod band_memory;
+pub mod centroids;
 pub mod choose;
 pub mod cluster_sums;
 mod commands;
@@ -80,7 +81,7 @@ impl Gpu {
         let device = Device::new(adapter, options)?;
         // What needs no plan is compiled now, so that its faults show at once.
         moments::kernel(&device)?;
-        project::kernel(&device)?;
+        project::kernel(&device, false)?;
         assign::kernel(&device)?;
         Ok(Self { info: adapter::device_info(&adapter.get_info()), device })
     }

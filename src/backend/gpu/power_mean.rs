@@ -67,7 +67,7 @@ impl<'a> Launcher<'a> {
     ) -> Result<Self> {
         let kernel = device.kernel(&KernelSource {
             name: "power_mean",
-            constants: &[],
+            constants: &[("MASKED", f64::from(u8::from(plan.sites().mask().is_some())))],
             threads: [SITES as u32, 1, 1],
             shared: 256 * (16 + 4),
         })?;
@@ -87,17 +87,23 @@ impl Launch for Launcher<'_> {
         let (maps, band, grid) = (&job.maps[self.source], job.band, self.plan.sites().grid());
         let inner = &self.family.inner;
         let [row_windows, col_windows] = self.windows.get(commands, band, maps)?;
-        let mask = self.plan.sites().mask().map(|mask| mask.view());
-        let all = self.family.counts(mask, maps.rows.clone(), 0..maps.cols);
-        let counts = self.counts.get(self.device, "counts", all.len() as u64)?.clone();
-        commands.write(&counts, &all);
+        // Where all count, something must be bound that is not read.
+        let counts = match self.plan.sites().mask() {
+            None => &self.weights,
+            Some(mask) => {
+                let all = self.family.counts(Some(mask.view()), maps.rows.clone(), 0..maps.cols);
+                let counts = self.counts.get(self.device, "counts", all.len() as u64)?;
+                commands.write(counts, &all);
+                counts
+            }
+        };
         let buffers = [
             &maps.buffer,
             &row_windows,
             &col_windows,
             &self.phases,
             &self.weights,
-            &counts,
+            counts,
             job.descriptors,
         ];
         let across = band.cols.div_ceil(SITES);

@@ -9,7 +9,7 @@ use wgpu::{Buffer, BufferUsages};
 
 use super::commands::{Commands, ReadBack};
 use super::compute_kernel::{Kernel, KernelSource};
-use super::device::{Device, Scratch};
+use super::device::Device;
 use super::shaders::{Wgsl, wgsl};
 use crate::Result;
 use crate::reduce::pca::Pca;
@@ -31,28 +31,51 @@ pub struct Params {
     pub features: u32,
     pub groups_per_row: u32,
     pub first_group: u32,
+    pub count: u32,
 }
 
-pub(super) fn kernel(device: &Device) -> Result<Arc<Kernel>> {
+/// For all sites of a band, or for a list of them.
+pub(super) fn kernel(device: &Device, listed: bool) -> Result<Arc<Kernel>> {
     device.kernel(&KernelSource {
         name: "project",
-        constants: &[],
+        constants: &[("LISTED", f64::from(u8::from(listed)))],
         threads: [256, 1, 1],
         shared: 0,
     })
 }
 
+/// Most bytes of features that wait on the device until more of them come back at once.
+const WAITING: u64 = 64 << 20;
+
 /// Features of bands, in their order.
 pub(super) struct Features<'a> {
     device: &'a Device,
-    kernel: Arc<Kernel>,
+    /// For all sites, and for some.
+    kernels: [Arc<Kernel>; 2],
     map: Option<Map>,
-    features: Scratch,
-    /// Bands on their way back.
+    /// Those on the device, with their bytes.
+    waiting: Vec<(Buffer, u64)>,
+    /// Those on their way back.
     on_way: VecDeque<ReadBack>,
-    /// Features that are back, and how many a site has.
+    /// Those that are back, and how many a site has.
     values: Vec<f32>,
     width: usize,
+}
+
+/// What is projected: the sites of a band, or some of them by their numbers in it.
+#[derive(Clone, Copy)]
+pub(super) struct Projected<'a> {
+    pub(super) band: &'a Band,
+    pub(super) sites: Option<&'a [u32]>,
+    /// Of the band, `[D][sites]`.
+    pub(super) descriptors: &'a Buffer,
+}
+
+/// Bytes of features on the device and on their way, of `sites` in all that have `features` each, in
+/// bands of at most `band` sites.
+pub(super) fn bytes(sites: u64, band: u64, features: u64) -> u64 {
+    let all = |sites: u64| 4 * sites * features;
+    2 * (WAITING + all(band)).min(all(sites))
 }
 
 /// A map from descriptors to features on the device.
@@ -83,54 +106,77 @@ impl<'a> Features<'a> {
     pub(super) fn new(device: &'a Device) -> Result<Self> {
         Ok(Self {
             device,
-            kernel: kernel(device)?,
+            kernels: [kernel(device, false)?, kernel(device, true)?],
             map: None,
-            features: Scratch::default(),
+            waiting: Vec::new(),
             on_way: VecDeque::new(),
             values: Vec::new(),
             width: 0,
         })
     }
 
-    /// Adds the features of the band's sites, with `descriptors` `[D][sites]`;
-    /// waits for earlier bands where more than `in_flight` would be on their way.
+    /// Adds the features of what is `projected`; nothing waits for them, unless many are on the
+    /// device.
     pub(super) fn add(
         &mut self,
         commands: &mut Commands<'_>,
-        (band, pca): (&Band, &Pca),
-        descriptors: &Buffer,
-        in_flight: usize,
+        pca: &Pca,
+        projected: Projected<'_>,
     ) -> Result<()> {
+        let Projected { band, sites, descriptors } = projected;
         let map = match self.map.take().filter(|map| map.pca == *pca) {
             Some(map) => map,
             None => Map::new(self.device, pca)?,
         };
         let map = self.map.insert(map);
-        let (sites, q, channels) = (band.len() as u64, pca.features(), pca.mean.len());
+        let (q, channels) = (pca.features(), pca.mean.len());
+        let count = sites.map_or(band.len(), <[u32]>::len) as u64;
         self.width = q;
-        let features = self.features.get(self.device, "features", sites * q as u64)?;
-        let [per_row, rows] = self.device.rows_of_groups(sites);
-        let buffers = [descriptors, &map.mean, &map.components, features];
-        let work = sites * (channels * GROUP) as u64;
+        if count == 0 {
+            return Ok(());
+        }
+        let list = match sites {
+            Some(sites) => self.device.upload("sites", sites, BufferUsages::STORAGE)?,
+            // Something must be bound that is not read.
+            None => map.mean.clone(),
+        };
+        let features = self.device.storage("features", count * q as u64)?;
+        let [per_row, rows] = self.device.rows_of_groups(count);
+        let buffers = [descriptors, &map.mean, &map.components, &list, &features];
+        let work = count * (channels * GROUP) as u64;
         let at_once = (self.device.work_per_dispatch() / work).max(1) as usize;
+        let kernel = &self.kernels[usize::from(sites.is_some())];
         for groups in blocks(0..q.div_ceil(GROUP), at_once) {
             let params = Params {
-                sites: sites as u32,
+                sites: band.len() as u32,
                 channels: channels as u32,
                 features: q as u32,
                 groups_per_row: per_row,
                 first_group: groups.start as u32,
+                count: count as u32,
             };
-            let (count, work) = (groups.len() as u32, groups.len() as u64 * work);
-            let groups = [per_row, rows, count];
-            commands.dispatch(&self.kernel, &params, &buffers, groups, work)?;
+            let (layers, work) = (groups.len() as u32, groups.len() as u64 * work);
+            commands.dispatch(kernel, &params, &buffers, [per_row, rows, layers], work)?;
         }
-        let back = commands.read_back(&[(features, 4 * sites * q as u64)])?;
-        self.on_way.push_back(back);
-        self.take(commands, in_flight)
+        self.waiting.push((features, 4 * count * q as u64));
+        if self.waiting.iter().map(|(_, bytes)| bytes).sum::<u64>() > WAITING {
+            self.send(commands)?;
+            self.take(commands, 1)?;
+        }
+        Ok(())
     }
 
-    /// Takes in bands until at most `rest` are on their way.
+    /// Sends what is on the device on its way back.
+    fn send(&mut self, commands: &mut Commands<'_>) -> Result<()> {
+        if !self.waiting.is_empty() {
+            let all: Vec<_> = self.waiting.iter().map(|(buffer, bytes)| (buffer, *bytes)).collect();
+            self.on_way.push_back(commands.read_back(&all)?);
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+
+    /// Takes in what is on its way until at most `rest` portions are.
     fn take(&mut self, commands: &mut Commands<'_>, rest: usize) -> Result<()> {
         while self.on_way.len() > rest {
             let Some(back) = self.on_way.pop_front() else { break };
@@ -141,6 +187,7 @@ impl<'a> Features<'a> {
 
     /// All features, `[sites, q]`; the next begin anew.
     pub(super) fn collect(&mut self, commands: &mut Commands<'_>) -> Result<Array2<f32>> {
+        self.send(commands)?;
         self.take(commands, 0)?;
         let values = std::mem::take(&mut self.values);
         Ok(Array2::from_shape_vec((values.len() / self.width.max(1), self.width), values)

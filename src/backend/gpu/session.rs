@@ -1,6 +1,6 @@
 //! An image on the device: bands described, summed and projected there.
 //!
-//! Nothing but `describe`, `moments` and `features` waits for results. The host
+//! Nothing but `describe`, `moments` and `features` waits for results, as long as these are few. The host
 //! makes the tables of one band while the device works on those before, of which
 //! at most [`IN_FLIGHT`] are there at once.
 
@@ -12,6 +12,7 @@ use wgpu::{Buffer, SubmissionIndex};
 use super::commands::Commands;
 use super::device::{Device, Scratch};
 use super::families::Families;
+use super::project::Projected;
 use super::{moments, project};
 use crate::Result;
 use crate::backend::Describe;
@@ -105,12 +106,25 @@ impl Describe for Session<'_> {
     }
 
     fn project(&mut self, band: &Band, pca: &Pca) -> Result<()> {
-        let descriptors = self.descriptors(band)?;
-        self.features.add(&mut self.commands, (band, pca), &descriptors, IN_FLIGHT)
+        let projected = Projected { band, sites: None, descriptors: &self.descriptors(band)? };
+        self.features.add(&mut self.commands, pca, projected)?;
+        self.end_band()
+    }
+
+    fn project_some(&mut self, band: &Band, sites: &[u32], pca: &Pca) -> Result<()> {
+        let descriptors = &self.descriptors(band)?;
+        let projected = Projected { band, sites: Some(sites), descriptors };
+        self.features.add(&mut self.commands, pca, projected)?;
+        self.end_band()
     }
 
     fn keeps(&self) -> bool {
         self.descriptors.cover(self.plan.sites().grid().count.rows)
+    }
+
+    fn will_keep(&self) -> bool {
+        let sites = self.plan.sites().grid().len() * self.plan.channels();
+        self.keeps() || 4 * sites as u64 <= self.descriptors.budget
     }
 
     fn mapped(&mut self, channels: &[usize]) -> Result<Option<Array2<f32>>> {

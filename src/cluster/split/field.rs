@@ -122,18 +122,35 @@ impl Field {
         all
     }
 
-    /// Takes the `components` `[sites of the band, p]` of the sites of `band`.
-    pub(crate) fn add(&mut self, band: &Band, components: ArrayView2<'_, f32>) {
+    /// The cells that take a site of `band`, by their numbers, and the number of that site in the band.
+    fn taking<'a>(&'a self, band: &'a Band) -> impl Iterator<Item = (usize, u32)> + 'a {
         let cols = self.present.ncols();
-        for row in band.rows.start / self.step..band.rows.end.div_ceil(self.step) {
-            for col in (0..cols).filter(|&col| self.present[(row, col)]) {
-                let site = self.site_of((row, col));
-                if band.rows.contains(&site.0) {
-                    let from = (site.0 - band.rows.start) * band.cols + site.1;
-                    self.values.row_mut(row * cols + col).assign(&components.row(from));
-                }
-            }
+        let rows = band.rows.start / self.step..band.rows.end.div_ceil(self.step);
+        let cells = rows.flat_map(move |row| (0..cols).map(move |col| (row, col)));
+        cells.filter(|&cell| self.present[cell]).filter_map(move |(row, col)| {
+            let site = self.site_of((row, col));
+            let of_band = || (site.0 - band.rows.start) * band.cols + site.1;
+            band.rows.contains(&site.0).then(|| (row * cols + col, of_band() as u32))
+        })
+    }
+
+    /// The sites of `band` whose components are taken, by their numbers in it.
+    pub(crate) fn taken(&self, band: &Band) -> Vec<u32> {
+        self.taking(band).map(|(_, site)| site).collect()
+    }
+
+    /// Takes the `components` `[taken sites, p]` of the [taken](Self::taken) sites of `band`.
+    pub(crate) fn take(&mut self, band: &Band, components: ArrayView2<'_, f32>) {
+        let cells: Vec<usize> = self.taking(band).map(|(cell, _)| cell).collect();
+        for (cell, components) in cells.into_iter().zip(components.rows()) {
+            self.values.row_mut(cell).assign(&components);
         }
+    }
+
+    /// Takes what it does of the `components` `[sites of the band, p]` of all sites of `band`.
+    pub(crate) fn add(&mut self, band: &Band, components: ArrayView2<'_, f32>) {
+        let taken: Vec<usize> = self.taken(band).into_iter().map(|site| site as usize).collect();
+        self.take(band, components.select(Axis(0), &taken).view());
     }
 
     /// Row and column of the site that a cell of the grid of one image takes.

@@ -5,6 +5,9 @@
 
 use super::Family;
 
+/// Positions of a quarter of the disc that a first mean is taken from, at most.
+const FIRST: usize = 16;
+
 /// Kernels that are even or odd alike.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Class {
@@ -61,6 +64,13 @@ impl Family {
             im.into_iter().for_each(|im| add(3 - odd, im, &kernel.im));
         }
         Folded { quarter, classes }
+    }
+
+    /// Every how many positions of a quarter of the disc give a first mean of it, about which a
+    /// device takes sums: the pixels that mirrors bring to those.
+    pub(crate) fn first_step(&self) -> usize {
+        let quarter = (0..=self.radius).map(|r| self.reach(r) + 1).sum::<usize>();
+        quarter.div_ceil(FIRST)
     }
 
     /// Half the width of the disc `r` rows from its centre.

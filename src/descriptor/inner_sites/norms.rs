@@ -28,30 +28,41 @@ impl Norms {
         rows: Range<usize>,
         reach: &[usize],
     ) -> Self {
-        let cols = inner.grid.count.cols;
-        let n = 2 * reach.iter().map(|r| 2 * r + 1).sum::<usize>() - (2 * reach[0] + 1);
-        let row = |row: usize| {
-            let sums = sums(image, inner, row, reach);
-            let site = |(j, (sum, squares)): (usize, (f64, f64))| {
-                let mean = sum / n as f64;
-                let variance = squares / n as f64 - mean * mean;
-                let own = f64::from(image[(inner.grid.row(row), inner.grid.col(j))]);
-                let flat = variance < FLAT_SHARE;
-                let inverse = if flat { 0.0 } else { 1.0 / (variance * n as f64).sqrt() };
-                ((mean - own) as f32, inverse as f32)
-            };
-            sums.into_iter().enumerate().map(site).collect::<Vec<_>>()
-        };
-        let all: Vec<Vec<(f32, f32)>> = rows.into_par_iter().map(row).collect();
-        let mut norms = Self { offset: Vec::new(), inverse: Vec::new() };
-        norms.offset.reserve_exact(all.len() * cols);
-        norms.inverse.reserve_exact(all.len() * cols);
-        for (offset, inverse) in all.into_iter().flatten() {
-            norms.offset.push(offset);
-            norms.inverse.push(inverse);
-        }
-        norms
+        let n = pixels(reach) as f64;
+        let all = each(image, inner, rows, reach, |_, own, [mean, variance]| {
+            let inverse = if variance < FLAT_SHARE { 0.0 } else { 1.0 / (variance * n).sqrt() };
+            ((mean - f64::from(own)) as f32, inverse as f32)
+        });
+        let (offset, inverse) = all.into_iter().unzip();
+        Self { offset, inverse }
     }
+}
+
+/// Pixels of the surroundings.
+fn pixels(reach: &[usize]) -> usize {
+    2 * reach.iter().map(|r| 2 * r + 1).sum::<usize>() - (2 * reach[0] + 1)
+}
+
+/// What `of` says of each inner site of `rows`, row by row: given its pixel's place, the pixel, and
+/// mean and variance of the surroundings.
+pub(crate) fn each<T: Send>(
+    image: ArrayView2<'_, f32>,
+    inner: &InnerSites,
+    rows: Range<usize>,
+    reach: &[usize],
+    of: impl Fn((usize, usize), f32, [f64; 2]) -> T + Sync,
+) -> Vec<T> {
+    let (grid, n) = (&inner.grid, pixels(reach) as f64);
+    let row = |row: usize| {
+        let site = |(j, (sum, squares)): (usize, (f64, f64))| {
+            let mean = sum / n;
+            let place = (grid.row(row), grid.col(j));
+            of(place, image[place], [mean, squares / n - mean * mean])
+        };
+        sums(image, inner, row, reach).into_iter().enumerate().map(site).collect::<Vec<_>>()
+    };
+    let all: Vec<Vec<T>> = rows.into_par_iter().map(row).collect();
+    all.into_iter().flatten().collect()
 }
 
 /// Sums of pixels and of their squares around each inner site of `row`.

@@ -1,10 +1,12 @@
 //! Images and parameters at which a kernel of one family has to take another way: windows
 //! that no workgroup holds, values that cancel or overflow, centres that are rare.
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use stemseg::backend::Backend;
 use stemseg::descriptor::power_spectrum::{Scale, Spectrum};
-use stemseg::descriptor::{FamilyParams, glide, harmonic, power_spectrum, reflection, rotation};
+use stemseg::descriptor::{
+    FLAT_SHARE, FamilyParams, glide, harmonic, power_spectrum, reflection, rotation,
+};
 use stemseg::image::micrograph::{Micrograph, NonFinite};
 use stemseg::sites::Extent;
 use stemseg::{Params, Plan};
@@ -55,6 +57,20 @@ pub(crate) fn bright_centres(backend: &dyn Backend) -> Outcome {
         image[(row, col)] = 60_000.0;
     }
     follows(backend, params, &image, 0.15 * BOUND)
+}
+
+/// Discs with half and with twice the variance below which they are flat.
+pub(crate) fn about_flat(backend: &dyn Backend) -> Outcome {
+    let family = harmonic::Params { inner_stride: 3, ..Default::default() };
+    let families = vec![FamilyParams::Harmonic(family)];
+    let params = Params { families, stride: 5, ..Default::default() };
+    let mut image = noise((90, 260), 8);
+    for (columns, times) in [(80..170, 0.5_f64), (170..260, 2.0)] {
+        // Of the whole, a third has all the variance.
+        let share = (times * FLAT_SHARE * 80.0 / 260.0).sqrt();
+        image.slice_mut(s![.., columns]).mapv_inplace(|v| share * v);
+    }
+    follows(backend, params, &image, BOUND)
 }
 
 /// Spots in weak noise at both ends of the inner columns that workgroups look at
