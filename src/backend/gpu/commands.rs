@@ -36,6 +36,8 @@ pub(super) struct Commands<'a> {
     /// Where kernels are timed.
     timer: Option<Timer>,
     work: u64,
+    /// Bytes that were given to the queue to write since this was last asked.
+    written: u64,
     /// Buffers for reading back that are free again.
     spare: Vec<Buffer>,
 }
@@ -100,7 +102,19 @@ impl<'a> Commands<'a> {
         let (slots, spare, ledger) = (Vec::new(), Vec::new(), Ledger::new(device));
         let (encoder, recorded) = (None, HashSet::new());
         let timer = device.options.timed.then(|| Timer::new(device));
-        Self { device, encoder, recorded, slots, slot, params, ledger, timer, work: 0, spare }
+        Self {
+            device,
+            encoder,
+            recorded,
+            slots,
+            slot,
+            params,
+            ledger,
+            timer,
+            work: 0,
+            written: 0,
+            spare,
+        }
     }
 
     fn encoder(&mut self) -> &mut CommandEncoder {
@@ -117,7 +131,13 @@ impl<'a> Commands<'a> {
         }
         let bytes: &[u8] = bytemuck::cast_slice(data);
         self.device.counters.up(bytes.len() as u64);
+        self.written += bytes.len() as u64;
         self.device.queue.write_buffer(buffer, 0, bytes);
+    }
+
+    /// Bytes that were given to the queue to write since this was last asked.
+    pub(super) fn written(&mut self) -> u64 {
+        std::mem::take(&mut self.written)
     }
 
     /// Runs `kernel` over `groups` with `params` as binding 0 and `buffers` as
@@ -275,6 +295,12 @@ impl<'a> Commands<'a> {
         Some(submission)
     }
 
+    /// The same if it is work enough for a submission of its own.
+    pub(super) fn submit_much(&mut self) -> Option<SubmissionIndex> {
+        let much = self.work >= self.device.work_per_submit() / 2;
+        much.then(|| self.submit()).flatten()
+    }
+
     /// Waits until `submission` and all before it are done.
     pub(super) fn wait(&self, submission: SubmissionIndex) -> Result<()> {
         wait(self.device, submission)
@@ -326,10 +352,18 @@ impl<'a> Commands<'a> {
     /// The values of `read_back`, once they are there.
     pub(super) fn take<T: NoUninit + AnyBitPattern>(&mut self, back: ReadBack) -> Result<Vec<T>> {
         let ReadBack { staging, values, bytes, asked, submission, mapped } = back;
-        wait(self.device, submission)?;
+        self.device.check()?;
+        // They are there if what was recorded later was waited for.
+        let mapped = match mapped.try_recv() {
+            Ok(mapped) => Ok(mapped),
+            Err(_) => {
+                wait(self.device, submission)?;
+                // Another thread's poll may be the one that runs the callback: wait for it.
+                mapped.recv()
+            }
+        };
         self.device.counters.down(bytes);
-        // Another thread's poll may be the one that runs the callback: wait for it.
-        match mapped.recv() {
+        match mapped {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(self.device.failed(e.to_string())),
             Err(_) => return Err(self.device.failed("it gave no results")),

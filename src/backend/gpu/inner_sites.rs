@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use wgpu::{Buffer, BufferUsages};
 
-use super::commands::Commands;
-use super::device::{Device, Scratch};
+use super::device::Device;
 use crate::Result;
 use crate::descriptor::inner_sites::InnerSites;
 use crate::sites::{Band, SiteGrid};
@@ -30,31 +29,25 @@ pub(super) struct Windows<'a> {
     device: &'a Device,
     inner: &'a InnerSites,
     grid: &'a SiteGrid,
-    rows: Scratch,
     cols: Option<Buffer>,
 }
 
 impl<'a> Windows<'a> {
     pub(super) fn new(device: &'a Device, inner: &'a InnerSites, grid: &'a SiteGrid) -> Self {
-        Self { device, inner, grid, rows: Scratch::default(), cols: None }
+        Self { device, inner, grid, cols: None }
     }
 
     /// Rows, counted from the first of `maps`, of each site row of `band`; columns of each
     /// site column.
-    pub(super) fn get(
-        &mut self,
-        commands: &mut Commands<'_>,
-        band: &Band,
-        maps: &Maps,
-    ) -> Result<[Buffer; 2]> {
+    pub(super) fn get(&mut self, band: &Band, maps: &Maps) -> Result<[Buffer; 2]> {
         let pair = |range: Range<usize>| [range.start as u32, range.end as u32];
         let row = |i| {
             let range = self.inner.rows(self.grid.row(i));
             pair(range.start - maps.rows.start..range.end - maps.rows.start)
         };
         let values: Vec<[u32; 2]> = band.rows.clone().map(row).collect();
-        let rows = self.rows.get(self.device, "row windows", 2 * values.len() as u64)?.clone();
-        commands.write(&rows, &values);
+        // To write to a buffer that is in use would end the submission.
+        let rows = self.device.upload("row windows", &values, BufferUsages::STORAGE)?;
         let cols = match &self.cols {
             Some(cols) => cols.clone(),
             None => {

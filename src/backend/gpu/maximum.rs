@@ -103,7 +103,7 @@ pub(super) fn table(family: &Family, first_channel: usize) -> Vec<Phases> {
 impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
         let (maps, band) = (&job.maps[self.source], job.band);
-        let [row_windows, col_windows] = self.windows.get(commands, band, maps)?;
+        let [row_windows, col_windows] = self.windows.get(band, maps)?;
         let buffers = [&maps.buffer, &row_windows, &col_windows, &self.phases, job.descriptors];
         let across = band.cols.div_ceil(SITES);
         let full = self.family.inner.window.full();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::{Array2, s};
-use wgpu::Buffer;
+use wgpu::{Buffer, BufferUsages};
 
 use super::commands::Commands;
 use super::compute_kernel::{Kernel, KernelSource};
@@ -52,7 +52,6 @@ pub(super) struct Sums<'a> {
     plan: &'a Plan,
     totals: Totals<'a>,
     weights: Scratch,
-    parts: Scratch,
 }
 
 impl<'a> Sums<'a> {
@@ -64,7 +63,6 @@ impl<'a> Sums<'a> {
             plan,
             totals: Totals::new(device, size * size)?,
             weights: Scratch::default(),
-            parts: Scratch::default(),
         })
     }
 
@@ -77,8 +75,8 @@ impl<'a> Sums<'a> {
     ) -> Result<()> {
         let weights = self.write_weights(commands, band)?;
         let parts = self.parts_of(band);
-        let part_buffer = self.parts.get(self.device, "parts", 2 * parts.len() as u64)?.clone();
-        commands.write(&part_buffer, &parts);
+        // To write to a buffer that is in use would end the submission.
+        let part_buffer = self.device.upload("parts", &parts, BufferUsages::STORAGE)?;
         let side = (self.plan.channels() + 1).div_ceil(BLOCK);
         let block_count = side * (side + 1) / 2;
         let work = (block_count * BLOCK * BLOCK * self.part_sites()) as u64;
@@ -139,10 +137,14 @@ impl<'a> Sums<'a> {
     pub(super) fn collect(&mut self, commands: &mut Commands<'_>) -> Result<Moments> {
         let channels = self.plan.channels();
         let mut moments = Moments::zero(channels);
-        for (total, bytes) in self.totals.finish() {
-            let sums: Vec<f32> = commands.read(total, bytes as usize / 4)?;
-            moments.merge(&widen(&sums, channels));
+        let totals = self.totals.finish();
+        if totals.is_empty() {
+            return Ok(moments);
         }
+        let back = commands.read_back(&totals)?;
+        let sums: Vec<f32> = commands.take(back)?;
+        let one = (channels + 1) * (channels + 1);
+        sums.chunks_exact(one).for_each(|sums| moments.merge(&widen(sums, channels)));
         Ok(moments)
     }
 }

@@ -86,7 +86,7 @@ impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
         let (maps, band, grid) = (&job.maps[self.source], job.band, self.plan.sites().grid());
         let inner = &self.family.inner;
-        let [row_windows, col_windows] = self.windows.get(commands, band, maps)?;
+        let [row_windows, col_windows] = self.windows.get(band, maps)?;
         // Where all count, something must be bound that is not read.
         let counts = match self.plan.sites().mask() {
             None => &self.weights,

@@ -167,7 +167,7 @@ impl<'a> Features<'a> {
     }
 
     /// Sends what is on the device on its way back.
-    fn send(&mut self, commands: &mut Commands<'_>) -> Result<()> {
+    pub(super) fn send(&mut self, commands: &mut Commands<'_>) -> Result<()> {
         if !self.waiting.is_empty() {
             let all: Vec<_> = self.waiting.iter().map(|(buffer, bytes)| (buffer, *bytes)).collect();
             self.on_way.push_back(commands.read_back(&all)?);

@@ -109,7 +109,7 @@ impl Launch for Launcher<'_> {
     fn describe(&mut self, commands: &mut Commands<'_>, job: &Job<'_>) -> Result<()> {
         let Ranked { source, channels, top, .. } = &self.ranked;
         let (maps, band) = (&job.maps[*source], job.band);
-        let [row_windows, col_windows] = self.windows.get(commands, band, maps)?;
+        let [row_windows, col_windows] = self.windows.get(band, maps)?;
         let buffers = [&maps.buffer, &row_windows, &col_windows, job.descriptors];
         for ranks in blocks(0..*top, RANKS) {
             let groups = [band.cols.div_ceil(SITES), band.rows.len(), channels.len()];

@@ -23,6 +23,10 @@ use crate::sites::Band;
 /// Bands that the device may have before it.
 pub(super) const IN_FLIGHT: usize = 2;
 
+/// The same of bands that the host has next to nothing to write for, bytes: they take no memory.
+const LIGHT: u64 = 1 << 20;
+const LIGHT_IN_FLIGHT: usize = 8;
+
 pub(super) struct Session<'a> {
     device: &'a Device,
     plan: &'a Plan,
@@ -74,10 +78,16 @@ impl<'a> Session<'a> {
         Ok(descriptors)
     }
 
-    /// Submits the band; waits for earlier ones where too many are under way.
+    /// Submits the band, with those before if they are little work; waits for earlier ones where too
+    /// many are under way.
     fn end_band(&mut self) -> Result<()> {
-        self.submitted.extend(self.commands.submit());
-        while self.submitted.len() > IN_FLIGHT {
+        // The image itself comes with the first of them.
+        let (submitted, in_flight) = match self.commands.written() {
+            0..LIGHT => (self.commands.submit_much(), LIGHT_IN_FLIGHT),
+            _ => (self.commands.submit(), IN_FLIGHT),
+        };
+        self.submitted.extend(submitted);
+        while self.submitted.len() > in_flight {
             let Some(oldest) = self.submitted.pop_front() else { break };
             self.commands.wait(oldest)?;
         }
@@ -102,6 +112,8 @@ impl Describe for Session<'_> {
     }
 
     fn moments(&mut self) -> Result<Moments> {
+        // Features come back at the same time.
+        self.features.send(&mut self.commands)?;
         self.moments.collect(&mut self.commands)
     }
 
