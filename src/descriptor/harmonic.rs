@@ -348,9 +348,10 @@ impl Measure for Family {
     }
 
     /// Sums over a quarter of the disc, of four pixels each that four operations bring
-    /// together. Their sizes come to `1 + kappa` at most, a kernel's norm being 1: kappa
-    /// says how far zero, the centre and the first mean are from the disc's mean, in its
-    /// standard deviations. The norm is a sum of squares about the first mean, and its root.
+    /// together. Their sizes come to `kappa + sqrt(1 + mu^2)` at most, a kernel's norm being 1:
+    /// kappa says how far zero and the centre are from the disc's mean, and mu how far the
+    /// first mean is, in its standard deviations. The norm is a sum of squares about the first
+    /// mean, `1 + mu^2` times as large, and its root.
     /// A projection takes real and imaginary part, and four more operations. The maximum is
     /// off by no more than the worst inner site of the window, and so is a power mean except
     /// for its own sums. A disc that is just about flat may be flat for one and not for the
@@ -363,20 +364,25 @@ impl Measure for Family {
         let terms = quarter.len();
         let loss = |place, own, [mean, variance]: [f64; 2]| {
             let first = self.first_mean(&quarter, image, place);
-            let deviation = variance.max(FLAT_SHARE).sqrt();
             let [zero, centre, first] =
-                [0.0, f64::from(own), first].map(|from| (mean - from).abs() / deviation);
-            let part = (rounding::sum(terms) + 4.0 * EPS) * (1.0 + zero + centre + first);
-            let norm = (rounding::sum(terms) + 4.0 * EPS) * (1.0 + first * first);
-            if (variance / FLAT_SHARE - 1.0).abs() <= 2.0 * norm {
+                [0.0, f64::from(own), first].map(|from| (mean - from).abs() / variance.sqrt());
+            let size = 1.0 + first * first;
+            let norm = (rounding::sum(terms) + 4.0 * EPS) * size;
+            let (off, doubt) = (variance / FLAT_SHARE - 1.0, (2.0 * norm).min(0.5));
+            if off.abs() <= doubt {
                 return 1.0;
             }
+            if off < 0.0 {
+                // Both say 0.
+                return 8.0 * EPS;
+            }
+            let part = (rounding::sum(terms) + 4.0 * EPS) * (size.sqrt() + zero + centre);
             2.0 * (2.0_f64.sqrt() * part + norm / 2.0 + 10.0 * EPS)
         };
         let bounds: Vec<f64> = norms::each(image, &self.inner, rows.clone(), &reach, loss);
         let reason = format!(
-            "2 eps (sqrt(2) (sqrt({terms} terms) + 4) (1 + kappa) + (sqrt({terms}) + 4) (1 + \
-             kappa^2) / 2 + 10), the worst of the window"
+            "2 eps ((sqrt({terms} terms) + 4) (sqrt(2) (kappa + sqrt(1 + mu^2)) + (1 + mu^2) / 2) + \
+             10), the worst of the window"
         );
         let worst = self.inner.worst(&bounds, &rows, band, sites.grid());
         match self.width {
