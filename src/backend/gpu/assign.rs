@@ -232,6 +232,8 @@ impl Assign for Points<'_> {
         let chunks = self.pieces.iter().map(|piece| piece.count.div_ceil(CHUNK) as u64).sum();
         let (features, pieces) = (self.features, self.pieces.len());
         let record = Record { clusters, features, totals: Totals::needed(chunks), pieces };
+        let fitting = (self.device.binding_limit() / (4 * record.len() as u64)).max(1) as usize;
+        let most = most.min(fitting);
         let size = (most * record.len()) as u64;
         let history = self.history.get(self.device, "history", size)?.clone();
         for at in 0..most {

@@ -3,8 +3,8 @@
 use super::device::Device;
 use super::families::on_gpu;
 use super::launch::Measured;
+use super::pixels;
 use super::session::IN_FLIGHT;
-use super::{pixels, project};
 use crate::Result;
 use crate::plan::{Components, Plan};
 
@@ -49,12 +49,10 @@ impl BandMemory {
         } else {
             pixels = 0;
         }
-        let on_way = IN_FLIGHT as u64 * (2 * norms + pixels + weights);
-        let all = plan.sites().grid().len() as u64;
-        let features = project::bytes(all, sites, features);
+        let on_way = IN_FLIGHT as u64 * (2 * norms + pixels + weights + 4 * sites * features);
         Self {
             largest: descriptors.max(norms).max(largest_own).max(pixels).max(weights),
-            all: descriptors + own + 2 * norms + pixels + weights + features + on_way,
+            all: descriptors + own + 2 * norms + pixels + weights + 4 * sites * features + on_way,
         }
     }
 }

@@ -44,8 +44,10 @@ pub(super) fn kernel(device: &Device, listed: bool) -> Result<Arc<Kernel>> {
     })
 }
 
-/// Most bytes of features that wait on the device until more of them come back at once.
+/// Most bytes of features that wait on the device until more of them come back at once, and the
+/// share of the plan's budget that they may take.
 const WAITING: u64 = 64 << 20;
+const SHARE: u64 = 8;
 
 /// Features of bands, in their order.
 pub(super) struct Features<'a> {
@@ -53,6 +55,8 @@ pub(super) struct Features<'a> {
     /// For all sites, and for some.
     kernels: [Arc<Kernel>; 2],
     map: Option<Map>,
+    /// Bytes that may wait on the device.
+    room: u64,
     /// Those on the device, with their bytes.
     waiting: Vec<(Buffer, u64)>,
     /// Those on their way back.
@@ -69,13 +73,6 @@ pub(super) struct Projected<'a> {
     pub(super) sites: Option<&'a [u32]>,
     /// Of the band, `[D][sites]`.
     pub(super) descriptors: &'a Buffer,
-}
-
-/// Bytes of features on the device and on their way, of `sites` in all that have `features` each, in
-/// bands of at most `band` sites.
-pub(super) fn bytes(sites: u64, band: u64, features: u64) -> u64 {
-    let all = |sites: u64| 4 * sites * features;
-    2 * (WAITING + all(band)).min(all(sites))
 }
 
 /// A map from descriptors to features on the device.
@@ -103,9 +100,11 @@ impl Map {
 }
 
 impl<'a> Features<'a> {
-    pub(super) fn new(device: &'a Device) -> Result<Self> {
+    /// Within `budget` bytes for all that is kept.
+    pub(super) fn new(device: &'a Device, budget: u64) -> Result<Self> {
         Ok(Self {
             device,
+            room: WAITING.min(budget / SHARE),
             kernels: [kernel(device, false)?, kernel(device, true)?],
             map: None,
             waiting: Vec::new(),
@@ -159,7 +158,7 @@ impl<'a> Features<'a> {
             commands.dispatch(kernel, &params, &buffers, [per_row, rows, layers], work)?;
         }
         self.waiting.push((features, 4 * count * q as u64));
-        if self.waiting.iter().map(|(_, bytes)| bytes).sum::<u64>() > WAITING {
+        if self.waiting.iter().map(|(_, bytes)| bytes).sum::<u64>() > self.room {
             self.send(commands)?;
             self.take(commands, 1)?;
         }

@@ -52,7 +52,7 @@ impl<'a> Session<'a> {
             families: Families::new(device, image, plan)?,
             descriptors: Descriptors::new(plan.budget()),
             moments: moments::Sums::new(device, plan)?,
-            features: project::Features::new(device)?,
+            features: project::Features::new(device, plan.budget())?,
         })
     }
 
